@@ -1,0 +1,58 @@
+"""The command `fute`: assembles the commands and turns errors into one line and an exit code. No logic."""
+
+import logging
+from typing import Any
+
+import click
+
+from commands import corpus, embedding, model, query, space, task, transfer, upkeep
+from embedders.errors import EmbedderError
+from registry import __version__
+from registry.errors import RegistryError
+
+INTERRUPTED = 130
+
+
+class _OneLineError(click.ClickException):
+    def __init__(self, error: RegistryError | EmbedderError) -> None:
+        super().__init__(" ".join(str(error).split()))
+        self.exit_code = error.exit_code  # type: ignore[misc] # click declares it for the class, reads it from us
+
+
+class RegistryGroup(click.Group):
+    """Shows our own errors as one line, and lets every other error crash loudly."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever a command returns
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (RegistryError, EmbedderError) as error:
+            raise _OneLineError(error) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted; what was done is kept, run the command again to go on.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=RegistryGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--registry", metavar="FOLDER", help="The registry; else $FUTE_REGISTRY, else ./fute-registry.")
+@click.version_option(__version__, package_name="fute-registry", prog_name="fute")
+@click.pass_context
+def main(ctx: click.Context, registry: str | None) -> None:
+    """One vector space for tasks, fine-tuned models and prompted LLMs: find what to start from."""
+    ctx.obj = registry
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("fute: %(message)s"))
+    logging.getLogger("registry").handlers = [notes]
+
+
+for command in (
+    *upkeep.COMMANDS,
+    task.task,
+    model.model,
+    corpus.corpus,
+    space.space,
+    *embedding.COMMANDS,
+    *query.COMMANDS,
+    transfer.transfer,
+):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""The commands of `fute`, one file per noun. A command parses, calls one function, and prints."""

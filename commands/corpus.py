@@ -1,0 +1,59 @@
+"""`fute corpus`: unlabelled texts on which models are observed."""
+
+from pathlib import Path
+
+import click
+
+from commands.output import json_option, print_one, print_rows, registry_of
+
+
+@click.group()
+def corpus() -> None:
+    """Corpora: unlabelled texts on which models are observed."""
+
+
+@corpus.command()
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="A .jsonl or .txt file; else the registered tasks.")
+@click.option("--per-task", default=60, show_default=True, type=click.IntRange(1), help="Texts of each task.")
+@click.option("--exclude", multiple=True, help="A task to leave out; may be given several times.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides which texts are drawn.")
+@click.pass_context
+def create(
+    ctx: click.Context, name: str, data: Path | None, per_task: int, exclude: tuple[str, ...], seed: int
+) -> None:
+    """Make a corpus from a file, or from the texts of the registered tasks."""
+    registry = registry_of(ctx)
+    if data is None:
+        record = registry.sample_corpus(name, per_task=per_task, exclude=exclude, seed=seed)
+    else:
+        from registry.formats.corpora import read_corpus
+
+        record = registry.add_corpus(name, read_corpus(data), source=data.name)
+    click.echo(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
+
+
+@corpus.command("list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, *, as_json: bool) -> None:
+    """List the corpora."""
+    print_rows(registry_of(ctx).entries("corpus"), as_json=as_json, noun="corpora")
+
+
+@corpus.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Show one corpus."""
+    print_one(registry_of(ctx).show(name, "corpus"), as_json=as_json)
+
+
+@corpus.command()
+@click.argument("name")
+@click.pass_context
+def remove(ctx: click.Context, name: str) -> None:
+    """Remove a corpus that no space uses."""
+    registry_of(ctx).remove(name, "corpus")
+    click.echo(f"removed {name}")

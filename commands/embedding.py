@@ -1,0 +1,46 @@
+"""`fute embed`: DTEs for tasks, MTEs for models."""
+
+from dataclasses import asdict
+
+import click
+
+from commands.output import json_option, print_json, registry_of
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("everything", "--all", is_flag=True, help="Every task and model that has no vector yet.")
+@click.option("--space", help="The space; else the current one, which is made if there is none.")
+@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@click.option("--again", is_flag=True, help="Embed also what has a vector.")
+@json_option
+@click.pass_context
+def embed(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    space: str | None,
+    device: str | None,
+    *,
+    everything: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Embed tasks and models. What is done is not done again; run it again to go on after an interruption."""
+    if bool(names) == everything:
+        raise click.UsageError("Give names, or --all.")
+    from embedders import embed as embed_entries
+
+    told = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
+    report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=told)
+    if as_json:
+        print_json(asdict(report))
+    for name, problem in report.failed.items():
+        click.echo(f"failed {name}: {problem}", err=True)
+    for name in report.busy:
+        click.echo(f"left {name}: another process is embedding it", err=True)
+    done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
+    click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
+    ctx.exit(1 if report.failed else 0)
+
+
+COMMANDS = (embed,)

@@ -1,0 +1,87 @@
+"""`fute model`: black boxes."""
+
+import click
+
+from commands.output import json_option, print_one, print_rows, registry_of, tags_option
+
+
+@click.group()
+def model() -> None:
+    """Models: black boxes, of which only the answers are read."""
+
+
+@model.command()
+@click.argument("name")
+@click.option("--hf", help="A sequence classifier: a folder, or a hub id with --revision.")
+@click.option("--function", help="A Python function, module:callable.")
+@click.option("--recorded", help="Recorded outputs: a .jsonl of text and answer, or a recorded LLM's folder.")
+@click.option("--labels", help="With --hf: what the outputs mean, A,B,...")
+@click.option("--revision", help="With --hf and a hub id: the full commit hash.")
+@click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
+@tags_option
+@click.pass_context
+def add(
+    ctx: click.Context,
+    name: str,
+    hf: str | None,
+    function: str | None,
+    recorded: str | None,
+    labels: str | None,
+    revision: str | None,
+    tags: tuple[str, ...],
+    *,
+    replace: bool,
+) -> None:
+    """Register a model. Nothing is loaded or run before it is embedded."""
+    from embedders import predictors
+
+    sources = [source for source in (hf, function, recorded) if source is not None]
+    if len(sources) != 1:
+        raise click.UsageError("Give one of --hf, --function and --recorded.")
+    registry = registry_of(ctx)
+    named = [label.strip() for label in labels.split(",")] if labels else None
+    if hf is not None:
+        made = [predictors.hf_model(registry, name, hf, revision=revision, labels=named, tags=tags, replace=replace)]
+    elif function is not None:
+        made = [predictors.function_model(registry, name, function, tags=tags, replace=replace)]
+    else:
+        made = predictors.recorded_model(registry, name, sources[0], tags=tags, replace=replace)
+    more = f", with {len(made) - 1} prompts" if len(made) > 1 else ""
+    click.echo(f"{made[0].name} version {made[0].version}{more}")
+
+
+@model.command("list")
+@tags_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
+    """List the models."""
+    print_rows(registry_of(ctx).models(tags=tags), as_json=as_json, noun="models")
+
+
+@model.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Show one model."""
+    print_one(registry_of(ctx).show(name, "model"), as_json=as_json)
+
+
+@model.command()
+@click.argument("name")
+@click.pass_context
+def remove(ctx: click.Context, name: str) -> None:
+    """Remove a model with its vectors and recorded outputs."""
+    registry_of(ctx).remove(name, "model")
+    click.echo(f"removed {name}")
+
+
+@model.command()
+@click.argument("name")
+@click.argument("alias")
+@click.pass_context
+def alias(ctx: click.Context, name: str, alias: str) -> None:
+    """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
+    record = registry_of(ctx).catalog.entries.set_alias(name, alias)
+    click.echo(f"{record.name}:{alias} is version {record.version}")

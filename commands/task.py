@@ -1,0 +1,131 @@
+"""`fute task`: labelled datasets."""
+
+from pathlib import Path
+
+import click
+
+from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
+
+
+@click.group()
+def task() -> None:
+    """Tasks: labelled datasets."""
+
+
+def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """Read `0=negative,1=positive`."""
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(key and sign and value for key, sign, value in pairs):
+        raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+@task.command()
+@click.argument("name")
+@click.option("--data", required=True, help="A task folder, a .jsonl, .csv or .parquet file, or hf:DATASET[/CONFIG].")
+@click.option("--text", default="text", show_default=True, help="Column of the text.")
+@click.option("--text-pair", default="text_pair", show_default=True, help="Column of the second text, if any.")
+@click.option("--label", default="label", show_default=True, help="Column of the label.")
+@click.option("--choices", default="choices", show_default=True, help="Column of the choices, if any.")
+@click.option("--answers", callback=_pairs, help="The text of each label's answer: 0=negative,1=positive.")
+@click.option("--split", default="train", show_default=True, help="Split of a hub dataset to learn from.")
+@click.option("--replace", is_flag=True, help="Take the data as a new version of a known task.")
+@tags_option
+@click.pass_context
+def add(
+    ctx: click.Context,
+    name: str,
+    data: str,
+    text: str,
+    text_pair: str,
+    label: str,
+    choices: str,
+    answers: dict[str, str] | None,
+    split: str,
+    tags: tuple[str, ...],
+    *,
+    replace: bool,
+) -> None:
+    """Register a task; its examples are copied into the catalog."""
+    from registry.formats.tasks import Columns, read_task
+
+    registry = registry_of(ctx)
+    columns = Columns(text, text_pair, label, choices)
+    record = registry.add_task(
+        name, read_task(data, columns=columns, answers=answers, split=split), tags=tags, replace=replace
+    )
+    click.echo(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
+
+
+@task.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--prefix", default="", help="Put before each name, such as org/.")
+@tags_option
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...], *, as_json: bool) -> None:
+    """Register every task folder in FOLDER; run it again to go on after an interruption."""
+    from dataclasses import asdict
+
+    from registry.importing import import_tasks
+
+    told = None if as_json else lambda name: click.echo(f"registered {name}")
+    report = import_tasks(registry_of(ctx), folder, prefix=prefix, tags=tags, on_done=told)
+    if as_json:
+        print_json(asdict(report))
+    for name, kind in report.skipped.items():
+        click.echo(f"skipped {name}: {kind} tasks cannot be embedded yet", err=True)
+    for name, problem in report.failed.items():
+        click.echo(f"failed {name}: {problem}", err=True)
+    click.echo(f"{len(report.added)} tasks added, {len(report.known)} known already", err=True)
+    ctx.exit(2 if report.failed else 0)
+
+
+@task.command("list")
+@tags_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
+    """List the tasks."""
+    print_rows(registry_of(ctx).tasks(tags=tags), as_json=as_json, noun="tasks")
+
+
+@task.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Show one task."""
+    print_one(registry_of(ctx).show(name, "task"), as_json=as_json)
+
+
+@task.command()
+@click.argument("name")
+@click.pass_context
+def remove(ctx: click.Context, name: str) -> None:
+    """Remove a task with its vectors."""
+    registry_of(ctx).remove(name, "task")
+    click.echo(f"removed {name}")
+
+
+@task.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, name: str, folder: Path) -> None:
+    """Write a task as a folder that can be registered again."""
+    registry_of(ctx).export_task(name, folder)
+    click.echo(f"{name} written to {folder}")
+
+
+@task.command()
+@click.argument("name")
+@click.argument("add", nargs=-1)
+@click.option("--remove", multiple=True, help="A tag to take away.")
+@click.pass_context
+def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
+    """Put tags on a task, or take them away."""
+    record = registry_of(ctx).catalog.entries.tag(name, add=add, remove=remove)
+    click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")

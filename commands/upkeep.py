@@ -1,0 +1,83 @@
+"""`fute init`, `status`, `index`, `db` and `demo`: the registry itself."""
+
+from dataclasses import asdict
+
+import click
+
+from commands.output import json_option, print_json, print_one, registry_of
+
+
+@click.command()
+@click.pass_context
+def init(ctx: click.Context) -> None:
+    """Make a registry, here or where --registry says."""
+    from registry import Registry
+
+    with Registry.create(ctx.obj) as registry:
+        click.echo(f"Registry ready in {registry.folder}")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """Say what the registry holds."""
+    print_one(asdict(registry_of(ctx).status()), as_json=as_json)
+
+
+@click.group()
+def index() -> None:
+    """The index, a cache of the catalog's vectors."""
+
+
+@index.command()
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, *, as_json: bool) -> None:
+    """Compare the index with the catalog: ids, vectors and answers. Exit code 3 where they differ."""
+    found = registry_of(ctx).verify_index()
+    if as_json:
+        print_json({"spaces": [asdict(one) for one in found]})
+    else:
+        for one in found:
+            click.echo(f"{one.space}: {one.vectors} vectors, snapshot {one.snapshot}; {'; '.join(one.faults) or 'ok'}")
+    if any(one.faults for one in found):
+        ctx.exit(3)
+
+
+@index.command()
+@click.pass_context
+def rebuild(ctx: click.Context) -> None:
+    """Make the index anew from the catalog."""
+    click.echo(f"Index rebuilt: {registry_of(ctx).rebuild_index()} vectors")
+
+
+@click.group()
+def db() -> None:
+    """The catalog's database."""
+
+
+@db.command()
+@click.pass_context
+def upgrade(ctx: click.Context) -> None:
+    """Bring the database to this release; a backup of the old one is kept."""
+    from registry.database import upgrade_folder
+    from registry.registry import located
+
+    backup = upgrade_folder(located(ctx.obj))
+    click.echo(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")
+
+
+@click.command()
+@click.option("--folder", default="fute-demo", show_default=True, help="Where the demo's registry and picture go.")
+@click.option("--fresh", is_flag=True, help="Throw away an earlier demo there and start anew.")
+def demo(folder: str, *, fresh: bool) -> None:
+    """Show the whole story on example tasks, offline: register, fine-tune, embed, ask, draw."""
+    from pathlib import Path
+
+    from embedders.demo import run_demo
+
+    run_demo(Path(folder), say=click.echo, fresh=fresh)
+
+
+COMMANDS = (init, status, index, db, demo)

@@ -1,0 +1,229 @@
+"""The one door between embedders and registry: reads what is to be embedded, embeds it, writes vectors back.
+
+One job per entry and space. A job's vector and its end are one transaction; a black box's answers are kept
+chunk by chunk. Whatever is done is not done again, so an interrupted run is resumed by running it again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.errors import EmbedderError, ModelNotUsableError, SettingError
+from embedders.methods import Method, Reading, method_named
+from embedders.observed import Observed, from_answers, from_task
+from embedders.predictors import predictor_for
+from embedders.sketch import sketch
+from embedders.spaces import current_space
+from embedders.weights import identity, model_folder
+from registry import Registry
+from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.errors import InputError, MissingExtraError, RegistryError
+from registry.formats.corpora import Input
+from registry.spaces import SpaceSpec
+from registry.tables import EntryKind
+from registry.vectors import unit
+
+if TYPE_CHECKING:
+    from embedders.surrogate import Surrogate
+
+CHUNK = 128  # texts that a black box answers between two commits
+EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+
+
+@dataclass
+class EmbedReport:
+    """What came of a run."""
+
+    space: str
+    embedded: dict[str, float] = field(default_factory=dict)  # name -> seconds
+    known: list[str] = field(default_factory=list)  # had a vector already
+    busy: list[str] = field(default_factory=list)  # another process is at it
+    failed: dict[str, str] = field(default_factory=dict)  # name -> why
+
+
+def embed(
+    registry: Registry,
+    names: Sequence[str] | None = None,
+    *,
+    space: str | None = None,
+    device: str | None = None,
+    again: bool = False,
+    on_done: Callable[[str, float], None] | None = None,
+) -> EmbedReport:
+    """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
+
+    Args:
+        names: which entries; None for all that the space can embed.
+        space: in which space; None for the current one. Where there is none, the default one is made.
+        device: `cuda`, `cpu`, ...; None for the best there is.
+        again: embed also what has a vector.
+        on_done: called with a name and seconds after its vector is committed.
+    """
+    record = current_space(registry, space)
+    spec = SpaceSpec.from_document(record.spec)
+    entries = _named(registry, names, spec) if names is not None else _all(registry, spec)
+    held = set() if again else registry.catalog.embeddings.known(record.id)
+    report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
+    todo = [entry for entry in entries if entry.version_id not in held]
+    if todo:
+        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(todo)
+        registry.refresh_index(record.name)
+    return report
+
+
+class _Run:
+    """One run over one space."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        space: SpaceRecord,
+        spec: SpaceSpec,
+        report: EmbedReport,
+        *,
+        device: str | None,
+        on_done: Callable[[str, float], None] | None,
+    ) -> None:
+        self._registry = registry
+        self._space = space
+        self._spec = spec
+        self._report = report
+        self._device = device
+        self._on_done = on_done
+        self._method: Method = method_named(spec.method)
+        self._surrogate: Surrogate = _load_surrogate(spec, device)
+
+    def embed(self, todo: list[EntryRecord]) -> None:
+        """Embed entries one by one; one that fails does not stop the others."""
+        from tqdm.auto import tqdm
+
+        jobs = self._registry.catalog.jobs
+        with tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar:
+            for entry in bar:
+                bar.set_description(entry.name)
+                if not jobs.claim(entry.version_id, self._space.id):
+                    self._report.busy.append(entry.name)
+                    continue
+                try:
+                    seconds = self._embed_one(entry)
+                except (RegistryError, EmbedderError) as error:
+                    jobs.fail(entry.version_id, self._space.id, str(error))
+                    self._report.failed[entry.name] = str(error)
+                    continue
+                self._report.embedded[entry.name] = seconds
+                if self._on_done is not None:
+                    bar.clear()
+                    self._on_done(entry.name, seconds)
+
+    def _embed_one(self, entry: EntryRecord) -> float:
+        began = time.perf_counter()
+        observed = self._observe(entry)
+        parameters, seed = self._spec.parameters, self._spec.seed
+        reading = self._method.read(self._surrogate, observed, parameters, seed=seed)
+        vector = assemble(reading, self._spec)
+        seconds = time.perf_counter() - began
+        provenance = {
+            "space": self._spec.fingerprint(),
+            "content": entry.content_hash,
+            "examples": len(observed.inputs),
+            "seconds": round(seconds, 3),
+            "device": str(self._surrogate.device),
+            "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")},
+            **reading.provenance,
+        }
+        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance)
+        return seconds
+
+    def _observe(self, entry: EntryRecord) -> Observed:
+        parameters = self._spec.parameters
+        if entry.kind is EntryKind.TASK:
+            task = self._registry.task_data(entry)
+            return from_task(task, examples=parameters["examples"], seed=self._spec.seed)
+        inputs, answers, table = self._ask(entry)
+        return from_answers(inputs, answers, table, hard=parameters["answers"] == "hard")
+
+    def _ask(self, entry: EntryRecord) -> tuple[tuple[Input, ...], tuple[str, ...], NDArray[np.float32]]:
+        """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
+        corpus_id = self._space.corpus_version_id
+        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        store = self._registry.catalog.predictions
+        corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+        predictor = predictor_for(self._registry, entry, device=self._device)
+        inputs = predictor.answerable(corpus)
+        chunks = store.chunks(entry.version_id, corpus_id)
+        for start in range(0, len(inputs), CHUNK):
+            if start not in chunks:
+                answers = predictor.predict(inputs[start : start + CHUNK])
+                store.put(
+                    entry.version_id,
+                    corpus_id,
+                    start=start,
+                    answers=answers.texts,
+                    probabilities=answers.probabilities,
+                )
+                chunks[start] = (answers.texts, answers.probabilities)
+        return (tuple(inputs), *_joined([chunks[start] for start in sorted(chunks)]))
+
+
+def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
+    """Return a reading as a vector of the space: each facet sketched to its segment, of equal length."""
+    segments = [
+        unit(sketch(reading.parts[facet.name], facet.size, (spec.seed, number)))
+        for number, facet in enumerate(spec.facets)
+    ]
+    return unit(np.concatenate(segments))
+
+
+def _joined(
+    chunks: list[tuple[list[str], NDArray[np.float32]]],
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Join chunks that may know different answers into one table, (texts, answers)."""
+    answers = tuple(dict.fromkeys(text for texts, _ in chunks for text in texts))
+    column = {text: number for number, text in enumerate(answers)}
+    table = np.zeros((sum(len(part) for _, part in chunks), len(answers)), np.float32)
+    start = 0
+    for texts, part in chunks:
+        table[start : start + len(part), [column[text] for text in texts]] = part
+        start += len(part)
+    return answers, table
+
+
+def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
+    kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
+    entries = registry.catalog.entries.all(Filter(kinds=kinds))
+    return [entry for entry in entries if entry.spec.get("type") != "recorded-llm"]
+
+
+def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:
+    entries = [registry.catalog.entries.get(name) for name in dict.fromkeys(names)]
+    for entry in entries:
+        if entry.kind not in EMBEDDABLE:
+            raise InputError(f"{entry.name!r} is a {entry.kind}: only tasks and models are embedded.")
+        problem = _why_no_models(spec)
+        if entry.kind is not EntryKind.TASK and problem is not None:
+            raise SettingError(f"{entry.name!r} cannot be embedded in this space: {problem}")
+    return entries
+
+
+def _why_no_models(spec: SpaceSpec) -> str | None:
+    if not method_named(spec.method).sees_answers:
+        return f"{spec.method} sees no answers, so all models would get the same vector; use another method."
+    if spec.corpus is None:
+        return "it has no corpus to observe models on; make one with 'fute space create NAME --corpus CORPUS'."
+    return None
+
+
+def _load_surrogate(spec: SpaceSpec, device: str | None) -> "Surrogate":
+    try:
+        from embedders.surrogate import Surrogate
+    except ImportError as error:
+        raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
+    folder = model_folder(spec.surrogate_source)
+    if identity(folder) != spec.surrogate:
+        raise ModelNotUsableError(f"{spec.surrogate_source} is not the surrogate that this space was made with.")
+    return Surrogate(folder, device=device, max_length=spec.parameters["max_length"])

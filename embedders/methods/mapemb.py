@@ -1,0 +1,71 @@
+"""MapEmb: a task as the linear map from what is asked to what is answered, in closed form.
+
+With phi(x) the surrogate's unit feature of an input and psi(y) that of an answer's text, three facets are read:
+
+    inputs   mean of phi(x)                                         what the texts are about
+    answers  mean of psi(y)                                         what can be answered, and how often
+    map      W = argmin_W sum_i |psi(y_i) - m - W' (phi(x_i) - n)|^2 + n_examples * ridge * |W|^2
+                                                                    how answers hang on inputs
+with n and m the means of phi and psi. W is ridge regression's closed form; nothing is trained. The cosine of
+two maps in the Frobenius inner product is the correlation of what the two maps answer to inputs spread evenly
+in all directions: <W1, W2> = E[(W1'x) . (W2'x)] for x with covariance I. The regulariser grows with the number
+of examples, so that a task and a model seen on more or fewer texts are smoothed alike.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.methods.contract import Reading
+from embedders.observed import Observed
+from registry.spaces import Facet
+
+if TYPE_CHECKING:
+    from embedders.surrogate import Surrogate
+
+
+class MapEmb:
+    """Embeds the inputs, the answers, and the map between them."""
+
+    name = "mapemb"
+    sees_answers = True
+
+    def parameters(self) -> dict[str, Any]:
+        """`ridge`: the regulariser per example."""
+        return {"ridge": 0.02}
+
+    def facets(self, dimension: int) -> tuple[Facet, ...]:
+        """A quarter each for inputs and answers, the rest for the map, which has hidden x hidden numbers."""
+        quarter = dimension // 4
+        return (Facet("inputs", quarter), Facet("answers", quarter), Facet("map", dimension - 2 * quarter))
+
+    def read(self, surrogate: "Surrogate", observed: Observed, parameters: dict[str, Any], *, seed: int) -> Reading:
+        """Return the three facets; `fit` in the provenance is the share of the answers' variance explained."""
+        asked = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
+        texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
+        answered = _expected(observed, texts)  # (inputs, hidden)
+        weights, fit = ridge_map(asked, answered, parameters["ridge"])
+        parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "map": weights.ravel()}
+        return Reading({name: part.astype(np.float32) for name, part in parts.items()}, {"fit": fit})
+
+
+def ridge_map(
+    asked: NDArray[np.float64], answered: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float64], float]:
+    """Return W (hidden, hidden) from centred inputs to centred answers, and the share of variance it explains.
+
+    Args:
+        asked, answered: (examples, hidden).
+        ridge: regulariser per example.
+    """
+    x, y = asked - asked.mean(axis=0), answered - answered.mean(axis=0)
+    gram = x.T @ x + len(x) * ridge * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, x.T @ y)
+    total = float((y**2).sum())
+    return weights, 1.0 - float(((y - x @ weights) ** 2).sum()) / total if total > 0 else 0.0
+
+
+def _expected(observed: Observed, texts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the expected answer's feature of each input, (inputs, hidden); padding has probability 0."""
+    return np.einsum("ik,ikh->ih", observed.probabilities.astype(np.float64), texts[observed.options])

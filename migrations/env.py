@@ -1,0 +1,35 @@
+"""Runs the migrations on the connection that `registry.database` hands over, or on FUTE_REGISTRY."""
+
+import os
+from pathlib import Path
+
+from alembic import context
+from sqlalchemy import Connection, Engine
+
+from registry import sqlite
+from registry.tables import Base
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,  # SQLite cannot alter most things in place
+        transactional_ddl=True,  # a kill in the middle of a revision must leave the old schema
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if isinstance(given, Connection):
+    migrate(given)
+else:
+    engine: Engine = context.config.attributes.get("engine") or (
+        given
+        if isinstance(given, Engine)
+        else sqlite.engine(Path(os.environ["FUTE_REGISTRY"]) / "catalog.db", writes=True)
+    )
+    with engine.connect() as connection:
+        migrate(connection)

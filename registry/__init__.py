@@ -1,0 +1,26 @@
+"""The catalog, the vector spaces, the index and the ranking. Never imports torch."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from registry.ranking import Comparison, Match, Ranking
+    from registry.registry import Registry
+
+__all__ = ["Comparison", "Match", "Ranking", "Registry"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Registry": "registry.registry",
+    "Comparison": "registry.ranking",
+    "Match": "registry.ranking",
+    "Ranking": "registry.ranking",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
+    """Load a public name when it is first used, so that `fute --help` loads none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'registry' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,31 @@
+"""What is known: one store per noun over one database."""
+
+from pathlib import Path
+
+from registry.catalog.embeddings import Embeddings
+from registry.catalog.entries import Entries
+from registry.catalog.jobs import Jobs
+from registry.catalog.predictions import Predictions
+from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog.spaces import Spaces
+from registry.catalog.transfers import Transfers
+from registry.database import Database
+
+__all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord", "TransferRecord"]
+
+
+class Catalog:
+    """The truth of one registry. Each method of a store is one transaction and returns plain values."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database.open(folder)
+        self.entries = Entries(self.database)
+        self.spaces = Spaces(self.database)
+        self.embeddings = Embeddings(self.database)
+        self.predictions = Predictions(self.database)
+        self.jobs = Jobs(self.database)
+        self.transfers = Transfers(self.database)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()

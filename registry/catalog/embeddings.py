@@ -1,0 +1,122 @@
+"""Which vectors are there, and where did they come from?"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Select, and_, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from registry.catalog.filters import passing
+from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
+from registry.database import Database
+from registry.errors import IntegrityError
+from registry.tables import Embedding, Entry, EntryKind, Job, JobState, Space, Version
+from registry.vectors import checked_vector
+
+
+class Embeddings:
+    """Vectors by version and space."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, version_id: int, space: SpaceRecord, vector: NDArray[np.float32], provenance: dict[str, Any]) -> None:
+        """Keep a vector with its provenance and close its job, in one transaction; replaces an older one."""
+        body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
+        with self._database.write() as session:
+            row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
+            if row is None:
+                row = Embedding(version_id=version_id, space_id=space.id)
+                session.add(row)
+            row.vector, row.sha256, row.provenance = body, hashlib.sha256(body).hexdigest(), provenance
+            row.created_at = datetime.now(UTC)
+            touch = update(Space).where(Space.id == space.id)
+            session.execute(touch.values(generation=session.info["generation"]))
+            done = update(Job).where(Job.version_id == version_id, Job.space_id == space.id)
+            session.execute(done.values(state=JobState.DONE, error=None, updated_at=datetime.now(UTC)))
+
+    def get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
+        """Return the vector of a version in a space, if it has one."""
+        with self._database.read() as session:
+            found = session.execute(_named().where(_is(version_id, space_id))).one_or_none()
+            return None if found is None else _record(*found)
+
+    def known(self, space_id: int) -> set[int]:
+        """Return the ids of the versions that have a vector in a space."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Embedding.version_id).where(Embedding.space_id == space_id)))
+
+    def spaces_of(self, version_id: int) -> list[str]:
+        """Return the names of the spaces in which a version has a vector."""
+        query = select(Space.name).join(Embedding).where(Embedding.version_id == version_id).order_by(Space.name)
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def all(self, space_id: int) -> SpaceVectors:
+        """Return every vector of a space, checked against its hash, with the generation they belong to."""
+        query = _named().where(Embedding.space_id == space_id).order_by(Embedding.id)
+        with self._database.read() as session:  # one view: the generation belongs to the rows
+            space = session.get_one(Space, space_id)
+            records = [_record(*row) for row in session.execute(query)]
+            matrix = np.zeros((len(records), space.dimension), np.float32)
+            for row, record in zip(matrix, records, strict=True):
+                row[:] = record.vector
+            ids = np.array([record.id for record in records], np.int64)
+            return SpaceVectors(space.generation, ids, tuple(record.kind for record in records), matrix)
+
+    def ids(self, space_id: int, where: Filter) -> NDArray[np.int64]:
+        """Return the ids, rising, of the latest versions' vectors that pass a filter."""
+        other = aliased(Version)
+        newest = select(func.max(other.number)).where(other.entry_id == Version.entry_id).scalar_subquery()
+        query = (
+            select(Embedding.id)
+            .join(Version, Version.id == Embedding.version_id)
+            .join(Entry, Entry.id == Version.entry_id)
+            .where(Embedding.space_id == space_id, Version.number == newest, passing(where))
+            .order_by(Embedding.id)
+        )
+        with self._database.read() as session:
+            return np.array(session.scalars(query).all(), np.int64)
+
+    def entries(self, ids: list[int]) -> dict[int, tuple[EntryKind, str]]:
+        """Return the kind and name behind each embedding's id."""
+        query = (
+            select(Embedding.id, Entry.kind, Entry.name)
+            .join(Version, Version.id == Embedding.version_id)
+            .join(Entry)
+            .where(Embedding.id.in_(ids))
+        )
+        with self._database.read() as session:
+            return {row_id: (kind, name) for row_id, kind, name in session.execute(query)}
+
+
+def touch_spaces_of(session: Session, versions: Select[int]) -> None:
+    """Mark the spaces in which these versions have vectors as changed, before the vectors go."""
+    touched = select(Embedding.space_id).where(Embedding.version_id.in_(versions))
+    session.execute(
+        update(Space).where(Space.id.in_(touched)).values(generation=session.info["generation"]),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _is(version_id: int, space_id: int) -> ColumnElement[bool]:
+    return and_(Embedding.version_id == version_id, Embedding.space_id == space_id)
+
+
+def _named() -> Select[Embedding, str, EntryKind]:
+    """Return the query for embeddings with the name and kind of their entry."""
+    return (
+        select(Embedding, Entry.name, Entry.kind)
+        .join(Version, Version.id == Embedding.version_id)
+        .join(Entry, Entry.id == Version.entry_id)
+    )
+
+
+def _record(row: Embedding, name: str, kind: EntryKind) -> EmbeddingRecord:
+    if hashlib.sha256(row.vector).hexdigest() != row.sha256:
+        raise IntegrityError(f"The vector of {name!r} is damaged: run 'fute embed {name} --again'.")
+    vector = np.frombuffer(row.vector, "<f4").astype(np.float32)
+    return EmbeddingRecord(row.id, name, kind, vector, row.provenance)

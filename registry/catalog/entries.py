@@ -1,0 +1,201 @@
+"""Which tasks, models, prompts and corpora are there, in which versions, and what do they hold?"""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from registry.catalog.embeddings import touch_spaces_of
+from registry.catalog.filters import passing
+from registry.catalog.records import EntryRecord, Filter, NewEntry
+from registry.database import Database
+from registry.errors import AlreadyExistsError, IntegrityError, InUseError, NotFoundError
+from registry.names import Reference, checked_entry_name, checked_name, checked_tag
+from registry.tables import Alias, Content, Entry, EntryKind, Space, Tag, Version, VersionContent
+
+
+class Entries:
+    """Entries by name. A version, once entered, never changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, new: NewEntry, *, replace: bool = False) -> EntryRecord:
+        """Enter a new entry, or a new version of a known one; the same content again changes nothing.
+
+        Raises `AlreadyExistsError` where the name is taken by another kind, or by other content and
+        `replace` is not set.
+        """
+        name = checked_entry_name(new.name)
+        tags = sorted({checked_tag(tag) for tag in new.tags})
+        with self._database.write() as session:
+            entry = session.scalar(select(Entry).where(Entry.name == name))
+            if entry is None:
+                entry = Entry(name=name, kind=new.kind, created_at=datetime.now(UTC))
+                session.add(entry)
+                number = 0
+            elif entry.kind is not new.kind:
+                raise AlreadyExistsError(name, entry.kind, "names are shared by all kinds; choose another.")
+            else:
+                latest = _latest(session, entry.id)
+                number = latest.number
+                if latest.content_hash == new.content_hash:
+                    return _record(session, entry, latest)
+                if not replace:
+                    raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
+            entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
+            session.flush()
+            version = Version(
+                entry_id=entry.id,
+                number=number + 1,
+                content_hash=new.content_hash,
+                spec=new.spec,
+                created_at=datetime.now(UTC),
+            )
+            session.add(version)
+            session.flush()
+            for role, body in new.contents.items():
+                session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
+            _add_tags(session, entry.id, tags)
+            session.flush()
+            return _record(session, entry, version)
+
+    def get(self, name: str, kind: EntryKind | None = None) -> EntryRecord:
+        """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""
+        reference = Reference.parse(name)
+        with self._database.read() as session:
+            entry = session.scalar(select(Entry).where(Entry.name == reference.name))
+            if entry is None or (kind is not None and entry.kind is not kind):
+                query = select(Entry.name) if kind is None else select(Entry.name).where(Entry.kind == kind)
+                raise NotFoundError(kind or "entry", reference.name, session.scalars(query).all())
+            return _record(session, entry, _version(session, entry.id, reference))
+
+    def by_version_id(self, version_id: int) -> EntryRecord:
+        """Return the version with this id."""
+        with self._database.read() as session:
+            version = session.get_one(Version, version_id)
+            return _record(session, session.get_one(Entry, version.entry_id), version)
+
+    def all(self, where: Filter | None = None) -> list[EntryRecord]:
+        """Return the latest version of every entry that passes the filter, by name."""
+        with self._database.read() as session:
+            entries = session.scalars(select(Entry).where(passing(where or Filter())).order_by(Entry.name)).all()
+            return [_record(session, entry, _latest(session, entry.id)) for entry in entries]
+
+    def remove(self, name: str, kind: EntryKind) -> None:
+        """Remove an entry with its versions, vectors and outputs; refuse where a space is built on it."""
+        record = self.get(name, kind)
+        with self._database.write() as session:
+            entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
+            versions = select(Version.id).where(Version.entry_id == entry.id)
+            spaces = session.scalars(select(Space.name).where(Space.corpus_version_id.in_(versions))).all()
+            parts = session.scalars(_prompted_with(entry)).all()
+            if spaces or parts:
+                raise InUseError(record.name, [f"space {s}" for s in spaces] + list(parts))
+            touch_spaces_of(session, versions)
+            session.delete(entry)
+            session.flush()
+            session.execute(delete(Content).where(Content.sha256.not_in(select(VersionContent.sha256))))
+
+    def tag(self, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> EntryRecord:
+        """Add and remove tags."""
+        record = self.get(name)
+        with self._database.write() as session:
+            entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
+            _add_tags(session, entry.id, [checked_tag(tag) for tag in add])
+            session.execute(delete(Tag).where(Tag.entry_id == entry.id, Tag.tag.in_(list(remove))))
+        return self.get(record.name)
+
+    def set_alias(self, name: str, alias: str) -> EntryRecord:
+        """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
+        record = self.get(name)
+        alias = checked_name(alias)
+        if alias.isdigit():
+            raise AlreadyExistsError(alias, "version number", "an alias cannot be a number.")
+        with self._database.write() as session:
+            entry_id = session.get_one(Version, record.version_id).entry_id
+            session.merge(Alias(entry_id=entry_id, alias=alias, version_id=record.version_id))
+        return self.get(name)
+
+    def content(self, sha256: str) -> bytes:
+        """Return stored bytes by their hash; raise `IntegrityError` where they are not what was stored."""
+        with self._database.read() as session:
+            row = session.get(Content, sha256)
+            if row is None:
+                raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
+            try:
+                body = zlib.decompress(row.body)
+            except zlib.error:
+                body = b""
+            if hashlib.sha256(body).hexdigest() != sha256:
+                raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
+            return body
+
+
+def _prompted_with(entry: Entry) -> Select[str]:
+    """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
+    query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL)
+    if entry.kind is EntryKind.MODEL:
+        return query.where(Entry.name.startswith(f"{entry.name}@", autoescape=True))
+    return query.where(Entry.name.endswith(f"@{entry.name}", autoescape=True))
+
+
+def _latest(session: Session, entry_id: int) -> Version:
+    query = select(Version).where(Version.entry_id == entry_id).order_by(Version.number.desc()).limit(1)
+    return session.scalars(query).one()
+
+
+def _version(session: Session, entry_id: int, reference: Reference) -> Version:
+    if reference.version is None:
+        return _latest(session, entry_id)
+    query = select(Version).where(Version.entry_id == entry_id)
+    if reference.version.isdigit():
+        query = query.where(Version.number == int(reference.version))
+    else:
+        query = query.join(Alias, Alias.version_id == Version.id).where(Alias.alias == reference.version)
+    version = session.scalar(query)
+    if version is None:
+        raise NotFoundError("version", str(reference))
+    return version
+
+
+def _record(session: Session, entry: Entry, version: Version) -> EntryRecord:
+    tags = session.scalars(select(Tag.tag).where(Tag.entry_id == entry.id).order_by(Tag.tag)).all()
+    aliases = session.execute(
+        select(Alias.alias, Version.number).join(Version).where(Alias.entry_id == entry.id).order_by(Alias.alias)
+    )
+    contents = session.execute(
+        select(VersionContent.role, VersionContent.sha256).where(VersionContent.version_id == version.id)
+    )
+    return EntryRecord(
+        name=entry.name,
+        kind=entry.kind,
+        version=version.number,
+        version_id=version.id,
+        content_hash=version.content_hash,
+        task_kind=entry.task_kind,
+        language=entry.language,
+        description=entry.description,
+        tags=tuple(tags),
+        aliases={alias: number for alias, number in aliases},
+        contents={role: sha256 for role, sha256 in contents},
+        spec=version.spec,
+        created_at=version.created_at,
+    )
+
+
+def _keep(session: Session, body: bytes) -> str:
+    """Store bytes under their hash, once, and return the hash."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    if session.scalar(select(func.count()).where(Content.sha256 == sha256)) == 0:
+        session.add(Content(sha256=sha256, size=len(body), body=zlib.compress(body, 6)))
+        session.flush()
+    return sha256
+
+
+def _add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
+    for tag in tags:
+        session.merge(Tag(entry_id=entry_id, tag=tag))

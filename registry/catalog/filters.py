@@ -1,0 +1,22 @@
+"""A filter as a condition on entries, for every query that takes one."""
+
+from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy.orm import aliased
+
+from registry.catalog.records import Filter
+from registry.tables import Entry, Tag
+
+
+def passing(where: Filter) -> ColumnElement[bool]:
+    """Return the condition that an entry passes a filter."""
+    conditions: list[ColumnElement[bool]] = [true()]
+    if where.kinds:
+        conditions.append(Entry.kind.in_(where.kinds))
+    if where.task_kind is not None:
+        conditions.append(Entry.task_kind == where.task_kind)
+    if where.language is not None:
+        conditions.append(Entry.language == where.language)
+    for tag in where.tags:
+        row = aliased(Tag)
+        conditions.append(select(row).where(row.entry_id == Entry.id, row.tag == tag).exists())
+    return and_(*conditions)

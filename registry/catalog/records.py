@@ -1,0 +1,108 @@
+"""What the catalog hands out: plain, frozen values, never live rows."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.tables import EntryKind
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """What is to be entered: `contents` maps a role (train, test, texts) to its bytes."""
+
+    kind: EntryKind
+    name: str
+    content_hash: str
+    spec: dict[str, Any]
+    contents: dict[str, bytes] = field(default_factory=dict)
+    task_kind: str | None = None
+    language: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EntryRecord:
+    """One version of an entry, with what belongs to the entry as a whole."""
+
+    name: str
+    kind: EntryKind
+    version: int
+    version_id: int
+    content_hash: str
+    task_kind: str | None
+    language: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    aliases: dict[str, int]
+    contents: dict[str, str]  # role -> sha256
+    spec: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries a query may return; an empty filter lets all through."""
+
+    kinds: tuple[EntryKind, ...] = ()
+    tags: tuple[str, ...] = ()  # all of them
+    task_kind: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class SpaceRecord:
+    """A space as the catalog knows it. `spec` is described in `registry.spaces`."""
+
+    id: int
+    name: str
+    fingerprint: str
+    dimension: int
+    spec: dict[str, Any]
+    corpus: str | None
+    corpus_version_id: int | None
+    generation: int
+    vectors: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class EmbeddingRecord:
+    """A vector and where it came from."""
+
+    id: int
+    name: str
+    kind: EntryKind
+    vector: NDArray[np.float32]  # (dimension,)
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SpaceVectors:
+    """All vectors of a space, by rising id: what the index is made of."""
+
+    generation: int
+    ids: NDArray[np.int64]  # (n,)
+    kinds: tuple[EntryKind, ...]  # n
+    matrix: NDArray[np.float32]  # (n, dimension)
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """The score on `target` after starting from `source`, as a fraction."""
+
+    model: str
+    adaptation: str
+    target: str
+    source: str
+    score_mean: float
+    score_std: float | None = None
+    seeds: int | None = None
+
+    def cells(self) -> dict[str, str | int | float | bool | None]:
+        """Return the row of a table."""
+        return asdict(self)

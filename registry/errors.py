@@ -1,0 +1,104 @@
+"""What can go wrong, each in one line that says the mend, with the exit code that it means."""
+
+from collections.abc import Sequence
+
+BAD_INPUT, FAILURE, FAULT = 2, 1, 3
+
+
+class RegistryError(Exception):
+    """Anything that a user can cause or mend; shown as one line, without a traceback."""
+
+    exit_code = FAILURE
+
+
+class InputError(RegistryError):
+    """The input, a name or an option is not usable as it is."""
+
+    exit_code = BAD_INPUT
+
+
+class DataError(InputError):
+    """A data file does not hold what its format promises."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+
+
+class NameFormError(InputError):
+    """A name does not have the form that the catalog accepts."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:60]!r} is not a name: use 1 to 128 of a-z 0-9 . _ / -, starting with a letter or digit, "
+            "without '..' or '//'."
+        )
+
+
+class NotFoundError(InputError):
+    """Nothing in the catalog has this name."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str] = ()) -> None:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"No {what} named {name!r} in this registry.{hint}")
+
+
+class AlreadyExistsError(InputError):
+    """The name is taken, and what was given is not what is there."""
+
+    def __init__(self, name: str, kind: str, mend: str) -> None:
+        super().__init__(f"{name!r} is already the name of a {kind} with other content: {mend}")
+
+
+class InUseError(InputError):
+    """Something else in the catalog depends on what was to be removed."""
+
+    def __init__(self, name: str, users: Sequence[str]) -> None:
+        super().__init__(f"{name!r} is used by {', '.join(users)}: remove those first.")
+
+
+class NotARegistryError(InputError):
+    """There is no registry at this location."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"No registry at {location}: make one with 'fute init', or name one with --registry.")
+
+
+class SchemaError(InputError):
+    """The database was written by another release."""
+
+    def __init__(self, found: str | None, *, newer: bool) -> None:
+        mend = "upgrade fute-registry" if newer else "run 'fute db upgrade' (a backup is kept)"
+        age = "a newer" if newer else "an older"
+        super().__init__(f"This registry was written by {age} release (schema {found}): {mend}.")
+
+
+class SpaceMismatchError(InputError):
+    """Two vectors of different spaces were about to be compared."""
+
+
+class NotEmbeddedError(InputError):
+    """An entry has no vector in the space that was asked for."""
+
+    def __init__(self, name: str, space: str, elsewhere: Sequence[str]) -> None:
+        other = f" (it has one in {', '.join(elsewhere)}, which cannot be compared)" if elsewhere else ""
+        super().__init__(f"{name!r} has no vector in space {space!r}{other}: run 'fute embed {name} --space {space}'.")
+
+
+class MissingExtraError(RegistryError):
+    """An optional library is needed and not installed, or installed wrongly."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what}: pip install 'fute-registry[{extra}]'.")
+
+
+class StorageError(RegistryError):
+    """The database or a file could not be read or written."""
+
+
+class IntegrityError(RegistryError):
+    """Stored data is not what was written."""
+
+    exit_code = FAULT

@@ -1,0 +1,1 @@
+"""Files in and out: tasks, texts, vectors, recorded outputs, transfers."""

@@ -1,0 +1,67 @@
+"""JSON lines, read with the place of every fault and written the same way each time."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from registry.errors import DataError, StorageError
+
+LINE_LIMIT = 10_000_000  # characters; a longer line is not an example but a mistake
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes; raise our errors where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(str(path), "no such file.") from error
+    except IsADirectoryError as error:
+        raise DataError(str(path), "is a folder, a file is needed.") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}.") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file."""
+    return _object(_decoded(read_file(path), path), str(path))
+
+
+def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
+    """Return one object per non-empty line; raise `DataError` with the line's number."""
+    rows = []
+    for number, line in enumerate(_decoded(body, place).split("\n"), start=1):
+        if line.strip():
+            where = f"{place} line {number}"
+            if len(line) > LINE_LIMIT:
+                raise DataError(where, f"longer than {LINE_LIMIT} characters.")
+            rows.append(_object(line, where))
+    if not rows:
+        raise DataError(str(place), "holds no examples.")
+    return rows
+
+
+def dump_lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Return rows as JSON lines: the same rows give the same bytes."""
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _decoded(body: bytes, place: str | Path) -> str:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(str(place), f"not UTF-8 at byte {error.start}.") from error
+    if "\0" in text:
+        raise DataError(str(place), "holds a NUL character: is it a text file?")
+    return text
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(place, f"not JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise DataError(place, "not a JSON object.")
+    return value

@@ -1,0 +1,73 @@
+"""Vectors in and out: .npz and .parquet, with the fingerprint of their space."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.errors import DataError, InputError, MissingExtraError
+from registry.formats.lines import read_file
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """Named vectors of one space."""
+
+    fingerprint: str
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    matrix: NDArray[np.float32]  # (names, dimension)
+
+
+def write_vectors(vectors: VectorFile, path: Path) -> None:
+    """Write vectors in the format that the file's ending names."""
+    match path.suffix.lower():
+        case ".npz":
+            np.savez(
+                path,
+                fingerprint=np.array(vectors.fingerprint),
+                names=np.array(vectors.names, dtype=np.str_),
+                kinds=np.array(vectors.kinds, dtype=np.str_),
+                vectors=vectors.matrix,
+            )
+        case ".parquet":
+            _write_parquet(vectors, path)
+        case _:
+            raise InputError(f"{path}: vectors are written as .npz or .parquet.")
+
+
+def read_vectors(path: Path) -> VectorFile:
+    """Read vectors from .npz; raise `DataError` where the file is not one of ours."""
+    try:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
+            names, kinds = arrays["names"], arrays["kinds"]
+            matrix = np.asarray(arrays["vectors"], np.float32)
+            fingerprint = str(arrays["fingerprint"])
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        OSError,
+        zipfile.BadZipFile,
+        MemoryError,
+        AttributeError,
+    ) as error:
+        raise DataError(str(path), "not a .npz file of vectors with names and a fingerprint.") from error
+    if matrix.ndim != 2 or not len(matrix) == len(names) == len(kinds) or not len(matrix):
+        raise DataError(str(path), "names and vectors differ in number.")
+    return VectorFile(fingerprint, tuple(map(str, names)), tuple(map(str, kinds)), matrix)
+
+
+def _write_parquet(vectors: VectorFile, path: Path) -> None:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError("Writing .parquet needs pyarrow", "analysis") from error
+    flat = arrow.array(vectors.matrix.ravel())
+    column = arrow.FixedSizeListArray.from_arrays(flat, vectors.matrix.shape[1])
+    table = arrow.table({"name": list(vectors.names), "kind": list(vectors.kinds), "vector": column})
+    parquet.write_table(table.replace_schema_metadata({"fingerprint": vectors.fingerprint}), path)

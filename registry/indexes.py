@@ -1,0 +1,111 @@
+"""Keeps each space's index at hand: from memory, from its snapshot, or rebuilt from the catalog."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from registry.catalog import Catalog, SpaceRecord
+from registry.errors import StorageError
+from registry.index import VectorIndex
+from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
+from registry.spaces import Facet, SpaceSpec
+from registry.tables import EntryKind
+
+log = logging.getLogger("registry")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `index verify` found in one space; `faults` is empty where all is well."""
+
+    space: str
+    vectors: int
+    snapshot: str  # sound, stale, missing or damaged
+    faults: tuple[str, ...]
+
+
+class Indexes:
+    """The indexes of one registry, each a cache of the catalog's vectors."""
+
+    def __init__(self, catalog: Catalog, folder: Path) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._held: dict[str, tuple[int, VectorIndex]] = {}  # fingerprint -> generation, index
+
+    def of(self, space: SpaceRecord) -> VectorIndex:
+        """Return the index of a space, as the catalog has it now."""
+        generation, index = self._held.get(space.fingerprint, (-1, None))
+        if index is not None and generation == space.generation:
+            return index
+        index, state = self._from_snapshot(space)
+        if index is None:
+            log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
+            return self.rebuild(space)
+        self._held[space.fingerprint] = (space.generation, index)
+        return index
+
+    def rebuild(self, space: SpaceRecord) -> VectorIndex:
+        """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""
+        vectors = self._catalog.embeddings.all(space.id)
+        is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
+        index = VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
+        self._held[space.fingerprint] = (vectors.generation, index)
+        header = SnapshotHeader(space.fingerprint, vectors.generation, len(index), space.dimension)
+        try:
+            with self._catalog.database.lock():
+                write_snapshot(self._path(space), index, header)
+        except (OSError, StorageError) as error:
+            log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)
+        return index
+
+    def verify(self, space: SpaceRecord) -> Verification:
+        """Hold the snapshot against the catalog: ids, vectors, and FAISS's answers against brute force."""
+        vectors = self._catalog.embeddings.all(space.id)  # raises IntegrityError for a damaged vector
+        is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
+        fresh = VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
+        found, state = self._from_snapshot(space)
+        faults = [] if found is None else _differences(found, fresh)
+        faults += _search_faults(fresh if found is None else found, fresh)
+        if state == "damaged":
+            faults.append("the snapshot does not match its checksum")
+        return Verification(space.name, len(fresh), state, tuple(faults))
+
+    def _from_snapshot(self, space: SpaceRecord) -> tuple[VectorIndex | None, str]:
+        try:
+            header, index = read_snapshot(self._path(space), _facets(space))
+        except SnapshotDamagedError:
+            return None, "damaged"
+        except OSError:
+            return None, "missing"
+        expected = SnapshotHeader(space.fingerprint, space.generation, space.vectors, space.dimension)
+        return (index, "sound") if header == expected else (None, "stale")
+
+    def _path(self, space: SpaceRecord) -> Path:
+        return self._folder / f"{space.fingerprint}.idx"
+
+
+def _facets(space: SpaceRecord) -> tuple[Facet, ...]:
+    return SpaceSpec.from_document(space.spec).facets
+
+
+def _differences(found: VectorIndex, expected: VectorIndex) -> list[str]:
+    if not np.array_equal(found.ids, expected.ids):
+        return ["the index and the catalog hold different ids"]
+    wrong = int((np.abs(found.rows() - expected.rows()).max(axis=1, initial=0.0) > 1e-5).sum())
+    return [f"{wrong} vectors of the index differ from the catalog's"] if wrong else []
+
+
+def _search_faults(index: VectorIndex, truth: VectorIndex, *, queries: int = 50, limit: int = 10) -> list[str]:
+    """Compare FAISS's own search with numpy's over the truth: ids in order, and values."""
+    rows, ids = truth.rows(), truth.ids
+    wrong = 0
+    for row in rows[:queries]:
+        expected = rows @ row
+        best = np.lexsort((ids, -expected))[:limit]
+        similarities, found = index.faiss_index.search(row[None], min(limit, len(ids)))
+        gap = np.abs(np.sort(similarities[0])[::-1] - expected[best]).max(initial=0.0)
+        strangers = set(found[0].tolist()) - set(ids[expected >= expected[best[-1]] - 1e-5].tolist())
+        wrong += bool(gap > 1e-5 or strangers)
+    return [f"{wrong} of {min(queries, len(rows))} queries answered otherwise than brute force"] if wrong else []

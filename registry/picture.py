@@ -1,0 +1,105 @@
+"""The space as a picture: near entries stand near each other, each tied to its nearest."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.errors import InputError, MissingExtraError, StorageError
+from registry.formats.vectors import VectorFile
+from registry.registry import Registry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {"task": "#3b6ea5", "model": "#d1603d", "prompted-model": "#7a9e48"}
+MARKERS = {"task": "o", "model": "^", "prompted-model": "s"}
+ENDINGS = (".png", ".svg", ".pdf")
+LABELLED = 60  # points; with more, names would hide the picture
+
+
+def draw_map(registry: Registry, path: Path, *, space: str | None = None) -> None:
+    """Draw a space's entries in two dimensions; raise `InputError` where there are fewer than three."""
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{path}: a map is written as {', '.join(ENDINGS)}.")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("A map needs matplotlib", "plot") from error
+    record = registry.catalog.spaces.get(space)
+    vectors, similarity = registry.similarities(space=record.name)
+    if len(vectors.names) < 3:
+        raise InputError(f"Space {record.name!r} has {len(vectors.names)} vectors; a map needs three.")
+    figure = Figure(figsize=(10, 7.5), layout="constrained")
+    axes = figure.add_subplot()
+    _draw(axes, vectors, similarity)
+    count = len(vectors.names)
+    axes.set_title(f"{count} entries in space {record.name} ({record.spec['method']})", loc="left", fontsize=12)
+    try:
+        figure.savefig(path, dpi=130)
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32]) -> None:
+    points = plane(similarity)
+    width = np.ptp(points[:, 0])
+    for one, other in enumerate(_nearest(similarity)):
+        axes.plot(*points[[one, other]].T, color="#c8c8c8", linewidth=1, zorder=1)
+    for kind, colour in COLOURS.items():
+        chosen = points[[k == kind for k in vectors.kinds]]
+        if len(chosen):
+            axes.scatter(
+                chosen[:, 0],
+                chosen[:, 1],
+                s=70,
+                c=colour,
+                marker=MARKERS[kind],
+                label=kind,
+                zorder=2,
+                edgecolors="white",
+            )
+    if len(points) <= LABELLED:
+        for name, (x, y), label_y in zip(vectors.names, points, _spread(points), strict=True):
+            axes.annotate(name, (x, y), xytext=(x + 0.02 * width, label_y), fontsize=9, va="center")
+    axes.margins(x=0.18, y=0.08)
+    axes.set(xticks=[], yticks=[])
+    axes.legend(frameon=False, loc="best")
+    for side in axes.spines.values():
+        side.set_color("#dddddd")
+
+
+def plane(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return positions (n, 2) by classical scaling (Torgerson 1952): the two directions that say the most.
+
+    Args:
+        similarity: (n, n), symmetric.
+    """
+    centred = similarity.astype(np.float64)
+    centred = centred - centred.mean(axis=0) - centred.mean(axis=1, keepdims=True) + centred.mean()
+    values, directions = np.linalg.eigh(centred)
+    best = np.argsort(-values)[:2]
+    points = directions[:, best] * np.sqrt(np.maximum(values[best], 0.0))
+    return np.asarray(points * np.sign(points[np.abs(points).argmax(axis=0), [0, 1]]))  # no mirror images
+
+
+def _nearest(similarity: NDArray[np.float32]) -> list[int]:
+    others = similarity.copy()
+    np.fill_diagonal(others, -np.inf)
+    return [int(i) for i in others.argmax(axis=1)]
+
+
+def _spread(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return heights for the labels: those of near points are pushed apart until they can be read."""
+    heights = points[:, 1].copy()
+    gap, reach = 0.034 * np.ptp(points[:, 1]), 0.22 * np.ptp(points[:, 0])
+    for _ in range(200):
+        for i in range(len(points)):
+            for j in range(i):
+                if abs(points[i, 0] - points[j, 0]) < reach and abs(heights[i] - heights[j]) < gap:
+                    upper, lower = (i, j) if heights[i] >= heights[j] else (j, i)
+                    push = (gap - (heights[upper] - heights[lower])) / 2
+                    heights[upper] += push
+                    heights[lower] -= push
+    return heights

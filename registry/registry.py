@@ -1,0 +1,365 @@
+"""The registry as its users see it: register tasks and models, ask what is near."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog.records import EmbeddingRecord, NewEntry
+from registry.database import Database
+from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.formats.corpora import Input, dump_corpus, parse_corpus, sample_inputs
+from registry.formats.recorded import RecordedPrompt
+from registry.formats.tasks import TaskData, task_of, write_task
+from registry.formats.vectors import VectorFile
+from registry.indexes import Indexes, Verification
+from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
+from registry.spaces import SpaceSpec
+from registry.table import Table
+from registry.tables import EntryKind
+from registry.views import EntryRow, SpaceRow, Status
+
+DEFAULT_LOCATION = "fute-registry"
+ENVIRONMENT = "FUTE_REGISTRY"
+
+
+class Registry:
+    """A registry in a folder. Use it as a context manager, or call `close`.
+
+    >>> with Registry.open("fute-registry") as registry:
+    ...     registry.nearest("movie_review", kinds=["task"])[:3]
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.catalog = Catalog(folder)
+        self._indexes = Indexes(self.catalog, folder / "index")
+
+    @classmethod
+    def create(cls, location: str | os.PathLike[str] | None = None) -> "Registry":
+        """Make a registry, or open the one that is there. See `open` for the location."""
+        folder = located(location)
+        Database.create(folder).close()
+        return cls(folder)
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str] | None = None) -> "Registry":
+        """Open a registry folder: the one given, else $FUTE_REGISTRY, else ./fute-registry.
+
+        Raises:
+            NotARegistryError: there is none.
+            SchemaError: it was written by another release.
+        """
+        return cls(located(location))
+
+    def close(self) -> None:
+        """Let go of the database. Nothing is lost without it: every change is committed when it returns."""
+        self.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- registering ---------------------------------------------------------------------------------
+
+    def add_task(self, name: str, task: TaskData, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
+        """Register a task; its examples are copied into the catalog. Read one with `formats.tasks.read_task`."""
+        return self.catalog.entries.add(
+            NewEntry(
+                kind=EntryKind.TASK,
+                name=name,
+                content_hash=task.content_hash(),
+                spec=task.spec(),
+                contents=task.contents(),
+                task_kind=task.kind,
+                language=task.language,
+                description=task.description,
+                tags=tuple(tags),
+            ),
+            replace=replace,
+        )
+
+    def add_model(
+        self,
+        name: str,
+        spec: dict[str, Any],
+        *,
+        content_hash: str,
+        contents: dict[str, bytes] | None = None,
+        tags: Sequence[str] = (),
+        replace: bool = False,
+    ) -> EntryRecord:
+        """Register a black box by its description, as `embedders.predictors` makes it."""
+        return self.catalog.entries.add(
+            NewEntry(EntryKind.MODEL, name, content_hash, spec, contents or {}, tags=tuple(tags)),
+            replace=replace,
+        )
+
+    def add_recorded_llm(
+        self, name: str, prompts: Sequence[RecordedPrompt], *, source: str, tags: Sequence[str] = ()
+    ) -> list[EntryRecord]:
+        """Register an LLM's recorded outputs: the model, its prompts, and every `MODEL@PROMPT`."""
+        model = self.add_model(
+            name, {"type": "recorded-llm", "source": source}, content_hash=_hash(name, source), tags=tags
+        )
+        made = []
+        for prompt in prompts:
+            spec = {"template": prompt.template, "choices": list(prompt.choices)}
+            entry = self.catalog.entries.add(
+                NewEntry(EntryKind.PROMPT, prompt.name, _hash(prompt.template, *prompt.choices), spec)
+            )
+            contents = prompt.outputs.contents()
+            made.append(
+                self.catalog.entries.add(
+                    NewEntry(
+                        kind=EntryKind.PROMPTED_MODEL,
+                        name=f"{model.name}@{entry.name}",
+                        content_hash=_hash(*(hashlib.sha256(body).hexdigest() for body in contents.values())),
+                        spec={
+                            "type": "recorded",
+                            "answers": list(prompt.choices),
+                            "model": f"{model.name}:{model.version}",
+                            "prompt": f"{entry.name}:{entry.version}",
+                        },
+                        contents=contents,
+                        tags=tuple(tags),
+                    )
+                )
+            )
+        return [model, *made]
+
+    def add_corpus(self, name: str, inputs: Iterable[Input], *, source: str) -> EntryRecord:
+        """Register unlabelled inputs. A corpus is pinned: other texts need another name."""
+        body = dump_corpus(inputs)
+        spec = {"texts": body.count(b"\n"), "source": source}
+        return self.catalog.entries.add(
+            NewEntry(EntryKind.CORPUS, name, hashlib.sha256(body).hexdigest(), spec, {"texts": body})
+        )
+
+    def sample_corpus(
+        self, name: str, *, per_task: int = 60, exclude: Sequence[str] = (), seed: int = 0
+    ) -> EntryRecord:
+        """Register a corpus drawn from the registered tasks' texts, those in `exclude` left out."""
+        left_out = {self.catalog.entries.get(task, EntryKind.TASK).name for task in exclude}
+        tasks = {r.name: self.task_data(r).train for r in self._all(EntryKind.TASK) if r.name not in left_out}
+        inputs = sample_inputs(tasks, per_task=per_task, seed=seed)
+        without = f", without {', '.join(sorted(left_out))}" if left_out else ""
+        return self.add_corpus(name, inputs, source=f"{per_task} texts of each of {len(tasks)} tasks{without}")
+
+    def add_space(self, name: str, spec: SpaceSpec, *, corpus: EntryRecord | None) -> SpaceRecord:
+        """Register a space. `embedders.spaces.create_space` makes the settings of one."""
+        return self.catalog.spaces.add(
+            name,
+            fingerprint=spec.fingerprint(),
+            dimension=spec.dimension,
+            spec=spec.as_document(),
+            corpus=corpus,
+        )
+
+    # -- looking -------------------------------------------------------------------------------------
+
+    def entries(self, kind: EntryKind | str, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
+        """Return the entries of a kind, by name."""
+        return Table([EntryRow(record) for record in self._all(EntryKind(kind), tags)])
+
+    def tasks(self, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
+        """Return the tasks, by name."""
+        return self.entries(EntryKind.TASK, tags=tags)
+
+    def models(self, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
+        """Return the models, by name."""
+        return self.entries(EntryKind.MODEL, tags=tags)
+
+    def spaces(self) -> Table[SpaceRow]:
+        """Return the spaces, by name."""
+        return Table([SpaceRow(space) for space in self.catalog.spaces.all()])
+
+    def task_data(self, task: str | EntryRecord) -> TaskData:
+        """Return a task's examples as they were registered."""
+        record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
+        return task_of(record.spec, self.contents(record), record.name)
+
+    def corpus_inputs(self, corpus: str | EntryRecord) -> list[Input]:
+        """Return the inputs of a corpus."""
+        record = self.catalog.entries.get(corpus, EntryKind.CORPUS) if isinstance(corpus, str) else corpus
+        return parse_corpus(self.contents(record)["texts"], record.name)
+
+    def contents(self, record: EntryRecord) -> dict[str, bytes]:
+        """Return what a version consists of, by role."""
+        return {role: self.catalog.entries.content(sha256) for role, sha256 in record.contents.items()}
+
+    def show(self, name: str, kind: EntryKind | str) -> dict[str, Any]:
+        """Return all that is known of an entry, as JSON values, with the spaces it has vectors in."""
+        record = self.catalog.entries.get(name, EntryKind(kind))
+        spaces = self.catalog.embeddings.spaces_of(record.version_id)
+        return {**EntryRow(record).as_json(), "embedded_in": spaces}
+
+    def remove(self, name: str, kind: EntryKind | str) -> None:
+        """Remove an entry with its versions, vectors and outputs; refuse where something is built on it."""
+        self.catalog.entries.remove(name, EntryKind(kind))
+
+    def export_task(self, name: str, folder: str | os.PathLike[str]) -> None:
+        """Write a task as a folder that can be registered again."""
+        record = self.catalog.entries.get(name, EntryKind.TASK)
+        write_task(self.task_data(record), record.name, Path(folder))
+
+    def status(self) -> Status:
+        """Say what the registry holds."""
+        spaces = self.catalog.spaces.all()
+        return Status(
+            location=str(self.folder),
+            entries={kind.value: len(self._all(kind)) for kind in EntryKind},
+            spaces={space.name: space.vectors for space in spaces},
+            current_space=next((space.name for space in spaces if space.current), None),
+            jobs=self.catalog.jobs.counts(),
+            failures=self.catalog.jobs.failures(),
+        )
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def nearest(
+        self,
+        query: str | VectorFile,
+        *,
+        limit: int = 10,
+        where: Filter | None = None,
+        space: str | None = None,
+    ) -> Ranking:
+        """Return the entries nearest to an entry, or to a vector that was exported from the same space.
+
+        Similarity is the weighted mean of the facets' cosines after centring (see docs/architecture.md).
+
+        Raises:
+            NotEmbeddedError: the entry has no vector in the space.
+            SpaceMismatchError: the vector belongs to another space.
+        """
+        if limit < 1:
+            raise InputError(f"Ask for at least one match, not {limit}.")
+        where = where or Filter()
+        record = self.catalog.spaces.get(space)
+        target = self._target(query, record)
+        index = self._indexes.of(record)
+        facets = SpaceSpec.from_document(record.spec).facets
+        found = []
+        for kind in where.kinds or (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
+            only = Filter((kind,), where.tags, where.task_kind, where.language)
+            among = self.catalog.embeddings.ids(record.id, only)
+            weights = weights_between(facets, target.kind, kind)
+            found += index.nearest(target.vector, limit=limit, weights=weights, among=among[among != target.id])
+        found = sorted(found, key=lambda n: (-n.similarity, n.id))[:limit]
+        known = self.catalog.embeddings.entries([n.id for n in found])
+        rows = index.faiss_index
+        mine = index.centred(target.vector[None])[0]
+        matches = [
+            Match(
+                rank,
+                known[n.id][1],
+                known[n.id][0],
+                n.similarity,
+                facet_cosines(mine, rows.reconstruct(n.id), facets),
+            )
+            for rank, n in enumerate(found, start=1)
+        ]
+        return Ranking(matches, query=target.name, space=record.name)
+
+    def compare(self, a: str, b: str, *, space: str | None = None) -> Comparison:
+        """Return how near two entries are, facet by facet."""
+        record = self.catalog.spaces.get(space)
+        one, two = self._target(a, record), self._target(b, record)
+        index = self._indexes.of(record)
+        facets = SpaceSpec.from_document(record.spec).facets
+        rows = index.centred(np.stack([one.vector, two.vector]))
+        cosines = facet_cosines(rows[0], rows[1], facets)
+        weights = weights_between(facets, one.kind, two.kind)
+        similarity = sum(weights[name] * cosine for name, cosine in cosines.items())
+        return Comparison(one.name, two.name, record.name, similarity, cosines)
+
+    def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
+        """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""
+        record = self.catalog.spaces.get(space)
+        if entry is not None:
+            one = self._target(entry, record)
+            return VectorFile(record.fingerprint, (one.name,), (one.kind.value,), one.vector[None])
+        held = self.catalog.embeddings.all(record.id)
+        known = self.catalog.embeddings.entries(held.ids.tolist())
+        names = tuple(known[i][1] for i in held.ids.tolist())
+        return VectorFile(record.fingerprint, names, tuple(k.value for k in held.kinds), held.matrix)
+
+    def similarities(self, *, space: str | None = None) -> tuple[VectorFile, NDArray[np.float32]]:
+        """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
+        record = self.catalog.spaces.get(space)
+        vectors = self.vectors(space=space)
+        kinds = [EntryKind(kind) for kind in vectors.kinds]
+        facets = SpaceSpec.from_document(record.spec).facets
+        rows = self._indexes.of(record).centred(vectors.matrix)
+        return vectors, similarity_matrix(rows, kinds, facets)
+
+    # -- the index -----------------------------------------------------------------------------------
+
+    def verify_index(self) -> list[Verification]:
+        """Hold every space's index against the catalog."""
+        return [self._indexes.verify(space) for space in self.catalog.spaces.all()]
+
+    def refresh_index(self, space: str) -> None:
+        """Bring a space's index up to date now, so that the next question need not wait for it."""
+        self._indexes.rebuild(self.catalog.spaces.get(space))
+
+    def rebuild_index(self) -> int:
+        """Make every space's index anew; return how many vectors they hold."""
+        return sum(len(self._indexes.rebuild(space)) for space in self.catalog.spaces.all())
+
+    # -- transfers -----------------------------------------------------------------------------------
+
+    def add_transfers(self, records: Iterable[TransferRecord]) -> int:
+        """Keep measured transfers; return how many."""
+        return self.catalog.transfers.put(records)
+
+    def transfers(self, target: str | None = None) -> list[TransferRecord]:
+        """Return the measured transfers to a target, or all."""
+        return self.catalog.transfers.all(target)
+
+    def _all(self, kind: EntryKind, tags: Sequence[str] = ()) -> list[EntryRecord]:
+        return self.catalog.entries.all(Filter(kinds=(kind,), tags=tuple(tags)))
+
+    def _target(self, query: str | VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+        if isinstance(query, VectorFile):
+            return _outside(query, space)
+        entry = self.catalog.entries.get(query)
+        found = self.catalog.embeddings.get(entry.version_id, space.id)
+        if found is None:
+            raise NotEmbeddedError(query, space.name, self.catalog.embeddings.spaces_of(entry.version_id))
+        return found
+
+
+def located(location: str | os.PathLike[str] | None) -> Path:
+    """Return the folder that a location means; raise `InputError` for what is not supported."""
+    text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
+    if "://" in text:
+        raise InputError("Only a folder can be a registry so far; database URLs are not supported yet.")
+    return Path(text).expanduser()
+
+
+def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+    """Take a vector from a file as a query, if it is of this very space."""
+    if query.fingerprint != space.fingerprint:
+        raise SpaceMismatchError(
+            f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "
+            "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
+        )
+    if len(query.names) != 1:
+        raise InputError(f"One vector is needed as a query, not {len(query.names)}.")
+    return EmbeddingRecord(-1, query.names[0], EntryKind(query.kinds[0]), query.matrix[0], {})
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

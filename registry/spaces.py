@@ -1,0 +1,55 @@
+"""What makes two vectors comparable: the settings of a space, and their fingerprint."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from registry.errors import DataError
+
+DIMENSION = 2048
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One aspect of a task: a segment of the vector, of unit length in itself."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class SpaceSpec:
+    """Everything that two vectors must share. Only `surrogate_source`, a place, is no part of the identity."""
+
+    surrogate: str  # sha256 over weights and tokenizer: the same model from anywhere is the same
+    surrogate_source: str
+    method: str
+    parameters: dict[str, Any]
+    facets: tuple[Facet, ...]  # in the vector's order
+    corpus: str | None  # content hash; None: the space embeds tasks only
+    seed: int = 0
+    format: int = field(default=1)  # raised when the same settings would give another vector
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector of this space has."""
+        return sum(facet.size for facet in self.facets)
+
+    def fingerprint(self) -> str:
+        """Return the sha256 of the identity."""
+        identity = {key: value for key, value in self.as_document().items() if key != "surrogate_source"}
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {**asdict(self), "facets": [asdict(facet) for facet in self.facets]}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "SpaceSpec":
+        """Read what `as_document` wrote; raise `DataError` where it is of a later release."""
+        if document.get("format") != 1:
+            raise DataError("space", f"format {document.get('format')} is not known: upgrade fute-registry.")
+        facets = tuple(Facet(**facet) for facet in document["facets"])
+        return cls(**{**document, "facets": facets})

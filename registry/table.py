@@ -1,0 +1,102 @@
+"""Results that are sequences, and tables for a terminal, a notebook and pandas as well."""
+
+import html
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+
+from registry.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import pandas
+    from rich.table import Table as RichTable
+
+Cell = str | int | float | bool | None
+
+
+class Row(Protocol):
+    """Anything that can say what stands in its cells."""
+
+    def cells(self) -> dict[str, Cell]:
+        """Return column -> value, the columns in the order of display."""
+        ...
+
+
+R = TypeVar("R", bound=Row)
+
+
+class Table(Sequence[R]):
+    """An immutable sequence of rows: `table[0]`, `table[:5]`, `table.to_pandas()`."""
+
+    def __init__(self, rows: Sequence[R], *, title: str | None = None) -> None:
+        self._rows = tuple(rows)
+        self.title = title
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Table[R]": ...
+    def __getitem__(self, index: int | slice) -> "R | Table[R]":
+        if isinstance(index, slice):
+            return Table(self._rows[index], title=self.title)
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and self._rows == other._rows
+
+    def __hash__(self) -> int:
+        return hash(self._rows)
+
+    def __repr__(self) -> str:
+        header, *lines = self._texts()
+        widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
+        return "\n".join(
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *lines)
+        )
+
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(dict.fromkeys(name for row in self for name in row.cells()))
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return the table as a DataFrame, numbers in full."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtraError("A DataFrame needs pandas", "analysis") from error
+        return pandas.DataFrame([row.cells() for row in self], columns=self.columns())
+
+    def __rich__(self) -> "RichTable":
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(title=self.title, title_justify="left", title_style="dim")
+        header, *lines = self._texts()
+        for name in header:
+            is_number = bool(self) and isinstance(self[0].cells().get(name), int | float)
+            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in line))  # as it is: no markup from outside
+        return table
+
+    def _repr_html_(self) -> str:
+        header, *lines = self._texts()
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
+        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _texts(self) -> list[list[str]]:
+        columns = self.columns()
+        return [columns, *([_shown(row.cells().get(name)) for name in columns] for row in self)]
+
+
+def _shown(value: Cell) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,227 @@
+"""The tables of the catalog. Tables only: no session, no query, no rule."""
+
+import enum
+from datetime import datetime
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Enum,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {  # SQLite can only alter a table whose constraints have names
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Name = Annotated[str, mapped_column(String(260))]
+Sha256 = Annotated[str, mapped_column(String(64))]
+Document = Annotated[dict[str, Any], mapped_column(JSON)]
+Time = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+
+
+class EntryKind(enum.StrEnum):
+    """What an entry is."""
+
+    TASK = "task"
+    MODEL = "model"
+    PROMPT = "prompt"
+    PROMPTED_MODEL = "prompted-model"
+    CORPUS = "corpus"
+
+
+class JobState(enum.StrEnum):
+    """How far an embedding job is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+def _by_value(kind: type[enum.StrEnum], name: str) -> Enum:
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        length=20,
+        values_callable=lambda k: [member.value for member in k],
+    )
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class State(Base):
+    """One row: who this registry is, and the counter that every change raises."""
+
+    __tablename__ = "state"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(32))
+    generation: Mapped[int]
+    current_space: Mapped[Name | None]  # by name: spaces refer to entries, so a key here would be a cycle
+
+
+class Entry(Base):
+    """A task, model, prompt, prompted model or corpus, by name."""
+
+    __tablename__ = "entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[Name] = mapped_column(unique=True)
+    kind: Mapped[EntryKind] = mapped_column(_by_value(EntryKind, "entry_kind"), index=True)
+    task_kind: Mapped[str | None] = mapped_column(String(40))
+    language: Mapped[str | None] = mapped_column(String(20))
+    description: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[Time]
+
+
+class Tag(Base):
+    """A word on an entry, to filter by."""
+
+    __tablename__ = "tags"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+
+
+class Version(Base):
+    """One immutable version of an entry."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("entry_id", "number"), CheckConstraint("number >= 1", name="from_one"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    content_hash: Mapped[Sha256]
+    spec: Mapped[Document]
+    created_at: Mapped[Time]
+
+
+class Alias(Base):
+    """A movable name for one version of an entry."""
+
+    __tablename__ = "aliases"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(128), primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
+
+
+class Content(Base):
+    """Bytes by the hash of what they hold: examples and corpora, compressed."""
+
+    __tablename__ = "contents"
+
+    sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    size: Mapped[int]  # bytes before compression
+    body: Mapped[bytes] = mapped_column(LargeBinary)  # zlib
+
+
+class VersionContent(Base):
+    """Which contents a version consists of, by role: train, test, texts."""
+
+    __tablename__ = "version_contents"
+
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    sha256: Mapped[Sha256] = mapped_column(ForeignKey("contents.sha256"), index=True)
+
+
+class Space(Base):
+    """A vector space: everything that two vectors must share to be compared."""
+
+    __tablename__ = "spaces"
+    __table_args__ = (CheckConstraint("dimension >= 1", name="has_dimension"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[Name] = mapped_column(unique=True)
+    fingerprint: Mapped[Sha256] = mapped_column(unique=True)
+    dimension: Mapped[int]
+    spec: Mapped[Document]
+    corpus_version_id: Mapped[int | None] = mapped_column(ForeignKey("versions.id"))
+    generation: Mapped[int]  # of the last change to this space's vectors: what a snapshot must match
+    created_at: Mapped[Time]
+
+
+class Embedding(Base):
+    """The vector of one version in one space, with its provenance, in one row."""
+
+    __tablename__ = "embeddings"
+    __table_args__ = (
+        UniqueConstraint("version_id", "space_id"),
+        CheckConstraint("length(vector) > 0 AND length(vector) % 4 = 0", name="vector_is_float32"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"), index=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)  # float32, little endian
+    sha256: Mapped[Sha256]
+    provenance: Mapped[Document]
+    created_at: Mapped[Time]
+
+
+class Prediction(Base):
+    """What a black box answered on a run of a corpus: one chunk, kept as soon as it is known."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (UniqueConstraint("version_id", "corpus_version_id", "start"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
+    corpus_version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), index=True)
+    start: Mapped[int]  # row of the corpus where the chunk begins
+    count: Mapped[int]
+    answers: Mapped[list[str]] = mapped_column(JSON)  # the texts of the answers, one per column
+    probabilities: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (count, answers), little endian
+    sha256: Mapped[Sha256]
+
+
+class Job(Base):
+    """One embedding to be made: who works on it, or what came of it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("version_id", "space_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"), index=True)
+    state: Mapped[JobState] = mapped_column(_by_value(JobState, "job_state"))
+    owner: Mapped[str] = mapped_column(String(200))  # host:process, so that a dead one's job can be taken over
+    attempts: Mapped[int]
+    error: Mapped[str | None] = mapped_column(Text)
+    updated_at: Mapped[Time]
+
+
+class Transfer(Base):
+    """A measured outcome: the score on the target after starting from the source."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (UniqueConstraint("model", "adaptation", "target", "source"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(String(128))
+    adaptation: Mapped[str] = mapped_column(String(128))
+    target: Mapped[Name] = mapped_column(index=True)
+    source: Mapped[Name]
+    score_mean: Mapped[float]
+    score_std: Mapped[float | None]
+    seeds: Mapped[int | None]

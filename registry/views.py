@@ -1,0 +1,121 @@
+"""Entries, spaces and the registry's state as rows that a table can show."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.catalog import EntryRecord, SpaceRecord
+from registry.table import Cell
+from registry.tables import EntryKind
+
+ENTRY_COLUMNS: dict[EntryKind, tuple[str, ...]] = {
+    EntryKind.TASK: ("kind", "train", "test", "labels", "language", "tags"),
+    EntryKind.MODEL: ("type", "version", "source", "tags"),
+    EntryKind.PROMPT: ("version", "choices", "tags"),
+    EntryKind.PROMPTED_MODEL: ("model", "prompt", "tags"),
+    EntryKind.CORPUS: ("texts", "source", "tags"),
+}
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    """One entry in a list."""
+
+    record: EntryRecord
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self.record.name
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table, the columns as its kind needs them."""
+        values = _values(self.record)
+        return {"name": self.name, **{name: values.get(name) for name in ENTRY_COLUMNS[self.record.kind]}}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all that is known of the entry."""
+        record = self.record
+        return {
+            "name": record.name,
+            "kind": record.kind,
+            "version": record.version,
+            "content_hash": record.content_hash,
+            "language": record.language,
+            "description": record.description,
+            "tags": list(record.tags),
+            "aliases": record.aliases,
+            "spec": record.spec,
+            "created_at": record.created_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True)
+class SpaceRow:
+    """One space in a list."""
+
+    record: SpaceRecord
+
+    @property
+    def name(self) -> str:
+        """The space's name."""
+        return self.record.name
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        record = self.record
+        return {
+            "name": record.name,
+            "current": "*" if record.current else "",
+            "method": str(record.spec["method"]),
+            "surrogate": str(record.spec["surrogate_source"]),
+            "corpus": record.corpus,
+            "dimension": record.dimension,
+            "vectors": record.vectors,
+            "fingerprint": record.fingerprint[:12],
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all that is known of the space."""
+        record = self.record
+        return {
+            "name": record.name,
+            "current": record.current,
+            "fingerprint": record.fingerprint,
+            "dimension": record.dimension,
+            "vectors": record.vectors,
+            "corpus": record.corpus,
+            "spec": record.spec,
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a registry holds."""
+
+    location: str
+    entries: dict[str, int]
+    spaces: dict[str, int]  # name -> vectors
+    current_space: str | None
+    jobs: dict[str, int]
+    failures: dict[str, str] = field(default_factory=dict)  # name -> why its embedding failed
+
+
+def _values(record: EntryRecord) -> dict[str, Cell]:
+    spec = record.spec
+    labels = spec.get("labels")
+    size = spec.get("examples", {})
+    return {
+        "kind": record.task_kind,
+        "version": record.version,
+        "language": record.language,
+        "tags": ", ".join(record.tags),
+        "labels": None if not labels else ", ".join(labels[:5]) + (f", ... {len(labels)}" if len(labels) > 5 else ""),
+        "train": size.get("train"),
+        "test": size.get("test"),
+        "type": spec.get("type"),
+        "source": spec.get("source"),
+        "texts": spec.get("texts"),
+        "model": spec.get("model"),
+        "prompt": spec.get("prompt"),
+        "choices": ", ".join(spec.get("choices", ())),
+    }

@@ -1,0 +1,55 @@
+"""What the tests share: a registry in a temporary folder, no network, and real data where it is at hand."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from registry import Registry
+from registry.formats.tasks import Example, TaskData
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+EXAMPLES = ROOT / "examples"
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a test tried to use the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("FUTE_REGISTRY", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.create(tmp_path / "registry") as opened:
+        yield opened
+
+
+@pytest.fixture
+def data() -> Path:
+    """The real data: not part of the project, so a test that needs it skips where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip("needs the real data in ../shared/data")
+    return DATA
+
+
+@pytest.fixture
+def sentiment() -> TaskData:
+    return TaskData(
+        kind="classification",
+        labels=("negative", "positive"),
+        train=(Example("a fine film", "positive"), Example("a dull film", "negative")),
+        test=(Example("great", "positive"),),
+    )
