@@ -10,7 +10,6 @@ from embedders.predictors import hf_model
 from embedders.spaces import create_space
 from embedders.weights import MINILM, model_folder
 from registry import Match, Registry
-from registry.catalog import Filter
 from registry.errors import InputError
 from registry.formats.tasks import TaskData
 from registry.importing import import_tasks
@@ -74,7 +73,7 @@ def _learn(registry: Registry, task: str, target: Path) -> str:
 
 
 def _show(registry: Registry, name: str, say: Callable[[str], None]) -> None:
-    ranking = registry.nearest(name, limit=3, where=Filter(kinds=(EntryKind.TASK,)))
+    ranking = registry.nearest(name, limit=3, kind="task")
     say(f"   {name:<22}" + ", ".join(f"{match.name} {match.similarity:.2f}" for match in ranking))
     say(f"   {'':<22}because {_reason(registry, name, ranking[0])}")
 

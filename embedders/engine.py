@@ -24,6 +24,7 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.errors import InputError, MissingExtraError, RegistryError
 from registry.formats.corpora import Input
+from registry.registry import EMBEDDABLE
 from registry.spaces import SpaceSpec
 from registry.tables import EntryKind
 from registry.vectors import unit
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
 
 CHUNK = 128  # texts that a black box answers between two commits
-EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 
 @dataclass

@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from registry.catalog.records import Filter
     from registry.ranking import Comparison, Match, Ranking
     from registry.registry import Registry
 
-__all__ = ["Comparison", "Match", "Ranking", "Registry"]
+__all__ = ["Comparison", "Filter", "Match", "Ranking", "Registry"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Filter": "registry.catalog.records",
     "Registry": "registry.registry",
     "Comparison": "registry.ranking",
     "Match": "registry.ranking",

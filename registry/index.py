@@ -89,6 +89,10 @@ class VectorIndex:
         """Return the indexed vectors, (n, dimension), in the order of `ids`."""
         return np.array(self.faiss_index.index.reconstruct_n(0, len(self)), np.float32)
 
+    def row(self, row_id: int) -> NDArray[np.float32]:
+        """Return the indexed vector of an id, (dimension,)."""
+        return np.array(self.faiss_index.reconstruct(row_id), np.float32)
+
     def centred(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return vectors as they are compared: less the space's mean, each facet of unit length.
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,13 +28,14 @@ from registry.views import EntryRow, SpaceRow, Status
 
 DEFAULT_LOCATION = "fute-registry"
 ENVIRONMENT = "FUTE_REGISTRY"
+EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 
 class Registry:
     """A registry in a folder. Use it as a context manager, or call `close`.
 
     >>> with Registry.open("fute-registry") as registry:
-    ...     registry.nearest("movie_review", kinds=["task"])[:3]
+    ...     registry.nearest("movie_review", kind="task")[:3]
     """
 
     def __init__(self, folder: Path) -> None:
@@ -232,12 +234,19 @@ class Registry:
         query: str | VectorFile,
         *,
         limit: int = 10,
+        kind: EntryKind | str | None = None,
         where: Filter | None = None,
         space: str | None = None,
     ) -> Ranking:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
 
         Similarity is the weighted mean of the facets' cosines after centring (see docs/architecture.md).
+
+        Args:
+            limit: how many matches, at most.
+            kind: only entries of this kind: `task`, `model` or `prompted-model`; short for `Filter(kinds=(kind,))`.
+            where: only entries that pass this filter.
+            space: the space's name; None for the current one.
 
         Raises:
             NotEmbeddedError: the entry has no vector in the space.
@@ -246,30 +255,25 @@ class Registry:
         if limit < 1:
             raise InputError(f"Ask for at least one match, not {limit}.")
         where = where or Filter()
+        kinds = where.kinds if kind is None else (_kind(kind),)
         record = self.catalog.spaces.get(space)
         target = self._target(query, record)
         index = self._indexes.of(record)
         facets = SpaceSpec.from_document(record.spec).facets
         found = []
-        for kind in where.kinds or (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
-            only = Filter((kind,), where.tags, where.task_kind, where.language)
-            among = self.catalog.embeddings.ids(record.id, only)
-            weights = weights_between(facets, target.kind, kind)
+        for one in kinds or EMBEDDABLE:
+            among = self.catalog.embeddings.ids(record.id, replace(where, kinds=(one,)))
+            weights = weights_between(facets, target.kind, _kind(one))
             found += index.nearest(target.vector, limit=limit, weights=weights, among=among[among != target.id])
         found = sorted(found, key=lambda n: (-n.similarity, n.id))[:limit]
         known = self.catalog.embeddings.entries([n.id for n in found])
-        rows = index.faiss_index
         mine = index.centred(target.vector[None])[0]
-        matches = [
-            Match(
-                rank,
-                known[n.id][1],
-                known[n.id][0],
-                n.similarity,
-                facet_cosines(mine, rows.reconstruct(n.id), facets),
-            )
-            for rank, n in enumerate(found, start=1)
-        ]
+        matches: list[Match] = []
+        for neighbor in found:
+            if neighbor.id in known:  # else it was removed a moment ago
+                its_kind, name = known[neighbor.id]
+                cosines = facet_cosines(mine, index.row(neighbor.id), facets)
+                matches.append(Match(len(matches) + 1, name, its_kind, neighbor.similarity, cosines))
         return Ranking(matches, query=target.name, space=record.name)
 
     def compare(self, a: str, b: str, *, space: str | None = None) -> Comparison:
@@ -339,6 +343,13 @@ class Registry:
         if found is None:
             raise NotEmbeddedError(query, space.name, self.catalog.embeddings.spaces_of(entry.version_id))
         return found
+
+
+def _kind(kind: EntryKind | str) -> EntryKind:
+    try:
+        return EntryKind(kind)
+    except ValueError as error:
+        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
 
 
 def located(location: str | os.PathLike[str] | None) -> Path:

@@ -1,0 +1,44 @@
+# Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS ?= cpu,embed,offline,analysis,plot,dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint types migrations bench clean
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+setup: .venv/ready  ## make the virtual environment, redone only when its inputs change
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: setup  ## the whole story on example tasks, with a picture at the end (under three minutes)
+	$(BIN)/fute demo --fresh
+
+test: setup  ## all tests (under ten minutes on two cores)
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## the tests that need no real model
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
+
+lint: setup  ## style: ruff, as configured in pyproject.toml
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## types: mypy, strict
+	$(BIN)/mypy
+
+migrations: setup  ## the database's migrations: up, down, up again, and no difference from the tables
+	$(BIN)/python -m pytest tests/test_migrations.py
+
+bench: setup  ## measure: do models land by the tasks they were made from? (real data in ../shared/data)
+	$(BIN)/python -m benchmarks.models_meet_tasks
+
+clean:  ## remove everything that was made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

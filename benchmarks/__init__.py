@@ -1,0 +1,1 @@
+"""Measurements. Each prints one table and says what it ran on."""
