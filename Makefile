@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= cpu,embed,offline,analysis,plot,dev
+# Threads that wait should sleep: other processes need the cores.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast lint types migrations bench clean

@@ -7,6 +7,7 @@ import click
 
 from commands import corpus, embedding, model, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
+from embedders.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError
 
@@ -40,6 +41,7 @@ class RegistryGroup(click.Group):
 def main(ctx: click.Context, registry: str | None) -> None:
     """One vector space for tasks, fine-tuned models and prompted LLMs: find what to start from."""
     ctx.obj = registry
+    sleep_while_waiting()
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("fute: %(message)s"))
     logging.getLogger("registry").handlers = [notes]

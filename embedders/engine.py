@@ -19,6 +19,7 @@ from embedders.observed import Observed, from_answers, from_task
 from embedders.predictors import predictor_for
 from embedders.sketch import sketch
 from embedders.spaces import current_space
+from embedders.threads import sleep_while_waiting
 from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
@@ -64,6 +65,7 @@ def embed(
         again: embed also what has a vector.
         on_done: called with a name and seconds after its vector is committed.
     """
+    sleep_while_waiting()
     record = current_space(registry, space)
     spec = SpaceSpec.from_document(record.spec)
     entries = _named(registry, names, spec) if names is not None else _all(registry, spec)

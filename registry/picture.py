@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 COLOURS = {"task": "#3b6ea5", "model": "#d1603d", "prompted-model": "#7a9e48"}
 MARKERS = {"task": "o", "model": "^", "prompted-model": "s"}
 ENDINGS = (".png", ".svg", ".pdf")
+LEADER = {"arrowstyle": "-", "color": "#dddddd", "shrinkA": 0, "shrinkB": 4}  # from a name to its point
+MOVED = 1500  # points; with more, moving them takes minutes
 LABELLED = 60  # points; with more, names would hide the picture
 
 
@@ -62,22 +64,35 @@ def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32]) ->
             )
     if len(points) <= LABELLED:
         for name, (x, y), label_y in zip(vectors.names, points, _spread(points), strict=True):
-            axes.annotate(name, (x, y), xytext=(x + 0.02 * width, label_y), fontsize=9, va="center")
-    axes.margins(x=0.18, y=0.08)
+            axes.annotate(name, (x, y), xytext=(x + 0.02 * width, label_y), fontsize=9, va="center", arrowprops=LEADER)
+    axes.margins(x=0.2, y=0.08)
     axes.set(xticks=[], yticks=[])
     axes.legend(frameon=False, loc="best")
     for side in axes.spines.values():
         side.set_color("#dddddd")
 
 
-def plane(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return positions (n, 2) by classical scaling (Torgerson 1952): the two directions that say the most.
+def plane(similarity: NDArray[np.float32], *, steps: int = 300) -> NDArray[np.float64]:
+    """Return positions (n, 2) whose distances follow the similarities, by stress majorisation.
+
+    It starts from classical scaling (Torgerson 1952), which shows the two largest directions and heaps up the rest,
+    and moves the points until their distances are as near to sqrt(2 - 2 similarity) as a plane allows (SMACOF,
+    de Leeuw 1977).
 
     Args:
-        similarity: (n, n), symmetric.
+        similarity: (n, n), symmetric, 1 on the diagonal.
     """
-    centred = similarity.astype(np.float64)
-    centred = centred - centred.mean(axis=0) - centred.mean(axis=1, keepdims=True) + centred.mean()
+    wanted = np.sqrt(np.maximum(2.0 - 2.0 * similarity.astype(np.float64), 0.0))
+    points = _classical(similarity.astype(np.float64))
+    for _ in range(steps if len(points) <= MOVED else 0):
+        distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        ratio = np.divide(wanted, distances, out=np.zeros_like(wanted), where=distances > 0)
+        points = (ratio.sum(axis=1, keepdims=True) * points - ratio @ points) / len(points)
+    return points
+
+
+def _classical(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = similarity - similarity.mean(axis=0) - similarity.mean(axis=1, keepdims=True) + similarity.mean()
     values, directions = np.linalg.eigh(centred)
     best = np.argsort(-values)[:2]
     points = directions[:, best] * np.sqrt(np.maximum(values[best], 0.0))

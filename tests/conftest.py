@@ -15,6 +15,7 @@ DATA = ROOT.parent / "shared" / "data"
 EXAMPLES = ROOT / "examples"
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, as the program does
 
 
 @pytest.fixture(autouse=True)
