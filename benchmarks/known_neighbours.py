@@ -34,9 +34,8 @@ def main() -> None:
             space = create_space(registry, method, method=method, corpus=None)
             report = embed(registry, space=space.name)
             seconds = time.perf_counter() - began
-            print(
-                f"\n{method}: {_passed(registry, space.name)} of 4 checks, {len(report.embedded)} tasks, {seconds:.0f} s"
-            )
+            passed = _passed(registry, space.name)
+            print(f"\n{method}: {passed} of 4 checks, {len(report.embedded)} tasks, {seconds:.0f} s")
             for task in ("movie_review", "scitail", "tweet_stance_feminist"):
                 print(f"  {task:<22} {', '.join(_first_five(registry, space.name, task))}")
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from alembic import context
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from registry import sqlite
 from registry.tables import Base
@@ -23,13 +23,9 @@ def migrate(connection: Connection) -> None:
 
 
 given: Connection | None = context.config.attributes.get("connection")
-if isinstance(given, Connection):
+if given is not None:
     migrate(given)
-else:
-    engine: Engine = context.config.attributes.get("engine") or (
-        given
-        if isinstance(given, Engine)
-        else sqlite.engine(Path(os.environ["FUTE_REGISTRY"]) / "catalog.db", writes=True)
-    )
+else:  # `alembic` on the command line, by a developer
+    engine = sqlite.engine(Path(os.environ["FUTE_REGISTRY"]) / "catalog.db", writes=True)
     with engine.connect() as connection:
         migrate(connection)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
-from sqlalchemy import Engine, MetaData, Table, exc, insert, inspect, select, update
+from sqlalchemy import MetaData, Table, exc, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
 from registry import sqlite
@@ -79,7 +79,7 @@ class Database:
             if copy:
                 sqlite.backup(self.path, copy)
             with self._writer.begin() as connection:  # schema and first row: all or nothing
-                config = alembic_config(self._writer)
+                config = alembic_config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 if found is None:
@@ -128,14 +128,12 @@ def upgrade_folder(folder: Path) -> Path | None:
     return database.upgrade()
 
 
-def alembic_config(engine: Engine | None = None) -> "Config":
+def alembic_config() -> "Config":
     """Return Alembic's configuration, with the migrations found wherever the program is installed."""
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
-    if engine is not None:
-        config.attributes["engine"] = engine
     return config
 
 

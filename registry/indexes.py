@@ -93,6 +93,8 @@ def _facets(space: SpaceRecord) -> tuple[Facet, ...]:
 def _differences(found: VectorIndex, expected: VectorIndex) -> list[str]:
     if not np.array_equal(found.ids, expected.ids):
         return ["the index and the catalog hold different ids"]
+    if not np.allclose(found.centre, expected.centre, atol=1e-5):
+        return ["the centre of the index is not that of the catalog's vectors"]
     wrong = int((np.abs(found.rows() - expected.rows()).max(axis=1, initial=0.0) > 1e-5).sum())
     return [f"{wrong} vectors of the index differ from the catalog's"] if wrong else []
 

@@ -20,10 +20,12 @@ from registry.formats.recorded import RecordedPrompt
 from registry.formats.tasks import TaskData, task_of, write_task
 from registry.formats.vectors import VectorFile
 from registry.indexes import Indexes, Verification
+from registry.names import checked_name
 from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
 from registry.spaces import SpaceSpec
 from registry.table import Table
 from registry.tables import EntryKind
+from registry.vectors import checked_vector
 from registry.views import EntryRow, SpaceRow, Status
 
 DEFAULT_LOCATION = "fute-registry"
@@ -110,39 +112,29 @@ class Registry:
     def add_recorded_llm(
         self, name: str, prompts: Sequence[RecordedPrompt], *, source: str, tags: Sequence[str] = ()
     ) -> list[EntryRecord]:
-        """Register an LLM's recorded outputs: the model, its prompts, and every `MODEL@PROMPT`."""
-        model = self.add_model(
-            name, {"type": "recorded-llm", "source": source}, content_hash=_hash(name, source), tags=tags
-        )
-        made = []
-        for prompt in prompts:
-            spec = {"template": prompt.template, "choices": list(prompt.choices)}
-            entry = self.catalog.entries.add(
-                NewEntry(EntryKind.PROMPT, prompt.name, _hash(prompt.template, *prompt.choices), spec)
-            )
-            contents = prompt.outputs.contents()
-            made.append(
-                self.catalog.entries.add(
-                    NewEntry(
-                        kind=EntryKind.PROMPTED_MODEL,
-                        name=f"{model.name}@{entry.name}",
-                        content_hash=_hash(*(hashlib.sha256(body).hexdigest() for body in contents.values())),
-                        spec={
-                            "type": "recorded",
-                            "answers": list(prompt.choices),
-                            "model": f"{model.name}:{model.version}",
-                            "prompt": f"{entry.name}:{entry.version}",
-                        },
-                        contents=contents,
-                        tags=tuple(tags),
-                    )
-                )
-            )
-        return [model, *made]
+        """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
+        with self.catalog.entries.adding() as add:
+            spec: dict[str, Any] = {"type": "recorded-llm", "source": source}
+            model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
+            made = [model]
+            for prompt in prompts:
+                choices = list(prompt.choices)
+                spec = {"template": prompt.template, "choices": choices}
+                content_hash = _hash(prompt.template, *choices)
+                entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), content_hash, spec))
+                contents = prompt.outputs.contents()
+                content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
+                pair = {"model": f"{model.name}:{model.version}", "prompt": f"{entry.name}:{entry.version}"}
+                spec = {"type": "recorded", "answers": choices, **pair}
+                name_of_both = f"{model.name}@{entry.name}"
+                new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, spec, contents, tags=tuple(tags))
+                made.append(add(new))
+            return made
 
     def add_corpus(self, name: str, inputs: Iterable[Input], *, source: str) -> EntryRecord:
         """Register unlabelled inputs. A corpus is pinned: other texts need another name."""
         body = dump_corpus(inputs)
+        parse_corpus(body, name)  # what could not be read again is not registered
         spec = {"texts": body.count(b"\n"), "source": source}
         return self.catalog.entries.add(
             NewEntry(EntryKind.CORPUS, name, hashlib.sha256(body).hexdigest(), spec, {"texts": body})
@@ -261,7 +253,7 @@ class Registry:
         index = self._indexes.of(record)
         facets = SpaceSpec.from_document(record.spec).facets
         found = []
-        for one in kinds or EMBEDDABLE:
+        for one in dict.fromkeys(kinds) or EMBEDDABLE:
             among = self.catalog.embeddings.ids(record.id, replace(where, kinds=(one,)))
             weights = weights_between(facets, target.kind, _kind(one))
             found += index.nearest(target.vector, limit=limit, weights=weights, among=among[among != target.id])
@@ -295,9 +287,7 @@ class Registry:
             one = self._target(entry, record)
             return VectorFile(record.fingerprint, (one.name,), (one.kind.value,), one.vector[None])
         held = self.catalog.embeddings.all(record.id)
-        known = self.catalog.embeddings.entries(held.ids.tolist())
-        names = tuple(known[i][1] for i in held.ids.tolist())
-        return VectorFile(record.fingerprint, names, tuple(k.value for k in held.kinds), held.matrix)
+        return VectorFile(record.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
 
     def similarities(self, *, space: str | None = None) -> tuple[VectorFile, NDArray[np.float32]]:
         """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
@@ -369,7 +359,8 @@ def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
         )
     if len(query.names) != 1:
         raise InputError(f"One vector is needed as a query, not {len(query.names)}.")
-    return EmbeddingRecord(-1, query.names[0], EntryKind(query.kinds[0]), query.matrix[0], {})
+    vector = checked_vector(query.matrix[0], space.dimension)
+    return EmbeddingRecord(-1, query.names[0], _kind(query.kinds[0]), vector, {})
 
 
 def _hash(*parts: str) -> str:

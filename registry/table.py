@@ -75,11 +75,13 @@ class Table(Sequence[R]):
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = RichTable(title=self.title, title_justify="left", title_style="dim")
+        table = RichTable(
+            title=None if self.title is None else Text(self.title), title_justify="left", title_style="dim"
+        )
         header, *lines = self._texts()
         for name in header:
             is_number = bool(self) and isinstance(self[0].cells().get(name), int | float)
-            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+            table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
         for line in lines:
             table.add_row(*(Text(cell) for cell in line))  # as it is: no markup from outside
         return table

@@ -4,6 +4,7 @@ Only tunings with a start that is the same for every task are offered: the diffe
 says more about their random starts than about their tasks (see docs/architecture.md).
 """
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,5 +82,7 @@ def _with_peft(model: "nn.Module", tuning: str) -> "nn.Module":
             config = peft.IA3Config(target_modules=layers, feedforward_modules=[])
         case _:
             raise SettingError(f"No tuning {tuning!r}: there are {', '.join(TUNINGS)}.")
-    tuned: nn.Module = peft.get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what peft asks of transformers is theirs to settle
+        tuned: nn.Module = peft.get_peft_model(model, config)
     return tuned

@@ -1,18 +1,19 @@
 """Which vectors are there, and where did they come from?"""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, and_, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, select, update
+from sqlalchemy.orm import Session
 
-from registry.catalog.filters import passing
+from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.database import Database
-from registry.errors import IntegrityError
+from registry.errors import InputError, IntegrityError
 from registry.tables import Embedding, Entry, EntryKind, Job, JobState, Space, Version
 from registry.vectors import checked_vector
 
@@ -28,6 +29,8 @@ class Embeddings:
         body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
         with self._database.write() as session:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
+            if session.get(Version, version_id) is None or session.get(Space, space.id) is None:
+                raise InputError("What was embedded, or its space, has been removed meanwhile: nothing is kept.")
             if row is None:
                 row = Embedding(version_id=version_id, space_id=space.id)
                 session.add(row)
@@ -56,33 +59,36 @@ class Embeddings:
             return list(session.scalars(query))
 
     def all(self, space_id: int) -> SpaceVectors:
-        """Return every vector of a space, checked against its hash, with the generation they belong to."""
-        query = _named().where(Embedding.space_id == space_id).order_by(Embedding.id)
+        """Return the latest versions' vectors in a space, checked, with the generation they belong to."""
+        query = _named().where(Embedding.space_id == space_id, is_newest()).order_by(Embedding.id)
         with self._database.read() as session:  # one view: the generation belongs to the rows
             space = session.get_one(Space, space_id)
             records = [_record(*row) for row in session.execute(query)]
             matrix = np.zeros((len(records), space.dimension), np.float32)
             for row, record in zip(matrix, records, strict=True):
                 row[:] = record.vector
-            ids = np.array([record.id for record in records], np.int64)
-            return SpaceVectors(space.generation, ids, tuple(record.kind for record in records), matrix)
+            return SpaceVectors(
+                generation=space.generation,
+                ids=np.array([record.id for record in records], np.int64),
+                names=tuple(record.name for record in records),
+                kinds=tuple(record.kind for record in records),
+                matrix=matrix,
+            )
 
     def ids(self, space_id: int, where: Filter) -> NDArray[np.int64]:
         """Return the ids, rising, of the latest versions' vectors that pass a filter."""
-        other = aliased(Version)
-        newest = select(func.max(other.number)).where(other.entry_id == Version.entry_id).scalar_subquery()
         query = (
             select(Embedding.id)
             .join(Version, Version.id == Embedding.version_id)
             .join(Entry, Entry.id == Version.entry_id)
-            .where(Embedding.space_id == space_id, Version.number == newest, passing(where))
+            .where(Embedding.space_id == space_id, is_newest(), passing(where))
             .order_by(Embedding.id)
         )
         with self._database.read() as session:
             return np.array(session.scalars(query).all(), np.int64)
 
-    def entries(self, ids: list[int]) -> dict[int, tuple[EntryKind, str]]:
-        """Return the kind and name behind each embedding's id."""
+    def entries(self, ids: Sequence[int]) -> dict[int, tuple[EntryKind, str]]:
+        """Return the kind and name behind each embedding's id; for the few ids of an answer."""
         query = (
             select(Embedding.id, Entry.kind, Entry.name)
             .join(Version, Version.id == Embedding.version_id)

@@ -2,8 +2,10 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
@@ -12,7 +14,7 @@ from registry.catalog.embeddings import touch_spaces_of
 from registry.catalog.filters import passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.database import Database
-from registry.errors import AlreadyExistsError, IntegrityError, InUseError, NotFoundError
+from registry.errors import AlreadyExistsError, InputError, IntegrityError, InUseError, NotFoundError
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
 from registry.tables import Alias, Content, Entry, EntryKind, Space, Tag, Version, VersionContent
 
@@ -29,39 +31,14 @@ class Entries:
         Raises `AlreadyExistsError` where the name is taken by another kind, or by other content and
         `replace` is not set.
         """
-        name = checked_entry_name(new.name)
-        tags = sorted({checked_tag(tag) for tag in new.tags})
+        with self.adding(replace=replace) as add:
+            return add(new)
+
+    @contextmanager
+    def adding(self, *, replace: bool = False) -> Iterator[Callable[[NewEntry], EntryRecord]]:
+        """Enter several entries, all or none: hands out `add`, and commits when the block ends."""
         with self._database.write() as session:
-            entry = session.scalar(select(Entry).where(Entry.name == name))
-            if entry is None:
-                entry = Entry(name=name, kind=new.kind, created_at=datetime.now(UTC))
-                session.add(entry)
-                number = 0
-            elif entry.kind is not new.kind:
-                raise AlreadyExistsError(name, entry.kind, "names are shared by all kinds; choose another.")
-            else:
-                latest = _latest(session, entry.id)
-                number = latest.number
-                if latest.content_hash == new.content_hash:
-                    return _record(session, entry, latest)
-                if not replace:
-                    raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
-            entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
-            session.flush()
-            version = Version(
-                entry_id=entry.id,
-                number=number + 1,
-                content_hash=new.content_hash,
-                spec=new.spec,
-                created_at=datetime.now(UTC),
-            )
-            session.add(version)
-            session.flush()
-            for role, body in new.contents.items():
-                session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
-            _add_tags(session, entry.id, tags)
-            session.flush()
-            return _record(session, entry, version)
+            yield partial(_add, session, replace=replace)
 
     def get(self, name: str, kind: EntryKind | None = None) -> EntryRecord:
         """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""
@@ -87,6 +64,10 @@ class Entries:
 
     def remove(self, name: str, kind: EntryKind) -> None:
         """Remove an entry with its versions, vectors and outputs; refuse where a space is built on it."""
+        if Reference.parse(name).version is not None:
+            raise InputError(
+                f"{name!r} is one version, and an entry is removed with all of them: leave out the version."
+            )
         record = self.get(name, kind)
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
@@ -135,6 +116,41 @@ class Entries:
             return body
 
 
+def _add(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
+    name = checked_entry_name(new.name)
+    entry = session.scalar(select(Entry).where(Entry.name == name))
+    number = 0
+    if entry is None:
+        entry = Entry(name=name, kind=new.kind, created_at=datetime.now(UTC))
+        session.add(entry)
+    elif entry.kind is not new.kind:
+        raise AlreadyExistsError(name, entry.kind, "names are shared by all kinds; choose another.")
+    else:
+        latest = _latest(session, entry.id)
+        number = latest.number
+        if latest.content_hash == new.content_hash:
+            return _record(session, entry, latest)
+        if not replace:
+            raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
+        touch_spaces_of(session, select(Version.id).where(Version.entry_id == entry.id))  # its vector is now an old one
+    entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
+    session.flush()
+    version = Version(
+        entry_id=entry.id,
+        number=number + 1,
+        content_hash=new.content_hash,
+        spec=new.spec,
+        created_at=datetime.now(UTC),
+    )
+    session.add(version)
+    session.flush()
+    for role, body in new.contents.items():
+        session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
+    _add_tags(session, entry.id, sorted({checked_tag(tag) for tag in new.tags}))
+    session.flush()
+    return _record(session, entry, version)
+
+
 def _prompted_with(entry: Entry) -> Select[str]:
     """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
     query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL)
@@ -153,7 +169,7 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
         return _latest(session, entry_id)
     query = select(Version).where(Version.entry_id == entry_id)
     if reference.version.isdigit():
-        query = query.where(Version.number == int(reference.version))
+        query = query.where(Version.number == min(int(reference.version), 2**31))  # SQLite's integers end
     else:
         query = query.join(Alias, Alias.version_id == Version.id).where(Alias.alias == reference.version)
     version = session.scalar(query)
@@ -183,7 +199,7 @@ def _record(session: Session, entry: Entry, version: Version) -> EntryRecord:
         aliases={alias: number for alias, number in aliases},
         contents={role: sha256 for role, sha256 in contents},
         spec=version.spec,
-        created_at=version.created_at,
+        created_at=version.created_at.replace(tzinfo=UTC),  # SQLite keeps no zone; all times are UTC
     )
 
 

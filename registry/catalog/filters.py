@@ -1,10 +1,10 @@
-"""A filter as a condition on entries, for every query that takes one."""
+"""Conditions that several queries share: what a filter lets through, and which versions count."""
 
-from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import aliased
 
 from registry.catalog.records import Filter
-from registry.tables import Entry, Tag
+from registry.tables import Entry, Tag, Version
 
 
 def passing(where: Filter) -> ColumnElement[bool]:
@@ -20,3 +20,10 @@ def passing(where: Filter) -> ColumnElement[bool]:
         row = aliased(Tag)
         conditions.append(select(row).where(row.entry_id == Entry.id, row.tag == tag).exists())
     return and_(*conditions)
+
+
+def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
+    """Return the condition that a version is the latest of its entry: older ones are kept, not compared."""
+    other = aliased(Version)
+    newest = select(func.max(other.number)).where(other.entry_id == version.entry_id).scalar_subquery()
+    return version.number == newest

@@ -87,6 +87,7 @@ class SpaceVectors:
 
     generation: int
     ids: NDArray[np.int64]  # (n,)
+    names: tuple[str, ...]  # n
     kinds: tuple[EntryKind, ...]  # n
     matrix: NDArray[np.float32]  # (n, dimension)
 

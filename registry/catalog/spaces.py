@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import aliased
 
+from registry.catalog.filters import is_newest
 from registry.catalog.records import EntryRecord, SpaceRecord
 from registry.database import Database
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -52,6 +54,8 @@ class Spaces:
             if space.name == name or (name is None and space.current):
                 return space
         if name is None:
+            if spaces:
+                raise InputError("No space is in use: pick one with 'fute space use NAME' ('fute space list').")
             raise InputError("No space yet: 'fute embed' makes the default one, 'fute space create' another.")
         raise NotFoundError("space", name, [space.name for space in spaces])
 
@@ -96,7 +100,14 @@ class Spaces:
 
 
 def _with_corpus_and_count() -> Select[Space, str, int]:
-    count = select(func.count()).where(Embedding.space_id == Space.id).correlate(Space).scalar_subquery()
+    its = aliased(Version)  # the outer query joins versions too, for the corpus
+    count = (
+        select(func.count(Embedding.id))
+        .join(its, its.id == Embedding.version_id)
+        .where(Embedding.space_id == Space.id, is_newest(its))
+        .correlate(Space)
+        .scalar_subquery()
+    )
     return (
         select(Space, Entry.name, count)
         .outerjoin(Version, Version.id == Space.corpus_version_id)

@@ -1,5 +1,6 @@
 """JSON lines, read with the place of every fault and written the same way each time."""
 
+import errno
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ def read_file(path: Path) -> bytes:
     except IsADirectoryError as error:
         raise DataError(str(path), "is a folder, a file is needed.") from error
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
+            raise DataError(str(path), "no such file.") from error
         raise StorageError(f"{path}: {error.strerror}.") from error
 
 
@@ -29,13 +32,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
     """Return one object per non-empty line; raise `DataError` with the line's number."""
+    return [row for _, row in numbered_lines(body, place)]
+
+
+def numbered_lines(body: bytes, place: str | Path) -> list[tuple[int, dict[str, Any]]]:
+    """Like `parse_lines`, each object with the number of its line."""
     rows = []
     for number, line in enumerate(_decoded(body, place).split("\n"), start=1):
         if line.strip():
             where = f"{place} line {number}"
             if len(line) > LINE_LIMIT:
                 raise DataError(where, f"longer than {LINE_LIMIT} characters.")
-            rows.append(_object(line, where))
+            rows.append((number, _object(line, where)))
     if not rows:
         raise DataError(str(place), "holds no examples.")
     return rows
@@ -60,6 +68,8 @@ def _decoded(body: bytes, place: str | Path) -> str:
 def _object(text: str, place: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
+        if "\\u" in text:  # an escape can spell half of a surrogate pair, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DataError(place, f"not JSON ({error}).") from error
     if not isinstance(value, dict):

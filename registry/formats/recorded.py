@@ -6,6 +6,7 @@ Either a file of lines `text`, `answer` (and `text_pair`), or a recorded LLM: a 
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,21 @@ from numpy.typing import NDArray
 
 from registry.errors import DataError
 from registry.formats.corpora import Input, dump_corpus
-from registry.formats.lines import parse_lines, read_file
+from registry.formats.lines import numbered_lines, parse_lines, read_file
+
+# What numpy and zipfile raise for files that are damaged, of another kind, or hold pickled objects. A single
+# array (.npy) is a TypeError; an unknown compression a NotImplementedError, which is a RuntimeError.
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,12 @@ class RecordedPrompt:
 
 def read_answers(path: Path) -> RecordedOutputs:
     """Read a file of answered inputs: one answer per line becomes a certain one."""
-    rows = parse_lines(read_file(path), path)
-    for number, row in enumerate(rows, start=1):
+    numbered = numbered_lines(read_file(path), path)
+    rows = [row for _, row in numbered]
+    for number, row in numbered:
         if not isinstance(row.get("text"), str) or not isinstance(row.get("answer"), str) or not row["answer"]:
             raise DataError(f"{path} line {number}", "needs a 'text' and an 'answer'.")
+        _pair(row, f"{path} line {number}")
     answers = tuple(sorted({row["answer"] for row in rows}))
     if len(answers) < 2:
         raise DataError(str(path), "has one and the same answer throughout: nothing to learn from.")
@@ -86,7 +103,14 @@ def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutput
 def _input(row: dict[str, Any], place: str) -> Input:
     if not isinstance(row.get("text"), str):
         raise DataError(place, "has no 'text'.")
-    return Input(row["text"], row.get("text_pair") or None)
+    return Input(row["text"], _pair(row, place))
+
+
+def _pair(row: dict[str, Any], place: str) -> str | None:
+    pair = row.get("text_pair")
+    if pair is not None and not isinstance(pair, str):
+        raise DataError(place, "'text_pair' is not a text.")
+    return pair or None
 
 
 def _prompt(row: dict[str, Any], width: int, place: str) -> tuple[str, str, tuple[str, ...]]:
@@ -95,6 +119,8 @@ def _prompt(row: dict[str, Any], width: int, place: str) -> tuple[str, str, tupl
         raise DataError(place, "needs a 'name' and a 'template'.")
     if not isinstance(choices, list) or len(choices) != width or not all(isinstance(c, str) for c in choices):
         raise DataError(place, f"needs {width} 'choices', as many as outputs.npz has.")
+    if width < 2:
+        raise DataError(place, "has fewer than two choices: nothing to learn from.")
     return name, template, tuple(choices)
 
 
@@ -102,7 +128,7 @@ def _array(path: Path, name: str) -> NDArray[np.float64]:
     try:
         with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
             return np.asarray(arrays[name], np.float64)
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, MemoryError) as error:
+    except UNREADABLE as error:
         raise DataError(str(path), f"holds no readable array {name!r} ({error}).") from error
 
 

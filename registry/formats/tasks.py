@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -97,7 +98,7 @@ def read_task(
     """
     if source.startswith("hf:"):
         task = _from_rows(_hub_rows(source[3:], split), source, columns or Columns())
-    elif Path(source).is_dir():
+    elif os.path.isdir(source):
         task = _read_folder(Path(source))
     else:
         path = Path(source)
@@ -151,22 +152,25 @@ def _build(
 ) -> TaskData:
     splits = {}
     for name, rows in (("train", train), ("test", test)):
-        kept = random.Random(0).sample(rows, MOST_EXAMPLES) if len(rows) > MOST_EXAMPLES else rows  # noqa: S311
-        splits[name] = tuple(_example(row, f"{place} {name} example {i}", columns) for i, row in enumerate(kept, 1))
-    labels = None if spec["kind"] == MULTIPLE_CHOICE else _labels(spec, splits["train"], place)
+        numbered = list(enumerate(rows, start=1))
+        if len(rows) > MOST_EXAMPLES:
+            numbered = random.Random(0).sample(numbered, MOST_EXAMPLES)  # noqa: S311
+        splits[name] = [(i, _example(row, f"{place} {name} example {i}", columns)) for i, row in numbered]
+    train_, test_ = (tuple(example for _, example in splits[name]) for name in ("train", "test"))
+    labels = None if spec["kind"] == MULTIPLE_CHOICE else _labels(spec, train_, place)
     task = TaskData(
         kind=spec["kind"],
         labels=labels,
         answers=_answers(spec.get("answers") or {}, labels, place),
-        train=splits["train"],
-        test=splits["test"],
+        train=train_,
+        test=test_,
         language=_text(spec, "language", place),
         description=_text(spec, "description", place),
         source=_text(spec, "source", place),
         license=_text(spec, "license", place),
     )
     for name, rows_ in splits.items():
-        for number, example in enumerate(rows_, start=1):
+        for number, example in rows_:
             _check_label(example, labels, f"{place} {name} example {number}")
     return task
 
@@ -242,6 +246,9 @@ def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
         raise DataError(str(path), f"not a readable table ({error}).") from error
     if not rows:
         raise DataError(str(path), "holds no examples.")
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise DataError(f"{path} example {number}", "has more cells than the first line: quote the commas in it.")
     return [{key: value for key, value in row.items() if value not in (None, "")} for row in rows]
 
 
@@ -253,7 +260,7 @@ def _parquet_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
         raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
     try:
         rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(body)).to_pylist()
-    except arrow.ArrowException as error:
+    except (arrow.ArrowException, OSError) as error:
         raise DataError(str(path), f"not a parquet file ({error}).") from error
     if not rows:
         raise DataError(str(path), "holds no examples.")

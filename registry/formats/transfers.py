@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from registry.catalog.records import TransferRecord
-from registry.errors import DataError
+from registry.errors import DataError, NameFormError
 from registry.formats.lines import read_file
 from registry.names import checked_name
 
@@ -41,8 +41,12 @@ def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
             score_std=float(deviation) if deviation else None,
             seeds=int(seeds) if seeds else None,
         )
-    except ValueError as error:
-        raise DataError(place, f"{error}.") from error
+    except (ValueError, NameFormError) as error:
+        raise DataError(place, str(error).rstrip(".") + ".") from error
+    if record.score_std is not None and not math.isfinite(record.score_std):
+        raise DataError(place, "score_std is not a finite number.")
+    if record.seeds is not None and not 0 < record.seeds < 2**31:
+        raise DataError(place, "seeds is not a number of runs.")
     if not math.isfinite(score) or not record.model or not record.adaptation:
         raise DataError(place, "needs a model, an adaptation and a score_mean that is a number.")
     return record

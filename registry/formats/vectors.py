@@ -1,15 +1,15 @@
 """Vectors in and out: .npz and .parquet, with the fingerprint of their space."""
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import DataError, InputError, MissingExtraError
+from registry.errors import DataError, InputError, MissingExtraError, StorageError
 from registry.formats.lines import read_file
+from registry.formats.recorded import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,13 @@ class VectorFile:
 
 def write_vectors(vectors: VectorFile, path: Path) -> None:
     """Write vectors in the format that the file's ending names."""
-    match path.suffix.lower():
-        case ".npz":
-            np.savez(
-                path,
-                fingerprint=np.array(vectors.fingerprint),
-                names=np.array(vectors.names, dtype=np.str_),
-                kinds=np.array(vectors.kinds, dtype=np.str_),
-                vectors=vectors.matrix,
-            )
-        case ".parquet":
-            _write_parquet(vectors, path)
-        case _:
-            raise InputError(f"{path}: vectors are written as .npz or .parquet.")
+    write = {".npz": _write_npz, ".parquet": _write_parquet}.get(path.suffix.lower())
+    if write is None:
+        raise InputError(f"{path}: vectors are written as .npz or .parquet.")
+    try:
+        write(vectors, path)
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def read_vectors(path: Path) -> VectorFile:
@@ -46,19 +40,28 @@ def read_vectors(path: Path) -> VectorFile:
             names, kinds = arrays["names"], arrays["kinds"]
             matrix = np.asarray(arrays["vectors"], np.float32)
             fingerprint = str(arrays["fingerprint"])
-    except (
-        ValueError,
-        KeyError,
-        EOFError,
-        OSError,
-        zipfile.BadZipFile,
-        MemoryError,
-        AttributeError,
-    ) as error:
+    except UNREADABLE as error:
         raise DataError(str(path), "not a .npz file of vectors with names and a fingerprint.") from error
-    if matrix.ndim != 2 or not len(matrix) == len(names) == len(kinds) or not len(matrix):
+    if (
+        matrix.ndim != 2
+        or names.ndim != 1
+        or kinds.ndim != 1
+        or not len(matrix) == len(names) == len(kinds)
+        or not len(matrix)
+    ):
         raise DataError(str(path), "names and vectors differ in number.")
     return VectorFile(fingerprint, tuple(map(str, names)), tuple(map(str, kinds)), matrix)
+
+
+def _write_npz(vectors: VectorFile, path: Path) -> None:
+    with path.open("wb") as file:  # given a path, numpy would add its own ending to .NPZ
+        np.savez(
+            file,
+            fingerprint=np.array(vectors.fingerprint),
+            names=np.array(vectors.names, dtype=np.str_),
+            kinds=np.array(vectors.kinds, dtype=np.str_),
+            vectors=vectors.matrix,
+        )
 
 
 def _write_parquet(vectors: VectorFile, path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Corpora: read, drawn from tasks, kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry import Registry
+from registry.errors import AlreadyExistsError, DataError, InputError
+from registry.formats.corpora import Input, distinct, dump_corpus, parse_corpus, read_corpus, sample_inputs
+from registry.formats.tasks import Example, TaskData
+
+
+def corpus_file(path: Path, body: str | bytes) -> Path:
+    path.write_bytes(body.encode() if isinstance(body, str) else body)
+    return path
+
+
+def examples_of(name: str, count: int) -> list[Example]:
+    return [Example(f"{name} {number}", "x") for number in range(count)]
+
+
+def test_a_jsonl_corpus_holds_texts_and_pairs_each_once(tmp_path: Path) -> None:
+    rows = [{"text": "a"}, {"text": "b", "text_pair": "c"}, {"text": "a", "text_pair": ""}, {"text": "b"}]
+    path = corpus_file(tmp_path / "u.jsonl", "\n".join(map(json.dumps, rows)))
+
+    assert read_corpus(path) == [Input("a"), Input("b", "c"), Input("b")]
+
+
+def test_a_text_corpus_holds_a_text_per_line(tmp_path: Path) -> None:
+    path = corpus_file(tmp_path / "u.TXT", "\ufefffirst, line\r\n\n  \nsecond\nfirst, line\n")
+
+    assert read_corpus(path) == [Input("first, line"), Input("second")]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "problem"),
+    [
+        ("u.jsonl", "", r"u\.jsonl: holds no examples"),
+        ("u.jsonl", '{"text":"a"}\n\n{"text":\n', r"u\.jsonl line 3: not JSON"),
+        ("u.jsonl", '{"text":"a"}\n{"text":" "}\n', r"u\.jsonl text 2: has no 'text'"),
+        ("u.jsonl", '{"text":"a"}\n{"body":"b"}\n', r"u\.jsonl text 2: has no 'text'"),
+        ("u.jsonl", '{"text":"a","text_pair":["b"]}\n', r"u\.jsonl text 1: 'text_pair' is not a text"),
+        ("u.jsonl", b'{"text":"\xe9"}\n', r"u\.jsonl: not UTF-8 at byte 9"),
+        ("u.txt", b"abc\xe9\n", r"u\.txt: not UTF-8 at byte 3"),
+        ("u.csv", "text\na\n", r"u\.csv: not a \.jsonl or \.txt file"),
+    ],
+)
+def test_a_fault_in_a_corpus_is_reported_with_its_place(
+    tmp_path: Path, name: str, body: str | bytes, problem: str
+) -> None:
+    with pytest.raises(DataError, match=problem):
+        read_corpus(corpus_file(tmp_path / name, body))
+
+
+def test_a_corpus_without_a_single_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="A corpus needs at least one text"):
+        read_corpus(corpus_file(tmp_path / "u.txt", "\n \n"))
+
+
+def test_half_of_a_surrogate_pair_in_a_corpus_is_reported_with_its_line(tmp_path: Path) -> None:
+    path = corpus_file(tmp_path / "u.jsonl", '{"text":"a"}\n{"text":"\\udc00"}\n')
+
+    with pytest.raises(DataError, match=r"u\.jsonl line 2: "):
+        read_corpus(path)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10).filter(lambda text: text.strip())
+
+
+@given(st.lists(st.builds(Input, TEXTS, st.none() | TEXTS), min_size=1, max_size=8))
+def test_a_corpus_is_read_back_as_it_was_written(inputs: list[Input]) -> None:
+    assert parse_corpus(dump_corpus(inputs), "place") == inputs
+
+
+def test_doubles_are_dropped_in_the_order_of_their_first_place() -> None:
+    assert distinct([Input("b"), Input("a"), Input("b"), Input("b", "a")]) == [Input("b"), Input("a"), Input("b", "a")]
+
+
+def test_a_sample_takes_so_many_texts_of_each_task_in_the_order_of_names() -> None:
+    drawn = sample_inputs({"b": examples_of("b", 9), "a": examples_of("a", 2)}, per_task=4, seed=0)
+
+    assert [i.text[0] for i in drawn] == ["a", "a", "b", "b", "b", "b"]
+    assert {i.text for i in drawn} <= {f"{name} {number}" for name in "ab" for number in range(9)}
+    assert len(set(drawn)) == 6
+
+
+def test_a_tasks_share_of_a_sample_does_not_depend_on_the_other_tasks() -> None:
+    alone = sample_inputs({"b": examples_of("b", 50)}, per_task=5, seed=3)
+    together = sample_inputs({name: examples_of(name, 50) for name in "abc"}, per_task=5, seed=3)
+
+    assert together[5:10] == alone
+
+
+def test_another_seed_draws_another_sample() -> None:
+    tasks = {"a": examples_of("a", 50)}
+
+    assert sample_inputs(tasks, per_task=5, seed=0) == sample_inputs(tasks, per_task=5, seed=0)
+    assert sample_inputs(tasks, per_task=5, seed=0) != sample_inputs(tasks, per_task=5, seed=1)
+
+
+def test_a_text_that_two_tasks_share_is_drawn_once() -> None:
+    shared = [Example("same", "x"), Example("same", "y")]
+
+    assert sample_inputs({"a": shared, "b": shared}, per_task=10, seed=0) == [Input("same")]
+
+
+def test_a_sampled_corpus_leaves_out_the_excluded_tasks_and_every_label(registry: Registry) -> None:
+    registry.add_task("films", TaskData("classification", ("x", "y"), (Example("f1", "x"), Example("f2", "y", "p"))))
+    registry.add_task("news", TaskData("classification", ("x", "y"), (Example("n1", "x"), Example("n2", "y"))))
+
+    corpus = registry.sample_corpus("u", per_task=5, exclude=["news"])
+
+    assert sorted(registry.corpus_inputs("u"), key=lambda i: i.text) == [Input("f1"), Input("f2", "p")]
+    assert corpus.spec == {"texts": 2, "source": "5 texts of each of 1 tasks, without news"}
+
+
+def test_a_corpus_is_pinned(registry: Registry) -> None:
+    registry.add_corpus("u", [Input("a")], source="here")
+
+    with pytest.raises(AlreadyExistsError, match="'u' is already the name of a corpus with other content"):
+        registry.add_corpus("u", [Input("b")], source="here")
+
+    assert registry.corpus_inputs("u") == [Input("a")]
+
+
+@pytest.mark.parametrize("inputs", [[], [Input(" ")]])
+def test_a_corpus_that_could_not_be_read_again_is_not_registered(registry: Registry, inputs: list[Input]) -> None:
+    with pytest.raises(InputError):
+        registry.add_corpus("u", inputs, source="here")
+
+    assert registry.status().entries["corpus"] == 0

@@ -1,0 +1,242 @@
+"""The tables: made by migrations alone, up and down, and never touched when a newer release wrote them."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect
+
+from registry import Registry, sqlite
+from registry.database import SCHEMA, alembic_config, upgrade_folder
+from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError
+from registry.formats.tasks import TaskData
+from registry.spaces import Facet, SpaceSpec
+from registry.tables import Base
+
+Migrate = Callable[[str], None]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return sqlite.engine(tmp_path / "migrated.db", writes=True)
+
+
+@pytest.fixture
+def migrate(engine: Engine) -> Migrate:
+    def to(revision: str) -> None:
+        with engine.begin() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+
+    return to
+
+
+def schema_of(path: Path) -> list[tuple[str, str, str]]:
+    connection = sqlite3.connect(path)
+    found = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE name != 'alembic_version' AND sql NOT NULL ORDER BY name"
+    ).fetchall()
+    connection.close()
+    return found
+
+
+def checks_of(engine: Engine) -> dict[str, set[tuple[str, str]]]:
+    look = inspect(engine)
+    return {
+        table: {(str(check["name"]), str(check["sqltext"])) for check in look.get_check_constraints(table)}
+        for table in Base.metadata.tables
+    }
+
+
+def keys_of(engine: Engine) -> dict[str, list[str]]:
+    look = inspect(engine)
+    return {
+        table: sorted(f"{k['name']}: {k['referred_table']} {k['options']}" for k in look.get_foreign_keys(table))
+        for table in Base.metadata.tables
+    }
+
+
+def contents_of(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir() if p.is_file()}
+
+
+def written_by(registry: Registry, revision: str) -> Path:
+    """Make a registry look as another release would have left it."""
+    registry.close()
+    connection = sqlite3.connect(registry.folder / "catalog.db")
+    with connection:
+        assert connection.execute("UPDATE alembic_version SET version_num = ?", (revision,)).rowcount == 1
+    connection.close()
+    return registry.folder
+
+
+def test_the_schema_that_the_program_expects_is_the_newest_revision() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_heads() == [SCHEMA]
+
+
+def test_the_way_down_and_up_again_leads_to_the_same_tables(tmp_path: Path, migrate: Migrate) -> None:
+    migrate("head")
+    first = schema_of(tmp_path / "migrated.db")
+
+    migrate("base")
+    assert schema_of(tmp_path / "migrated.db") == []
+
+    migrate("head")
+    assert schema_of(tmp_path / "migrated.db") == first
+    assert {name for kind, name, _ in first if kind == "table"} == set(Base.metadata.tables)
+
+
+def test_the_migrated_tables_are_those_that_the_program_declares(engine: Engine, migrate: Migrate) -> None:
+    migrate("head")
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_migrated_tables_check_what_the_program_declares(tmp_path: Path, engine: Engine, migrate: Migrate) -> None:
+    migrate("head")
+    declared = sqlite.engine(tmp_path / "declared.db", writes=True)
+    Base.metadata.create_all(declared)
+
+    assert checks_of(engine) == checks_of(declared)
+    assert checks_of(engine)["embeddings"] == {
+        ("ck_embeddings_vector_is_float32", "length(vector) > 0 AND length(vector) % 4 = 0")
+    }
+
+
+def test_the_migrated_keys_delete_what_the_program_declares(tmp_path: Path, engine: Engine, migrate: Migrate) -> None:
+    migrate("head")
+    declared = sqlite.engine(tmp_path / "declared.db", writes=True)
+    Base.metadata.create_all(declared)
+
+    assert keys_of(engine) == keys_of(declared)
+    assert keys_of(engine)["tags"] == ["fk_tags_entry_id_entries: entries {'ondelete': 'CASCADE'}"]
+
+
+def test_a_migration_that_is_cut_off_leaves_the_old_tables(tmp_path: Path, engine: Engine) -> None:
+    def cut_off() -> None:
+        with engine.begin() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            raise InterruptedError("killed")
+
+    with pytest.raises(InterruptedError, match="killed"):
+        cut_off()
+
+    assert schema_of(tmp_path / "migrated.db") == []
+
+
+def test_a_new_registry_is_at_the_newest_revision_and_has_one_row_of_state(registry: Registry) -> None:
+    assert registry.catalog.database.schema() == SCHEMA
+    assert registry.catalog.spaces.generation() == 0
+
+
+def test_creating_a_registry_where_there_is_one_opens_it(registry: Registry, sentiment: TaskData) -> None:
+    registry.add_task("films", sentiment)
+    before = registry.catalog.spaces.generation()
+
+    with Registry.create(registry.folder) as again:
+        assert again.task_data("films") == sentiment
+        assert again.catalog.spaces.generation() == before
+
+
+def test_a_populated_registry_survives_an_upgrade(registry: Registry, sentiment: TaskData) -> None:
+    vector = np.array([0.6, 0.8], np.float32)
+    films = registry.add_task("films", sentiment, tags=["x"])
+    spec = SpaceSpec("5" * 64, "here", "textemb", {}, (Facet("text", 2),), None)
+    space = registry.add_space("s", spec, corpus=None)
+    registry.catalog.embeddings.put(films.version_id, space, vector, {"seconds": 1})
+    registry.close()
+
+    assert upgrade_folder(registry.folder) is None
+
+    with Registry.open(registry.folder) as again:
+        assert again.task_data("films") == sentiment
+        assert again.catalog.entries.get("films").tags == ("x",)
+        assert again.vectors(entry="films").matrix.tolist() == [vector.tolist()]
+
+
+@pytest.mark.parametrize("use", [Registry.open, Registry.create, upgrade_folder])
+def test_a_newer_releases_registry_is_refused_and_left_as_it_is(
+    registry: Registry, use: Callable[[Path], object]
+) -> None:
+    folder = written_by(registry, "9999")
+    before = contents_of(folder)
+
+    with pytest.raises(SchemaError, match=r"by a newer release \(schema 9999\): upgrade fute-registry") as error:
+        use(folder)
+
+    assert error.value.exit_code == 2
+    assert contents_of(folder) == before
+
+
+def test_an_older_releases_registry_is_refused_until_it_is_upgraded(registry: Registry) -> None:
+    folder = written_by(registry, "0000")
+    before = contents_of(folder)
+
+    with pytest.raises(SchemaError, match=r"by an older release \(schema 0000\): run 'fute db upgrade'") as error:
+        Registry.open(folder)
+
+    assert error.value.exit_code == 2
+    assert contents_of(folder) == before
+
+
+def test_a_database_without_tables_is_completed_by_an_upgrade(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").touch()
+    with pytest.raises(SchemaError, match="run 'fute db upgrade'"):
+        Registry.open(tmp_path)
+
+    assert upgrade_folder(tmp_path) is None
+
+    with Registry.open(tmp_path) as opened:
+        assert opened.catalog.spaces.generation() == 0
+
+
+@pytest.mark.parametrize("use", [Registry.open, upgrade_folder])
+def test_a_folder_without_a_registry_is_refused_and_stays_empty(tmp_path: Path, use: Callable[[Path], object]) -> None:
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(NotARegistryError, match=r"No registry at .*empty: make one with 'fute init'") as error:
+        use(tmp_path / "empty")
+
+    assert error.value.exit_code == 2
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_an_integrity_fault(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"not a database, " * 100)
+
+    with pytest.raises(IntegrityError, match=r"catalog\.db is damaged \(file is not a database\)") as error:
+        Registry.open(tmp_path)
+
+    assert error.value.exit_code == 3
+
+
+def test_a_registry_cannot_be_made_in_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(InputError, match="file is a file: a registry is a folder"):
+        Registry.create(tmp_path / "file")
+
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_backup_is_a_whole_registry(registry: Registry, tmp_path: Path, sentiment: TaskData) -> None:
+    registry.add_task("films", sentiment)
+    (tmp_path / "copy").mkdir()
+
+    sqlite.backup(registry.catalog.database.path, tmp_path / "copy" / "catalog.db")
+
+    assert sqlite.is_sound(tmp_path / "copy" / "catalog.db")
+    with Registry.open(tmp_path / "copy") as copy:
+        assert copy.task_data("films") == sentiment

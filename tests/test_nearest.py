@@ -1,0 +1,345 @@
+"""Questions to a hand-made space: what is near, how near, and why."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from registry import Registry
+from registry.catalog import Filter
+from registry.catalog.records import NewEntry
+from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.formats.tasks import Example, TaskData
+from registry.formats.vectors import VectorFile
+from registry.ranking import Ranking
+from registry.spaces import Facet, SpaceSpec
+from registry.tables import EntryKind
+
+ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", 3),), None)
+THREE = replace(ONE, method="ours", facets=(Facet("inputs", 2), Facet("answers", 2), Facet("mapping", 2)))
+TASK, MODEL, PROMPTED = EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL
+
+# Of the four directions that are tasks the mean is (0, 0, 0.8): centred they are the compass.
+COMPASS = {"east": [0.6, 0, 0.8], "north": [0, 0.6, 0.8], "south": [0, -0.6, 0.8], "west": [-0.6, 0, 0.8]}
+# By facet, inputs, answers and mapping. In each facet the four directions add up to zero.
+E, N, W, S = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]
+BY_FACET = {"one": [E, E, E], "two": [E, N, W], "three": [W, W, N], "four": [W, S, S]}
+
+
+def task(text: str, language: str | None = None) -> TaskData:
+    return TaskData("classification", ("x", "y"), (Example(text, "x"), Example("other", "y")), language=language)
+
+
+def put(registry: Registry, version_id: int, vector: list[float] | NDArray[np.float64], space: str = "s") -> None:
+    record = registry.catalog.spaces.get(space)
+    registry.catalog.embeddings.put(version_id, record, np.array(vector, np.float32), {})
+
+
+def put_task(registry: Registry, name: str, vector: list[float], *tags: str, language: str | None = None) -> None:
+    put(registry, registry.add_task(name, task(name, language), tags=tags).version_id, vector)
+
+
+def put_black_box(registry: Registry, name: str, kind: EntryKind, vector: list[float], *tags: str) -> None:
+    entry = registry.catalog.entries.add(NewEntry(kind, name, name, {}, tags=tags))
+    put(registry, entry.version_id, vector)
+
+
+def of_length_one(facets: list[list[float]]) -> list[float]:
+    vector = np.concatenate(facets)
+    return [float(x) for x in vector / np.linalg.norm(vector)]
+
+
+def found(ranking: Ranking) -> list[tuple[str, float]]:
+    return [(match.name, round(match.similarity, 5) + 0.0) for match in ranking]
+
+
+@pytest.fixture
+def compass(registry: Registry) -> Registry:
+    """Four tasks around the mean, a model and a prompted model among them."""
+    registry.add_space("s", ONE, corpus=None)
+    put_task(registry, "east", COMPASS["east"], "x", "y", language="en")
+    put_task(registry, "north", COMPASS["north"], "x", language="de")
+    put_task(registry, "south", COMPASS["south"])
+    put_task(registry, "west", COMPASS["west"], "y", language="en")
+    put_black_box(registry, "m", MODEL, [0.36, 0.48, 0.8], "x")
+    put_black_box(registry, "m@p", PROMPTED, [-0.48, 0.36, 0.8])
+    return registry
+
+
+@pytest.fixture
+def faceted(registry: Registry) -> Registry:
+    """Four tasks in three facets, and two models."""
+    registry.add_space("s", THREE, corpus=None)
+    for name, facets in BY_FACET.items():
+        put_task(registry, name, of_length_one(facets))
+    put_black_box(registry, "m", MODEL, of_length_one([W, E, N]))
+    put_black_box(registry, "n", MODEL, of_length_one([W, N, N]))
+    return registry
+
+
+# -- one facet ---------------------------------------------------------------------------------------
+
+
+def test_the_nearest_come_first_with_the_cosine_of_the_centred_vectors(compass: Registry) -> None:
+    ranking = compass.nearest("east")
+
+    assert found(ranking) == [("m", 0.6), ("north", 0.0), ("south", 0.0), ("m@p", -0.8), ("west", -1.0)]
+    assert [match.rank for match in ranking] == [1, 2, 3, 4, 5]
+    assert [match.kind for match in ranking] == [MODEL, TASK, TASK, PROMPTED, TASK]
+    assert (ranking.query, ranking.space) == ("east", "s")
+    assert ranking.title == "nearest to east in space s"
+    assert ranking[0].facets == {"text": pytest.approx(0.6)}
+
+
+def test_a_limit_keeps_the_first_of_all_kinds_together(compass: Registry) -> None:
+    assert found(compass.nearest("north", limit=2)) == [("m", 0.8), ("m@p", 0.6)]
+
+
+@pytest.mark.parametrize("limit", [0, -3])
+def test_at_least_one_match_must_be_asked_for(compass: Registry, limit: int) -> None:
+    with pytest.raises(InputError, match=f"Ask for at least one match, not {limit}"):
+        compass.nearest("north", limit=limit)
+
+
+def test_a_limit_beyond_what_there_is_returns_what_there_is(compass: Registry) -> None:
+    assert len(compass.nearest("north", limit=10**9)) == 5
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (Filter(kinds=(TASK,)), ["north", "south", "west"]),
+        (Filter(kinds=(PROMPTED, MODEL)), ["m", "m@p"]),
+        (Filter(kinds=(TASK, TASK)), ["north", "south", "west"]),
+        (Filter(kinds=(EntryKind.PROMPT,)), []),
+        (Filter(tags=("x",)), ["m", "north"]),
+        (Filter(tags=("x", "y")), []),
+        (Filter(language="en"), ["west"]),
+        (Filter(task_kind="classification"), ["north", "south", "west"]),
+    ],
+)
+def test_only_what_passes_the_filter_is_found(compass: Registry, where: Filter, expected: list[str]) -> None:
+    assert [match.name for match in compass.nearest("east", where=where)] == expected
+
+
+def test_a_kind_may_be_given_by_its_name_and_narrows_the_filter(compass: Registry) -> None:
+    assert found(compass.nearest("east", kind="model")) == [("m", 0.6)]
+    assert found(compass.nearest("east", kind="task", where=Filter(tags=("y",)))) == [("west", -1.0)]
+
+
+def test_an_unknown_kind_is_answered_with_the_kinds_there_are(compass: Registry) -> None:
+    with pytest.raises(InputError, match="No kind 'dataset': there are task, model, prompt, prompted-model, corpus"):
+        compass.nearest("east", kind="dataset")
+
+
+def test_a_filter_finds_what_is_farthest_even_with_a_limit_of_one(compass: Registry) -> None:
+    assert found(compass.nearest("east", limit=1, where=Filter(tags=("y",)))) == [("west", -1.0)]
+
+
+def test_two_vectors_are_compared_as_they_are(registry: Registry) -> None:
+    registry.add_space("s", ONE, corpus=None)
+    put_task(registry, "east", COMPASS["east"])
+    put_task(registry, "north", COMPASS["north"])
+
+    assert found(registry.nearest("east")) == [("north", 0.64)]
+
+
+def test_a_ranking_as_json_says_all_of_it(compass: Registry) -> None:
+    assert compass.nearest("east", limit=1).as_json() == {
+        "query": "east",
+        "space": "s",
+        "matches": [
+            {
+                "rank": 1,
+                "name": "m",
+                "kind": "model",
+                "similarity": pytest.approx(0.6),
+                "facets": {"text": pytest.approx(0.6)},
+            }
+        ],
+    }
+
+
+def test_a_comparison_is_what_the_ranking_says(compass: Registry) -> None:
+    comparison = compass.compare("m", "north")
+
+    assert (comparison.a, comparison.b, comparison.space) == ("m", "north", "s")
+    assert comparison.similarity == pytest.approx(0.8)
+    assert comparison.facets == {"text": pytest.approx(0.8)}
+    assert compass.compare("north", "m").similarity == comparison.similarity
+    assert compass.compare("m", "m").similarity == pytest.approx(1.0)
+
+
+# -- three facets ------------------------------------------------------------------------------------
+
+
+def test_between_tasks_all_facets_weigh_the_same(faceted: Registry) -> None:
+    ranking = faceted.nearest("one", where=Filter(kinds=(TASK,)))
+
+    assert found(ranking) == [("two", 0.0), ("four", round(-1 / 3, 5)), ("three", round(-2 / 3, 5))]
+    assert [match.facets for match in ranking] == [
+        pytest.approx({"inputs": 1, "answers": 0, "mapping": -1}, abs=1e-6),
+        pytest.approx({"inputs": -1, "answers": 0, "mapping": 0}, abs=1e-6),
+        pytest.approx({"inputs": -1, "answers": -1, "mapping": 0}, abs=1e-6),
+    ]
+
+
+def test_inputs_weigh_nothing_when_a_model_is_involved(faceted: Registry) -> None:
+    to_a_task = faceted.nearest("one", where=Filter(kinds=(MODEL,)))
+    to_a_model = faceted.nearest("m")
+
+    assert found(to_a_task) == [("m", 0.5), ("n", 0.0)]
+    assert to_a_task[0].facets == pytest.approx({"inputs": -1, "answers": 1, "mapping": 0}, abs=1e-6)
+    assert dict(found(to_a_model)) == {"one": 0.5, "n": 0.5, "two": 0.0, "three": 0.0, "four": -0.5}
+
+
+def test_entries_of_all_kinds_are_ranked_together(faceted: Registry) -> None:
+    assert [match.name for match in faceted.nearest("one")] == ["m", "two", "n", "four", "three"]
+
+
+@pytest.mark.parametrize(("a", "b", "expected"), [("one", "two", 0.0), ("one", "m", 0.5), ("m", "n", 0.5)])
+def test_a_comparison_weighs_the_facets_as_the_ranking_does(faceted: Registry, a: str, b: str, expected: float) -> None:
+    assert faceted.compare(a, b).similarity == pytest.approx(expected, abs=1e-6)
+    assert faceted.compare(b, a).similarity == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("space", ["compass", "faceted"])
+def test_the_matrix_of_similarities_says_what_nearest_says(space: str, request: pytest.FixtureRequest) -> None:
+    registry: Registry = request.getfixturevalue(space)
+
+    vectors, matrix = registry.similarities()
+
+    by_name = {
+        (a, b): pytest.approx(float(matrix[i, j]), abs=1e-6)
+        for i, a in enumerate(vectors.names)
+        for j, b in enumerate(vectors.names)
+        if i != j
+    }
+    assert {(a, m.name): m.similarity for a in vectors.names for m in registry.nearest(a)} == by_name
+    assert matrix.diagonal().tolist() == [1.0] * len(vectors.names)
+    assert matrix.tolist() == matrix.T.tolist()
+
+
+# -- versions ----------------------------------------------------------------------------------------
+
+
+def test_an_old_version_is_not_returned_beside_the_new_one(registry: Registry) -> None:
+    registry.add_space("s", ONE, corpus=None)
+    put_task(registry, "films", COMPASS["east"])  # the old version: were it counted, it would pull the centre east
+    put_task(registry, "east", COMPASS["east"])
+    put_task(registry, "north", COMPASS["north"])
+    put_task(registry, "south", COMPASS["south"])
+    put(registry, registry.add_task("films", task("new"), replace=True).version_id, COMPASS["west"])
+
+    assert found(registry.nearest("east")) == [("north", 0.0), ("south", 0.0), ("films", -1.0)]
+    assert found(registry.nearest("films:1", limit=1)) == [("east", 1.0)]
+    assert registry.compare("films:1", "films:2").similarity == pytest.approx(-1.0)
+
+
+def test_an_old_version_is_not_returned_in_place_of_a_new_one_without_a_vector(compass: Registry) -> None:
+    compass.add_task("north", task("new"), replace=True)
+
+    assert [match.name for match in compass.nearest("east", where=Filter(kinds=(TASK,)))] == ["south", "west"]
+
+
+# -- vectors from outside ----------------------------------------------------------------------------
+
+
+def test_the_vectors_of_a_space_come_as_they_were_stored_with_its_fingerprint(compass: Registry) -> None:
+    vectors = compass.vectors()
+
+    assert vectors.fingerprint == ONE.fingerprint()
+    assert vectors.names == ("east", "north", "south", "west", "m", "m@p")
+    assert vectors.kinds == ("task", "task", "task", "task", "model", "prompted-model")
+    assert vectors.matrix[0] == pytest.approx(np.array(COMPASS["east"]), abs=1e-7)
+
+
+def test_a_vector_that_was_exported_asks_as_its_entry_does_and_finds_it_too(compass: Registry) -> None:
+    outside = compass.vectors(entry="m")
+
+    ranking = compass.nearest(outside)
+
+    assert found(ranking)[0] == ("m", 1.0)
+    assert found(ranking)[1:] == found(compass.nearest("m"))
+
+
+def outside(vector: list[float], **changed: object) -> VectorFile:
+    sound = VectorFile(ONE.fingerprint(), ("q",), ("task",), np.array([vector], np.float32))
+    return replace(sound, **changed)  # type: ignore[arg-type]
+
+
+def test_a_vector_of_another_space_is_refused(compass: Registry) -> None:
+    stranger = outside(COMPASS["east"], fingerprint=THREE.fingerprint())
+
+    with pytest.raises(SpaceMismatchError, match=r"vectors of different spaces cannot be compared; embed") as error:
+        compass.nearest(stranger)
+
+    assert error.value.exit_code == 2
+
+
+def test_several_vectors_at_once_are_refused(compass: Registry) -> None:
+    with pytest.raises(InputError, match="One vector is needed as a query, not 6"):
+        compass.nearest(compass.vectors())
+
+
+def test_a_vector_of_another_dimension_is_refused(compass: Registry) -> None:
+    with pytest.raises(InputError, match=r"2 numbers|shape"):
+        compass.nearest(outside([0.6, 0.8]))
+
+
+@pytest.mark.parametrize("vector", [[0.0, 0.0, 0.0], [np.nan, 0.6, 0.8], [np.inf, 0.0, 0.0], [2.0, 0.0, 0.0]])
+def test_a_vector_that_could_not_be_stored_cannot_ask_either(compass: Registry, vector: list[float]) -> None:
+    with pytest.raises(InputError, match="finite and has length 1"):
+        compass.nearest(outside(vector))
+
+
+def test_a_vector_of_an_unknown_kind_is_refused(compass: Registry) -> None:
+    with pytest.raises(InputError, match="kind"):
+        compass.nearest(outside(COMPASS["east"], kinds=("dataset",)))
+
+
+# -- what is not there -------------------------------------------------------------------------------
+
+
+def test_what_is_not_embedded_is_told_with_the_mend(compass: Registry) -> None:
+    compass.add_task("news", task("news"))
+
+    with pytest.raises(
+        NotEmbeddedError, match="'news' has no vector in space 's': run 'fute embed news --space s'"
+    ) as error:
+        compass.nearest("news")
+
+    assert error.value.exit_code == 2
+
+
+def test_a_vector_in_another_space_is_mentioned_but_not_used(compass: Registry) -> None:
+    compass.add_space("other", replace(ONE, seed=1), corpus=None)
+
+    with pytest.raises(
+        NotEmbeddedError, match=r"'m' has no vector in space 'other' \(it has one in s, which cannot be compared\)"
+    ):
+        compass.nearest("m", space="other")
+
+
+def test_an_old_vector_does_not_stand_for_a_new_version(compass: Registry) -> None:
+    compass.add_task("east", task("new"), replace=True)
+
+    with pytest.raises(NotEmbeddedError, match="'east' has no vector in space 's'"):
+        compass.nearest("east")
+
+
+def test_a_space_without_other_vectors_answers_with_nothing(registry: Registry) -> None:
+    registry.add_space("s", ONE, corpus=None)
+    put_task(registry, "east", COMPASS["east"])
+
+    assert list(registry.nearest("east")) == []
+
+
+def test_the_question_is_answered_in_the_space_that_was_named(compass: Registry) -> None:
+    compass.add_space("other", replace(ONE, seed=1), corpus=None)
+    put(compass, compass.catalog.entries.get("east").version_id, COMPASS["east"], "other")
+    put(compass, compass.catalog.entries.get("west").version_id, COMPASS["north"], "other")
+
+    assert found(compass.nearest("east", space="other")) == [("west", 0.64)]
+    assert found(compass.nearest("east", limit=1)) == [("m", 0.6)]
