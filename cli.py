@@ -1,6 +1,8 @@
 """The command `fute`: assembles the commands and turns errors into one line and an exit code. No logic."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -20,13 +22,31 @@ class _OneLineError(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc] # click declares it for the class, reads it from us
 
 
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Say bad use in one line, as all errors are said; `fute` alone still shows its help."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+        raise click.UsageError(" ".join(error.format_message().split()) + where) from error
+
+
 class RegistryGroup(click.Group):
     """Shows our own errors as one line, and lets every other error crash loudly."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
+        """Read the options before the command."""
+        with _told_in_one_line():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever a command returns
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _told_in_one_line():
+                return super().invoke(ctx)
         except (RegistryError, EmbedderError) as error:
             raise _OneLineError(error) from error
         except KeyboardInterrupt:

@@ -73,8 +73,8 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(todo)
-        registry.refresh_index(record.name)
+        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(todo, again=again)
+    registry.refresh_index(record.name)
     return report
 
 
@@ -100,7 +100,7 @@ class _Run:
         self._method: Method = method_named(spec.method)
         self._surrogate: Surrogate = _load_surrogate(spec, device)
 
-    def embed(self, todo: list[EntryRecord]) -> None:
+    def embed(self, todo: list[EntryRecord], *, again: bool) -> None:
         """Embed entries one by one; one that fails does not stop the others."""
         from tqdm.auto import tqdm
 
@@ -108,8 +108,9 @@ class _Run:
         with tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar:
             for entry in bar:
                 bar.set_description(entry.name)
-                if not jobs.claim(entry.version_id, self._space.id):
-                    self._report.busy.append(entry.name)
+                if not jobs.claim(entry.version_id, self._space.id, again=again):
+                    is_done = not again and entry.version_id in self._held()
+                    (self._report.known if is_done else self._report.busy).append(entry.name)
                     continue
                 try:
                     seconds = self._embed_one(entry)
@@ -121,6 +122,9 @@ class _Run:
                 if self._on_done is not None:
                     bar.clear()
                     self._on_done(entry.name, seconds)
+
+    def _held(self) -> set[int]:
+        return self._registry.catalog.embeddings.known(self._space.id)
 
     def _embed_one(self, entry: EntryRecord) -> float:
         began = time.perf_counter()

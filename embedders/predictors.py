@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib
-import importlib.util
+import importlib.machinery
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -91,10 +91,8 @@ def function_model(
 
     A pair of texts reaches the function as one text, with a line break between.
     """
-    source = _module_source(target)
     spec = {"type": "function", "source": target}
-    content_hash = hashlib.sha256(target.encode() + b"\0" + source).hexdigest()
-    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
+    return registry.add_model(name, spec, content_hash=_function_hash(target), tags=tags, replace=replace)
 
 
 def recorded_model(
@@ -125,7 +123,7 @@ def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None)
         case "hf":
             return ClassifierPredictor(entry, device=device)
         case "function":
-            return FunctionPredictor(entry.spec["source"])
+            return FunctionPredictor(entry)
         case "recorded":
             return RecordedPredictor(entry, registry.contents(entry))
     raise SettingError(f"{entry.name!r} cannot be asked by itself: embed its prompts, {entry.name}@PROMPT.")
@@ -135,6 +133,7 @@ class ClassifierPredictor:
     """A Hugging Face sequence classification checkpoint."""
 
     def __init__(self, entry: EntryRecord, *, device: str | None) -> None:
+        from safetensors import SafetensorError
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         from embedders.devices import attention, best_device, quiet_transformers
@@ -145,14 +144,18 @@ class ClassifierPredictor:
             raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
         self._device = best_device(device)
         self._labels = spec["labels"] or label_names(folder)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        with quiet_transformers():
-            self._model = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                trust_remote_code=False,
-                use_safetensors=True,
-                attn_implementation=attention(self._device),
-            )
+        self._name = entry.name
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            with quiet_transformers():
+                self._model = AutoModelForSequenceClassification.from_pretrained(
+                    folder,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    attn_implementation=attention(self._device),
+                )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ModelNotUsableError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
         self._model.to(self._device).eval()
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
@@ -173,17 +176,24 @@ class ClassifierPredictor:
             with torch.inference_mode(), autocast(self._device):
                 scores = self._model(**batch).logits.float()
             table[chosen] = torch.softmax(scores, dim=-1).cpu().numpy()
+        if not np.isfinite(table).all():
+            raise BlackBoxError(f"{self._name!r} gave outputs that are no numbers: its weights are damaged.")
         return Answers(list(self._labels), table)
 
 
 class FunctionPredictor:
     """A Python function of the user's."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, entry: EntryRecord) -> None:
+        self._target = target = str(entry.spec["source"])
+        if _function_hash(target) != entry.content_hash:
+            raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
         module, _, name = target.partition(":")
-        with _here_importable():
-            function = getattr(importlib.import_module(module), name, None)
+        try:
+            with _here_importable():
+                function = getattr(importlib.import_module(module), name, None)
+        except Exception as error:  # whatever a user's module raises is told in one line
+            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
         if not callable(function):
             raise SettingError(f"{target}: {module} has no function {name!r}.")
         self._function: Callable[[list[str]], Sequence[Any]] = function
@@ -204,9 +214,10 @@ class FunctionPredictor:
         return self._as_table(said)
 
     def _as_table(self, said: Sequence[Any]) -> Answers:
-        rows = [answer if isinstance(answer, dict) else {answer: 1.0} for answer in said]
+        rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in said]
         labels = sorted({label for row in rows for label in row}, key=str)
-        if not labels or not all(isinstance(label, str) and label for label in labels):
+        is_text = all(isinstance(answer, str | dict) for answer in said)
+        if not is_text or not labels or not all(isinstance(label, str) and label for label in labels):
             raise BlackBoxError(f"{self._target} must answer with texts, or with {{text: probability}}.")
         try:
             table = np.array([[float(row.get(label, 0.0)) for label in labels] for row in rows], np.float32)
@@ -253,17 +264,30 @@ class _here_importable:  # noqa: N801 - a context manager that reads as a phrase
         sys.path.remove(str(Path.cwd()))
 
 
+def _function_hash(target: str) -> str:
+    return hashlib.sha256(target.encode() + b"\0" + _module_source(target)).hexdigest()
+
+
 def _module_source(target: str) -> bytes:
     """Return the source of the module that a function is in, found without importing it."""
     module, colon, name = target.partition(":")
     if not colon or not all(part.isidentifier() for part in [*module.split("."), name]):
         raise SettingError(f"{target!r} is not of the form module:function.")
     with _here_importable():
-        try:
-            found = importlib.util.find_spec(module)
-        except ModuleNotFoundError:
-            found = None
+        found = _found(module)
     if found is None or found.origin is None:
         raise SettingError(f"No module {module!r} to be found from this folder.")
     origin = Path(found.origin)
     return origin.read_bytes() if origin.suffix == ".py" else b""
+
+
+def _found(module: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module step by step: `importlib.util.find_spec` would run the packages that it is in."""
+    parts = module.split(".")
+    found = importlib.machinery.PathFinder.find_spec(parts[0])
+    for number in range(2, len(parts) + 1):
+        if found is None or found.submodule_search_locations is None:
+            return None
+        name = ".".join(parts[:number])
+        found = importlib.machinery.PathFinder.find_spec(name, found.submodule_search_locations)
+    return found

@@ -5,12 +5,15 @@ from typing import Any
 
 from embedders.errors import SettingError
 from embedders.methods import DEFAULT, method_named
+from embedders.methods.tupate import CHOICES
 from embedders.weights import MINILM, identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
-from registry.errors import AlreadyExistsError
+from registry.catalog.records import NewEntry
+from registry.errors import NotFoundError
 from registry.formats.corpora import Input, distinct
 from registry.formats.tasks import read_task
+from registry.registry import new_corpus
 from registry.resources import resource
 from registry.spaces import DIMENSION, SpaceSpec
 from registry.tables import EntryKind
@@ -51,21 +54,24 @@ def create_space(
     parameters = _parameters({**COMMON, **how.parameters()}, settings or {})
     if parameters["answers"] not in ("hard", "probabilities"):
         raise SettingError("answers is 'hard' or 'probabilities'.")
+    for key, known in CHOICES.items():
+        if parameters.get(key, known[0]) not in known:
+            raise SettingError(f"No {key} {parameters[key]!r}: there are {', '.join(known)}.")
     if not 8 <= dimension <= 65536:
         raise SettingError(f"A space has 8 to 65536 dimensions, not {dimension}.")
     if seed < 0:
         raise SettingError("A seed is not negative.")
-    texts = _corpus(registry, corpus) if corpus is not None and how.sees_answers else None
+    new = _corpus(registry, corpus) if corpus is not None and how.sees_answers else None
     spec = SpaceSpec(
         surrogate=identity(model_folder(surrogate)),
         surrogate_source=surrogate if surrogate == MINILM or not Path(surrogate).is_dir() else _absolute(surrogate),
         method=how.name,
         parameters=parameters,
         facets=how.facets(dimension),
-        corpus=texts.content_hash if texts else None,
+        corpus=new.content_hash if new else None,
         seed=seed,
     )
-    return registry.add_space(name, spec, corpus=texts)
+    return registry.add_space(name, spec, corpus=new)
 
 
 def current_space(registry: Registry, name: str | None = None) -> SpaceRecord:
@@ -81,13 +87,14 @@ def everyday_inputs() -> list[Input]:
     return distinct(Input(e.text, e.text_pair) for task in tasks for e in (*task.train, *task.test))
 
 
-def _corpus(registry: Registry, name: str) -> EntryRecord:
-    if name != EVERYDAY:
-        return registry.catalog.entries.get(name, EntryKind.CORPUS)
+def _corpus(registry: Registry, name: str) -> NewEntry | EntryRecord:
+    """Return a registered corpus, or the one that comes with the program, to be registered with its space."""
     try:
-        return registry.add_corpus(EVERYDAY, everyday_inputs(), source="the texts of the example tasks")
-    except AlreadyExistsError:  # of an earlier release, or the user's own
         return registry.catalog.entries.get(name, EntryKind.CORPUS)
+    except NotFoundError:
+        if name != EVERYDAY:
+            raise
+    return new_corpus(EVERYDAY, everyday_inputs(), source="the texts of the example tasks")
 
 
 def _parameters(defaults: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:

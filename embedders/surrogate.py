@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import nn
 
 from embedders.batching import by_length, padded, tokenised
@@ -47,7 +48,7 @@ class Surrogate:
                     attn_implementation=attention(self.device),
                     dtype=torch.float32,
                 )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise ModelNotUsableError(f"{self.folder} cannot be loaded: {str(error).splitlines()[0]}") from error
         return model.to(self.device).eval()
 

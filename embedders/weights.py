@@ -30,6 +30,8 @@ def model_folder(source: str, revision: str | None = None) -> Path:
         raise ModelNotUsableError(f"{source} brings code of its own (auto_map), which is never run.")
     if not list(folder.glob("*.safetensors")):
         raise ModelNotUsableError(f"{source} holds no .safetensors weights; other formats can run code.")
+    if not any((folder / name).exists() for name in _TOKENIZERS):
+        raise ModelNotUsableError(f"{source} holds no tokenizer.")
     return folder
 
 
@@ -43,9 +45,12 @@ def identity(folder: Path) -> str:
 
 
 def label_names(folder: Path) -> list[str]:
-    """Return the labels that a classifier's config names, in the order of its outputs."""
-    names = _config(folder).get("id2label") or {}
-    if not isinstance(names, dict):
+    """Return the labels that a classifier's config names, in the order of its outputs.
+
+    transformers leaves the names out of the config where they are its own: LABEL_0 and LABEL_1.
+    """
+    names = _config(folder).get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
         return []
     return [str(names[key]) for key in sorted(names, key=int)]
 
@@ -61,7 +66,7 @@ def is_classifier(folder: Path) -> bool:
 def _config(folder: Path) -> dict[str, object]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelNotUsableError(f"{folder} has no readable config.json: it is not a model.") from error
     if not isinstance(config, dict):
         raise ModelNotUsableError(f"{folder}/config.json is not an object.")

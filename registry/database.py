@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "0001"  # the newest revision in migrations/versions; a test holds the two together
 LOCK_SECONDS = 120
+CHECKED_BYTES = 256_000_000  # 30 ms per 100 MB; a larger database is not checked at each opening
 
 
 class Database:
@@ -38,6 +39,7 @@ class Database:
         database = cls(folder)
         if not database.path.is_file():
             raise NotARegistryError(str(folder))
+        database.check()
         found = database.schema()
         if found != SCHEMA:
             raise SchemaError(found, newer=found is not None and found > SCHEMA)
@@ -55,6 +57,12 @@ class Database:
         database = cls(folder)
         database.upgrade()
         return cls.open(folder)
+
+    def check(self) -> None:
+        """Raise `IntegrityError` where SQLite finds the file damaged: reading on would answer wrong, in silence."""
+        with _told_plainly(self.path):
+            if self.path.stat().st_size <= CHECKED_BYTES and not sqlite.is_sound(self.path):
+                raise IntegrityError(f"{self.path} is damaged: restore it from a backup.")
 
     def schema(self) -> str | None:
         """Return the revision that the database is at, None where it has no tables."""
@@ -78,7 +86,7 @@ class Database:
             copy = self.folder / f"catalog-before-{SCHEMA}.db" if found else None
             if copy:
                 sqlite.backup(self.path, copy)
-            with self._writer.begin() as connection:  # schema and first row: all or nothing
+            with _told_plainly(self.path), self._writer.begin() as connection:  # schema and first row: all or nothing
                 config = alembic_config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -142,8 +150,10 @@ def _told_plainly(path: Path) -> Iterator[None]:
     """Turn the driver's errors into ours: damage is an integrity fault, the rest a failure."""
     try:
         yield
-    except exc.OperationalError as error:
-        raise StorageError(f"{path}: {error.orig}.") from error
+    except (exc.OperationalError, sqlite3.OperationalError) as error:
+        raise StorageError(f"{path}: {getattr(error, 'orig', error)}.") from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InputError(f"Not a value that the catalog can hold: {error}.") from error
     except exc.DatabaseError as error:
         if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error, exc.IntegrityError):
             raise IntegrityError(f"{path} is damaged ({error.orig}): restore it from a backup.") from error

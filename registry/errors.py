@@ -21,7 +21,7 @@ class DataError(InputError):
     """A data file does not hold what its format promises."""
 
     def __init__(self, place: str, problem: str) -> None:
-        super().__init__(f"{place}: {problem}")
+        super().__init__(f"{place[-200:]}: {problem}")
 
 
 class NameFormError(InputError):
@@ -40,9 +40,9 @@ class NotFoundError(InputError):
     def __init__(self, what: str, name: str, known: Sequence[str] = ()) -> None:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name[:140], known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"No {what} named {name!r} in this registry.{hint}")
+        super().__init__(f"No {what} named {name[:140]!r} in this registry.{hint}")
 
 
 class AlreadyExistsError(InputError):

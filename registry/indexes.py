@@ -41,10 +41,16 @@ class Indexes:
             return index
         index, state = self._from_snapshot(space)
         if index is None:
+            index = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
-            return self.rebuild(space)
+            return index
         self._held[space.fingerprint] = (space.generation, index)
         return index
+
+    def refresh(self, space: SpaceRecord) -> None:
+        """Rebuild the index where its snapshot is not the catalog's, without a word: vectors have just come."""
+        if self._from_snapshot(space)[0] is None:
+            self.rebuild(space)
 
     def rebuild(self, space: SpaceRecord) -> VectorIndex:
         """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""

@@ -30,6 +30,7 @@ from registry.views import EntryRow, SpaceRow, Status
 
 DEFAULT_LOCATION = "fute-registry"
 ENVIRONMENT = "FUTE_REGISTRY"
+LONGEST_PART = 255  # bytes of one folder's name
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 
@@ -133,12 +134,7 @@ class Registry:
 
     def add_corpus(self, name: str, inputs: Iterable[Input], *, source: str) -> EntryRecord:
         """Register unlabelled inputs. A corpus is pinned: other texts need another name."""
-        body = dump_corpus(inputs)
-        parse_corpus(body, name)  # what could not be read again is not registered
-        spec = {"texts": body.count(b"\n"), "source": source}
-        return self.catalog.entries.add(
-            NewEntry(EntryKind.CORPUS, name, hashlib.sha256(body).hexdigest(), spec, {"texts": body})
-        )
+        return self.catalog.entries.add(new_corpus(name, inputs, source=source))
 
     def sample_corpus(
         self, name: str, *, per_task: int = 60, exclude: Sequence[str] = (), seed: int = 0
@@ -150,8 +146,8 @@ class Registry:
         without = f", without {', '.join(sorted(left_out))}" if left_out else ""
         return self.add_corpus(name, inputs, source=f"{per_task} texts of each of {len(tasks)} tasks{without}")
 
-    def add_space(self, name: str, spec: SpaceSpec, *, corpus: EntryRecord | None) -> SpaceRecord:
-        """Register a space. `embedders.spaces.create_space` makes the settings of one."""
+    def add_space(self, name: str, spec: SpaceSpec, *, corpus: NewEntry | EntryRecord | None) -> SpaceRecord:
+        """Register a space, with its corpus if that is new. `embedders.create_space` makes the settings of one."""
         return self.catalog.spaces.add(
             name,
             fingerprint=spec.fingerprint(),
@@ -305,8 +301,8 @@ class Registry:
         return [self._indexes.verify(space) for space in self.catalog.spaces.all()]
 
     def refresh_index(self, space: str) -> None:
-        """Bring a space's index up to date now, so that the next question need not wait for it."""
-        self._indexes.rebuild(self.catalog.spaces.get(space))
+        """Bring a space's index up to date, so that the next question need not wait for it."""
+        self._indexes.refresh(self.catalog.spaces.get(space))
 
     def rebuild_index(self) -> int:
         """Make every space's index anew; return how many vectors they hold."""
@@ -335,6 +331,14 @@ class Registry:
         return found
 
 
+def new_corpus(name: str, inputs: Iterable[Input], *, source: str) -> NewEntry:
+    """Return unlabelled inputs as an entry to be registered; raise `InputError` where there are none."""
+    body = dump_corpus(inputs)
+    parse_corpus(body, f"corpus {name}")  # what could not be read back is not taken
+    spec = {"texts": body.count(b"\n"), "source": source}
+    return NewEntry(EntryKind.CORPUS, name, hashlib.sha256(body).hexdigest(), spec, {"texts": body})
+
+
 def _kind(kind: EntryKind | str) -> EntryKind:
     try:
         return EntryKind(kind)
@@ -347,6 +351,8 @@ def located(location: str | os.PathLike[str] | None) -> Path:
     text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
     if "://" in text:
         raise InputError("Only a folder can be a registry so far; database URLs are not supported yet.")
+    if "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
+        raise InputError(f"{text[:60]!r} is not the path of a folder.")
     return Path(text).expanduser()
 
 

@@ -50,6 +50,8 @@ def is_sound(path: Path) -> bool:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
     try:
         return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+    except sqlite3.OperationalError:
+        raise  # locked, or no permission: says nothing of the file
     except sqlite3.DatabaseError:
         return False
     finally:

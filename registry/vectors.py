@@ -14,7 +14,7 @@ def checked_vector(vector: NDArray[np.float32], dimension: int) -> NDArray[np.fl
     vector = np.asarray(vector, np.float32)
     if vector.shape != (dimension,):
         raise InputError(f"A vector of this space has shape ({dimension},), not {vector.shape}.")
-    length = float(np.linalg.norm(vector))
+    length = float(np.linalg.norm(vector.astype(np.float64)))
     if not abs(length - 1.0) <= _LENGTH_TOLERANCE:  # also refuses NaN and infinities
         raise InputError(f"A vector of this space is finite and has length 1, not {length:g}.")
     return vector

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
 
 TUNINGS = ("bias", "layer-norm", "ia3")
+CHOICES = {"tuning": TUNINGS, "objective": ("verbaliser", "head")}
 
 
 class TuPaTE:
@@ -83,6 +84,6 @@ def _with_peft(model: "nn.Module", tuning: str) -> "nn.Module":
         case _:
             raise SettingError(f"No tuning {tuning!r}: there are {', '.join(TUNINGS)}.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # what peft asks of transformers is theirs to settle
+        warnings.simplefilter("ignore")  # what peft and transformers say to each other is not for the user
         tuned: nn.Module = peft.get_peft_model(model, config)
     return tuned

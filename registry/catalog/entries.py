@@ -38,7 +38,7 @@ class Entries:
     def adding(self, *, replace: bool = False) -> Iterator[Callable[[NewEntry], EntryRecord]]:
         """Enter several entries, all or none: hands out `add`, and commits when the block ends."""
         with self._database.write() as session:
-            yield partial(_add, session, replace=replace)
+            yield partial(enter, session, replace=replace)
 
     def get(self, name: str, kind: EntryKind | None = None) -> EntryRecord:
         """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""
@@ -116,7 +116,8 @@ class Entries:
             return body
 
 
-def _add(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
+def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
+    """Enter an entry within a transaction; see `Entries.add`."""
     name = checked_entry_name(new.name)
     entry = session.scalar(select(Entry).where(Entry.name == name))
     number = 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 
 from registry.database import Database
-from registry.tables import Entry, Job, JobState, Version
+from registry.tables import Embedding, Entry, Job, JobState, Version
 
 ABANDONED_AFTER = timedelta(hours=6)  # for a job of another host, whose processes we cannot see
 
@@ -18,10 +18,13 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, version_id: int, space_id: int) -> bool:
-        """Take a job, unless a living process is at it. Say whether it is ours."""
+    def claim(self, version_id: int, space_id: int, *, again: bool = False) -> bool:
+        """Take a job, unless a living process is at it, or it is done and not wanted again. Say whether it is ours."""
         now = datetime.now(UTC)
         with self._database.write() as session:
+            vector = select(Embedding.id).where(Embedding.version_id == version_id, Embedding.space_id == space_id)
+            if not again and session.scalar(vector) is not None:
+                return False  # made since we looked
             job = session.scalar(select(Job).where(Job.version_id == version_id, Job.space_id == space_id))
             if job is None:
                 job = Job(version_id=version_id, space_id=space_id, attempts=0)

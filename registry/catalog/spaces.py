@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import aliased
 
+from registry.catalog.entries import enter
 from registry.catalog.filters import is_newest
-from registry.catalog.records import EntryRecord, SpaceRecord
+from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.database import Database
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.names import checked_name
@@ -21,7 +22,13 @@ class Spaces:
         self._database = database
 
     def add(
-        self, name: str, *, fingerprint: str, dimension: int, spec: dict[str, Any], corpus: EntryRecord | None
+        self,
+        name: str,
+        *,
+        fingerprint: str,
+        dimension: int,
+        spec: dict[str, Any],
+        corpus: NewEntry | EntryRecord | None,
     ) -> SpaceRecord:
         """Enter a space; the same space under the same name again changes nothing."""
         name = checked_name(name)
@@ -33,6 +40,8 @@ class Spaces:
             if known is None and twin is not None:
                 raise InputError(f"This is the space {twin!r}: use it, or change a setting to make another.")
             if known is None:
+                if isinstance(corpus, NewEntry):
+                    corpus = enter(session, corpus, replace=False)
                 session.add(
                     Space(
                         name=name,

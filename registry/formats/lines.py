@@ -1,8 +1,11 @@
 """JSON lines, read with the place of every fault and written the same way each time."""
 
+import contextlib
 import errno
 import json
-from collections.abc import Iterable
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,26 @@ def read_file(path: Path) -> bytes:
         raise DataError(str(path), "no such file.") from error
     except IsADirectoryError as error:
         raise DataError(str(path), "is a folder, a file is needed.") from error
+    except ValueError as error:  # a NUL in the path
+        raise DataError(repr(str(path)), "is not the path of a file.") from error
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
             raise DataError(str(path), "no such file.") from error
         raise StorageError(f"{path}: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Hand out a draft beside `path` and put it in place when the block ends: whole, or not at all."""
+    draft = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def read_json(path: Path) -> dict[str, Any]:

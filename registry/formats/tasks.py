@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError, MissingExtraError
-from registry.formats.lines import dump_lines, parse_lines, read_file, read_json
+from registry.formats.lines import dump_lines, parse_lines, read_file, read_json, written
 
 CLASSIFICATION, MULTIPLE_CHOICE = "classification", "multiple-choice"
 KINDS = (CLASSIFICATION, MULTIPLE_CHOICE)
@@ -120,11 +120,12 @@ def write_task(task: TaskData, name: str, folder: Path) -> None:
     """Write a task as a folder that `read_task` reads back."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already: name a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    for split, body in task.contents().items():
-        (folder / f"{split}.jsonl").write_bytes(body)
-    text = json.dumps({"name": name, **task.spec()}, ensure_ascii=False, indent=1)
-    (folder / "task.json").write_text(text + "\n", encoding="utf-8")
+    with written(folder) as draft:
+        draft.mkdir(parents=True)
+        for split, body in task.contents().items():
+            (draft / f"{split}.jsonl").write_bytes(body)
+        text = json.dumps({"name": name, **task.spec()}, ensure_ascii=False, indent=1)
+        (draft / "task.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _read_folder(folder: Path) -> TaskData:
@@ -246,6 +247,8 @@ def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
         raise DataError(str(path), f"not a readable table ({error}).") from error
     if not rows:
         raise DataError(str(path), "holds no examples.")
+    if b"\0" in body:
+        raise DataError(str(path), "holds a NUL character: is it a text file?")
     for number, row in enumerate(rows, start=1):
         if None in row:
             raise DataError(f"{path} example {number}", "has more cells than the first line: quote the commas in it.")

@@ -43,8 +43,8 @@ def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
         )
     except (ValueError, NameFormError) as error:
         raise DataError(place, str(error).rstrip(".") + ".") from error
-    if record.score_std is not None and not math.isfinite(record.score_std):
-        raise DataError(place, "score_std is not a finite number.")
+    if record.score_std is not None and not 0 <= record.score_std < math.inf:
+        raise DataError(place, "score_std is not a finite number from 0.")
     if record.seeds is not None and not 0 < record.seeds < 2**31:
         raise DataError(place, "seeds is not a number of runs.")
     if not math.isfinite(score) or not record.model or not record.adaptation:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import DataError, InputError, MissingExtraError, StorageError
-from registry.formats.lines import read_file
+from registry.errors import DataError, InputError, MissingExtraError
+from registry.formats.lines import read_file, written
 from registry.formats.recorded import UNREADABLE
 
 
@@ -27,10 +27,8 @@ def write_vectors(vectors: VectorFile, path: Path) -> None:
     write = {".npz": _write_npz, ".parquet": _write_parquet}.get(path.suffix.lower())
     if write is None:
         raise InputError(f"{path}: vectors are written as .npz or .parquet.")
-    try:
-        write(vectors, path)
-    except OSError as error:
-        raise StorageError(f"Cannot write {path}: {error.strerror or error}.") from error
+    with written(path) as draft:
+        write(vectors, draft)
 
 
 def read_vectors(path: Path) -> VectorFile:
