@@ -38,7 +38,8 @@ types: setup  ## types: mypy, strict
 migrations: setup  ## the database's migrations: up, down, up again, and no difference from the tables
 	$(BIN)/python -m pytest tests/test_migrations.py
 
-bench: setup  ## measure: do models land by the tasks they were made from? (real data in ../shared/data)
+bench: setup  ## measure on the real data of ../shared/data: known neighbours, and models beside their tasks
+	$(BIN)/python -m benchmarks.known_neighbours
 	$(BIN)/python -m benchmarks.models_meet_tasks
 
 clean:  ## remove everything that was made here

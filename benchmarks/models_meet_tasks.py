@@ -62,7 +62,7 @@ def main() -> None:
 
 def _register_model(registry: Registry, name: str, options: argparse.Namespace) -> float:
     """Fine-tune MiniLM on a task, or take the checkpoint of an earlier run; return its accuracy."""
-    target = options.models / name
+    target = options.models / f"{name}-{options.examples}"
     note = target / "accuracy.txt"
     if not note.exists():
         task = registry.task_data(name)
@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()) / "fute-bench-models")
     parser.add_argument("--method", default="mapemb")
     parser.add_argument("--corpus", choices=("everyday", "others"), default="everyday")
-    parser.add_argument("--examples", type=int, default=1000)
+    parser.add_argument("--examples", type=int, default=600)
     parser.add_argument("--device")
     return parser.parse_args()
 
