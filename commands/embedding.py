@@ -36,6 +36,10 @@ def embed(
         print_json(asdict(report))
     for name, problem in report.failed.items():
         click.echo(f"failed {name}: {problem}", err=True)
+    if report.skipped:
+        first, why = next(iter(report.skipped.items()))
+        more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
+        click.echo(f"skipped {first}{more}: {why}", err=True)
     for name in report.busy:
         click.echo(f"left {name}: another process is embedding it", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"

@@ -50,6 +50,10 @@ def add(
     click.echo(f"{made[0].name} version {made[0].version}{more}")
 
 
+def _kind_of(name: str) -> str:
+    return "prompted-model" if "@" in name else "model"
+
+
 @model.command("list")
 @tags_option
 @json_option
@@ -64,16 +68,16 @@ def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
-    """Show one model."""
-    print_one(registry_of(ctx).show(name, "model"), as_json=as_json)
+    """Show one model, or one MODEL@PROMPT."""
+    print_one(registry_of(ctx).show(name, _kind_of(name)), as_json=as_json)
 
 
 @model.command()
 @click.argument("name")
 @click.pass_context
 def remove(ctx: click.Context, name: str) -> None:
-    """Remove a model with its vectors and recorded outputs."""
-    registry_of(ctx).remove(name, "model")
+    """Remove a model with its vectors, outputs and MODEL@PROMPT pairs; or one MODEL@PROMPT."""
+    registry_of(ctx).remove(name, _kind_of(name))
     click.echo(f"removed {name}")
 
 

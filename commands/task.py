@@ -24,7 +24,9 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 
 @task.command()
 @click.argument("name")
-@click.option("--data", required=True, help="A task folder, a .jsonl, .csv or .parquet file, or hf:DATASET[/CONFIG].")
+@click.option(
+    "--data", required=True, help="A task folder, a .jsonl, .csv, .tsv or .parquet file, or hf:DATASET[/CONFIG]."
+)
 @click.option("--text", default="text", show_default=True, help="Column of the text.")
 @click.option("--text-pair", default="text_pair", show_default=True, help="Column of the second text, if any.")
 @click.option("--label", default="label", show_default=True, help="Column of the label.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import EmbedderError, ModelNotUsableError, SettingError
+from embedders.errors import EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
 from embedders.methods import Method, Reading, method_named
 from embedders.observed import Observed, from_answers, from_task
 from embedders.predictors import predictor_for
@@ -44,6 +44,7 @@ class EmbedReport:
     embedded: dict[str, float] = field(default_factory=dict)  # name -> seconds
     known: list[str] = field(default_factory=list)  # had a vector already
     busy: list[str] = field(default_factory=list)  # another process is at it
+    skipped: dict[str, str] = field(default_factory=dict)  # name -> why this space cannot embed it
     failed: dict[str, str] = field(default_factory=dict)  # name -> why
 
 
@@ -73,7 +74,9 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(todo, again=again)
+        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(
+            todo, again=again, skip=names is None
+        )
     registry.refresh_index(record.name)
     return report
 
@@ -100,8 +103,8 @@ class _Run:
         self._method: Method = method_named(spec.method)
         self._surrogate: Surrogate = _load_surrogate(spec, device)
 
-    def embed(self, todo: list[EntryRecord], *, again: bool) -> None:
-        """Embed entries one by one; one that fails does not stop the others."""
+    def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool) -> None:
+        """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
         from tqdm.auto import tqdm
 
         jobs = self._registry.catalog.jobs
@@ -114,6 +117,10 @@ class _Run:
                     continue
                 try:
                     seconds = self._embed_one(entry)
+                except NotCoveredError as error:
+                    jobs.fail(entry.version_id, self._space.id, str(error))
+                    (self._report.skipped if skip else self._report.failed)[entry.name] = str(error)
+                    continue
                 except (RegistryError, EmbedderError) as error:
                     jobs.fail(entry.version_id, self._space.id, str(error))
                     self._report.failed[entry.name] = str(error)

@@ -25,6 +25,19 @@ class BlackBoxError(EmbedderError):
     """A black box did not answer, or its answers do not have the form that they should."""
 
 
+class NotCoveredError(EmbedderError):
+    """Recorded answers do not cover the corpus of a space."""
+
+    exit_code = BAD_INPUT
+
+    def __init__(self, name: str, known: int, corpus: int) -> None:
+        super().__init__(
+            f"{name!r} has recorded answers to {known} of the corpus's {corpus} texts: make a corpus of its inputs "
+            "('fute corpus create its-inputs --data FILE') and a space with it ('fute space create its-space --corpus "
+            "its-inputs'), and embed it there ('fute embed --all --space its-space')."
+        )
+
+
 class NoDeviceError(EmbedderError):
     """The device that was asked for is not there."""
 

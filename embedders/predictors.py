@@ -12,11 +12,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import BlackBoxError, ModelNotUsableError, SettingError
+from embedders.errors import BlackBoxError, ModelNotUsableError, NotCoveredError, SettingError
 from embedders.weights import identity, is_classifier, label_names, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
-from registry.errors import InputError
 from registry.formats.corpora import Input
 from registry.formats.recorded import outputs_of, read_answers, read_llm
 
@@ -100,7 +99,9 @@ def recorded_model(
 ) -> list[EntryRecord]:
     """Register recorded outputs: a .jsonl file of `text` and `answer`, or a recorded LLM's folder."""
     if Path(path).is_dir():
-        return registry.add_recorded_llm(name, read_llm(Path(path)), source=str(Path(path).resolve()), tags=tags)
+        return registry.add_recorded_llm(
+            name, read_llm(Path(path)), source=str(Path(path).resolve()), tags=tags, replace=replace
+        )
     outputs = read_answers(Path(path))
     contents = outputs.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
@@ -240,13 +241,10 @@ class RecordedPredictor:
         self._row = {text: number for number, text in enumerate(outputs.inputs)}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
-        """Return the inputs that are among the recorded ones; raise `InputError` where they are too few."""
+        """Return the inputs that are among the recorded ones; raise `NotCoveredError` where they are too few."""
         known = [text for text in inputs if text in self._row]
-        if len(known) < min(LEAST_COVERED, len(self._row)):
-            raise InputError(
-                f"{self._name!r} has recorded answers to {len(known)} of the corpus's {len(inputs)} texts: make a "
-                "corpus of its inputs ('fute corpus create NAME --data FILE') and a space with that corpus."
-            )
+        if len(known) < min(LEAST_COVERED, len(inputs)):
+            raise NotCoveredError(self._name, len(known), len(inputs))
         return known
 
     def predict(self, inputs: Sequence[Input]) -> Answers:

@@ -111,10 +111,16 @@ class Registry:
         )
 
     def add_recorded_llm(
-        self, name: str, prompts: Sequence[RecordedPrompt], *, source: str, tags: Sequence[str] = ()
+        self,
+        name: str,
+        prompts: Sequence[RecordedPrompt],
+        *,
+        source: str,
+        tags: Sequence[str] = (),
+        replace: bool = False,
     ) -> list[EntryRecord]:
         """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
-        with self.catalog.entries.adding() as add:
+        with self.catalog.entries.adding(replace=replace) as add:
             spec: dict[str, Any] = {"type": "recorded-llm", "source": source}
             model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
             made = [model]
@@ -364,7 +370,9 @@ def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
             "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
         )
     if len(query.names) != 1:
-        raise InputError(f"One vector is needed as a query, not {len(query.names)}.")
+        raise InputError(
+            f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
+        )
     vector = checked_vector(query.matrix[0], space.dimension)
     return EmbeddingRecord(-1, query.names[0], _kind(query.kinds[0]), vector, {})
 

@@ -196,7 +196,7 @@ def test_the_same_alias_of_two_entries_means_each_its_own(registry: Registry, fi
 
 @pytest.mark.usefixtures("films")
 def test_an_alias_cannot_be_a_number_or_ill_formed(registry: Registry) -> None:
-    with pytest.raises(AlreadyExistsError, match="an alias cannot be a number"):
+    with pytest.raises(InputError, match="'7' cannot be an alias: a number means a version"):
         registry.catalog.entries.set_alias("films", "7")
     with pytest.raises(NameFormError, match="'Best' is not a name"):
         registry.catalog.entries.set_alias("films", "Best")
@@ -306,17 +306,37 @@ def test_a_corpus_that_a_space_is_built_on_is_not_removed(registry: Registry) ->
     assert registry.status().entries["corpus"] == 0
 
 
-@pytest.mark.parametrize(("name", "kind"), [("opt", "model"), ("p1", "prompt")])
-def test_a_part_of_a_prompted_model_is_not_removed(registry: Registry, name: str, kind: str) -> None:
+def test_a_prompt_that_a_model_was_asked_with_is_not_removed_before_that_pair(registry: Registry) -> None:
     prompted(registry)
 
-    with pytest.raises(InUseError, match=f"'{name}' is used by opt@p1: remove those first"):
-        registry.remove(name, kind)
+    with pytest.raises(InUseError, match="'p1' is used by opt@p1: remove those first"):
+        registry.remove("p1", "prompt")
 
     assert names(registry, Filter()) == ["opt", "opt@p1", "p1"]
     registry.remove("opt@p1", "prompted-model")
-    registry.remove(name, kind)
-    assert name not in names(registry, Filter())
+    registry.remove("p1", "prompt")
+    assert names(registry, Filter()) == ["opt"]
+
+
+def test_a_model_is_removed_with_what_it_answered_under_prompts(registry: Registry) -> None:
+    prompted(registry)
+
+    registry.remove("opt", "model")
+
+    assert names(registry, Filter()) == ["p1"]
+
+
+def test_tags_given_with_known_content_are_added(registry: Registry) -> None:
+    registry.catalog.entries.add(replace(entry(EntryKind.MODEL, "m"), tags=("old",)))
+
+    again = registry.catalog.entries.add(replace(entry(EntryKind.MODEL, "m"), tags=("new",)))
+
+    assert (again.version, again.tags) == (1, ("new", "old"))
+
+
+def test_only_a_prompted_model_has_a_name_of_two_parts(registry: Registry) -> None:
+    with pytest.raises(NameFormError, match="'a@b' is not a name"):
+        registry.catalog.entries.add(entry(EntryKind.MODEL, "a@b"))
 
 
 def test_a_name_that_only_begins_or_ends_alike_is_not_in_the_way_of_a_removal(registry: Registry) -> None:

@@ -112,17 +112,18 @@ def _is(version_id: int, space_id: int) -> ColumnElement[bool]:
     return and_(Embedding.version_id == version_id, Embedding.space_id == space_id)
 
 
-def _named() -> Select[Embedding, str, EntryKind]:
-    """Return the query for embeddings with the name and kind of their entry."""
+def _named() -> Select[Embedding, str, EntryKind, str]:
+    """Return the query for embeddings with the name and kind of their entry, and their space."""
     return (
-        select(Embedding, Entry.name, Entry.kind)
+        select(Embedding, Entry.name, Entry.kind, Space.name)
+        .join(Space, Space.id == Embedding.space_id)
         .join(Version, Version.id == Embedding.version_id)
         .join(Entry, Entry.id == Version.entry_id)
     )
 
 
-def _record(row: Embedding, name: str, kind: EntryKind) -> EmbeddingRecord:
+def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
     if hashlib.sha256(row.vector).hexdigest() != row.sha256:
-        raise IntegrityError(f"The vector of {name!r} is damaged: run 'fute embed {name} --again'.")
+        raise IntegrityError(f"The vector of {name!r} is damaged: run 'fute embed {name} --again --space {space}'.")
     vector = np.frombuffer(row.vector, "<f4").astype(np.float32)
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)

@@ -73,9 +73,13 @@ class Entries:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
             versions = select(Version.id).where(Version.entry_id == entry.id)
             spaces = session.scalars(select(Space.name).where(Space.corpus_version_id.in_(versions))).all()
-            parts = session.scalars(_prompted_with(entry)).all()
-            if spaces or parts:
-                raise InUseError(record.name, [f"space {s}" for s in spaces] + list(parts))
+            pairs = session.scalars(_prompted_with(entry)).all()
+            if entry.kind is EntryKind.MODEL:  # its pairs are nothing without it
+                for pair in pairs:
+                    touch_spaces_of(session, select(Version.id).where(Version.entry_id == pair.id))
+                    session.delete(pair)
+            elif spaces or pairs:
+                raise InUseError(record.name, [f"space {name}" for name in spaces] + [pair.name for pair in pairs])
             touch_spaces_of(session, versions)
             session.delete(entry)
             session.flush()
@@ -86,7 +90,7 @@ class Entries:
         record = self.get(name)
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
-            _add_tags(session, entry.id, [checked_tag(tag) for tag in add])
+            _add_tags(session, entry.id, add)
             session.execute(delete(Tag).where(Tag.entry_id == entry.id, Tag.tag.in_(list(remove))))
         return self.get(record.name)
 
@@ -95,7 +99,7 @@ class Entries:
         record = self.get(name)
         alias = checked_name(alias)
         if alias.isdigit():
-            raise AlreadyExistsError(alias, "version number", "an alias cannot be a number.")
+            raise InputError(f"{alias!r} cannot be an alias: a number means a version.")
         with self._database.write() as session:
             entry_id = session.get_one(Version, record.version_id).entry_id
             session.merge(Alias(entry_id=entry_id, alias=alias, version_id=record.version_id))
@@ -118,7 +122,7 @@ class Entries:
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     """Enter an entry within a transaction; see `Entries.add`."""
-    name = checked_entry_name(new.name)
+    name = checked_entry_name(new.name) if new.kind is EntryKind.PROMPTED_MODEL else checked_name(new.name)
     entry = session.scalar(select(Entry).where(Entry.name == name))
     number = 0
     if entry is None:
@@ -130,6 +134,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         latest = _latest(session, entry.id)
         number = latest.number
         if latest.content_hash == new.content_hash:
+            _add_tags(session, entry.id, new.tags)
             return _record(session, entry, latest)
         if not replace:
             raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
@@ -147,14 +152,13 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     session.flush()
     for role, body in new.contents.items():
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
-    _add_tags(session, entry.id, sorted({checked_tag(tag) for tag in new.tags}))
-    session.flush()
+    _add_tags(session, entry.id, new.tags)
     return _record(session, entry, version)
 
 
-def _prompted_with(entry: Entry) -> Select[str]:
+def _prompted_with(entry: Entry) -> Select[Entry]:
     """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
-    query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL)
+    query = select(Entry).where(Entry.kind == EntryKind.PROMPTED_MODEL).order_by(Entry.name)
     if entry.kind is EntryKind.MODEL:
         return query.where(Entry.name.startswith(f"{entry.name}@", autoescape=True))
     return query.where(Entry.name.endswith(f"@{entry.name}", autoescape=True))
@@ -214,5 +218,6 @@ def _keep(session: Session, body: bytes) -> str:
 
 
 def _add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
-    for tag in tags:
+    for tag in sorted({checked_tag(tag) for tag in tags}):
         session.merge(Tag(entry_id=entry_id, tag=tag))
+    session.flush()

@@ -60,18 +60,18 @@ class RecordedPrompt:
 
 def read_answers(path: Path) -> RecordedOutputs:
     """Read a file of answered inputs: one answer per line becomes a certain one."""
-    numbered = numbered_lines(read_file(path), path)
-    rows = [row for _, row in numbered]
-    for number, row in numbered:
+    said: dict[Input, str] = {}
+    for number, row in numbered_lines(read_file(path), path):
+        place = f"{path} line {number}"
         if not isinstance(row.get("text"), str) or not isinstance(row.get("answer"), str) or not row["answer"]:
-            raise DataError(f"{path} line {number}", "needs a 'text' and an 'answer'.")
-        _pair(row, f"{path} line {number}")
-    answers = tuple(sorted({row["answer"] for row in rows}))
+            raise DataError(place, "needs a 'text' and an 'answer', both texts.")
+        if said.setdefault(Input(row["text"], _pair(row, place)), row["answer"]) != row["answer"]:
+            raise DataError(place, "gives another answer to a text that was answered above.")
+    answers = tuple(sorted(set(said.values())))
     if len(answers) < 2:
         raise DataError(str(path), "has one and the same answer throughout: nothing to learn from.")
-    chosen = np.array([answers.index(row["answer"]) for row in rows])
-    inputs = tuple(Input(row["text"], row.get("text_pair") or None) for row in rows)
-    return RecordedOutputs(inputs, answers, np.eye(len(answers), dtype=np.float32)[chosen])
+    chosen = np.array([answers.index(answer) for answer in said.values()])
+    return RecordedOutputs(tuple(said), answers, np.eye(len(answers), dtype=np.float32)[chosen])
 
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:

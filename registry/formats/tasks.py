@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError, MissingExtraError
-from registry.formats.lines import dump_lines, parse_lines, read_file, read_json, written
+from registry.formats.lines import LINE_LIMIT, dump_lines, parse_lines, read_file, read_json, written
 
 CLASSIFICATION, MULTIPLE_CHOICE = "classification", "multiple-choice"
 KINDS = (CLASSIFICATION, MULTIPLE_CHOICE)
@@ -205,7 +205,9 @@ def _example(row: dict[str, Any], place: str, columns: Columns) -> Example:
     text, label = row.get(columns.text), row.get(columns.label)
     pair, choices = row.get(columns.text_pair), row.get(columns.choices)
     if not isinstance(text, str) or not text.strip():
-        raise DataError(place, f"has no text in {columns.text!r}.")
+        raise DataError(
+            place, f"has no text in {columns.text!r}; it has {', '.join(map(str, row))[:200] or 'nothing'}."
+        )
     if isinstance(label, bool) or not isinstance(label, str | int):
         raise DataError(place, f"has no label (a name or a whole number) in {columns.label!r}.")
     if pair is not None and not isinstance(pair, str):
@@ -242,7 +244,12 @@ def _file_rows(path: Path) -> list[dict[str, Any]]:
 def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
     try:
         text = io.StringIO(body.decode("utf-8-sig"), newline="")
-        rows = list(csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True))
+        csv.field_size_limit(LINE_LIMIT)
+        reader = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        names = list(reader.fieldnames or ())
+        if len(set(names)) != len(names):
+            raise DataError(str(path), f"names a column twice: {', '.join(names)[:200]}.")
+        rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(str(path), f"not a readable table ({error}).") from error
     if not rows:
