@@ -26,7 +26,7 @@ test: setup  ## all tests (under ten minutes on two cores)
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the tests that need no real model
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(BIN)/python -m pytest -m 'not slow'
 
 lint: setup  ## style: ruff, as configured in pyproject.toml
 	$(BIN)/ruff check .
