@@ -342,7 +342,7 @@ def test_a_changed_vector_is_an_integrity_fault(store: Path) -> None:
     results = [run(store, *question) for question in (("nearest", "film"), ("index", "verify"), ("nearest", "shop"))]
 
     assert [(result.exit_code, result.stdout, result.stderr) for result in results] == [
-        (3, "", "Error: The vector of 'shop' is damaged: run 'fute embed shop --again'.\n")
+        (3, "", "Error: The vector of 'shop' is damaged: run 'fute embed shop --again --space by-hand'.\n")
     ] * 3
 
 
