@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError, NotCoveredError, SettingError
-from embedders.weights import identity, is_classifier, label_names, model_folder
+from embedders.weights import identity, is_classifier, label_names, model_folder, most_tokens
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.formats.corpora import Input
 from registry.formats.recorded import outputs_of, read_answers, read_llm
 
 LEAST_COVERED = 32  # recorded answers to so many texts of a corpus are enough to embed
+MOST_TOKENS = 256  # of an input that a classifier reads
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAMELESS = re.compile(r"LABEL_\d+")
 
@@ -146,6 +147,7 @@ class ClassifierPredictor:
         self._device = best_device(device)
         self._labels = spec["labels"] or label_names(folder)
         self._name = entry.name
+        self._max_length = min(MOST_TOKENS, most_tokens(folder))
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             with quiet_transformers():
@@ -170,7 +172,7 @@ class ClassifierPredictor:
         from embedders.batching import by_length, padded, tokenised
         from embedders.devices import autocast
 
-        rows = tokenised(self._tokenizer, inputs, max_length=256)
+        rows = tokenised(self._tokenizer, inputs, max_length=self._max_length)
         table = np.zeros((len(rows), len(self._labels)), np.float32)
         for chosen in by_length(rows, batch_size=32):
             batch = padded(self._tokenizer, [rows[i] for i in chosen], self._device)

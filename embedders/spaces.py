@@ -6,7 +6,7 @@ from typing import Any
 from embedders.errors import SettingError
 from embedders.methods import DEFAULT, method_named
 from embedders.methods.tupate import CHOICES
-from embedders.weights import MINILM, identity, model_folder
+from embedders.weights import MINILM, identity, model_folder, most_tokens
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
 from registry.catalog.records import NewEntry
@@ -19,6 +19,7 @@ from registry.spaces import DIMENSION, SpaceSpec
 from registry.tables import EntryKind
 
 DEFAULT_SPACE = "default"
+LEAST_TOKENS = 8  # with fewer, all inputs would look alike
 EVERYDAY = "everyday"  # the corpus that comes with the program
 
 COMMON: dict[str, Any] = {
@@ -59,11 +60,17 @@ def create_space(
             raise SettingError(f"No {key} {parameters[key]!r}: there are {', '.join(known)}.")
     if not 8 <= dimension <= 65536:
         raise SettingError(f"A space has 8 to 65536 dimensions, not {dimension}.")
-    if seed < 0:
-        raise SettingError("A seed is not negative.")
+    if not 0 <= seed < 2**32:
+        raise SettingError(f"A seed is a whole number from 0 to {2**32 - 1}.")
+    folder = model_folder(surrogate)
+    most = most_tokens(folder)
+    if "max_length" not in (settings or {}):
+        parameters["max_length"] = min(parameters["max_length"], most)
+    if not LEAST_TOKENS <= parameters["max_length"] <= most:
+        raise SettingError(f"max_length is {LEAST_TOKENS} to {most} tokens for this surrogate.")
     new = _corpus(registry, corpus) if corpus is not None and how.sees_answers else None
     spec = SpaceSpec(
-        surrogate=identity(model_folder(surrogate)),
+        surrogate=identity(folder),
         surrogate_source=surrogate if surrogate == MINILM or not Path(surrogate).is_dir() else _absolute(surrogate),
         method=how.name,
         parameters=parameters,

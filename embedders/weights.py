@@ -55,6 +55,12 @@ def label_names(folder: Path) -> list[str]:
     return [str(names[key]) for key in sorted(names, key=int)]
 
 
+def most_tokens(folder: Path) -> int:
+    """Return how many tokens a model has positions for; longer inputs would fail inside it."""
+    positions = _config(folder).get("max_position_embeddings")
+    return positions if isinstance(positions, int) and positions > 0 else 512
+
+
 def is_classifier(folder: Path) -> bool:
     """Say whether the checkpoint has a sequence classification head."""
     architectures = _config(folder).get("architectures") or []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
+from registry.catalog.records import SpaceVectors
 from registry.errors import StorageError
 from registry.index import VectorIndex
 from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
@@ -55,8 +56,7 @@ class Indexes:
     def rebuild(self, space: SpaceRecord) -> VectorIndex:
         """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""
         vectors = self._catalog.embeddings.all(space.id)
-        is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
-        index = VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
+        index = _built(vectors, space)
         self._held[space.fingerprint] = (vectors.generation, index)
         header = SnapshotHeader(space.fingerprint, vectors.generation, len(index), space.dimension)
         try:
@@ -69,8 +69,7 @@ class Indexes:
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the snapshot against the catalog: ids, vectors, and FAISS's answers against brute force."""
         vectors = self._catalog.embeddings.all(space.id)  # raises IntegrityError for a damaged vector
-        is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
-        fresh = VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
+        fresh = _built(vectors, space)
         found, state = self._from_snapshot(space)
         faults = [] if found is None else _differences(found, fresh)
         faults += _search_faults(fresh if found is None else found, fresh)
@@ -90,6 +89,11 @@ class Indexes:
 
     def _path(self, space: SpaceRecord) -> Path:
         return self._folder / f"{space.fingerprint}.idx"
+
+
+def _built(vectors: SpaceVectors, space: SpaceRecord) -> VectorIndex:
+    is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
+    return VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
 
 
 def _facets(space: SpaceRecord) -> tuple[Facet, ...]:

@@ -759,7 +759,16 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
         "No corpus named 'text' in this registry. Did you mean 'texts'?",
     ),
     "too small": (("space", "create", "s", "--surrogate", "BERT", "--dimension", "7"), "8 to 65536 dimensions"),
-    "negative seed": (("space", "create", "s", "--surrogate", "BERT", "--seed", "-1"), "A seed is not negative."),
+    "negative seed": (
+        ("space", "create", "s", "--surrogate", "BERT", "--seed", "-1"),
+        "A seed is a whole number from 0",
+    ),
+    "endless seed": (("space", "create", "s", "--surrogate", "BERT", "--seed", "9" * 30), "A seed is a whole number"),
+    "no tokens": (("space", "create", "s", "--surrogate", "BERT", "--set", "max_length=1"), "max_length is 8 to 64"),
+    "too many tokens": (
+        ("space", "create", "s", "--surrogate", "BERT", "--set", "max_length=65"),
+        "max_length is 8 to 64",
+    ),
     "no surrogate": (("space", "create", "s", "--surrogate", "files/missing"), "neither a folder nor"),
     "no surrogate at a path": (("space", "create", "s", "--surrogate", "./files/missing"), "is not a folder with a"),
     "surrogate without weights": (("space", "create", "s", "--surrogate", "files/pickled-model"), "no .safetensors"),
