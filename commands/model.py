@@ -2,6 +2,7 @@
 
 import click
 
+from commands.options import range_option
 from commands.output import json_option, print_one, print_rows, registry_of, tags_option
 
 
@@ -12,10 +13,11 @@ def model() -> None:
 
 @model.command()
 @click.argument("name")
-@click.option("--hf", help="A sequence classifier: a folder, or a hub id with --revision.")
+@click.option("--hf", help="A checkpoint that answers: a folder, or a hub id with --revision.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a .jsonl of text and answer, or a recorded LLM's folder.")
-@click.option("--labels", help="With --hf: what the outputs mean, A,B,...")
+@click.option("--labels", help="With --hf: what the outputs mean, or which answers to choose from, A,B,...")
+@range_option("With --hf and a model that gives a number: the numbers that its two labels stand for.")
 @click.option("--revision", help="With --hf and a hub id: the full commit hash.")
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
 @tags_option
@@ -27,21 +29,31 @@ def add(
     function: str | None,
     recorded: str | None,
     labels: str | None,
+    ends: tuple[float, float] | None,
     revision: str | None,
     tags: tuple[str, ...],
     *,
     replace: bool,
 ) -> None:
-    """Register a model. Nothing is loaded or run before it is embedded."""
+    """Register a model. Nothing is loaded or run before it is embedded.
+
+    Checkpoints that answer are sequence classifiers, with one output too, text-to-text models and readers.
+    """
     from embedders import predictors
 
     sources = [source for source in (hf, function, recorded) if source is not None]
     if len(sources) != 1:
         raise click.UsageError("Give one of --hf, --function and --recorded.")
+    if hf is None and (labels or ends or revision):
+        raise click.UsageError("--labels, --range and --revision go with --hf.")
     registry = registry_of(ctx)
     named = [label.strip() for label in labels.split(",")] if labels else None
     if hf is not None:
-        made = [predictors.hf_model(registry, name, hf, revision=revision, labels=named, tags=tags, replace=replace)]
+        made = [
+            predictors.hf_model(
+                registry, name, hf, revision=revision, labels=named, range=ends, tags=tags, replace=replace
+            )
+        ]
     elif function is not None:
         made = [predictors.function_model(registry, name, function, tags=tags, replace=replace)]
     else:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
+from commands.options import range_option
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
+
+KINDS = ("classification", "multiple-choice", "regression", "question-answering", "free-text")
 
 
 @click.group()
@@ -27,11 +30,14 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 @click.option(
     "--data", required=True, help="A task folder, a .jsonl, .csv, .tsv or .parquet file, or hf:DATASET[/CONFIG]."
 )
-@click.option("--text", default="text", show_default=True, help="Column of the text.")
-@click.option("--text-pair", default="text_pair", show_default=True, help="Column of the second text, if any.")
-@click.option("--label", default="label", show_default=True, help="Column of the label.")
-@click.option("--choices", default="choices", show_default=True, help="Column of the choices, if any.")
-@click.option("--answers", callback=_pairs, help="The text of each label's answer: 0=negative,1=positive.")
+@click.option("--kind", type=click.Choice(KINDS), help="Of a file or a hub dataset; else its columns tell.")
+@click.option("--text", help="Column of the text, or the question.  [default: text, question]")
+@click.option("--text-pair", help="Column of the second text, if any, or the passage.  [default: text_pair, context]")
+@click.option("--label", help="Column of the label, number or answer.  [default: label, answer]")
+@click.option("--choices", help="Column of the choices, if any.  [default: choices]")
+@click.option("--answer-start", help="Column of the character at which the answer begins.  [default: answer_start]")
+@range_option("Of a regression: the ends of the scale; else its smallest and largest label.")
+@click.option("--answers", callback=_pairs, help="The text of each label's answer: 0=negative,1=positive; low=, high=.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub dataset to learn from.")
 @click.option("--replace", is_flag=True, help="Take the data as a new version of a known task.")
 @tags_option
@@ -40,10 +46,13 @@ def add(
     ctx: click.Context,
     name: str,
     data: str,
-    text: str,
-    text_pair: str,
-    label: str,
-    choices: str,
+    kind: str | None,
+    text: str | None,
+    text_pair: str | None,
+    label: str | None,
+    choices: str | None,
+    answer_start: str | None,
+    ends: tuple[float, float] | None,
     answers: dict[str, str] | None,
     split: str,
     tags: tuple[str, ...],
@@ -54,10 +63,9 @@ def add(
     from registry.formats.tasks import Columns, read_task
 
     registry = registry_of(ctx)
-    columns = Columns(text, text_pair, label, choices)
-    record = registry.add_task(
-        name, read_task(data, columns=columns, answers=answers, split=split), tags=tags, replace=replace
-    )
+    columns = Columns(text, text_pair, label, choices, answer_start)
+    read = read_task(data, kind=kind, columns=columns, answers=answers, range=ends, split=split)
+    record = registry.add_task(name, read, tags=tags, replace=replace)
     click.echo(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
 
 

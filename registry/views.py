@@ -102,14 +102,13 @@ class Status:
 
 def _values(record: EntryRecord) -> dict[str, Cell]:
     spec = record.spec
-    labels = spec.get("labels")
     size = spec.get("examples", {})
     return {
         "kind": record.task_kind,
         "version": record.version,
         "language": record.language,
         "tags": ", ".join(record.tags),
-        "labels": None if not labels else ", ".join(labels[:5]) + (f", ... {len(labels)}" if len(labels) > 5 else ""),
+        "labels": _labels(spec),
         "train": size.get("train"),
         "test": size.get("test"),
         "type": spec.get("type"),
@@ -119,3 +118,12 @@ def _values(record: EntryRecord) -> dict[str, Cell]:
         "prompt": spec.get("prompt"),
         "choices": ", ".join(spec.get("choices", ())),
     }
+
+
+def _labels(spec: dict[str, Any]) -> str | None:
+    """Return a task's first labels, or the ends of its scale."""
+    if spec.get("range"):
+        low, high = spec["range"]
+        return f"{low:g} to {high:g}"
+    labels = spec.get("labels")
+    return None if not labels else ", ".join(labels[:5]) + (f", ... {len(labels)}" if len(labels) > 5 else "")

@@ -152,7 +152,8 @@ def test_other_labels_make_another_version(registry: Registry, classifier: Path)
 
 
 def test_an_encoder_is_no_classifier(registry: Registry, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotUsableError, match=r"encoder is not a sequence classifier\.$"):
+    told = r"encoder \(BertModel\) is not a sequence classifier, a reader or a text-to-text model\.$"
+    with pytest.raises(ModelNotUsableError, match=told):
         hf_model(registry, "judge", str(tiny_encoder(tmp_path / "encoder")))
 
 

@@ -268,7 +268,7 @@ def test_a_csv_row_with_more_cells_than_the_header_is_refused_rather_than_cut(tm
     [
         ([], r"task\.json: not a JSON object"),
         ({}, r"task\.json: kind None is not one of classification, multiple-choice"),
-        ({"kind": "regression"}, r"task\.json: kind 'regression' is not one of classification, multiple-choice"),
+        ({"kind": "ranking"}, r"task\.json: kind 'ranking' is not one of classification, multiple-choice"),
         ({"kind": ["x"]}, r"task\.json: kind \['x'\] is not one of"),
         ({"kind": "classification", "labels": "pos"}, "labels is not a list of names"),
         ({"kind": "classification", "labels": ["pos", None]}, "labels is not a list of names"),
@@ -354,9 +354,8 @@ def test_answers_for_labels_that_do_not_exist_are_refused(tmp_path: Path, answer
 
 # Cs: half of a surrogate pair is no text, and no file can hold one.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(lambda text: text.strip())
-WORDS = st.text(string.ascii_letters + ' \t\n\r\0"\\,:{}\u2028\x85é\U0001f600', min_size=1, max_size=5).filter(
-    lambda text: text.strip()
-)
+WORD = string.ascii_letters + ' \t\n\r\0"\\,:{}\u2028\x85é\U0001f600'
+WORDS = st.text(WORD, min_size=1, max_size=5).filter(lambda text: text.strip())
 OPTIONAL = st.none() | TEXTS
 
 
@@ -383,17 +382,50 @@ def questions(draw: st.DrawFn) -> Example:
     return Example(draw(TEXTS), draw(st.sampled_from(choices)), draw(OPTIONAL), tuple(choices))
 
 
-CHOICES = st.builds(
-    TaskData,
-    kind=st.just("multiple-choice"),
-    labels=st.none(),
-    train=st.lists(questions(), min_size=1, max_size=4).map(tuple),
-    test=st.lists(questions(), max_size=2).map(tuple),
+@st.composite
+def ratings(draw: st.DrawFn) -> TaskData:
+    low, high = sorted(draw(st.lists(st.integers(-100, 100), min_size=2, max_size=2, unique=True)))
+    number = (st.integers(low, high) | st.floats(low, high)).map(str)
+    examples = st.builds(Example, TEXTS, number, OPTIONAL)
+    return TaskData(
+        kind="regression",
+        labels=None,
+        train=tuple(draw(st.lists(examples, min_size=1, max_size=6))),
+        test=tuple(draw(st.lists(examples, max_size=3))),
+        answers=draw(st.dictionaries(st.sampled_from(["low", "high"]), TEXTS)),
+        range=(float(low), float(high)),
+    )
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Example:
+    before, answer, after = draw(st.text(WORD, max_size=5)), draw(WORDS), draw(st.text(WORD, max_size=5))
+    return Example(draw(TEXTS), answer, before + answer + after, answer_start=len(before))
+
+
+@st.composite
+def free_answers(draw: st.DrawFn) -> Example:
+    choices = draw(st.none() | st.lists(TEXTS, min_size=1, max_size=3).map(tuple))
+    label = draw(TEXTS if choices is None else st.sampled_from(choices))
+    return Example(draw(TEXTS), label, draw(OPTIONAL), choices)
+
+
+def of_kind(kind: str, examples: st.SearchStrategy[Example]) -> st.SearchStrategy[TaskData]:
+    rows = st.lists(examples, min_size=1, max_size=4).map(tuple)
+    return st.builds(TaskData, kind=st.just(kind), labels=st.none(), train=rows, test=st.just(()) | rows)
+
+
+TASKS = st.one_of(
+    classifications(),
+    of_kind("multiple-choice", questions()),
+    ratings(),
+    of_kind("question-answering", readings()),
+    of_kind("free-text", free_answers()),
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(classifications() | CHOICES)
+@settings(max_examples=150, deadline=None)
+@given(TASKS)
 def test_a_task_that_is_written_is_read_back_as_it_was(task: TaskData) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_task(task, "name", Path(folder, "task"))
@@ -403,8 +435,8 @@ def test_a_task_that_is_written_is_read_back_as_it_was(task: TaskData) -> None:
     assert back.content_hash() == task.content_hash()
 
 
-@settings(max_examples=60, deadline=None)
-@given(classifications() | CHOICES)
+@settings(max_examples=150, deadline=None)
+@given(TASKS)
 def test_a_task_is_rebuilt_from_what_the_catalog_keeps_of_it(task: TaskData) -> None:
     kept = json.loads(json.dumps(task.spec()))
 

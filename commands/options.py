@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def range_option(told: str) -> Callable[[F], F]:
+    """Give a command the option `--range LOW,HIGH`, which reaches it as `ends`."""
+    return click.option("--range", "ends", metavar="LOW,HIGH", callback=_two_numbers, help=told)
+
+
+def _two_numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError as error:
+        raise click.BadParameter("expected two numbers, LOW,HIGH") from error
+    return low, high

@@ -1,0 +1,62 @@
+"""From an entry of the catalog to a black box that can be asked."""
+
+from pathlib import Path
+
+from embedders.errors import ModelNotUsableError, SettingError
+from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.classifiers import ClassifierPredictor, NumberPredictor
+from embedders.predictors.contract import Predictor
+from embedders.predictors.functions import FunctionPredictor
+from embedders.predictors.heads import (
+    CLASSIFICATION,
+    QUESTION_ANSWERING,
+    REGRESSION,
+    TEXT_TO_TEXT,
+    head_of,
+    settled_labels,
+)
+from embedders.predictors.readers import ReaderPredictor
+from embedders.predictors.recordings import RecordedPredictor
+from embedders.predictors.text_to_text import TextToTextPredictor
+from embedders.weights import identity, model_folder
+from registry import Registry
+from registry.catalog import EntryRecord
+
+
+def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None) -> Predictor:
+    """Return the black box that an entry describes, ready to be asked."""
+    match entry.spec.get("type"):
+        case "hf":
+            return _checkpoint(entry, device)
+        case "function":
+            return FunctionPredictor(entry)
+        case "recorded":
+            return RecordedPredictor(entry, registry.contents(entry))
+    raise SettingError(f"{entry.name!r} cannot be asked by itself: embed its prompts, {entry.name}@PROMPT.")
+
+
+def _checkpoint(entry: EntryRecord, device: str | None) -> Predictor:
+    spec = entry.spec
+    folder = model_folder(spec["source"], spec["revision"])
+    if spec["identity"] is not None and identity(folder) != spec["identity"]:
+        raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
+    head = _head(entry, folder)
+    ends = tuple(spec["range"]) if spec.get("range") else None
+    labels = settled_labels(folder, head, spec["labels"] or None, ends, source=spec["source"])
+    model = Checkpoint(entry.name, folder, head, device=device)
+    if head == QUESTION_ANSWERING:
+        return ReaderPredictor(model)
+    if head == TEXT_TO_TEXT:
+        return TextToTextPredictor(model, labels)
+    if head == REGRESSION and ends is not None:
+        return NumberPredictor(model, labels, ends)
+    return ClassifierPredictor(model, labels)
+
+
+def _head(entry: EntryRecord, folder: Path) -> str:
+    """Return what was found when the entry was made; a model of the hub could not be looked into then.
+
+    Entries of the first release say nothing of it: all of them are classifiers.
+    """
+    found: str = entry.spec.get("head", CLASSIFICATION) or head_of(folder)
+    return found

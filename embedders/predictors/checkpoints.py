@@ -1,0 +1,116 @@
+"""A Hugging Face checkpoint with its head, loaded and ready to read batches."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.errors import BlackBoxError, ModelNotUsableError
+from embedders.predictors.heads import CLASSIFICATION, QUESTION_ANSWERING, REGRESSION, TEXT_TO_TEXT
+from registry.formats.corpora import Input
+
+MOST_TOKENS = {CLASSIFICATION: 256, REGRESSION: 256, TEXT_TO_TEXT: 256, QUESTION_ANSWERING: 384}  # of an input
+BATCH_SIZE = 32
+_CLASSES = {
+    CLASSIFICATION: "AutoModelForSequenceClassification",
+    REGRESSION: "AutoModelForSequenceClassification",
+    TEXT_TO_TEXT: "AutoModelForSeq2SeqLM",
+    QUESTION_ANSWERING: "AutoModelForQuestionAnswering",
+}
+_PADS_LEFT = ("xlnet",)  # reads its answer off the last position
+
+
+class Checkpoint:
+    """A checkpoint and its tokenizer, on a device. Its weights are safetensors, and no code of its own is run.
+
+    Raises:
+        ModelNotUsableError: it cannot be loaded, lacks the weights of its head, or cannot pad.
+    """
+
+    def __init__(self, name: str, folder: Path, head: str, *, device: str | None) -> None:
+        from embedders.devices import best_device
+
+        self.name = name
+        self.device = best_device(device)
+        self.tokenizer, self.model = self._loaded(folder, head)
+        self._ready_to_pad(folder)
+        positions = getattr(self.model.config, "max_position_embeddings", None) or 0
+        self.max_length = min(MOST_TOKENS[head], positions if positions > 0 else 512)
+        self._accepted = set(inspect.signature(self.model.forward).parameters)
+
+    def _loaded(self, folder: Path, head: str) -> tuple[Any, Any]:
+        import transformers
+        from safetensors import SafetensorError
+
+        from embedders.devices import attention, quiet_transformers
+
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            with quiet_transformers():
+                model, told = getattr(transformers, _CLASSES[head]).from_pretrained(
+                    folder,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    attn_implementation=attention(self.device),
+                    output_loading_info=True,
+                )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ModelNotUsableError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+        missing = sorted(key for key in told["missing_keys"] if not key.startswith(f"{model.base_model_prefix}."))
+        if missing:
+            raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
+        return tokenizer, model.to(self.device).eval()
+
+    def _ready_to_pad(self, folder: Path) -> None:
+        """Decoders come without a token to pad with; what stands there is masked, so their end of text will do."""
+        tokenizer, config = self.tokenizer, self.model.config
+        if tokenizer.pad_token is None:
+            known = getattr(config, "pad_token_id", None)
+            token = tokenizer.eos_token if known is None or known < 0 else tokenizer.convert_ids_to_tokens(known)
+            if token is None:
+                raise ModelNotUsableError(f"{folder} has a tokenizer that can neither pad nor end a text.")
+            tokenizer.pad_token = token
+        config.pad_token_id = tokenizer.pad_token_id
+        if config.model_type not in _PADS_LEFT:
+            tokenizer.padding_side = "right"
+
+    def batches(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
+        """Yield the numbers of inputs, and their tokens as tensors on the device.
+
+        Pairs share no batch with single texts: encoder-decoders want as many ends of text in each of its rows.
+        """
+        from embedders.batching import by_length, padded, tokenised
+
+        is_pair = np.array([pair is not None for _, pair in inputs], bool)
+        for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
+            rows = tokenised(self.tokenizer, [inputs[i] for i in members.tolist()], max_length=self.max_length)
+            rows = [self.readable(row) for row in rows]
+            for chosen in by_length(rows, batch_size=BATCH_SIZE):
+                yield members[chosen], padded(self.tokenizer, [rows[i] for i in chosen], self.device)
+
+    def readable(self, row: dict[str, list[int]]) -> dict[str, list[int]]:
+        """Return what the model takes of a tokenised input; one without any token becomes a single pad."""
+        if not row["input_ids"]:
+            return {"input_ids": [self.tokenizer.pad_token_id], "attention_mask": [1]}
+        return {name: ids for name, ids in row.items() if name in self._accepted}
+
+    def ask(self, call: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 - whatever the model takes and returns
+        """Return what the model, or a call of it, returns: without gradients, in the device's fast precision."""
+        import torch
+
+        from embedders.devices import autocast
+
+        try:
+            with torch.inference_mode(), autocast(self.device):
+                return call(**given)
+        except (ValueError, IndexError) as error:
+            raise BlackBoxError(f"{self.name!r} cannot answer: {str(error).splitlines()[0]}") from error
+
+    def checked(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Return its outputs; raise `BlackBoxError` where one is no number."""
+        if not np.isfinite(table).all():
+            raise BlackBoxError(f"{self.name!r} gave outputs that are no numbers: its weights are damaged.")
+        return table

@@ -1,0 +1,64 @@
+"""Sequence classification checkpoints, encoders and decoders: classes, or one number."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.contract import Answers, Form
+from registry.formats.corpora import Input
+
+
+class ClassifierPredictor:
+    """A sequence classifier: the softmax of its outputs."""
+
+    form: Form = "labels"
+
+    def __init__(self, model: Checkpoint, labels: Sequence[str]) -> None:
+        self._model = model
+        self._labels = list(labels)
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """All of them."""
+        return list(inputs)
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Return the softmax of the classifier's outputs."""
+        outputs = _outputs(self._model, inputs, len(self._labels))
+        weights = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+
+
+class NumberPredictor:
+    """A regression: a number between two that have a meaning.
+
+    Its output y between the ends (low, high) of the scale has the probabilities (1 - t, t) with
+    t = (y - low) / (high - low), cut to 0 and 1.
+    """
+
+    form: Form = "number"
+
+    def __init__(self, model: Checkpoint, labels: Sequence[str], ends: tuple[float, float]) -> None:
+        self._model = model
+        self._labels = list(labels)
+        self._low, self._high = ends
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """All of them."""
+        return list(inputs)
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Return how near each number is to the ends of the scale."""
+        numbers = _outputs(self._model, inputs, 1)[:, 0]
+        share = np.clip((numbers - self._low) / (self._high - self._low), 0.0, 1.0)
+        return Answers(list(self._labels), np.stack([1 - share, share], axis=1).astype(np.float32))
+
+
+def _outputs(model: Checkpoint, inputs: Sequence[Input], width: int) -> NDArray[np.float64]:
+    """Return a classifier's outputs, (inputs, outputs)."""
+    table = np.zeros((len(inputs), width))
+    for chosen, batch in model.batches(inputs):
+        logits = model.ask(model.model, **batch).logits
+        table[chosen] = logits.float().cpu().numpy()
+    return model.checked(table)

@@ -1,0 +1,37 @@
+"""What every black box can do: say which inputs it can answer, and answer them."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.formats.corpora import Input
+
+LEAST_COVERED = 32  # answers to so many texts of a corpus are enough to embed
+
+Form = Literal["labels", "number", "spans"]
+
+
+class Answers(NamedTuple):
+    """What a black box says of some inputs."""
+
+    texts: list[str]  # of the answers, one per column
+    probabilities: NDArray[np.float32]  # (inputs, answers)
+
+
+class Predictor(Protocol):
+    """A black box, ready to be asked."""
+
+    @property
+    def form(self) -> Form:
+        """What its answers are: labels; a number, as the two ends of a scale; or spans of the inputs."""
+        ...
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return those of the inputs that it can answer, in order."""
+        ...
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Answer inputs that are answerable."""
+        ...

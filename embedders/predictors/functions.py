@@ -1,0 +1,106 @@
+"""Python functions as black boxes."""
+
+import hashlib
+import importlib
+import importlib.machinery
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedders.errors import BlackBoxError, SettingError
+from embedders.predictors.contract import Answers, Form
+from registry.catalog import EntryRecord
+from registry.formats.corpora import Input
+
+
+class FunctionPredictor:
+    """A Python function of the user's."""
+
+    form: Form = "labels"
+
+    def __init__(self, entry: EntryRecord) -> None:
+        self._target = target = str(entry.spec["source"])
+        if function_hash(target) != entry.content_hash:
+            raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
+        module, _, name = target.partition(":")
+        try:
+            with _here_importable():
+                function = getattr(importlib.import_module(module), name, None)
+        except Exception as error:  # whatever a user's module raises is told in one line
+            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+        if not callable(function):
+            raise SettingError(f"{target}: {module} has no function {name!r}.")
+        self._function: Callable[[list[str]], Sequence[Any]] = function
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """All of them."""
+        return list(inputs)
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Ask the function."""
+        texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
+        try:
+            said = list(self._function(texts))
+        except Exception as error:  # whatever a user's function raises is told in one line
+            raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {error}") from error
+        if len(said) != len(texts):
+            raise BlackBoxError(f"{self._target} gave {len(said)} answers to {len(texts)} texts.")
+        return self._as_table(said)
+
+    def _as_table(self, said: Sequence[Any]) -> Answers:
+        rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in said]
+        labels = sorted({label for row in rows for label in row}, key=str)
+        is_text = all(isinstance(answer, str | dict) for answer in said)
+        if not is_text or not labels or not all(isinstance(label, str) and label for label in labels):
+            raise BlackBoxError(f"{self._target} must answer with texts, or with {{text: probability}}.")
+        try:
+            table = np.array([[float(row.get(label, 0.0)) for label in labels] for row in rows], np.float32)
+        except (TypeError, ValueError) as error:
+            raise BlackBoxError(f"{self._target} gave a probability that is no number.") from error
+        total = table.sum(axis=1, keepdims=True)
+        if not np.isfinite(table).all() or (table < 0).any() or (total <= 0).any():
+            raise BlackBoxError(f"{self._target} gave probabilities that are negative, or all zero.")
+        return Answers(labels, table / total)
+
+
+class _here_importable:  # noqa: N801 - a context manager that reads as a phrase
+    """Lets modules of the current folder be imported, as `python -m` does."""
+
+    def __enter__(self) -> None:
+        sys.path.insert(0, str(Path.cwd()))
+
+    def __exit__(self, *_: object) -> None:
+        sys.path.remove(str(Path.cwd()))
+
+
+def function_hash(target: str) -> str:
+    """Return the sha256 of a function's name and its module's source; raise `SettingError` where it is not there."""
+    return hashlib.sha256(target.encode() + b"\0" + _module_source(target)).hexdigest()
+
+
+def _module_source(target: str) -> bytes:
+    """Return the source of the module that a function is in, found without importing it."""
+    module, colon, name = target.partition(":")
+    if not colon or not all(part.isidentifier() for part in [*module.split("."), name]):
+        raise SettingError(f"{target!r} is not of the form module:function.")
+    with _here_importable():
+        found = _found(module)
+    if found is None or found.origin is None:
+        raise SettingError(f"No module {module!r} to be found from this folder.")
+    origin = Path(found.origin)
+    return origin.read_bytes() if origin.suffix == ".py" else b""
+
+
+def _found(module: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module step by step: `importlib.util.find_spec` would run the packages that it is in."""
+    parts = module.split(".")
+    found = importlib.machinery.PathFinder.find_spec(parts[0])
+    for number in range(2, len(parts) + 1):
+        if found is None or found.submodule_search_locations is None:
+            return None
+        name = ".".join(parts[:number])
+        found = importlib.machinery.PathFinder.find_spec(name, found.submodule_search_locations)
+    return found

@@ -1,0 +1,89 @@
+"""What does a checkpoint answer with? Told by its config, without torch."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from embedders.errors import ModelNotUsableError, SettingError
+from embedders.weights import label_names
+from registry.formats.lines import read_json
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"
+_NAMELESS = re.compile(r"LABEL_\d+")
+
+
+def head_of(folder: Path) -> str:
+    """Return what a checkpoint's head is for; raise `ModelNotUsableError` where it has none that answers.
+
+    A sequence classifier with one output is a regression.
+    """
+    config = read_json(folder / "config.json")
+    given = config.get("architectures")
+    names = [str(name) for name in given] if isinstance(given, list) else []
+    if any(name.endswith("ForSequenceClassification") for name in names):
+        outputs = len(label_names(folder))
+        if config.get("problem_type") == REGRESSION and outputs > 1:
+            raise ModelNotUsableError(f"{folder} gives {outputs} numbers at once: only one can be read.")
+        return REGRESSION if outputs == 1 else CLASSIFICATION
+    if any(name.endswith("ForQuestionAnswering") for name in names):
+        return QUESTION_ANSWERING
+    if config.get("is_encoder_decoder") is True and any(name.endswith("ForConditionalGeneration") for name in names):
+        return TEXT_TO_TEXT
+    raise ModelNotUsableError(
+        f"{folder} ({', '.join(names)[:80] or 'no architecture'}) is not a sequence classifier, a reader or a "
+        "text-to-text model."
+    )
+
+
+def settled_labels(
+    folder: Path, head: str, labels: Sequence[str] | None, ends: tuple[float, float] | None, *, source: str
+) -> list[str]:
+    """Return the texts of a checkpoint's answers, none for a reader; raise where a setting is missing or wrong.
+
+    Args:
+        labels: as the user gave them; None for those that the checkpoint itself names.
+        ends: of a regression, the outputs that the two labels stand for.
+        source: the checkpoint, as the user called it.
+    """
+    if ends is not None and head != REGRESSION:
+        raise SettingError(f"{source} does not give one number: leave --range out.")
+    if head == QUESTION_ANSWERING:
+        if labels:
+            raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")
+        return []
+    if head == REGRESSION:
+        settled = _of_regression(labels, ends, source)
+    elif head == TEXT_TO_TEXT:
+        if not labels or len(labels) < 2 or not all(label.strip() for label in labels):
+            raise ModelNotUsableError(f"{source} writes text: say which answers it chooses from with --labels A,B.")
+        settled = list(labels)
+    else:
+        settled = _of_classifier(folder, labels, source)
+    if len(set(settled)) < len(settled):
+        raise SettingError(f"{source} has the same label twice: {', '.join(settled)[:200]}.")
+    return settled
+
+
+def _of_regression(labels: Sequence[str] | None, ends: tuple[float, float] | None, source: str) -> list[str]:
+    if not labels or ends is None:
+        raise ModelNotUsableError(
+            f"{source} gives one number: say what the ends of its scale mean with --labels LOW,HIGH, and where they "
+            "are with --range LOW,HIGH."
+        )
+    if len(labels) != 2:
+        raise SettingError(f"{source} gives one number, so it has two labels, LOW,HIGH; not {len(labels)}.")
+    if not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
+        raise SettingError(f"The range {ends[0]:g} to {ends[1]:g} is not a smaller and a larger number.")
+    return list(labels)
+
+
+def _of_classifier(folder: Path, labels: Sequence[str] | None, source: str) -> list[str]:
+    own = label_names(folder)
+    labels = list(labels or own)
+    if any(_NAMELESS.fullmatch(label) for label in labels):
+        raise ModelNotUsableError(f"{source} names its labels {labels[0]}, ...: say what they mean with --labels A,B.")
+    if len(labels) != len(own):
+        raise SettingError(f"{source} has {len(own)} outputs, not {len(labels)}.")
+    return labels

@@ -1,0 +1,91 @@
+"""Question answering checkpoints: which part of a passage answers a question?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.errors import ModelNotUsableError, NotCoveredError
+from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
+from embedders.predictors.contract import LEAST_COVERED, Answers, Form
+from registry.formats.corpora import Input
+
+MOST_ANSWER_TOKENS = 30  # of a span
+
+
+class NoQuestionsError(NotCoveredError):
+    """A corpus holds too few pairs of a question and a passage for a reader."""
+
+    def __init__(self, name: str, known: int, corpus: int) -> None:
+        super(NotCoveredError, self).__init__(
+            f"{name!r} answers questions on a passage, and {known} of the corpus's {corpus} texts are pairs: make a "
+            "corpus of question-answering tasks ('fute corpus create questions --data FILE' with text and text_pair) "
+            f"and a space with it ('fute space create its-space --corpus questions'), and embed {name!r} there."
+        )
+
+
+class ReaderPredictor:
+    """A reader: of the pair (question, passage), the span of the passage with the highest start + end score.
+
+    A span has at most `MOST_ANSWER_TOKENS` tokens. A passage that is too long is cut at its end. That a reader may
+    find no answer at all is not asked.
+    """
+
+    form: Form = "spans"
+
+    def __init__(self, model: Checkpoint) -> None:
+        if not model.tokenizer.is_fast:
+            raise ModelNotUsableError(f"The tokenizer of {model.name!r} cannot say where a token stands in its text.")
+        self._model = model
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return the inputs that have a passage; raise `NoQuestionsError` where they are too few."""
+        known = [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+        if len(known) < min(LEAST_COVERED, len(inputs)):
+            raise NoQuestionsError(self._model.name, len(known), len(inputs))
+        return known
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Return each question's span as a certain answer, a column for every distinct text."""
+        from embedders.batching import by_length, padded
+
+        model = self._model
+        encoded = [self._encoded(one) for one in inputs]
+        rows = [model.readable({name: ids for name, ids in one.items() if name != "offset_mapping"}) for one in encoded]
+        said = [""] * len(inputs)
+        for chosen in by_length(rows, batch_size=BATCH_SIZE):
+            batch = padded(model.tokenizer, [rows[i] for i in chosen], model.device)
+            output = model.ask(model.model, **batch)
+            starts, ends = (scores.float().cpu().numpy() for scores in (output.start_logits, output.end_logits))
+            for i, start, end in zip(chosen, model.checked(starts), model.checked(ends), strict=True):
+                said[i] = _best_span(encoded[i], inputs[i].text_pair or "", start, end)
+        texts = list(dict.fromkeys(said))
+        column = {text: number for number, text in enumerate(texts)}
+        return Answers(texts, np.eye(len(texts), dtype=np.float32)[[column[text] for text in said]])
+
+    def _encoded(self, one: Input) -> Any:  # noqa: ANN401 - tokens, offsets and which text each token is of
+        tokenizer, length = self._model.tokenizer, self._model.max_length
+        return tokenizer(*one, truncation=True, max_length=length, return_offsets_mapping=True)
+
+
+def _best_span(encoded: Any, passage: str, starts: NDArray[np.float32], ends: NDArray[np.float32]) -> str:  # noqa: ANN401
+    """Return the text between the best pair of start and end within the passage, the first of equals.
+
+    Args:
+        starts: (tokens) how likely the answer begins at each; `ends` where it ends.
+    """
+    offsets = encoded["offset_mapping"]
+    inside = [
+        position
+        for position, text in enumerate(encoded.sequence_ids())
+        if text == 1 and passage[slice(*offsets[position])].strip()
+    ]
+    if not inside:  # no token of the passage is known, or none was left room
+        return passage.strip()
+    first = np.arange(len(inside))
+    length = first[None, :] - first[:, None]  # of the span from row to column, less one
+    allowed = (length >= 0) & (length < MOST_ANSWER_TOKENS)
+    scores = np.where(allowed, starts[inside][:, None] + ends[inside][None, :], -np.inf)
+    begin, end = divmod(int(scores.argmax()), len(inside))
+    return passage[offsets[inside[begin]][0] : offsets[inside[end]][1]].strip()

@@ -1,0 +1,33 @@
+"""Recorded outputs as black boxes."""
+
+from collections.abc import Sequence
+
+from embedders.errors import NotCoveredError
+from embedders.predictors.contract import LEAST_COVERED, Answers, Form
+from registry.catalog import EntryRecord
+from registry.formats.corpora import Input
+from registry.formats.recorded import outputs_of
+
+
+class RecordedPredictor:
+    """Answers that were recorded: it can answer what was asked then, and nothing else."""
+
+    form: Form = "labels"
+
+    def __init__(self, entry: EntryRecord, contents: dict[str, bytes]) -> None:
+        outputs = outputs_of(entry.spec["answers"], contents)
+        self._name = entry.name
+        self._answers = list(outputs.answers)
+        self._probabilities = outputs.probabilities
+        self._row = {text: number for number, text in enumerate(outputs.inputs)}
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """Return the inputs that are among the recorded ones; raise `NotCoveredError` where they are too few."""
+        known = [text for text in inputs if text in self._row]
+        if len(known) < min(LEAST_COVERED, len(inputs)):
+            raise NotCoveredError(self._name, len(known), len(inputs))
+        return known
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Look the answers up."""
+        return Answers(self._answers, self._probabilities[[self._row[text] for text in inputs]])

@@ -1,0 +1,76 @@
+"""The tables that tasks are read from: rows of a file, or of a dataset of the Hugging Face hub."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from registry.errors import DataError, MissingExtraError
+from registry.formats.lines import LINE_LIMIT, parse_lines, read_file
+
+
+def file_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a .jsonl, .csv, .tsv or .parquet file; raise `DataError` where it is none."""
+    body = read_file(path)
+    match path.suffix.lower():
+        case ".jsonl" | ".ndjson":
+            return parse_lines(body, path)
+        case ".csv" | ".tsv":
+            return _csv_rows(body, path)
+        case ".parquet":
+            return _parquet_rows(body, path)
+    raise DataError(str(path), "not a task folder and not a .jsonl, .csv, .tsv or .parquet file.")
+
+
+def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
+    try:
+        text = io.StringIO(body.decode("utf-8-sig"), newline="")
+        csv.field_size_limit(LINE_LIMIT)
+        reader = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        names = list(reader.fieldnames or ())
+        if len(set(names)) != len(names):
+            raise DataError(str(path), f"names a column twice: {', '.join(names)[:200]}.")
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(str(path), f"not a readable table ({error}).") from error
+    if not rows:
+        raise DataError(str(path), "holds no examples.")
+    if b"\0" in body:
+        raise DataError(str(path), "holds a NUL character: is it a text file?")
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise DataError(f"{path} example {number}", "has more cells than the first line: quote the commas in it.")
+    return [{key: value for key, value in row.items() if value not in (None, "")} for row in rows]
+
+
+def _parquet_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
+    try:
+        rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(body)).to_pylist()
+    except (arrow.ArrowException, OSError) as error:
+        raise DataError(str(path), f"not a parquet file ({error}).") from error
+    if not rows:
+        raise DataError(str(path), "holds no examples.")
+    return rows
+
+
+def hub_rows(name: str, split: str) -> list[dict[str, Any]]:
+    """Return the rows of one split of `DATASET[/CONFIG]`, classes by their names."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingExtraError("Datasets of the hub need the datasets library", "hf") from error
+    parts = name.split("/")
+    path, config = ("/".join(parts[:2]), parts[2]) if len(parts) == 3 else (name, None)
+    try:
+        table = datasets.load_dataset(path, config, split=split)
+    except (OSError, ValueError) as error:
+        raise DataError(f"hf:{name}", str(error).splitlines()[0]) from error
+    names = {key: f.names for key, f in table.features.items() if hasattr(f, "names")}
+    return [
+        {k: names[k][v] if k in names and isinstance(v, int) and v >= 0 else v for k, v in row.items()} for row in table
+    ]
