@@ -15,7 +15,7 @@ def space() -> None:
 @space.command()
 @click.argument("name")
 @click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--method", default="mapemb", show_default=True, help="mapemb, tupate or textemb.")
+@click.option("--method", default="mapemb", show_default=True, help="mapemb, taskemb, tupate or textemb.")
 @click.option("--corpus", default="everyday", show_default=True, help="A corpus, or 'none' for tasks only.")
 @click.option("--dimension", default=2048, show_default=True, type=int, help="Numbers in a vector.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Decides samples, order and sketch.")

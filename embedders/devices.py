@@ -36,9 +36,9 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext()
 
 
-def attention(device: torch.device) -> str:
-    """Return the attention to load a model with: on the CPU, bfloat16's fused backward pass is the slow one."""
-    return "eager" if device.type == "cpu" and bf16_pays(device) else "sdpa"
+def attention(device: torch.device) -> str | None:
+    """Return the attention to load a model with, None for its own: on the CPU bfloat16's fused backward is slow."""
+    return "eager" if device.type == "cpu" and bf16_pays(device) else None
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
+from embedders.errors import EmbedderError, ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Reading, method_named
-from embedders.observed import Observed, from_answers, from_task
+from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors import predictor_for
 from embedders.sketch import sketch
 from embedders.spaces import current_space
@@ -24,7 +24,6 @@ from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.errors import InputError, MissingExtraError, RegistryError
-from registry.formats.corpora import Input
 from registry.registry import EMBEDDABLE
 from registry.spaces import SpaceSpec
 from registry.tables import EntryKind
@@ -117,7 +116,7 @@ class _Run:
                     continue
                 try:
                     seconds = self._embed_one(entry)
-                except NotCoveredError as error:
+                except NotEmbeddableError as error:
                     jobs.fail(entry.version_id, self._space.id, str(error))
                     (self._report.skipped if skip else self._report.failed)[entry.name] = str(error)
                     continue
@@ -137,7 +136,7 @@ class _Run:
         began = time.perf_counter()
         observed = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
-        reading = self._method.read(self._surrogate, observed, parameters, seed=seed)
+        reading = self._method.read(self._surrogate, observed, parameters, seed=seed, dimension=self._spec.dimension)
         vector = assemble(reading, self._spec)
         seconds = time.perf_counter() - began
         provenance = {
@@ -157,17 +156,16 @@ class _Run:
         if entry.kind is EntryKind.TASK:
             task = self._registry.task_data(entry)
             return from_task(task, examples=parameters["examples"], seed=self._spec.seed)
-        inputs, answers, table = self._ask(entry)
-        return from_answers(inputs, answers, table, hard=parameters["answers"] == "hard")
+        return self._answered(entry)
 
-    def _ask(self, entry: EntryRecord) -> tuple[tuple[Input, ...], tuple[str, ...], NDArray[np.float32]]:
+    def _answered(self, entry: EntryRecord) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
         corpus_id = self._space.corpus_version_id
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         store = self._registry.catalog.predictions
         corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
         predictor = predictor_for(self._registry, entry, device=self._device)
-        inputs = predictor.answerable(corpus)
+        inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
         for start in range(0, len(inputs), CHUNK):
             if start not in chunks:
@@ -180,7 +178,12 @@ class _Run:
                     probabilities=answers.probabilities,
                 )
                 chunks[start] = (answers.texts, answers.probabilities)
-        return (tuple(inputs), *_joined([chunks[start] for start in sorted(chunks)]))
+        texts, table = _joined([chunks[start] for start in sorted(chunks)])
+        if predictor.form == "spans":
+            likeliest = [texts[column] for column in table.argmax(axis=1)]
+            return from_spans(inputs, likeliest, seed=self._spec.seed)
+        is_hard = self._spec.parameters["answers"] == "hard"
+        return from_answers(inputs, texts, table, hard=is_hard, is_number=predictor.form == "number")
 
 
 def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:

@@ -25,10 +25,14 @@ class BlackBoxError(EmbedderError):
     """A black box did not answer, or its answers do not have the form that they should."""
 
 
-class NotCoveredError(EmbedderError):
-    """Recorded answers do not cover the corpus of a space."""
+class NotEmbeddableError(EmbedderError):
+    """An entry is nothing that this space can embed; `fute embed --all` passes it over."""
 
     exit_code = BAD_INPUT
+
+
+class NotCoveredError(NotEmbeddableError):
+    """Recorded answers do not cover the corpus of a space."""
 
     def __init__(self, name: str, known: int, corpus: int) -> None:
         super().__init__(

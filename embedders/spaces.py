@@ -1,12 +1,12 @@
 """Makes the settings of a space, and the default space that is the same everywhere. Needs no torch."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from embedders.errors import SettingError
-from embedders.methods import DEFAULT, method_named
-from embedders.methods.tupate import CHOICES
-from embedders.weights import MINILM, identity, model_folder, most_tokens
+from embedders.methods import DEFAULT, Method, method_named
+from embedders.weights import MINILM, identity, model_folder, model_type, most_tokens
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
 from registry.catalog.records import NewEntry
@@ -44,7 +44,7 @@ def create_space(
 
     Args:
         surrogate: `minilm` from the offline package, a folder, or a hub id.
-        method: `mapemb`, `tupate` or `textemb`.
+        method: `mapemb`, `taskemb`, `tupate` or `textemb`.
         corpus: the inputs on which black boxes are observed; None for a space of tasks only.
         settings: parameters of the method and of `COMMON`, as text.
 
@@ -52,22 +52,13 @@ def create_space(
         SettingError: a setting is unknown or does not make sense.
     """
     how = method_named(method)
-    parameters = _parameters({**COMMON, **how.parameters()}, settings or {})
-    if parameters["answers"] not in ("hard", "probabilities"):
-        raise SettingError("answers is 'hard' or 'probabilities'.")
-    for key, known in CHOICES.items():
-        if parameters.get(key, known[0]) not in known:
-            raise SettingError(f"No {key} {parameters[key]!r}: there are {', '.join(known)}.")
+    parameters = _checked(how, settings or {})
     if not 8 <= dimension <= 65536:
         raise SettingError(f"A space has 8 to 65536 dimensions, not {dimension}.")
     if not 0 <= seed < 2**32:
         raise SettingError(f"A seed is a whole number from 0 to {2**32 - 1}.")
     folder = model_folder(surrogate)
-    most = most_tokens(folder)
-    if "max_length" not in (settings or {}):
-        parameters["max_length"] = min(parameters["max_length"], most)
-    if not LEAST_TOKENS <= parameters["max_length"] <= most:
-        raise SettingError(f"max_length is {LEAST_TOKENS} to {most} tokens for this surrogate.")
+    parameters = _fitting(how, parameters, settings or {}, folder)
     new = _corpus(registry, corpus) if corpus is not None and how.sees_answers else None
     spec = SpaceSpec(
         surrogate=identity(folder),
@@ -104,8 +95,34 @@ def _corpus(registry: Registry, name: str) -> NewEntry | EntryRecord:
     return new_corpus(EVERYDAY, everyday_inputs(), source="the texts of the example tasks")
 
 
-def _parameters(defaults: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
-    """Read settings given as text by the type of their defaults."""
+def _checked(how: Method, given: dict[str, str]) -> dict[str, Any]:
+    """Return the parameters that were given and the defaults of the others; raise `SettingError`."""
+    parameters = _parameters({**COMMON, **how.parameters()}, given, zero=how.may_be_zero)
+    if parameters["answers"] not in ("hard", "probabilities"):
+        raise SettingError("answers is 'hard' or 'probabilities'.")
+    for key, known in how.choices.items():
+        if parameters[key] not in known:
+            raise SettingError(f"No {key} {parameters[key]!r}: there are {', '.join(known)}.")
+    return parameters
+
+
+def _fitting(how: Method, parameters: dict[str, Any], given: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Return the parameters as the surrogate takes them; raise `SettingError` for what cannot work with it."""
+    most = most_tokens(folder)
+    parameters = how.completed(parameters, given, model_type(folder))
+    most -= how.extra_tokens(parameters)
+    length = parameters["max_length"] if "max_length" in given else min(parameters["max_length"], most)
+    if not LEAST_TOKENS <= length <= most:
+        raise SettingError(f"max_length is {LEAST_TOKENS} to {most} tokens for this surrogate.")
+    return {**parameters, "max_length": length}
+
+
+def _parameters(defaults: dict[str, Any], given: dict[str, str], zero: Container[str] = ()) -> dict[str, Any]:
+    """Read settings given as text by the type of their defaults.
+
+    Args:
+        zero: the settings that may be zero.
+    """
     unknown = sorted(set(given) - set(defaults))
     if unknown:
         raise SettingError(f"No setting {unknown[0]!r}: there are {', '.join(defaults)}.")
@@ -115,6 +132,8 @@ def _parameters(defaults: dict[str, Any], given: dict[str, str]) -> dict[str, An
             read[key] = type(defaults[key])(text)
         except ValueError as error:
             raise SettingError(f"{key} is a {type(defaults[key]).__name__}, not {text!r}.") from error
+        if key in zero and read[key] == 0:
+            continue
         if not isinstance(read[key], str) and not 0 < read[key] < 1e9:
             raise SettingError(f"{key} is a positive number, not {text!r}.")
     return {**defaults, **read}

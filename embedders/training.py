@@ -1,6 +1,7 @@
 """Training loops: tuning the surrogate, and fine-tuning a classifier to have a model to register."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,56 +10,67 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from embedders.batching import padded, tokenised
-from embedders.devices import autocast, best_device, quiet_transformers
+from embedders.batching import by_length, padded, tokenised
+from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.objectives import Objective
-from embedders.observed import Observed
-from embedders.surrogate import Surrogate, pooled
 from registry.formats.corpora import Input
-from registry.formats.tasks import TaskData
+from registry.formats.tasks import Example, TaskData
+
+BATCH_SIZE = 32
+MAX_LENGTH = 128  # tokens of an input that a classifier is trained on
+NARROW = 128  # hidden units
 
 
-def tune(
-    surrogate: Surrogate,
+def tuning(
     model: nn.Module,
     objective: Objective,
-    observed: Observed,
-    parameters: dict[str, Any],
     *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
     seed: int,
-) -> list[float]:
-    """Train the model's trainable parameters towards the objective; return the loss of each step.
+    decay: bool = True,
+) -> Iterator[torch.Tensor]:
+    """Train the model's trainable parameters towards the objective, step by step; yield the loss of each, (1,).
 
-    The model stays in evaluation mode: dropout would embed the same task differently twice.
+    The model stays in evaluation mode: dropout would embed the same task differently twice. Who asks for no further
+    step stops the training; nothing here waits for the device.
+
+    Args:
+        decay: let the rate fall to a tenth; without, the first steps of a long training are those of a short one.
     """
-    rows = tokenised(surrogate.tokenizer, observed.inputs, max_length=surrogate.max_length)
-    trainable = [p for p in model.parameters() if p.requires_grad] + list(objective.head().parameters())
-    steps, rate = int(parameters["steps"]), float(parameters["learning_rate"])
-    optimizer = torch.optim.Adam(trainable, lr=rate)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)
-    losses: list[torch.Tensor] = []
-    for chosen in bucketed_steps(rows, int(parameters["batch_size"]), steps, seed=seed):
-        batch = padded(surrogate.tokenizer, [rows[i] for i in chosen], surrogate.device)
-        with autocast(surrogate.device):
-            states = pooled(model, batch)
-        loss = objective.loss(states, torch.from_numpy(chosen).to(surrogate.device))
+    trainable = [p for p in model.parameters() if p.requires_grad] + list(objective.head.parameters())
+    optimizer = torch.optim.Adam(trainable, lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1 if decay else 1.0, max(1, steps))
+    for chosen in bucketed_steps(objective.lengths, batch_size, steps, seed=seed):
+        loss = objective.losses(model, chosen).mean()
         loss.backward()
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.detach())
-    return [float(loss) for loss in torch.stack(losses).cpu()]  # read once: the device never waits for the host
+        yield loss.detach()
+
+
+def tune(
+    model: nn.Module, objective: Objective, *, steps: int, batch_size: int, learning_rate: float, seed: int
+) -> list[float]:
+    """Train for all the steps, and return the loss of each."""
+    losses = list(tuning(model, objective, steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed))
+    return [float(loss) for loss in torch.stack(losses).cpu()] if losses else []  # read once, at the end
 
 
 def bucketed_steps(
-    rows: list[dict[str, list[int]]], batch_size: int, steps: int, *, seed: int
+    lengths: NDArray[np.int64], batch_size: int, steps: int, *, seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield `steps` batches of row numbers: shuffled by the seed, sorted by length within runs of eight batches."""
+    """Yield `steps` batches of row numbers: shuffled by the seed, sorted by length within runs of eight batches.
+
+    Args:
+        lengths: of the rows, (rows,).
+    """
     random = np.random.default_rng(seed)
-    lengths = np.array([len(row["input_ids"]) for row in rows])
     made = 0
-    while True:
-        order = random.permutation(len(rows))
+    while made < steps:
+        order = random.permutation(len(lengths))
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(order), 8 * batch_size):
             run = order[start : start + 8 * batch_size]
@@ -88,45 +100,103 @@ def finetune_classifier(
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    labels = list(task.labels or ())
     place = best_device(device)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     with quiet_transformers():
         model = AutoModelForSequenceClassification.from_pretrained(
             base,
-            id2label=dict(enumerate(labels)),
-            label2id={label: i for i, label in enumerate(labels)},
+            **named_outputs(task),
             trust_remote_code=False,
             use_safetensors=True,
+            attn_implementation=attention(place),
+            dtype=torch.float32,
         ).to(place)
-    train = [task.train[i] for i in np.random.default_rng(seed).permutation(len(task.train))[:examples]]
-    rows = tokenised(tokenizer, [Input(e.text, e.text_pair) for e in train], max_length=128)
-    targets = torch.tensor([labels.index(e.label) for e in train])
-    steps = max(1, epochs * -(-len(rows) // 32))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate)
+    rows = sampled(task, examples, seed=seed)
+    fit_classifier(model, tokenizer, task, rows, epochs=epochs, learning_rate=learning_rate, seed=seed)
+    save_classifier(model, tokenizer, target)
+    return accuracy_of(task, probabilities_of(model, tokenizer, inputs_of(task.test))) or 0.0
+
+
+def fit_classifier(
+    model: Any,  # noqa: ANN401 - a sequence classifier
+    tokenizer: Any,  # noqa: ANN401 - a tokenizer
+    task: TaskData,
+    rows: Sequence[Example],
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+) -> None:
+    """Train all of a classifier's parameters on examples, the rate falling to zero; leave it ready to be asked."""
+    labels = list(task.labels or ())
+    encoded = tokenised(tokenizer, inputs_of(rows), max_length=_max_length(model))
+    wanted = torch.tensor([labels.index(row.label) for row in rows], device=model.device)
+    lengths = np.array([len(row["input_ids"]) for row in encoded])
+    steps = max(1, epochs * -(-len(rows) // BATCH_SIZE))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
     model.train()
-    for chosen in bucketed_steps(rows, 32, steps, seed=seed):
-        with autocast(place):
-            scores = model(**padded(tokenizer, [rows[i] for i in chosen], place)).logits
-        nn.functional.cross_entropy(scores.float(), targets[chosen].to(place)).backward()
+    for chosen in bucketed_steps(lengths, BATCH_SIZE, steps, seed=seed):
+        with _precision(model):
+            scores = model(**padded(tokenizer, [encoded[i] for i in chosen], model.device)).logits
+        nn.functional.cross_entropy(scores.float(), wanted[chosen]).backward()
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-    with quiet_transformers():
-        model.eval().save_pretrained(target)
-        tokenizer.save_pretrained(target)
-    return _accuracy(model, tokenizer, task, place)
+    model.eval()
 
 
-def _accuracy(model: Any, tokenizer: Any, task: TaskData, device: torch.device) -> float:  # noqa: ANN401
+def probabilities_of(model: Any, tokenizer: Any, inputs: Sequence[Input]) -> NDArray[np.float32]:  # noqa: ANN401
+    """Return the softmax of a classifier's outputs, (inputs, labels)."""
+    rows = tokenised(tokenizer, inputs, max_length=_max_length(model))
+    table = np.zeros((len(rows), model.config.num_labels), np.float32)
+    for chosen in by_length(rows, batch_size=BATCH_SIZE):
+        batch = padded(tokenizer, [rows[i] for i in chosen], model.device)
+        with torch.inference_mode(), _precision(model):
+            scores = model(**batch).logits.float()
+        table[chosen] = torch.softmax(scores, dim=-1).cpu().numpy()
+    return table
+
+
+def accuracy_of(task: TaskData, probabilities: NDArray[np.float32]) -> float | None:
+    """Return the share of a task's test examples whose likeliest label is right; None where there are none.
+
+    Args:
+        probabilities: (test examples, labels).
+    """
     labels = list(task.labels or ())
-    right = 0
-    for start in range(0, len(task.test), 64):
-        part = task.test[start : start + 64]
-        rows = tokenised(tokenizer, [Input(e.text, e.text_pair) for e in part], max_length=128)
-        with torch.inference_mode(), autocast(device):
-            best = model(**padded(tokenizer, rows, device)).logits.argmax(dim=-1).tolist()
-        right += sum(labels[b] == e.label for b, e in zip(best, part, strict=True))
-    return right / max(1, len(task.test))
+    right = [labels[best] == row.label for best, row in zip(probabilities.argmax(axis=1), task.test, strict=True)]
+    return sum(right) / len(right) if right else None
+
+
+def save_classifier(model: Any, tokenizer: Any, target: Path) -> None:  # noqa: ANN401
+    """Write an ordinary checkpoint."""
+    with quiet_transformers():
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
+
+def named_outputs(task: TaskData) -> dict[str, Any]:
+    """Return what a classifier's config says of its outputs: the task's labels."""
+    labels = list(task.labels or ())
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+
+
+def sampled(task: TaskData, examples: int, *, seed: int) -> list[Example]:
+    """Return a seeded sample of at most so many of a task's training examples."""
+    return [task.train[i] for i in np.random.default_rng(seed).permutation(len(task.train))[:examples]]
+
+
+def inputs_of(rows: Sequence[Example]) -> list[Input]:
+    """Return what examples ask."""
+    return [Input(row.text, row.text_pair) for row in rows]
+
+
+def _precision(model: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
+    """bfloat16 where it pays: in a narrow model, casting takes longer than it saves."""
+    return autocast(model.device) if model.config.hidden_size > NARROW else contextlib.nullcontext()
+
+
+def _max_length(model: Any) -> int:  # noqa: ANN401
+    return min(MAX_LENGTH, getattr(model.config, "max_position_embeddings", None) or MAX_LENGTH)

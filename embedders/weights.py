@@ -55,18 +55,15 @@ def label_names(folder: Path) -> list[str]:
     return [str(names[key]) for key in sorted(names, key=int)]
 
 
+def model_type(folder: Path) -> str:
+    """Return what transformers calls the model's architecture, such as `bert`."""
+    return str(_config(folder).get("model_type", ""))
+
+
 def most_tokens(folder: Path) -> int:
     """Return how many tokens a model has positions for; longer inputs would fail inside it."""
     positions = _config(folder).get("max_position_embeddings")
     return positions if isinstance(positions, int) and positions > 0 else 512
-
-
-def is_classifier(folder: Path) -> bool:
-    """Say whether the checkpoint has a sequence classification head."""
-    architectures = _config(folder).get("architectures") or []
-    return isinstance(architectures, list) and any(
-        str(name).endswith("ForSequenceClassification") for name in architectures
-    )
 
 
 def _config(folder: Path) -> dict[str, object]:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny import HIDDEN, TOLERANCE, one_thread, sentences, tiny_encoder  # noqa: F401 - a fixture
+from tiny_families import ENCODERS, FAMILIES, tiny_family
 
 from embedders import surrogate as module
 from embedders.batching import by_length, padded, tokenised
 from embedders.devices import best_device
-from embedders.errors import ModelNotUsableError, NoDeviceError
+from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
 from embedders.surrogate import Surrogate
 from embedders.weights import model_folder
 from registry.formats.corpora import Input
@@ -199,3 +200,89 @@ def test_padding_is_told_from_text(surrogate: Surrogate) -> None:
 
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]
     assert batch["input_ids"][0, 4:].tolist() == [surrogate.tokenizer.pad_token_id] * 2
+
+
+# -- families ------------------------------------------------------------------------------------------
+
+SHORT = TEXTS[:11]
+PAIR = Input("a fine film", "a dull meal")
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Surrogate]:
+    place = tmp_path_factory.mktemp("families")
+    return {family: Surrogate(tiny_family(place / family, family), device="cpu") for family in FAMILIES}
+
+
+def test_a_family_is_told_from_its_config(families: dict[str, Surrogate]) -> None:
+    assert {family: surrogate.family for family, surrogate in families.items()} == {
+        **dict.fromkeys(ENCODERS, "encoder"),
+        "t5": "seq2seq",
+        "gpt2": "decoder",
+        "llama": "decoder",
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_of_each_family_do_not_depend_on_the_batch(family: str, families: dict[str, Surrogate]) -> None:
+    surrogate = families[family]
+
+    together = surrogate.features(SHORT)
+    alone = np.concatenate([surrogate.features([text]) for text in SHORT])
+
+    assert together.shape == (len(SHORT), HIDDEN)
+    assert np.abs(together - alone).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_of_each_family_are_the_unit_mean_over_the_tokens_of_its_own_input(
+    family: str, families: dict[str, Surrogate]
+) -> None:
+    """A decoder reads a pair as two lines; what is no token type for the model is not given to it."""
+    surrogate = families[family]
+    is_decoder = family in ("gpt2", "llama")
+    given = surrogate.tokenizer(*(["a fine film\na dull meal"] if is_decoder else PAIR), return_tensors="pt")
+    kept = {name: part for name, part in given.items() if name != "token_type_ids" or family == "bert"}
+    with torch.inference_mode():
+        mean = surrogate.model(**kept).last_hidden_state[0].numpy().mean(axis=0)
+
+    feature = surrogate.features([PAIR])[0]
+
+    assert feature.tolist() == pytest.approx((mean / np.linalg.norm(mean)).tolist(), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_an_encoder_has_no_language_model(family: str, families: dict[str, Surrogate]) -> None:
+    with pytest.raises(SettingError, match=r"^An encoder writes no text: .* needs a T5 or a decoder\.$"):
+        families[family].fresh_language_model()
+
+
+@pytest.mark.parametrize(("family", "head"), [("t5", "T5ForConditionalGeneration"), ("gpt2", "GPT2LMHeadModel")])
+def test_a_language_model_comes_with_its_head_and_the_same_body(
+    family: str, head: str, families: dict[str, Surrogate]
+) -> None:
+    whole, body = families[family].fresh_language_model(), families[family].fresh_model()
+
+    assert type(whole).__name__ == head
+    words = (model.get_input_embeddings().weight for model in (whole, body))
+    assert torch.equal(*words)
+
+
+def test_what_was_asked_last_is_remembered_and_older_answers_are_forgotten(folder: Path) -> None:
+    surrogate = Surrogate(folder, device="cpu")
+    tables = [surrogate.features([text]) for text in TEXTS[: module.REMEMBERED + 1]]
+
+    assert surrogate.features([TEXTS[module.REMEMBERED]]) is tables[-1]
+    assert surrogate.features([TEXTS[0]]) is not tables[0]
+    assert surrogate.features([TEXTS[0]]).tolist() == tables[0].tolist()
+
+
+def test_a_tokenizer_that_can_neither_pad_nor_end_a_text_is_refused(tmp_path: Path) -> None:
+    folder = tiny_family(tmp_path / "model", "gpt2")
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    for role in ("eos_token", "bos_token", "pad_token"):
+        config.pop(role, None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    with pytest.raises(ModelNotUsableError, match=r"model has a tokenizer that can neither pad nor end a text\.$"):
+        Surrogate(folder, device="cpu")

@@ -3,12 +3,13 @@
 from embedders.errors import SettingError
 from embedders.methods.contract import Method, Reading
 from embedders.methods.mapemb import MapEmb
+from embedders.methods.taskemb import TaskEmb
 from embedders.methods.textemb import TextEmb
 from embedders.methods.tupate import TuPaTE
 
 __all__ = ["DEFAULT", "METHODS", "Method", "Reading", "method_named"]
 
-METHODS: dict[str, Method] = {method.name: method for method in (MapEmb(), TuPaTE(), TextEmb())}
+METHODS: dict[str, Method] = {method.name: method for method in (MapEmb(), TaskEmb(), TuPaTE(), TextEmb())}
 DEFAULT = "mapemb"
 
 

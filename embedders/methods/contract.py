@@ -1,13 +1,16 @@
 """What every method promises."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedders.errors import SettingError
 from embedders.observed import Observed
-from registry.spaces import Facet
+from registry.spaces import DIMENSION, Facet
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
@@ -21,27 +24,63 @@ class Reading:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-class Method(Protocol):
+class Method(ABC):
     """A way to embed. The same surrogate, observations, parameters and seed give the same reading, bit by bit."""
 
-    @property
-    def name(self) -> str:
-        """How a space refers to it."""
-        ...
+    name: ClassVar[str]  # how a space refers to it
+    sees_answers: ClassVar[bool]  # whether answers change the embedding; if not, it cannot embed a model
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the values of parameters that have a fixed few
+    may_be_zero: ClassVar[tuple[str, ...]] = ()  # the parameters that need not be positive
 
-    @property
-    def sees_answers(self) -> bool:
-        """Whether the answers change the embedding; if not, it cannot embed a model."""
-        ...
-
+    @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """Return every parameter with its default."""
-        ...
 
+    def completed(self, parameters: dict[str, Any], given: Mapping[str, str], model_type: str) -> dict[str, Any]:
+        """Return a space's parameters as they suit each other and the surrogate.
+
+        Args:
+            given: the settings that the user made.
+            model_type: of the surrogate, from its config.
+
+        Raises:
+            SettingError: the settings do not go together, or not with the surrogate.
+        """
+        return parameters
+
+    def extra_tokens(self, parameters: dict[str, Any]) -> int:
+        """Return how many of the surrogate's positions are taken before the input."""
+        return 0
+
+    @abstractmethod
     def facets(self, dimension: int) -> tuple[Facet, ...]:
         """Return how a vector of `dimension` numbers is divided."""
-        ...
 
-    def read(self, surrogate: "Surrogate", observed: Observed, parameters: dict[str, Any], *, seed: int) -> Reading:
-        """Return the embedding in parameter space."""
-        ...
+    @abstractmethod
+    def read(
+        self,
+        surrogate: "Surrogate",
+        observed: Observed,
+        parameters: dict[str, Any],
+        *,
+        seed: int,
+        dimension: int = DIMENSION,
+    ) -> Reading:
+        """Return the embedding in parameter space; a part that is no longer than its facet is sketched already.
+
+        Args:
+            dimension: of the space, for methods that stream into the sketch.
+        """
+
+
+ENCODERS = {
+    *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet"),
+    *("roberta", "xlm-roberta"),
+}
+OBJECTIVES = ("verbaliser", "head", "text-to-text")
+
+
+def check_objective(objective: str, model_type: str) -> None:
+    """Raise `SettingError` where a surrogate of this type cannot learn the objective."""
+    if objective == "text-to-text" and model_type in ENCODERS:
+        raise SettingError("An encoder writes no text: the objective text-to-text needs a T5 or a decoder.")

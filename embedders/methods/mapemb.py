@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.methods.contract import Reading
+from embedders.methods.contract import Method, Reading
 from embedders.observed import Observed
-from registry.spaces import Facet
+from registry.spaces import DIMENSION, Facet
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
 
 
-class MapEmb:
+class MapEmb(Method):
     """Embeds the inputs, the answers, and the map between them."""
 
     name = "mapemb"
@@ -33,14 +33,22 @@ class MapEmb:
 
     def parameters(self) -> dict[str, Any]:
         """`ridge`: the regulariser per example."""
-        return {"ridge": 0.02}
+        return {"ridge": 0.01}
 
     def facets(self, dimension: int) -> tuple[Facet, ...]:
         """A quarter each for inputs and answers, the rest for the map, which has hidden x hidden numbers."""
         quarter = dimension // 4
         return (Facet("inputs", quarter), Facet("answers", quarter), Facet("map", dimension - 2 * quarter))
 
-    def read(self, surrogate: "Surrogate", observed: Observed, parameters: dict[str, Any], *, seed: int) -> Reading:
+    def read(
+        self,
+        surrogate: "Surrogate",
+        observed: Observed,
+        parameters: dict[str, Any],
+        *,
+        seed: int,
+        dimension: int = DIMENSION,
+    ) -> Reading:
         """Return the three facets; `fit` in the provenance is the share of the answers' variance explained."""
         asked = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)

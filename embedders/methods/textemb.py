@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedders.methods.contract import Reading
+from embedders.methods.contract import Method, Reading
 from embedders.observed import Observed
-from registry.spaces import Facet
+from registry.spaces import DIMENSION, Facet
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
 
 
-class TextEmb:
+class TextEmb(Method):
     """Embeds what a task's inputs are about."""
 
     name = "textemb"
@@ -26,7 +26,15 @@ class TextEmb:
         """One facet, the inputs."""
         return (Facet("inputs", dimension),)
 
-    def read(self, surrogate: "Surrogate", observed: Observed, parameters: dict[str, Any], *, seed: int) -> Reading:
+    def read(
+        self,
+        surrogate: "Surrogate",
+        observed: Observed,
+        parameters: dict[str, Any],
+        *,
+        seed: int,
+        dimension: int = DIMENSION,
+    ) -> Reading:
         """Return the mean feature of the inputs."""
         mean = surrogate.features(observed.inputs).mean(axis=0, dtype=np.float64)
         return Reading({"inputs": mean.astype(np.float32)})

@@ -1,0 +1,240 @@
+"""What the diagonal Fisher costs, and what its sketch and its shortcut keep of it.
+
+cost     time and peak memory over a plain forward and backward pass with the same batches (CPU seconds of one
+         thread, which other programs disturb less; medians of alternated repeats), and over a loop of single
+         examples
+memory   peak memory of a process after the first and after the last of many tasks
+sketch   mean difference of the pairwise cosines of real tasks before and after the sketch
+batch    cosine of the squared batch gradients to the Fisher of the same task
+
+python -m benchmarks.fisher
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.models_meet_tasks import DATA
+from embedders.fisher import POWERS, Layout, diagonal_fisher, select
+from embedders.objectives import Objective, objective_for
+from embedders.observed import from_task
+from embedders.sketch import CountSketch, sketch
+from embedders.surrogate import Surrogate
+from embedders.weights import MINILM, model_folder
+from registry.formats.tasks import read_task
+
+BATCH, LENGTH, SIZE = 32, 64, 2048
+REPEATS = 3
+CHILDREN = ("model", "passes", "fisher", "tasks")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task on MiniLM, in batches of like length."""
+
+    model: nn.Module
+    objective: Objective
+    layout: Layout
+    batches: list[NDArray[np.int64]]
+
+    def again(self) -> "Case":
+        """Return the same with a model of its own, as each task has."""
+        model = self.objective.fresh_model()
+        return Case(model, self.objective, select(model, "encoder"), self.batches)
+
+    def losses(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return -log p of each row."""
+        return self.objective.losses(self.model, rows)
+
+    def pass_through(self) -> None:
+        """Make one plain forward and backward pass over each batch, all weights learning."""
+        for rows in self.batches:
+            self.losses(rows).mean().backward()
+            self.model.zero_grad(set_to_none=True)
+
+    def fisher(self, sink: Any, **options: str) -> int:  # noqa: ANN401 - what can add
+        """Stream the Fisher into a sink, and return what its sums are to be divided by."""
+        return diagonal_fisher(self.model, self.losses, self.batches, self.layout, sink, **options).count
+
+    def one_by_one(self) -> None:
+        """Add up the squares of single examples' gradients, as one would without this module."""
+        chosen = list(self.layout.parameters.values())
+        totals = [torch.zeros_like(parameter) for parameter in chosen]
+        for row in np.concatenate(self.batches):
+            for total, made in zip(totals, torch.autograd.grad(self.losses(row[None])[0], chosen), strict=True):
+                total.addcmul_(made, made)
+
+
+class Whole:
+    """A sink that keeps the whole vector, to compare the sketch with."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.vector = torch.zeros(layout.size)
+
+    def add(self, start: int, values: torch.Tensor) -> None:
+        """Add values to the coordinates from `start` on."""
+        self.vector[start : start + values.numel()] += values.flatten()
+
+    def add_rows(self, start: int, rows: torch.Tensor, values: torch.Tensor) -> None:
+        """Nothing in the encoder's blocks is an embedding."""
+        raise NotImplementedError
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    options = _options()
+    torch.set_num_threads(1)
+    if options.child:
+        print(_peak(options.child, options))
+        return
+    if "cost" in options.parts:
+        _cost(options)
+    if "memory" in options.parts:
+        _memory(options)
+    if "sketch" in options.parts:
+        _kept(options)
+
+
+def _cost(options: argparse.Namespace) -> None:
+    case = _case(options.data / options.task, options.examples)
+    few = Case(case.model, case.objective, case.layout, case.batches[:: max(1, len(case.batches) // 2)])
+    stream = CountSketch(case.layout.size, SIZE, (0, 0))
+    tokens = case.objective.lengths.mean()
+    print(f"{options.task}, {len(case.objective.lengths)} examples of {tokens:.0f} tokens, batches of {BATCH}")
+    ways: dict[str, Callable[[], Any]] = {"forward and backward": case.pass_through}
+    ways |= {f"Fisher, power {power}": lambda power=power: case.fisher(stream, power=power) for power in POWERS}  # type: ignore[misc]
+    ways["batch gradient"] = lambda: case.fisher(stream, variant="batch-gradient")
+    seconds = _alternated(ways)
+    for name, taken in seconds.items():
+        ratio = np.median(np.array(taken) / np.array(seconds["forward and backward"]))
+        print(f"  {name:<22} {np.median(taken):7.1f} s   {ratio:.2f} x forward and backward")
+    alone = _alternated({"loop": few.one_by_one, "hooks": lambda: few.fisher(stream)})
+    ratio = np.median(np.array(alone["loop"]) / np.array(alone["hooks"]))
+    print(f"  a loop of single examples takes {ratio:.2f} x as long as the hooks")
+
+
+def _alternated(ways: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
+    """Return each way's CPU seconds; every round runs all of them, after one that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(REPEATS + 1):
+        for name, run in ways.items():
+            began = time.process_time()
+            run()
+            if turn:
+                seconds[name].append(time.process_time() - began)
+    return seconds
+
+
+def _memory(options: argparse.Namespace) -> None:
+    """Print peaks of processes of their own, since a peak never falls."""
+    peaks = {kind: _child(kind, options) for kind in CHILDREN}
+    bare = peaks["model"][0]
+    plain, fisher = peaks["passes"][0], peaks["fisher"][0]
+    print(f"peak memory, MiB: model {bare:.0f}, forward and backward {plain:.0f}, Fisher {fisher:.0f}")
+    print(f"  {fisher / plain:.2f} x in all, {(fisher - bare) / (plain - bare):.2f} x over the model")
+    first, last = peaks["tasks"]
+    print(f"peak memory, MiB: after the first of {options.tasks} tasks {first:.0f}, after the last {last:.0f}")
+
+
+def _child(kind: str, options: argparse.Namespace) -> list[float]:
+    command = [sys.executable, "-m", "benchmarks.fisher", "--child", kind, "--data", str(options.data)]
+    command += ["--task", options.task, "--tasks", str(options.tasks)]
+    made: list[float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - this program
+    return made
+
+
+def _peak(kind: str, options: argparse.Namespace) -> list[float]:
+    """Return this process's peak memory in MiB, once or after the first and the last task."""
+    case = _case(options.data / options.task, (1 if kind == "tasks" else 4) * BATCH)
+    stream = CountSketch(case.layout.size, SIZE, (0, 0)) if kind in ("fisher", "tasks") else None
+    if kind == "passes":
+        case.pass_through()
+    peaks = []
+    for _ in range(options.tasks if kind == "tasks" else 1):
+        if stream is not None:
+            stream.clear()
+            case.again().fisher(stream)
+            stream.values()
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return [peaks[0], peaks[-1]]
+
+
+def _kept(options: argparse.Namespace) -> None:
+    """Print what the sketch and the batch gradient keep of the tasks' cosines."""
+    names = sorted(path.parent.name for path in options.data.glob("*/task.json"))
+    held: dict[str, list[Array]] = {kind: [] for kind in (*POWERS, "batch gradient")}
+    for name in names:
+        case = _case(options.data / name, options.few)
+        for kind, vectors in held.items():
+            whole = Whole(case.layout)
+            chosen = {"variant": "batch-gradient"} if kind not in POWERS else {"power": kind}
+            vectors.append((whole.vector / case.fisher(whole, **chosen)).numpy())
+    print(f"{len(names)} tasks, {options.few} examples each, {SIZE} dimensions; cosines raw (centred)")
+    for power in POWERS:
+        before, after = np.stack(held[power]), np.stack([sketch(v, SIZE, (0, 0)) for v in held[power]])
+        raw, centred = (
+            np.abs(_pairs(before - before.mean(0) * c) - _pairs(after - after.mean(0) * c)).mean() for c in (0, 1)
+        )
+        print(f"  power {power:<3}  mean difference {raw:.4f} ({centred:.4f}) after the sketch")
+    true, short = np.stack(held["1"]), np.stack(held["batch gradient"])
+    same = [float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) for a, b in zip(true, short, strict=True)]
+    agree = np.mean(_nearest(true) == _nearest(short))
+    print(f"  batch gradient: cosine to the Fisher {np.mean(same):.2f}, nearest task agrees in {agree:.0%}")
+
+
+def _cosines(table: Array) -> Array:
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    made: Array = unit @ unit.T
+    return made
+
+
+def _pairs(table: Array) -> Array:
+    return _cosines(table)[np.triu_indices(len(table), 1)]
+
+
+def _nearest(table: Array) -> NDArray[np.int64]:
+    cosines = _cosines(table - table.mean(axis=0))
+    np.fill_diagonal(cosines, -2)
+    made: NDArray[np.int64] = cosines.argmax(axis=1)
+    return made
+
+
+def _case(path: Path, examples: int) -> Case:
+    surrogate = Surrogate(model_folder(MINILM), device="cpu", max_length=LENGTH)
+    objective = objective_for(
+        "verbaliser", surrogate, from_task(read_task(str(path)), examples=examples, seed=0), seed=0
+    )
+    model = objective.fresh_model()
+    order = np.argsort(-objective.lengths, kind="stable")
+    batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+    return Case(model, objective, select(model, "encoder"), batches)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--task", default="anli_r3", help="whose cost is measured; most of its pairs fill 64 tokens")
+    parser.add_argument("--examples", type=int, default=512)
+    parser.add_argument("--few", type=int, default=64, help="examples of each task whose cosines are compared")
+    parser.add_argument("--tasks", type=int, default=64, help="embedded one after the other by one process")
+    parser.add_argument("--parts", nargs="+", default=["cost", "memory", "sketch"])
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The diagonal of the empirical Fisher: for whole batches where layers keep examples apart, else one by one."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from embedders.errors import SettingError
+from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError, Sink
+from embedders.fisher.layers import accumulate, with_power
+from embedders.fisher.selection import Layout
+
+VARIANTS = ("per-example", "batch-gradient")
+POWERS = ("1", "0.5", "log")
+
+
+@dataclass(frozen=True)
+class Fisher:
+    """What a pass over the data did."""
+
+    count: int  # what the sums in the sink are to be divided by: examples, or batches for the batch gradient
+    way: str  # `hooks`, or `single` where layers mix the examples of a batch
+    reason: str = ""  # why it was `single`
+
+
+def diagonal_fisher(
+    model: nn.Module,
+    losses: Losses,
+    batches: Iterable[NDArray[np.int64]],
+    layout: Layout,
+    sink: Sink,
+    *,
+    variant: str = "per-example",
+    power: str = "1",
+) -> Fisher:
+    """Add n times F = 1/n sum_i (grad log p(y_i|x_i))^2 to a sink (Vu et al. 2020, TaskEmb).
+
+    No gradient is kept: what one layer of one batch gives is passed on before the next layer's is made. The one-by-one
+    way, for layers that share computation between the examples of a batch, keeps the sum of one batch.
+
+    Args:
+        model: in evaluation mode; its parameters are frozen meanwhile.
+        losses: row numbers to -log p of each, float32 (rows,), from one pass of the model over one input each.
+        batches: row numbers, (rows,) each.
+        layout: which parameters, from `select`.
+        sink: gets each part of the sums once per batch, to be read at once: the memory is reused.
+        variant: `batch-gradient` squares the mean gradient of each batch instead, as the published code of FUTE does
+            with all the data: not the Fisher, for comparison only.
+        power: `1`; `0.5` for the root, taken of each batch's F and then averaged, since the root of the whole could
+            not be streamed; `log` for log(1 + F / 1e-12), likewise. Only `1` does not depend on the batches.
+
+    Raises:
+        SettingError: no such variant or power.
+    """
+    if variant not in VARIANTS:
+        raise SettingError(f"No variant {variant!r} of the Fisher: there are {', '.join(VARIANTS)}.")
+    if power not in POWERS:
+        raise SettingError(f"No power {power!r} of the Fisher: there are {', '.join(POWERS)}.")
+    is_mean = variant == "batch-gradient"
+    count, reason = 0, ""
+    with ExitStack() as stack:
+        hooks: BatchHooks | None = None
+        try:
+            hooks = BatchHooks(model, layout, sink, power=power, is_mean=is_mean)
+            stack.enter_context(hooks.attached())
+        except NotSeparableError as error:
+            reason = str(error)
+        for rows in batches:
+            if hooks is not None:
+                try:
+                    hooks.batch(losses, rows)
+                except NotSeparableError as error:
+                    hooks, reason = None, str(error)
+                    stack.close()
+            if hooks is None:
+                groups = [rows] if is_mean else [rows[i : i + 1] for i in range(len(rows))]
+                _one_by_one(model, losses, groups, layout, sink, power)
+            count += 1 if is_mean else len(rows)
+    return Fisher(count, "single" if reason else "hooks", reason)
+
+
+def _one_by_one(
+    model: nn.Module,
+    losses: Losses,
+    groups: list[NDArray[np.int64]],
+    layout: Layout,
+    sink: Sink,
+    power: str,
+) -> None:
+    """Add one batch, each group of rows by a pass of its own; the sum of the batch is held until its end."""
+    chosen = list(layout.parameters.values())
+    totals = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in chosen]
+    with _learning(model, chosen):
+        for rows in groups:
+            gradients = torch.autograd.grad(losses(rows).mean(), chosen, allow_unused=True)
+            for total, gradient in zip(totals, gradients, strict=True):
+                if gradient is not None:
+                    accumulate(total, gradient[None])
+    for name, total in zip(layout.parameters, totals, strict=True):
+        sink.add(layout.starts[name], with_power(total, len(groups), power))
+
+
+@contextmanager
+def _learning(model: nn.Module, chosen: list[nn.Parameter]) -> Iterator[None]:
+    """Let autograd see the chosen parameters and no others within the context."""
+    before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    for parameter, _ in before:
+        parameter.requires_grad_(False)
+    for parameter in chosen:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter, was in before:
+            parameter.requires_grad_(was)

@@ -1,0 +1,126 @@
+"""TaskEmb (Achille et al. 2019; Vu et al. 2020): which weights of the surrogate matter to the task.
+
+The diagonal of the empirical Fisher information, F = 1/n sum_i (grad log p(y_i|x_i))^2, read after the surrogate has
+been fine-tuned on the task for some steps. It never exists as a whole: see `embedders.fisher`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.errors import NotEmbeddableError
+from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective
+from embedders.observed import Observed
+from registry.spaces import DIMENSION, Facet
+
+if TYPE_CHECKING:
+    import torch
+
+    from embedders.surrogate import Surrogate
+
+
+class TaskEmb(Method):
+    """Embeds where the surrogate's weights are sensitive to the task."""
+
+    name = "taskemb"
+    sees_answers = True
+    may_be_zero = ("steps",)
+    choices: ClassVar = {
+        "objective": OBJECTIVES,
+        "selection": ("encoder", "all", "bias"),
+        "power": ("1", "0.5", "log"),
+        "labels": ("data", "sampled"),
+        "variant": ("per-example", "batch-gradient"),
+    }
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what is read, and how the surrogate is fine-tuned before.
+
+        `selection`: the weights of the encoder's blocks, all weights, or the blocks' biases and norms. `power`: `1`;
+        `0.5`, the mean of |grad|; `log`, the mean of log(1 + grad^2 / 1e-12). `labels`: the answers that were
+        observed, or ones drawn from the surrogate itself. `variant`: the Fisher, or the square of each batch's mean
+        gradient, for comparison. `steps` may be 0: the Fisher of the surrogate as it is hardly sees the answers.
+        """
+        return {
+            "objective": "verbaliser",
+            "selection": "encoder",
+            "power": "0.5",
+            "labels": "data",
+            "variant": "per-example",
+            "steps": 16,
+            "batch_size": 32,
+            "learning_rate": 2e-5,
+        }
+
+    def completed(self, parameters: dict[str, Any], given: Mapping[str, str], model_type: str) -> dict[str, Any]:
+        """Return the parameters, if the surrogate can learn the objective."""
+        check_objective(parameters["objective"], model_type)
+        return parameters
+
+    def facets(self, dimension: int) -> tuple[Facet, ...]:
+        """One facet, the Fisher."""
+        return (Facet("fisher", dimension),)
+
+    def read(
+        self,
+        surrogate: "Surrogate",
+        observed: Observed,
+        parameters: dict[str, Any],
+        *,
+        seed: int,
+        dimension: int = DIMENSION,
+    ) -> Reading:
+        """Fine-tune the surrogate, and return its Fisher on the observations, sketched to (dimension,)."""
+        import torch
+
+        from embedders.fisher import diagonal_fisher, select
+        from embedders.objectives import objective_for
+        from embedders.sketch import CountSketch
+        from embedders.training import tune
+
+        objective = objective_for(parameters["objective"], surrogate, observed, seed=seed)
+        model = objective.fresh_model()
+        layout = select(model, parameters["selection"])
+        batch_size = parameters["batch_size"]
+        losses = tune(
+            model,
+            objective,
+            steps=parameters["steps"],
+            batch_size=batch_size,
+            learning_rate=parameters["learning_rate"],
+            seed=seed,
+        )
+        drawn = torch.Generator(surrogate.device).manual_seed(seed) if parameters["labels"] == "sampled" else None
+        sketch = CountSketch(layout.size, dimension, (seed, 0), device=surrogate.device)
+
+        def told(rows: NDArray[np.int64]) -> "torch.Tensor":
+            return objective.losses(model, rows, sample=drawn)
+
+        fisher = diagonal_fisher(
+            model,
+            told,
+            _batches(objective.lengths, batch_size),
+            layout,
+            sketch,
+            variant=parameters["variant"],
+            power=parameters["power"],
+        )
+        vector = sketch.values() / np.float32(fisher.count)
+        if not np.isfinite(vector).all() or not vector.any():
+            raise NotEmbeddableError("its answers have no gradients: they are all alike, or were cut off.")
+        provenance = {
+            "steps": len(losses),
+            **({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {}),
+            "weights": layout.size,
+            "way": fisher.way,
+            **({"reason": fisher.reason} if fisher.reason else {}),
+        }
+        return Reading({"fisher": vector}, provenance)
+
+
+def _batches(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Return the numbers of all rows in batches of like length, longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[start : start + size] for start in range(0, len(order), size)]
