@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import corpus, embedding, model, query, space, task, transfer, upkeep
+from commands import corpus, embedding, evaluate, model, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
 from embedders.threads import sleep_while_waiting
 from registry import __version__
@@ -76,5 +76,6 @@ for command in (
     *embedding.COMMANDS,
     *query.COMMANDS,
     transfer.transfer,
+    evaluate.evaluate,
 ):
     main.add_command(command)

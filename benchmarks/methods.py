@@ -1,0 +1,201 @@
+"""Every method side by side: what it costs, whether it knows a task again, and whether it finds models' tasks.
+
+One row per method, over real tasks of ../shared/data:
+
+    s/task, ex/s   one task of 512 examples: seconds, and examples in a second
+    peak MiB       memory of a process that embeds by this method alone
+    x passes       its time over that of one forward and backward pass over the same examples
+    own, other     cosine of two embeddings of a task from disjoint halves of its data, and the mean cosine of halves
+                   of different tasks, centred on the tasks' mean
+    knows          the share of halves whose nearest half is the same task's
+    top-1, MRR     of the own task of models of three architectures (see `fute evaluate unify`)
+
+    python -m benchmarks.methods
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.models_meet_tasks import DATA
+from registry.formats.tasks import read_task
+from registry.table import Cell, Table
+
+TASKS = (
+    *("sst2", "movie_review", "customer_review", "subjectivity", "trec", "tweet_emotion"),
+    *("snli", "scitail", "mrpc", "tweet_stance_abortion", "tweet_stance_atheism", "tweet_stance_hillary"),
+)
+ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
+
+
+@dataclass
+class Row:
+    """What one method costs and can do."""
+
+    method: str
+    seconds: float
+    per_second: float
+    peak: float
+    passes: float
+    own: float
+    other: float
+    knows: float
+    found: dict[str, tuple[float, float]]  # architecture -> top-1, MRR
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        found: dict[str, Cell] = {f"top-1 {name}": f"{top:.2f} ({mrr:.2f})" for name, (top, mrr) in self.found.items()}
+        return {
+            "method": self.method,
+            "s/task": f"{self.seconds:.1f}",
+            "ex/s": round(self.per_second),
+            "peak MiB": round(self.peak),
+            "x passes": f"{self.passes:.2f}",
+            "own": f"{self.own:.2f}",
+            "other": f"{self.other:.2f}",
+            "knows": f"{self.knows:.2f}",
+            **found,
+        }
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    options = _options()
+    if options.measure is not None:
+        print(json.dumps(asdict(_measured(options.measure, options))))
+        return
+    print(f"{len(options.tasks)} tasks, {options.examples} examples each at most", file=sys.stderr)
+    rows = []
+    for method in options.methods:  # each in a process of its own, so that memory is its own too
+        again = [sys.executable, "-m", "benchmarks.methods", *sys.argv[1:], "--measure", method]
+        told = subprocess.run(again, stdout=subprocess.PIPE, check=True, text=True).stdout  # noqa: S603 - this module
+        rows.append(Row(**json.loads(told)))
+        print(rows[-1].cells(), file=sys.stderr)
+    found = _found(options)
+    for row in rows:
+        row.found = found.get(row.method, {})
+    nothing = float("nan")
+    rows += [
+        Row(name, nothing, nothing, nothing, nothing, nothing, nothing, nothing, found[name])
+        for name in found
+        if name not in options.methods
+    ]
+    from rich.console import Console
+
+    Console(width=200).print(Table(rows))
+
+
+def _measured(method: str, options: argparse.Namespace) -> Row:
+    """Embed the tasks by one method, whole and by halves."""
+    from embedders.evaluation.placing import MethodSpace
+    from embedders.observed import from_task
+    from embedders.surrogate import Surrogate
+    from embedders.weights import MINILM, model_folder
+
+    surrogate = Surrogate(model_folder(MINILM), device=options.device)
+    space = MethodSpace(method, surrogate, MINILM, seed=0)
+    observed = [from_task(read_task(str(options.data / n)), examples=options.examples, seed=0) for n in options.tasks]
+    space.of_model(observed[0].take(range(32)))  # what is done once only is not counted
+    began = time.perf_counter()
+    whole = []
+    for one in observed:
+        surrogate.forget()
+        whole.append(space.of_model(one))
+    seconds = (time.perf_counter() - began) / len(observed)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    for one in observed:
+        _forward_and_backward(surrogate, one)
+    passes = (time.perf_counter() - began) / len(observed)
+    halves = [space.of_model(one.take(range(start, len(one.inputs), 2))) for start in (0, 1) for one in observed]
+    own, other, knows = _consistency(np.stack(whole), np.stack(halves), [facet.size for facet in space.facets])
+    count = sum(len(one.inputs) for one in observed) / len(observed)
+    return Row(method, seconds, count / seconds, peak, seconds / passes, own, other, knows, {})
+
+
+def _forward_and_backward(surrogate: Any, observed: Any) -> None:  # noqa: ANN401 - Surrogate and Observed
+    """Make one forward and backward pass over all weights, in batches of 32 of like length."""
+    from embedders.batching import by_length, padded
+    from embedders.surrogate import pooled
+
+    rows = surrogate.rows(observed.inputs)
+    for chosen in by_length(rows, batch_size=32):
+        states = pooled(surrogate.model, padded(surrogate.tokenizer, [rows[i] for i in chosen], surrogate.device))
+        states.sum().backward()
+        surrogate.model.zero_grad(set_to_none=True)
+
+
+def _consistency(
+    whole: NDArray[np.float32], halves: NDArray[np.float32], sizes: Sequence[int]
+) -> tuple[float, float, float]:
+    """Return the cosine of a task's two halves, that of different tasks' halves, and how often a half finds its other.
+
+    Args:
+        whole: (tasks, dimension), whose mean is the centre.
+        halves: (2 tasks, dimension), all first halves before all second ones.
+        sizes: of the facets.
+    """
+    from registry.vectors import unit
+
+    edges = np.cumsum([0, *sizes])
+    centred = halves - whole.mean(axis=0)
+    parts = [unit(centred[:, a:b]) for a, b in pairwise(edges)]
+    rows = np.concatenate(parts, axis=1) / np.sqrt(len(parts))
+    count = len(whole)
+    cosines = rows[:count] @ rows[count:].T  # (first halves, second halves)
+    mine = np.eye(count, dtype=bool)
+    both = np.concatenate([cosines.argmax(axis=0), cosines.argmax(axis=1)])
+    knows = float((both == np.tile(np.arange(count), 2)).mean())
+    return float(cosines[mine].mean()), float(cosines[~mine].mean()), knows
+
+
+def _found(options: argparse.Namespace) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return how well the methods that see answers find the tasks of models."""
+    from embedders.evaluation.unify import ALL, Settings, unify
+    from embedders.methods import METHODS
+
+    methods = tuple(name for name in options.methods if METHODS[name].sees_answers)
+    report = unify(
+        options.data,
+        Settings(
+            tasks=tuple(options.tasks),
+            methods=methods,
+            architectures=ARCHITECTURES,
+            models=options.models,
+            device=options.device,
+        ),
+    )
+    made: dict[str, dict[str, tuple[float, float]]] = {}
+    for score in report.scores:
+        if score.group == ALL:
+            made.setdefault(score.method, {})[score.architecture] = (score.top1, score.mrr)
+    return made
+
+
+def _options() -> argparse.Namespace:
+    from embedders.methods import METHODS
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--examples", type=int, default=512)
+    parser.add_argument("--models", type=Path, help="where trained models are kept")
+    parser.add_argument("--device")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

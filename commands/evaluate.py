@@ -1,0 +1,58 @@
+"""`fute evaluate`: the field's metrics against measured truth."""
+
+from pathlib import Path
+
+import click
+
+from commands.evaluate_unify import unify
+from commands.output import json_option, print_json, print_table
+
+
+@click.group()
+def evaluate() -> None:
+    """Evaluations: methods against measured truth, with the field's metrics."""
+
+
+@evaluate.command()
+@click.option(
+    "--examples", required=True, type=click.Path(path_type=Path), help="Folder of TASK.jsonl files or task folders."
+)
+@click.option("--truth", required=True, type=click.Path(path_type=Path), help="CSV of measured transfers.")
+@click.option("--peers", type=click.Path(path_type=Path), help="CSV of others' scores: target, source, METHOD, ...")
+@click.option("methods", "--method", multiple=True, help="How to embed; may be given several times; else all.")
+@click.option(
+    "seeds",
+    "--seed",
+    multiple=True,
+    type=click.IntRange(0),
+    help="Also evaluate on half of the examples, drawn by this seed; give several for the spread.",
+)
+@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
+@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the vectors in this folder for another run.")
+@json_option
+def transfer(
+    examples: Path,
+    truth: Path,
+    peers: Path | None,
+    methods: tuple[str, ...],
+    seeds: tuple[int, ...],
+    surrogate: str,
+    device: str | None,
+    keep: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Rank the sources of measured transfers by similarity, and say how good the rankings are."""
+    from embedders.evaluation.transfer import evaluate_transfer
+
+    evaluation = evaluate_transfer(
+        examples, truth, peers=peers, methods=methods, seeds=seeds, surrogate=surrogate, device=device, keep=keep
+    )
+    if as_json:
+        print_json(evaluation.as_json())
+    else:
+        print_table(evaluation.rows, empty="Nothing to score.")
+
+
+evaluate.add_command(unify)

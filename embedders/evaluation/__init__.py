@@ -1,0 +1,1 @@
+"""Evaluations: methods against measured truth, one file per question."""

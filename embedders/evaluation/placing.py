@@ -1,0 +1,185 @@
+"""Spaces outside a registry, and where models land among the tasks of one."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.engine import assemble
+from embedders.methods import method_named
+from embedders.observed import Observed, from_task
+from embedders.spaces import create_space
+from embedders.surrogate import Surrogate
+from registry import Registry
+from registry.formats.corpora import Input
+from registry.formats.tasks import TaskData
+from registry.index import VectorIndex
+from registry.metrics import retrieval
+from registry.ranking import facet_cosines, weights_between
+from registry.spaces import Facet, SpaceSpec
+from registry.table import Cell
+from registry.tables import EntryKind
+from registry.vectors import unit
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a method finds the tasks of one architecture's models, among the tasks of one group."""
+
+    method: str
+    architecture: str
+    group: str
+    tasks: int
+    top1: float
+    mrr: float
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where one model landed among all tasks."""
+
+    model: str  # the task that it was trained on
+    architecture: str
+    method: str
+    own_rank: int
+    nearest: str
+
+
+class Space(Protocol):
+    """What makes vectors of tasks and of models."""
+
+    @property
+    def facets(self) -> tuple[Facet, ...]:
+        """How its vectors are divided."""
+        ...
+
+    def of_task(self, task: TaskData) -> NDArray[np.float32]:
+        """Return a task's embedding, (dimension,)."""
+        ...
+
+    def of_model(self, observed: Observed) -> NDArray[np.float32]:
+        """Return a model's embedding, (dimension,)."""
+        ...
+
+
+class MethodSpace:
+    """A space of one method with its defaults."""
+
+    def __init__(self, method: str, surrogate: Surrogate, source: str, *, seed: int) -> None:
+        """`source`: where the surrogate is from."""
+        self._method = method_named(method)
+        self._surrogate = surrogate
+        with tempfile.TemporaryDirectory() as folder, Registry.create(folder) as registry:
+            made = create_space(registry, method, surrogate=source, method=method, corpus=None, seed=seed)
+            self._spec = SpaceSpec.from_document(made.spec)
+        self.facets = self._spec.facets
+
+    def of_task(self, task: TaskData) -> NDArray[np.float32]:
+        """Return the DTE of a sample of the training examples."""
+        return self.of_model(from_task(task, examples=self._spec.parameters["examples"], seed=self._spec.seed))
+
+    def of_model(self, observed: Observed) -> NDArray[np.float32]:
+        """Return the embedding of labelled inputs."""
+        spec = self._spec
+        reading = self._method.read(
+            self._surrogate, observed, spec.parameters, seed=spec.seed, dimension=spec.dimension
+        )
+        return assemble(reading, spec)
+
+
+class AnswerText:
+    """The baseline: the mean feature of the answers' texts, each as often as it is given."""
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self._surrogate = surrogate
+        self.facets = (Facet("answers", surrogate.hidden),)
+
+    def of_task(self, task: TaskData) -> NDArray[np.float32]:
+        """Return the mean over the task's training examples."""
+        return self.of_model(from_task(task, examples=len(task.train), seed=0))
+
+    def of_model(self, observed: Observed) -> NDArray[np.float32]:
+        """Return the mean over the inputs."""
+        texts = self._surrogate.text_features(observed.answers)  # (answers, hidden)
+        share = np.zeros(len(texts), np.float32)
+        np.add.at(share, observed.options, observed.probabilities)  # padding has probability 0
+        return unit(share @ texts)
+
+
+class Ranked:
+    """The tasks of a space, and where models land among them."""
+
+    def __init__(
+        self,
+        method: str,
+        facets: Sequence[Facet],
+        tasks: Mapping[str, NDArray[np.float32]],
+        models: Mapping[tuple[str, str], NDArray[np.float32]],
+    ) -> None:
+        """Sort the tasks by similarity to each model.
+
+        Args:
+            facets: how an embedding is divided.
+            tasks: the tasks' embeddings.
+            models: the models' embeddings, by task and architecture.
+        """
+        self._method = method
+        self._facets = facets
+        self._names = list(tasks)
+        ids = np.arange(len(tasks))
+        matrix = np.stack(list(tasks.values()))
+        self._index = VectorIndex.build(ids, matrix, np.ones(len(tasks), bool), facets)
+        weights = weights_between(facets, EntryKind.MODEL, EntryKind.TASK)
+        self.similarities: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for model, vector in models.items():
+            row = np.zeros(len(tasks))
+            for near in self._index.nearest(vector, limit=len(tasks), weights=weights, among=ids):
+                row[near.id] = near.similarity
+            self.similarities[model] = row
+
+    def scores(self, groups: Mapping[str, Sequence[str]]) -> list[Score]:
+        """Return top-1 and mean reciprocal rank by architecture and group, the candidates being the group's tasks."""
+        made = []
+        for architecture in dict.fromkeys(architecture for _, architecture in self.similarities):
+            for group, names in groups.items():
+                columns = [self._names.index(name) for name in names]
+                table = np.stack([self.similarities[name, architecture][columns] for name in names])
+                found = retrieval(table, np.arange(len(names)))
+                made.append(Score(self._method, architecture, group, len(names), found.top1, found.mrr))
+        return made
+
+    def placed(self) -> list[Placed]:
+        """Return each model's rank of its own task among all, and the task that is nearest."""
+        made = []
+        for (task, architecture), row in self.similarities.items():
+            rank = 1 + int((row > row[self._names.index(task)]).sum())
+            made.append(Placed(task, architecture, self._method, rank, self._names[int(row.argmax())]))
+        return made
+
+    def compared(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, dict[str, float]]:
+        """Return the similarity of two models' embeddings, and the facets' cosines, as `Registry.compare` does."""
+        rows = self._index.centred(np.stack([one, other]))
+        cosines = facet_cosines(rows[0], rows[1], self._facets)
+        weights = weights_between(self._facets, EntryKind.MODEL, EntryKind.MODEL)
+        return sum(weights[facet] * cosine for facet, cosine in cosines.items()), cosines
+
+
+class RecallingSurrogate(Surrogate):
+    """A surrogate that works out the features of an input once, for all tasks and models that have it."""
+
+    _known: dict[Input, NDArray[np.float32]] | None = None
+
+    def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        """Return the features of inputs, (inputs, hidden)."""
+        known = self._known = self._known if self._known is not None else {}
+        new = [one for one in dict.fromkeys(inputs) if one not in known]
+        if new:
+            known.update(zip(new, super().features(new), strict=True))
+        return np.stack([known[one] for one in inputs])

@@ -1,0 +1,244 @@
+"""`fute evaluate transfer`: rankings of sources against measured transfers, with the field's metrics."""
+
+import hashlib
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from embedders.engine import embed
+from embedders.errors import EmbedderError
+from embedders.methods import METHODS, method_named
+from embedders.spaces import create_space
+from embedders.weights import MINILM
+from registry import Registry
+from registry.errors import DataError
+from registry.formats.tasks import TaskData
+from registry.formats.taskweb import ExampleSet, Scores, read_examples, read_scores
+from registry.formats.transfers import read_transfers
+from registry.metrics import REGRETS, source_metrics
+from registry.table import Cell, Table
+
+ALL = "all"  # the setting of the row that averages over settings
+
+Truth = Mapping[str, Scores]  # setting -> target -> source -> measured score, as a fraction
+
+
+@dataclass(frozen=True)
+class MethodScore:
+    """How good a method's rankings are in one setting, `MODEL/ADAPTATION`, or in all: figures averaged over targets."""
+
+    name: str
+    setting: str
+    figures: dict[str, float]
+    targets: int
+    over_seeds: dict[int, dict[str, float]] = field(default_factory=dict)  # seed -> figures on half of the examples
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table; `±` is the standard deviation over the seeds."""
+        cells: dict[str, Cell] = {"name": self.name, "setting": self.setting}
+        for metric, value in self.figures.items():
+            cells[metric] = value
+            if len(self.over_seeds) > 1:
+                cells[f"{metric} ±"] = stdev(figures[metric] for figures in self.over_seeds.values())
+        return {**cells, "targets": self.targets}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values; with seeds also their figures' mean and standard deviation."""
+        row: dict[str, Any] = {"name": self.name, "setting": self.setting, **self.figures, "targets": self.targets}
+        if self.over_seeds:
+            values = {m: [figures[m] for figures in self.over_seeds.values()] for m in self.figures}
+            row["over_seeds"] = {
+                "seeds": list(self.over_seeds),
+                "mean": {m: fmean(them) for m, them in values.items()},
+                "std": {m: stdev(them) if len(them) > 1 else None for m, them in values.items()},
+            }
+        return row
+
+
+@dataclass(frozen=True)
+class TransferEvaluation:
+    """What came of an evaluation: a row per method and setting, and the rankings from which anyone can recompute it."""
+
+    rows: Table[MethodScore]
+    rankings: dict[str, dict[str, list[tuple[str, float]]]]  # method -> target -> (source, score), best first
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {"methods": [row.as_json() for row in self.rows], "rankings": self.rankings}
+
+
+def evaluate_transfer(
+    examples: Path,
+    truth: Path,
+    *,
+    peers: Path | None = None,
+    methods: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    surrogate: str = MINILM,
+    device: str | None = None,
+    keep: Path | None = None,
+) -> TransferEvaluation:
+    """Embed the tasks of a folder, rank the sources of every target by similarity, and score the rankings.
+
+    Args:
+        examples: a folder of TASK.jsonl files (input, output, choices) or task folders.
+        truth: a CSV of measured transfers.
+        peers: a CSV of others' scores for the same targets, to be scored alongside.
+        methods: how to embed; none for all.
+        seeds: each draws half of every task's examples, and the figures on the halves are reported with their spread.
+        surrogate: `minilm`, a folder, or a hub id.
+        device: `cuda`, `cpu`, ...; None for the best there is.
+        keep: a folder where the scratch registries stay, so that another run finds the vectors; None to drop them.
+
+    Raises:
+        DataError: a file is faulty, or the truth names a task that has no examples.
+    """
+    names = list(dict.fromkeys(methods)) or list(METHODS)
+    for name in names:
+        method_named(name)
+    measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
+    for name in set(names) & set(theirs):
+        raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
+    tasks = read_examples(examples)
+    _check_covered(measured, tasks, examples)
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = _Scratch(keep or Path(temporary), surrogate, device)
+        whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
+        halves = {
+            seed: scratch.rank({name: one.half(seed) for name, one in tasks.items()}, names, measured)
+            for seed in dict.fromkeys(seeds)
+        }
+    scores = {**whole, **theirs}
+    rows = [row for name in scores for row in _rows(name, scores[name], halves, measured)]
+    settings = [*measured, ALL]
+    rows.sort(key=lambda row: (settings.index(row.setting), -row.figures["ndcg_rank"]))
+    targets = _sources(measured)
+    rankings = {name: _in_order(them, targets) for name, them in scores.items()}
+    return TransferEvaluation(Table(rows, title=f"{len(targets)} targets, truth {truth.name}"), rankings)
+
+
+def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Read measured transfers by setting, `MODEL/ADAPTATION`; repeated measurements are averaged.
+
+    Raises `DataError` where a target has fewer than two sources, or a score is not what the metrics take.
+    """
+    collected: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for record in read_transfers(path):
+        if record.score_mean > 1:
+            raise DataError(str(path), f"a score of {record.score_mean:g} is not a fraction: divide percents by 100.")
+        if record.source != record.target:
+            targets_of = collected.setdefault(f"{record.model}/{record.adaptation}", {})
+            targets_of.setdefault(record.target, {}).setdefault(record.source, []).append(record.score_mean)
+    truth = {
+        setting: {
+            target: {source: fmean(scores) for source, scores in sorted(sources.items())}
+            for target, sources in sorted(targets.items())
+        }
+        for setting, targets in sorted(collected.items())
+    }
+    for setting, targets in truth.items():
+        for target, sources in targets.items():
+            if len(sources) < 2:
+                raise DataError(str(path), f"{target} has one source in {setting}: there is nothing to rank.")
+            if sum(sorted(sources.values())[-max(REGRETS) :]) <= 0:
+                raise DataError(str(path), f"nothing helps {target} in {setting}: scores above 0 are needed.")
+    return truth
+
+
+def score_rankings(name: str, scores: Scores, truth: Truth) -> dict[str, MethodScore]:
+    """Return the figures of one method by setting, with the mean over settings as `all`.
+
+    A target counts where the method scores all of its sources; where it scores none such there is no row.
+    """
+    rows: dict[str, MethodScore] = {}
+    scored = set()
+    for setting, targets in truth.items():
+        figures = []
+        for target, sources in targets.items():
+            mine = scores.get(target, {})
+            if all(source in mine for source in sources):
+                figures.append(source_metrics([mine[source] for source in sources], list(sources.values())))
+                scored.add(target)
+        if figures:
+            rows[setting] = MethodScore(name, setting, _mean(figures), len(figures))
+    if not rows:
+        return {}
+    return {ALL: MethodScore(name, ALL, _mean([row.figures for row in rows.values()]), len(scored)), **rows}
+
+
+def _rows(name: str, scores: Scores, halves: Mapping[int, Mapping[str, Scores]], truth: Truth) -> Iterator[MethodScore]:
+    """Yield a method's rows on all examples, each with the figures on the halves."""
+    over_seeds = {seed: score_rankings(name, half[name], truth) for seed, half in halves.items() if name in half}
+    for setting, row in score_rankings(name, scores, truth).items():
+        yield replace(row, over_seeds={seed: rows[setting].figures for seed, rows in over_seeds.items()})
+
+
+class _Scratch:
+    """Registries made for an evaluation, one for each sample of the examples: where vectors are found again."""
+
+    def __init__(self, folder: Path, surrogate: str, device: str | None) -> None:
+        self._folder = folder
+        self._surrogate = surrogate
+        self._device = device
+
+    def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, Scores]:
+        """Embed the tasks by each method, and return the similarities of each target's sources."""
+        identity = [self._surrogate, *(f"{name} {task.content_hash()}" for name, task in sorted(tasks.items()))]
+        folder = self._folder / hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
+        found = {}
+        with Registry.create(folder) as registry:
+            for name, task in tasks.items():
+                registry.add_task(name, task)
+            for method in methods:
+                create_space(registry, method, surrogate=self._surrogate, method=method, corpus=None)
+                failed = embed(registry, space=method, device=self._device).failed
+                for name, why in failed.items():
+                    raise EmbedderError(f"{method} cannot embed {name}: {why}")
+                found[method] = source_similarities(registry, method, truth)
+        return found
+
+
+def source_similarities(
+    registry: Registry, space: str, truth: Truth, *, weights: Mapping[str, float] | None = None
+) -> Scores:
+    """Return the similarity of each target to each of its sources in a space.
+
+    Args:
+        weights: of the facets; None for those that were measured to be right.
+    """
+    vectors, similarities = registry.similarities(weights=weights, space=space)
+    row = {name: number for number, name in enumerate(vectors.names)}
+    return {
+        target: {source: float(similarities[row[target], row[source]]) for source in sorted(sources)}
+        for target, sources in _sources(truth).items()
+    }
+
+
+def _sources(truth: Truth) -> dict[str, set[str]]:
+    """Return every target with the sources that were measured in any setting."""
+    found: dict[str, set[str]] = {}
+    for targets in truth.values():
+        for target, sources in targets.items():
+            found.setdefault(target, set()).update(sources)
+    return found
+
+
+def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path) -> None:
+    for target, sources in _sources(truth).items():
+        for name in sorted({target, *sources} - set(tasks)):
+            raise DataError(str(examples), f"has no examples of {name}, which the truth names.")
+
+
+def _in_order(scores: Scores, targets: Collection[str]) -> dict[str, list[tuple[str, float]]]:
+    return {
+        target: sorted(sources.items(), key=lambda pair: (-pair[1], pair[0]))
+        for target, sources in scores.items()
+        if target in targets
+    }
+
+
+def _mean(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {metric: fmean(one[metric] for one in figures) for metric in figures[0]}

@@ -1,0 +1,80 @@
+"""The unlabelled texts on which evaluated models are asked: none that their own task knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.spaces import EVERYDAY, everyday_inputs
+from registry.errors import InputError
+from registry.formats.corpora import Input, distinct, read_corpus, sample_inputs
+from registry.formats.tasks import TaskData
+
+OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """A corpus for each task, out of one list of inputs, so that a model need be asked but once."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    rows: dict[str, NDArray[np.int64]]  # task -> which of the inputs
+
+    def of(self, task: str) -> tuple[Input, ...]:
+        """Return the inputs on which the models of a task are observed."""
+        return tuple(self.inputs[row] for row in self.rows[task])
+
+    def described(self) -> dict[str, Any]:
+        """Return its size as JSON values; `least` and `most` are the sizes of single tasks' corpora."""
+        sizes = [len(rows) for rows in self.rows.values()]
+        return {"name": self.name, "texts": len(self.inputs), "least": min(sizes), "most": max(sizes)}
+
+
+def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, seed: int) -> Unlabelled:
+    """Return the corpora of tasks: no text of a task, as either half of a pair, is in its own.
+
+    Args:
+        source: `others`, so many texts of each other task; `everyday`, the texts that come with the program; or a
+            file. Of the latter two, what any of the tasks knows is left out for all.
+    """
+    known = {name: texts_of(task) for name, task in tasks.items()}
+    kept: dict[str, list[Input]] = {}
+    if source == OTHERS:
+        drawn = {n: sample_inputs({n: task.train}, per_task=per_task, seed=seed) for n, task in tasks.items()}
+        for name, own in known.items():
+            offered = dict.fromkeys(one for other, inputs in drawn.items() if other != name for one in inputs)
+            kept[name] = [one for one in offered if not _shares(one, own)]
+    else:
+        everything = everyday_inputs() if source == EVERYDAY else read_corpus(Path(source))
+        of_any = frozenset[str]().union(*known.values())
+        unknown = [one for one in everything if not _shares(one, of_any)]
+        kept = {name: unknown for name in tasks}
+    for name, inputs in kept.items():
+        if not inputs:
+            raise InputError(f"No text is left on which to ask the models of {name}: give another --corpus.")
+    union = distinct(one for inputs in kept.values() for one in inputs)
+    number = {one: row for row, one in enumerate(union)}
+    rows = {name: np.array(sorted(number[one] for one in inputs), np.int64) for name, inputs in kept.items()}
+    made = Unlabelled(source if source in (OTHERS, EVERYDAY) else Path(source).name, tuple(union), rows)
+    for name, task in tasks.items():
+        assert texts_of(task).isdisjoint(_plain(t) for one in made.of(name) for t in one if t)  # noqa: S101
+    return made
+
+
+def texts_of(task: TaskData) -> frozenset[str]:
+    """Return every text of a task's examples, small letters and single blanks; pairs as two."""
+    return frozenset(
+        _plain(text) for row in (*task.train, *task.test) for text in (row.text, row.text_pair) if text is not None
+    )
+
+
+def _shares(one: Input, texts: frozenset[str]) -> bool:
+    return any(_plain(text) in texts for text in one if text is not None)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
