@@ -1,13 +1,34 @@
 """`fute nearest`, `compare` and `map`: what is near, how near, and a picture of it."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from commands.output import json_option, print_json, print_table, registry_of, tags_option
 
 KINDS = ("task", "model", "prompted-model")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _weigh_option(command: F) -> F:
+    """Give a command the option `--weigh`."""
+    return click.option(
+        "weights", "--weigh", metavar="FACET=NUMBER,...", callback=_as_weights, help="How much each facet counts."
+    )(command)
+
+
+def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, float] | None:
+    """Read inputs=1,map=2."""
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    try:
+        return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError as error:
+        raise click.BadParameter("expected FACET=NUMBER,FACET=NUMBER") from error
 
 
 @click.command()
@@ -18,6 +39,7 @@ KINDS = ("task", "model", "prompted-model")
 @tags_option
 @click.option("--task-kind", help="Only tasks of this kind, such as multiple-choice.")
 @click.option("--language", help="Only entries in this language.")
+@_weigh_option
 @click.option("--space", help="The space; else the current one.")
 @json_option
 @click.pass_context
@@ -30,6 +52,7 @@ def nearest(
     tags: tuple[str, ...],
     task_kind: str | None,
     language: str | None,
+    weights: dict[str, float] | None,
     space: str | None,
     *,
     as_json: bool,
@@ -43,7 +66,7 @@ def nearest(
 
     where = Filter(tuple(EntryKind(kind) for kind in kinds), tags, task_kind, language)
     query = read_vectors(vector) if vector is not None else str(name)
-    ranking = registry_of(ctx).nearest(query, limit=limit, where=where, space=space)
+    ranking = registry_of(ctx).nearest(query, limit=limit, where=where, weights=weights, space=space)
     if as_json:
         print_json(ranking.as_json())
     else:
@@ -53,14 +76,17 @@ def nearest(
 @click.command()
 @click.argument("a")
 @click.argument("b")
+@_weigh_option
 @click.option("--space", help="The space; else the current one.")
 @json_option
 @click.pass_context
-def compare(ctx: click.Context, a: str, b: str, space: str | None, *, as_json: bool) -> None:
+def compare(
+    ctx: click.Context, a: str, b: str, weights: dict[str, float] | None, space: str | None, *, as_json: bool
+) -> None:
     """Say how near A and B are, facet by facet."""
     from registry.table import Table
 
-    comparison = registry_of(ctx).compare(a, b, space=space)
+    comparison = registry_of(ctx).compare(a, b, weights=weights, space=space)
     if as_json:
         print_json(asdict(comparison))
     else:

@@ -62,7 +62,7 @@ def db() -> None:
 def upgrade(ctx: click.Context) -> None:
     """Bring the database to this release; a backup of the old one is kept."""
     from registry.database import upgrade_folder
-    from registry.registry import located
+    from registry.location import located
 
     backup = upgrade_folder(located(ctx.obj))
     click.echo(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")

@@ -1,5 +1,6 @@
 """The space as a picture: near entries stand near each other, each tied to its nearest."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,15 @@ from registry.registry import Registry
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"task": "#3b6ea5", "model": "#d1603d", "prompted-model": "#7a9e48"}
-MARKERS = {"task": "o", "model": "^", "prompted-model": "s"}
+LOOKS = {  # a task by what it asks, a model by what it is: colour and marker
+    "classification": ("#3b6ea5", "o"),
+    "multiple-choice": ("#7a5ea8", "o"),
+    "regression": ("#3f9c9c", "o"),
+    "question-answering": ("#c9972e", "o"),
+    "free-text": ("#8a8a8a", "o"),
+    "model": ("#d1603d", "^"),
+    "prompted-model": ("#7a9e48", "s"),
+}
 ENDINGS = (".png", ".svg", ".pdf")
 LEADER = {"arrowstyle": "-", "color": "#dddddd", "shrinkA": 0, "shrinkB": 4}  # from a name to its point
 MOVED = 1500  # points; with more, moving them takes minutes
@@ -35,7 +43,9 @@ def draw_map(registry: Registry, path: Path, *, space: str | None = None) -> Non
         raise InputError(f"Space {record.name!r} has {len(vectors.names)} vectors; a map needs three.")
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     axes = figure.add_subplot()
-    _draw(axes, vectors, similarity)
+    asked = {row.name: str(row.record.task_kind) for row in registry.tasks()}
+    kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
+    _draw(axes, vectors, similarity, kinds)
     count = len(vectors.names)
     axes.set_title(f"{count} entries in space {record.name} ({record.spec['method']})", loc="left", fontsize=12)
     try:
@@ -44,24 +54,16 @@ def draw_map(registry: Registry, path: Path, *, space: str | None = None) -> Non
         raise StorageError(f"Cannot write {path}: {error.strerror}.") from error
 
 
-def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32]) -> None:
+def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32], kinds: Sequence[str]) -> None:
     points = plane(similarity)
     width = np.ptp(points[:, 0])
     for one, other in enumerate(_nearest(similarity)):
         axes.plot(*points[[one, other]].T, color="#c8c8c8", linewidth=1, zorder=1)
-    for kind, colour in COLOURS.items():
-        chosen = points[[k == kind for k in vectors.kinds]]
+    for kind, (colour, marker) in LOOKS.items():
+        chosen = points[[k == kind for k in kinds]]
         if len(chosen):
-            axes.scatter(
-                chosen[:, 0],
-                chosen[:, 1],
-                s=70,
-                c=colour,
-                marker=MARKERS[kind],
-                label=kind,
-                zorder=2,
-                edgecolors="white",
-            )
+            x, y = chosen.T
+            axes.scatter(x, y, s=70, c=colour, marker=marker, label=kind, zorder=2, edgecolors="white")
     if len(points) <= LABELLED:
         for name, (x, y), label_y in zip(vectors.names, points, _spread(points), strict=True):
             axes.annotate(name, (x, y), xytext=(x + 0.02 * width, label_y), fontsize=9, va="center", arrowprops=LEADER)

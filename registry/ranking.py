@@ -1,16 +1,20 @@
 """What is near, how near, and why: matches with the facets that make them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.errors import InputError
 from registry.spaces import Facet
 from registry.table import Cell, Table
 from registry.tables import EntryKind
 
-INPUTS = "inputs"
+# How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
+# corpus, so its inputs say nothing about them; and answers alone do not show how they hang on the inputs.
+BETWEEN_TASKS: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}
+WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "map": 4.0}
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,30 @@ class Comparison:
         return {"a": self.a, "b": self.b, "similarity": self.similarity, **facets}
 
 
-def weights_between(facets: Sequence[Facet], *kinds: EntryKind) -> dict[str, float]:
+def weights_between(
+    facets: Sequence[Facet], *kinds: EntryKind, chosen: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Return the weights of the facets when entries of these kinds are compared; they add up to 1.
 
-    Equal, but for the inputs where a black box is involved: all black boxes see the same corpus, so its
-    inputs say nothing about them.
+    Args:
+        chosen: the user's own weights, in any unit; facets that are left out weigh nothing.
+
+    Raises:
+        InputError: the space has no such facet, or the weights are negative or all zero.
     """
     names = [facet.name for facet in facets]
-    if INPUTS in names and len(names) > 1 and any(kind is not EntryKind.TASK for kind in kinds):
-        names.remove(INPUTS)
-    return {facet.name: (1.0 / len(names) if facet.name in names else 0.0) for facet in facets}
+    if chosen is not None:
+        unknown = sorted(set(chosen) - set(names))
+        if unknown:
+            raise InputError(f"No facet {unknown[0]!r} in this space: there are {', '.join(names)}.")
+        if not all(0 <= weight < float("inf") for weight in chosen.values()) or not any(chosen.values()):
+            raise InputError("Weights are numbers from 0 on, and one of them is more than 0.")
+        weights = {name: float(chosen.get(name, 0.0)) for name in names}
+    else:
+        usual = BETWEEN_TASKS if all(kind is EntryKind.TASK for kind in kinds) else WITH_A_MODEL
+        weights = {name: usual.get(name, 1.0) for name in names}
+    total = sum(weights.values())
+    return {name: weight / total if total else 1.0 / len(names) for name, weight in weights.items()}
 
 
 def facet_cosines(a: NDArray[np.float32], b: NDArray[np.float32], facets: Sequence[Facet]) -> dict[str, float]:
@@ -90,18 +108,22 @@ def facet_cosines(a: NDArray[np.float32], b: NDArray[np.float32], facets: Sequen
 
 
 def similarity_matrix(
-    rows: NDArray[np.float32], kinds: Sequence[EntryKind], facets: Sequence[Facet]
+    rows: NDArray[np.float32],
+    kinds: Sequence[EntryKind],
+    facets: Sequence[Facet],
+    weights: Mapping[str, float] | None = None,
 ) -> NDArray[np.float32]:
     """Return the similarities of centred vectors to one another, (n, n), as `nearest` would give them.
 
     Args:
         rows: (n, dimension), each facet of unit length.
         kinds: of the n entries: two tasks are compared by all facets, others by those that say something.
+        weights: of the facets, see `weights_between`.
     """
     tasks = np.array([kind is EntryKind.TASK for kind in kinds], bool)
     both_tasks = tasks[:, None] & tasks[None, :]
-    between_tasks = weights_between(facets, EntryKind.TASK)
-    otherwise = weights_between(facets, EntryKind.MODEL)
+    between_tasks = weights_between(facets, EntryKind.TASK, chosen=weights)
+    otherwise = weights_between(facets, EntryKind.MODEL, chosen=weights)
     total = np.zeros((len(rows), len(rows)), np.float32)
     start = 0
     for facet in facets:

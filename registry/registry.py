@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,18 +19,17 @@ from registry.formats.corpora import Input, dump_corpus, parse_corpus, sample_in
 from registry.formats.recorded import RecordedPrompt
 from registry.formats.tasks import TaskData, task_of, write_task
 from registry.formats.vectors import VectorFile
+from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
+from registry.location import located
 from registry.names import checked_name
 from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
-from registry.spaces import SpaceSpec
+from registry.spaces import Facet, SpaceSpec
 from registry.table import Table
 from registry.tables import EntryKind
 from registry.vectors import checked_vector
 from registry.views import EntryRow, SpaceRow, Status
 
-DEFAULT_LOCATION = "fute-registry"
-ENVIRONMENT = "FUTE_REGISTRY"
-LONGEST_PART = 255  # bytes of one folder's name
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 
@@ -230,6 +229,7 @@ class Registry:
         limit: int = 10,
         kind: EntryKind | str | None = None,
         where: Filter | None = None,
+        weights: Mapping[str, float] | None = None,
         space: str | None = None,
     ) -> Ranking:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
@@ -240,9 +240,11 @@ class Registry:
             limit: how many matches, at most.
             kind: only entries of this kind: `task`, `model` or `prompted-model`; short for `Filter(kinds=(kind,))`.
             where: only entries that pass this filter.
+            weights: of the facets, such as `{"answers": 1, "map": 2}`; None for those that were measured to be right.
             space: the space's name; None for the current one.
 
         Raises:
+            InputError: the space has no such facet, or the weights do not make sense.
             NotEmbeddedError: the entry has no vector in the space.
             SpaceMismatchError: the vector belongs to another space.
         """
@@ -257,9 +259,18 @@ class Registry:
         found = []
         for one in dict.fromkeys(kinds) or EMBEDDABLE:
             among = self.catalog.embeddings.ids(record.id, replace(where, kinds=(one,)))
-            weights = weights_between(facets, target.kind, _kind(one))
-            found += index.nearest(target.vector, limit=limit, weights=weights, among=among[among != target.id])
+            found += index.nearest(
+                target.vector,
+                limit=limit,
+                weights=weights_between(facets, target.kind, _kind(one), chosen=weights),
+                among=among[among != target.id],
+            )
         found = sorted(found, key=lambda n: (-n.similarity, n.id))[:limit]
+        return Ranking(self._matches(target, found, index, facets), query=target.name, space=record.name)
+
+    def _matches(
+        self, target: EmbeddingRecord, found: Sequence[Neighbor], index: VectorIndex, facets: Sequence[Facet]
+    ) -> list[Match]:
         known = self.catalog.embeddings.entries([n.id for n in found])
         mine = index.centred(target.vector[None])[0]
         matches: list[Match] = []
@@ -268,18 +279,20 @@ class Registry:
                 its_kind, name = known[neighbor.id]
                 cosines = facet_cosines(mine, index.row(neighbor.id), facets)
                 matches.append(Match(len(matches) + 1, name, its_kind, neighbor.similarity, cosines))
-        return Ranking(matches, query=target.name, space=record.name)
+        return matches
 
-    def compare(self, a: str, b: str, *, space: str | None = None) -> Comparison:
-        """Return how near two entries are, facet by facet."""
+    def compare(
+        self, a: str, b: str, *, weights: Mapping[str, float] | None = None, space: str | None = None
+    ) -> Comparison:
+        """Return how near two entries are, facet by facet; see `nearest` for the weights."""
         record = self.catalog.spaces.get(space)
         one, two = self._target(a, record), self._target(b, record)
         index = self._indexes.of(record)
         facets = SpaceSpec.from_document(record.spec).facets
         rows = index.centred(np.stack([one.vector, two.vector]))
         cosines = facet_cosines(rows[0], rows[1], facets)
-        weights = weights_between(facets, one.kind, two.kind)
-        similarity = sum(weights[name] * cosine for name, cosine in cosines.items())
+        shares = weights_between(facets, one.kind, two.kind, chosen=weights)
+        similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
         return Comparison(one.name, two.name, record.name, similarity, cosines)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
@@ -291,14 +304,16 @@ class Registry:
         held = self.catalog.embeddings.all(record.id)
         return VectorFile(record.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
 
-    def similarities(self, *, space: str | None = None) -> tuple[VectorFile, NDArray[np.float32]]:
+    def similarities(
+        self, *, weights: Mapping[str, float] | None = None, space: str | None = None
+    ) -> tuple[VectorFile, NDArray[np.float32]]:
         """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
         record = self.catalog.spaces.get(space)
         vectors = self.vectors(space=space)
         kinds = [EntryKind(kind) for kind in vectors.kinds]
         facets = SpaceSpec.from_document(record.spec).facets
         rows = self._indexes.of(record).centred(vectors.matrix)
-        return vectors, similarity_matrix(rows, kinds, facets)
+        return vectors, similarity_matrix(rows, kinds, facets, weights)
 
     # -- the index -----------------------------------------------------------------------------------
 
@@ -350,16 +365,6 @@ def _kind(kind: EntryKind | str) -> EntryKind:
         return EntryKind(kind)
     except ValueError as error:
         raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
-
-
-def located(location: str | os.PathLike[str] | None) -> Path:
-    """Return the folder that a location means; raise `InputError` for what is not supported."""
-    text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
-    if "://" in text:
-        raise InputError("Only a folder can be a registry so far; database URLs are not supported yet.")
-    if "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
-        raise InputError(f"{text[:60]!r} is not the path of a folder.")
-    return Path(text).expanduser()
 
 
 def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:

@@ -125,7 +125,7 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert told("--version") == (0, "fute, version 0.1.0\n")
+    assert told("--version") == (0, "fute, version 0.2.0\n")
 
 
 # -- a registry --------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_a_folder_of_tasks_is_imported_once(empty: Path, tmp_path: Path) -> None
 def test_a_faulty_task_does_not_keep_the_others_out(empty: Path, tmp_path: Path) -> None:
     write_task(tmp_path / "tasks" / "film", 1)
     (write_task(tmp_path / "tasks" / "broken", 2) / "train.jsonl").write_text("{")
-    (write_task(tmp_path / "tasks" / "scores", 3) / "task.json").write_text('{"kind": "regression"}')
+    (write_task(tmp_path / "tasks" / "scores", 3) / "task.json").write_text('{"kind": "ranking"}')
 
     result = run("task", "import", tmp_path / "tasks")
 
@@ -477,6 +477,27 @@ def test_nearest_keeps_to_limit_kind_tag_and_space(store: Path) -> None:
         0,
         "Nothing else is embedded in this space that passes the filter.\n",
     )
+
+
+def test_the_facets_may_be_weighed(store: Path) -> None:
+    by_map = json_of("nearest", "film", "--weigh", "map=1")["matches"]
+    mixed = json_of("compare", "film", "shop", "--weigh", "inputs=1, answers=3")
+
+    assert [m["similarity"] for m in by_map] == pytest.approx([m["facets"]["map"] for m in by_map], abs=1e-5)
+    facets = mixed["facets"]
+    assert mixed["similarity"] == pytest.approx((facets["inputs"] + 3 * facets["answers"]) / 4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("map", "Invalid value for '--weigh': expected FACET=NUMBER,FACET=NUMBER (see 'main nearest --help')"),
+        ("words=1", "No facet 'words' in this space: there are inputs, answers, map."),
+        ("map=-1", "Weights are numbers from 0 on, and one of them is more than 0."),
+    ],
+)
+def test_weights_that_make_no_sense_are_told_in_one_line(store: Path, weights: str, message: str) -> None:
+    assert assert_one_line(run("nearest", "film", "--weigh", weights)) == message
 
 
 def test_a_vector_of_this_space_finds_its_own_task_first(store: Path, tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from registry.spaces import Facet, SpaceSpec
 from registry.tables import EntryKind
 
 ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", 3),), None)
-THREE = replace(ONE, method="ours", facets=(Facet("inputs", 2), Facet("answers", 2), Facet("mapping", 2)))
+THREE = replace(ONE, method="ours", facets=(Facet("inputs", 2), Facet("answers", 2), Facet("map", 2)))
 TASK, MODEL, PROMPTED = EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL
 
 # Of the four directions that are tasks the mean is (0, 0, 0.8): centred they are the compass.
 COMPASS = {"east": [0.6, 0, 0.8], "north": [0, 0.6, 0.8], "south": [0, -0.6, 0.8], "west": [-0.6, 0, 0.8]}
-# By facet, inputs, answers and mapping. In each facet the four directions add up to zero.
+# By facet, inputs, answers and map. In each facet the four directions add up to zero.
 E, N, W, S = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]
 BY_FACET = {"one": [E, E, E], "two": [E, N, W], "three": [W, W, N], "four": [W, S, S]}
 
@@ -174,34 +174,62 @@ def test_a_comparison_is_what_the_ranking_says(compass: Registry) -> None:
 # -- three facets ------------------------------------------------------------------------------------
 
 
-def test_between_tasks_all_facets_weigh_the_same(faceted: Registry) -> None:
+def test_between_tasks_inputs_and_answers_weigh_twice_as_much_as_the_map(faceted: Registry) -> None:
     ranking = faceted.nearest("one", where=Filter(kinds=(TASK,)))
 
-    assert found(ranking) == [("two", 0.0), ("four", round(-1 / 3, 5)), ("three", round(-2 / 3, 5))]
+    assert found(ranking) == [("two", 0.2), ("four", -0.4), ("three", -0.8)]
     assert [match.facets for match in ranking] == [
-        pytest.approx({"inputs": 1, "answers": 0, "mapping": -1}, abs=1e-6),
-        pytest.approx({"inputs": -1, "answers": 0, "mapping": 0}, abs=1e-6),
-        pytest.approx({"inputs": -1, "answers": -1, "mapping": 0}, abs=1e-6),
+        pytest.approx({"inputs": 1, "answers": 0, "map": -1}, abs=1e-6),
+        pytest.approx({"inputs": -1, "answers": 0, "map": 0}, abs=1e-6),
+        pytest.approx({"inputs": -1, "answers": -1, "map": 0}, abs=1e-6),
     ]
 
 
-def test_inputs_weigh_nothing_when_a_model_is_involved(faceted: Registry) -> None:
+def test_the_map_weighs_most_and_inputs_nothing_when_a_model_is_involved(faceted: Registry) -> None:
     to_a_task = faceted.nearest("one", where=Filter(kinds=(MODEL,)))
     to_a_model = faceted.nearest("m")
 
-    assert found(to_a_task) == [("m", 0.5), ("n", 0.0)]
-    assert to_a_task[0].facets == pytest.approx({"inputs": -1, "answers": 1, "mapping": 0}, abs=1e-6)
-    assert dict(found(to_a_model)) == {"one": 0.5, "n": 0.5, "two": 0.0, "three": 0.0, "four": -0.5}
+    assert found(to_a_task) == [("m", 0.2), ("n", 0.0)]
+    assert to_a_task[0].facets == pytest.approx({"inputs": -1, "answers": 1, "map": 0}, abs=1e-6)
+    assert dict(found(to_a_model)) == {"n": 0.8, "three": 0.6, "one": 0.2, "two": 0.0, "four": -0.8}
 
 
 def test_entries_of_all_kinds_are_ranked_together(faceted: Registry) -> None:
-    assert [match.name for match in faceted.nearest("one")] == ["m", "two", "n", "four", "three"]
+    assert [match.name for match in faceted.nearest("m")] == ["n", "three", "one", "two", "four"]
 
 
-@pytest.mark.parametrize(("a", "b", "expected"), [("one", "two", 0.0), ("one", "m", 0.5), ("m", "n", 0.5)])
+@pytest.mark.parametrize(("a", "b", "expected"), [("one", "two", 0.2), ("one", "m", 0.2), ("m", "n", 0.8)])
 def test_a_comparison_weighs_the_facets_as_the_ranking_does(faceted: Registry, a: str, b: str, expected: float) -> None:
     assert faceted.compare(a, b).similarity == pytest.approx(expected, abs=1e-6)
     assert faceted.compare(b, a).similarity == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_user_may_weigh_the_facets(faceted: Registry) -> None:
+    by_map = faceted.nearest("one", weights={"map": 2})
+    mixed = faceted.nearest("one", weights={"answers": 3, "inputs": 1})
+
+    assert dict(found(by_map)) == {"m": 0.0, "n": 0.0, "four": 0.0, "three": 0.0, "two": -1.0}
+    assert dict(found(mixed)) == {"m": 0.5, "two": 0.25, "n": -0.25, "four": -0.25, "three": -1.0}
+    assert faceted.compare("one", "m", weights={"answers": 3, "inputs": 1}).similarity == pytest.approx(0.5)
+    vectors, matrix = faceted.similarities(weights={"answers": 3, "inputs": 1})
+    assert matrix[vectors.names.index("one"), vectors.names.index("m")] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"words": 1.0}, "No facet 'words' in this space: there are inputs, answers, map."),
+        ({"map": -1.0}, "Weights are numbers from 0 on, and one of them is more than 0."),
+        ({"map": 0.0}, "Weights are numbers from 0 on, and one of them is more than 0."),
+        ({"map": float("nan")}, "Weights are numbers from 0 on, and one of them is more than 0."),
+        ({}, "Weights are numbers from 0 on, and one of them is more than 0."),
+    ],
+)
+def test_weights_that_make_no_sense_are_refused(faceted: Registry, weights: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        faceted.nearest("one", weights=weights)
+
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("space", ["compass", "faceted"])
