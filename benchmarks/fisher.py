@@ -89,10 +89,6 @@ class Whole:
         """Add values to the coordinates from `start` on."""
         self.vector[start : start + values.numel()] += values.flatten()
 
-    def add_rows(self, start: int, rows: torch.Tensor, values: torch.Tensor) -> None:
-        """Nothing in the encoder's blocks is an embedding."""
-        raise NotImplementedError
-
 
 def main() -> None:
     """Run the benchmark and print its figures."""
@@ -111,31 +107,41 @@ def main() -> None:
 
 def _cost(options: argparse.Namespace) -> None:
     case = _case(options.data / options.task, options.examples)
-    few = Case(case.model, case.objective, case.layout, case.batches[:: max(1, len(case.batches) // 2)])
     stream = CountSketch(case.layout.size, SIZE, (0, 0))
-    tokens = case.objective.lengths.mean()
-    print(f"{options.task}, {len(case.objective.lengths)} examples of {tokens:.0f} tokens, batches of {BATCH}")
-    ways: dict[str, Callable[[], Any]] = {"forward and backward": case.pass_through}
-    ways |= {f"Fisher, power {power}": lambda power=power: case.fisher(stream, power=power) for power in POWERS}  # type: ignore[misc]
-    ways["batch gradient"] = lambda: case.fisher(stream, variant="batch-gradient")
-    seconds = _alternated(ways)
+    few = Case(case.model, case.objective, case.layout, case.batches[:: max(1, len(case.batches) // 2)])
+    _alternated({"forward and backward": few.pass_through, "Fisher": lambda: few.fisher(stream)}, repeats=1)
+    count, tokens = len(case.objective.lengths), case.objective.lengths.mean()
+    print(f"{options.task}, {count} examples of {tokens:.0f} tokens, batches of {BATCH}")
+    _print(_alternated({"forward and backward": case.pass_through, "Fisher": lambda: case.fisher(stream)}))
+    print(f"the same for {sum(map(len, few.batches))} of them")
+    _print(
+        _alternated(
+            {
+                "forward and backward": few.pass_through,
+                "Fisher": lambda: few.fisher(stream),
+                "Fisher, power 0.5": lambda: few.fisher(stream, power="0.5"),
+                "Fisher, power log": lambda: few.fisher(stream, power="log"),
+                "batch gradient": lambda: few.fisher(stream, variant="batch-gradient"),
+                "loop of single examples": few.one_by_one,
+            }
+        )
+    )
+
+
+def _print(seconds: dict[str, list[float]]) -> None:
+    plain = np.array(next(iter(seconds.values())))
     for name, taken in seconds.items():
-        ratio = np.median(np.array(taken) / np.array(seconds["forward and backward"]))
-        print(f"  {name:<22} {np.median(taken):7.1f} s   {ratio:.2f} x forward and backward")
-    alone = _alternated({"loop": few.one_by_one, "hooks": lambda: few.fisher(stream)})
-    ratio = np.median(np.array(alone["loop"]) / np.array(alone["hooks"]))
-    print(f"  a loop of single examples takes {ratio:.2f} x as long as the hooks")
+        print(f"  {name:<24} {np.median(taken):7.1f} s   {np.median(np.array(taken) / plain):.2f} x", flush=True)
 
 
-def _alternated(ways: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
-    """Return each way's CPU seconds; every round runs all of them, after one that is not counted."""
+def _alternated(ways: dict[str, Callable[[], Any]], *, repeats: int = REPEATS) -> dict[str, list[float]]:
+    """Return each way's CPU seconds; every round runs all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(REPEATS + 1):
+    for _ in range(repeats):
         for name, run in ways.items():
             began = time.process_time()
             run()
-            if turn:
-                seconds[name].append(time.process_time() - began)
+            seconds[name].append(time.process_time() - began)
     return seconds
 
 

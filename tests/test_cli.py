@@ -567,7 +567,8 @@ def test_json_is_one_object_and_nothing_else_on_stdout(store: Path, tmp_path: Pa
 def test_every_command_with_json_is_among_the_tested() -> None:
     having = {path for path, command in commands().items() if any(p.name == "as_json" for p in command.params)}
 
-    assert {next(a[:n] for n in (2, 1) if a[:n] in commands()) for a in WITH_JSON} == having
+    tested = {next(a[:n] for n in (2, 1) if a[:n] in commands()) for a in WITH_JSON}
+    assert tested == {path for path in having if path[0] != "evaluate"}  # those have test files of their own
 
 
 # -- errors ------------------------------------------------------------------------------------------

@@ -37,11 +37,6 @@ class Whole:
     def add(self, start: int, values: torch.Tensor) -> None:
         self.vector[start : start + values.numel()] += values.flatten()
 
-    def add_rows(self, start: int, rows: torch.Tensor, values: torch.Tensor) -> None:
-        columns = values.shape[1]
-        places = start + rows[:, None] * columns + torch.arange(columns)
-        self.vector.index_add_(0, places.flatten(), values.flatten())
-
 
 @dataclass(frozen=True)
 class Case:

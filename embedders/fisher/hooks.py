@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from embedders.fisher.layers import Parts, accumulate, add_rows, add_use, is_known, summed_rows, with_power
+from embedders.fisher.layers import Parts, accumulate, add_rows, add_use, is_known, powered, summed_rows
 from embedders.fisher.selection import Layout
 
 AT_ONCE = 1 << 26  # numbers of one layer's gradients held at a time on a GPU; on the CPU, one example's
@@ -124,16 +124,16 @@ class BatchHooks:
         parts, shape = self._parts.pop(name), self._layout.parameters[name].shape
         if parts.sums is not None:
             total = torch.zeros_like(parts.sums[0])
-            accumulate(total, parts.sums)
+            accumulate(total, parts.sums, self._power)
         elif parts.products:
             total = self._dense(shape, parts)
         elif parts.rows:
             numbers, gradients = summed_rows(parts.rows)
             total = self._buffer("total", shape, gradients, torch.float32).zero_()
-            add_rows(total, numbers.flatten(), gradients.flatten(0, 1).square_())
+            add_rows(total, numbers.flatten(), powered(gradients.flatten(0, 1), self._power))
         else:
             return
-        self._sink.add(self._layout.starts[name], with_power(total, 1 if self._is_mean else self._count, self._power))
+        self._sink.add(self._layout.starts[name], total)
 
     def _dense(self, shape: torch.Size, parts: Parts) -> torch.Tensor:
         """Return the sum over the examples of a matrix's squared gradient; the next call overwrites it."""
@@ -150,7 +150,7 @@ class BatchHooks:
             if numbers is not None and gradients is not None:
                 places = numbers[part] + shape[0] * torch.arange(len(made), device=left.device)[:, None]
                 add_rows(made.view(-1, shape[1]), places.flatten(), gradients[part].flatten(0, 1).to(made.dtype))
-            accumulate(total, made)
+            accumulate(total, made, self._power)
         return total
 
     def _buffer(self, role: str, shape: Sequence[int], like: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
-EPSILON = 1e-12  # below which the logarithm of a mean squared gradient is about nothing
+EPSILON = 1e-12  # below which the logarithm of a squared gradient is about nothing
 
 
 @dataclass
@@ -57,22 +57,25 @@ def add_use(parts: Parts, module: nn.Module, name: str, given: torch.Tensor, gra
         parts.add_sum((gradient.float() * _normalised(module, given.float())).sum(dim=1))
 
 
-def accumulate(total: torch.Tensor, made: torch.Tensor) -> None:
-    """Add the squares of gradients `made` (examples, ...) to `total` (...)."""
-    if len(made) == 1:
+def accumulate(total: torch.Tensor, made: torch.Tensor, power: str) -> None:
+    """Add the powers of gradients `made` (examples, ...) to `total` (...). What `made` held is lost."""
+    if power == "1" and len(made) == 1:
         total.addcmul_(made[0], made[0])
-    else:
+    elif power == "1":
         total.add_(torch.linalg.vector_norm(made, dim=0, dtype=torch.float32).square_())
+    else:
+        raised = powered(made.float(), power)
+        total.add_(raised[0] if len(raised) == 1 else raised.sum(dim=0))
 
 
-def with_power(total: torch.Tensor, count: int, power: str) -> torch.Tensor:
-    """Return `count` times the power of a mean of squares, given their sum; the sum may be overwritten."""
+def powered(made: torch.Tensor, power: str) -> torch.Tensor:
+    """Return a power of squared gradients, given the gradients, which it overwrites. Where they are 0, so is it."""
     match power:
         case "0.5":
-            return total.div_(count).sqrt_().mul_(count)
+            return made.abs_()
         case "log":
-            return total.div_(count * EPSILON).log1p_().mul_(count)
-    return total
+            return made.square_().div_(EPSILON).log1p_()
+    return made.square_()
 
 
 def summed_rows(rows: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

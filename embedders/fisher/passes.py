@@ -11,7 +11,7 @@ from torch import nn
 
 from embedders.errors import SettingError
 from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError, Sink
-from embedders.fisher.layers import accumulate, with_power
+from embedders.fisher.layers import accumulate
 from embedders.fisher.selection import Layout
 
 VARIANTS = ("per-example", "batch-gradient")
@@ -50,18 +50,14 @@ def diagonal_fisher(
         sink: gets each part of the sums once per batch, to be read at once: the memory is reused.
         variant: `batch-gradient` squares the mean gradient of each batch instead, as the published code of FUTE does
             with all the data: not the Fisher, for comparison only.
-        power: `1`; `0.5` for the root, taken of each batch's F and then averaged, since the root of the whole could
-            not be streamed; `log` for log(1 + F / 1e-12), likewise. Only `1` does not depend on the batches.
+        power: `1`; `0.5` for the mean of |grad|, each example's root; `log` for the mean of log(1 + grad^2 / 1e-12).
+            A power of the mean instead could not be streamed.
 
     Raises:
         SettingError: no such variant or power.
     """
-    if variant not in VARIANTS:
-        raise SettingError(f"No variant {variant!r} of the Fisher: there are {', '.join(VARIANTS)}.")
-    if power not in POWERS:
-        raise SettingError(f"No power {power!r} of the Fisher: there are {', '.join(POWERS)}.")
-    is_mean = variant == "batch-gradient"
-    count, reason = 0, ""
+    _check(variant, power)
+    is_mean, count, reason = variant == "batch-gradient", 0, ""
     with ExitStack() as stack:
         hooks: BatchHooks | None = None
         try:
@@ -77,10 +73,17 @@ def diagonal_fisher(
                     hooks, reason = None, str(error)
                     stack.close()
             if hooks is None:
-                groups = [rows] if is_mean else [rows[i : i + 1] for i in range(len(rows))]
+                groups = [rows] if is_mean else np.split(rows, len(rows))
                 _one_by_one(model, losses, groups, layout, sink, power)
             count += 1 if is_mean else len(rows)
     return Fisher(count, "single" if reason else "hooks", reason)
+
+
+def _check(variant: str, power: str) -> None:
+    if variant not in VARIANTS:
+        raise SettingError(f"No variant {variant!r} of the Fisher: there are {', '.join(VARIANTS)}.")
+    if power not in POWERS:
+        raise SettingError(f"No power {power!r} of the Fisher: there are {', '.join(POWERS)}.")
 
 
 def _one_by_one(
@@ -99,9 +102,9 @@ def _one_by_one(
             gradients = torch.autograd.grad(losses(rows).mean(), chosen, allow_unused=True)
             for total, gradient in zip(totals, gradients, strict=True):
                 if gradient is not None:
-                    accumulate(total, gradient[None])
+                    accumulate(total, gradient[None], power)
     for name, total in zip(layout.parameters, totals, strict=True):
-        sink.add(layout.starts[name], with_power(total, len(groups), power))
+        sink.add(layout.starts[name], total)
 
 
 @contextmanager

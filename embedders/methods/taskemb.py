@@ -18,6 +18,7 @@ from registry.spaces import DIMENSION, Facet
 if TYPE_CHECKING:
     import torch
 
+    from embedders.objectives import Objective
     from embedders.surrogate import Surrogate
 
 
@@ -78,30 +79,17 @@ class TaskEmb(Method):
         from embedders.fisher import diagonal_fisher, select
         from embedders.objectives import objective_for
         from embedders.sketch import CountSketch
-        from embedders.training import tune
 
         objective = objective_for(parameters["objective"], surrogate, observed, seed=seed)
         model = objective.fresh_model()
+        tuned = _tuned(model, objective, parameters, seed)
         layout = select(model, parameters["selection"])
-        batch_size = parameters["batch_size"]
-        losses = tune(
-            model,
-            objective,
-            steps=parameters["steps"],
-            batch_size=batch_size,
-            learning_rate=parameters["learning_rate"],
-            seed=seed,
-        )
         drawn = torch.Generator(surrogate.device).manual_seed(seed) if parameters["labels"] == "sampled" else None
         sketch = CountSketch(layout.size, dimension, (seed, 0), device=surrogate.device)
-
-        def told(rows: NDArray[np.int64]) -> "torch.Tensor":
-            return objective.losses(model, rows, sample=drawn)
-
         fisher = diagonal_fisher(
             model,
-            told,
-            _batches(objective.lengths, batch_size),
+            lambda rows: objective.losses(model, rows, sample=drawn),
+            _batches(objective.lengths, parameters["batch_size"]),
             layout,
             sketch,
             variant=parameters["variant"],
@@ -110,14 +98,23 @@ class TaskEmb(Method):
         vector = sketch.values() / np.float32(fisher.count)
         if not np.isfinite(vector).all() or not vector.any():
             raise NotEmbeddableError("its answers have no gradients: they are all alike, or were cut off.")
-        provenance = {
-            "steps": len(losses),
-            **({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {}),
-            "weights": layout.size,
-            "way": fisher.way,
-            **({"reason": fisher.reason} if fisher.reason else {}),
-        }
-        return Reading({"fisher": vector}, provenance)
+        why = {"reason": fisher.reason} if fisher.reason else {}
+        return Reading({"fisher": vector}, {**tuned, "weights": layout.size, "way": fisher.way, **why})
+
+
+def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Fine-tune the whole surrogate for some steps, and return what is worth remembering of it."""
+    from embedders.training import tune
+
+    losses = tune(
+        model,
+        objective,
+        steps=parameters["steps"],
+        batch_size=parameters["batch_size"],
+        learning_rate=parameters["learning_rate"],
+        seed=seed,
+    )
+    return {"steps": len(losses), **({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})}
 
 
 def _batches(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
