@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from commands.evaluate_prompts import prompts
 from commands.evaluate_unify import unify
 from commands.output import json_option, print_json, print_table
 
@@ -56,3 +57,4 @@ def transfer(
 
 
 evaluate.add_command(unify)
+evaluate.add_command(prompts)

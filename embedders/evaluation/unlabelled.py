@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embedders.spaces import EVERYDAY, everyday_inputs
 from registry.errors import InputError
-from registry.formats.corpora import Input, distinct, read_corpus, sample_inputs
+from registry.formats.corpora import Input, bare, distinct, read_corpus, sample_inputs
 from registry.formats.tasks import TaskData
 
 OTHERS = "others"
@@ -61,20 +61,16 @@ def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, see
     rows = {name: np.array(sorted(number[one] for one in inputs), np.int64) for name, inputs in kept.items()}
     made = Unlabelled(source if source in (OTHERS, EVERYDAY) else Path(source).name, tuple(union), rows)
     for name, task in tasks.items():
-        assert texts_of(task).isdisjoint(_plain(t) for one in made.of(name) for t in one if t)  # noqa: S101
+        assert texts_of(task).isdisjoint(bare(t) for one in made.of(name) for t in one if t)  # noqa: S101
     return made
 
 
 def texts_of(task: TaskData) -> frozenset[str]:
-    """Return every text of a task's examples, small letters and single blanks; pairs as two."""
+    """Return every text of a task's examples, bare; pairs as two."""
     return frozenset(
-        _plain(text) for row in (*task.train, *task.test) for text in (row.text, row.text_pair) if text is not None
+        bare(text) for row in (*task.train, *task.test) for text in (row.text, row.text_pair) if text is not None
     )
 
 
 def _shares(one: Input, texts: frozenset[str]) -> bool:
-    return any(_plain(text) in texts for text in one if text is not None)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split())
+    return any(bare(text) in texts for text in one if text is not None)

@@ -54,6 +54,14 @@ def sample_inputs(tasks: Mapping[str, Sequence[Example]], *, per_task: int, seed
     return distinct(drawn)
 
 
+def bare(text: str) -> str:
+    """Return small letters and digits alone, to know a sentence again: datasets set blanks and punctuation differently.
+
+    A text without letters and digits stays as it is.
+    """
+    return "".join(character for character in text.lower() if character.isalnum()) or text
+
+
 def distinct(inputs: Iterable[Input]) -> list[Input]:
     """Return the inputs in order, each once; raise `InputError` where there is none."""
     kept = list(dict.fromkeys(inputs))

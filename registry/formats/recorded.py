@@ -7,7 +7,7 @@ Either a file of lines `text`, `answer` (and `text_pair`), or a recorded LLM: a 
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from registry.errors import DataError
 from registry.formats.corpora import Input, dump_corpus
 from registry.formats.lines import numbered_lines, parse_lines, read_file
+
+CONTENT_FREE = ("empty", "na", "mask")  # inputs that say nothing, as Zhao et al. (2021) use them
 
 # What numpy and zipfile raise for files that are damaged, of another kind, or hold pickled objects. A single
 # array (.npy) is a TypeError; an unknown compression a NotImplementedError, which is a RuntimeError.
@@ -58,6 +60,46 @@ class RecordedPrompt:
     outputs: RecordedOutputs
 
 
+@dataclass(frozen=True)
+class PromptNote:
+    """What `prompts.jsonl` says of a prompt."""
+
+    name: str
+    template: str
+    choices: tuple[str, ...]
+    accuracy: float | None = None  # as whoever recorded it measured it
+
+
+@dataclass(frozen=True)
+class RecordedLLM:
+    """Everything that was recorded of an LLM under many prompts."""
+
+    inputs: tuple[Input, ...]
+    labels: tuple[str, ...] | None  # the right answers, for scoring only; None where an input has none
+    prompts: tuple[PromptNote, ...]
+    log_prob: NDArray[np.float64]  # (prompts, inputs, choices), log p(choice | input, prompt), not normalised
+    prompt_prob: NDArray[np.float64] | None  # (prompts, inputs), mean probability of the prompt's tokens
+    content_free: NDArray[np.float64] | None  # (3, prompts, choices), log_prob of an empty, an n/a and a masked input
+
+    def right(self) -> NDArray[np.int64] | None:
+        """Return the column of each input's right answer under each prompt, (prompts, inputs); None without labels.
+
+        A label is looked up among the prompt's own choices, and where it is none of them, among those of the first
+        prompt that knows all labels: a column means the same under every prompt. Raises `DataError` if none does.
+        """
+        if self.labels is None:
+            return None
+        needed = set(self.labels)
+        common = next((note.choices for note in self.prompts if needed <= set(note.choices)), None)
+        made = []
+        for note in self.prompts:
+            choices = note.choices if needed <= set(note.choices) else common
+            if choices is None:
+                raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(needed)}.")
+            made.append([choices.index(label) for label in self.labels])
+        return np.array(made, np.int64)
+
+
 def read_answers(path: Path) -> RecordedOutputs:
     """Read a file of answered inputs: one answer per line becomes a certain one."""
     said: dict[Input, str] = {}
@@ -76,20 +118,40 @@ def read_answers(path: Path) -> RecordedOutputs:
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:
     """Read a recorded LLM, one item per prompt; probabilities are normalised over the choices."""
-    rows = parse_lines(read_file(folder / "inputs.jsonl"), folder / "inputs.jsonl")
-    prompts = parse_lines(read_file(folder / "prompts.jsonl"), folder / "prompts.jsonl")
-    inputs = tuple(_input(row, f"{folder / 'inputs.jsonl'} input {n}") for n, row in enumerate(rows, start=1))
-    log_prob = _array(folder / "outputs.npz", "log_prob")
-    if log_prob.ndim != 3 or log_prob.shape[:2] != (len(prompts), len(inputs)):
-        shape = f"({len(prompts)}, {len(inputs)}, choices)"
-        raise DataError(str(folder / "outputs.npz"), f"log_prob has shape {log_prob.shape}, not {shape}.")
-    if not np.isfinite(log_prob).all():
-        raise DataError(str(folder / "outputs.npz"), "log_prob holds values that are not finite.")
-    made = []
-    for number, (row, scores) in enumerate(zip(prompts, log_prob, strict=True), start=1):
-        name, template, choices = _prompt(row, scores.shape[1], f"{folder / 'prompts.jsonl'} line {number}")
-        made.append(RecordedPrompt(name, template, choices, RecordedOutputs(inputs, choices, _softmax(scores))))
-    return made
+    _, inputs, _, notes, log_prob = _recorded(folder)
+    return [
+        RecordedPrompt(note.name, note.template, note.choices, RecordedOutputs(inputs, note.choices, _softmax(scores)))
+        for note, scores in zip(notes, log_prob, strict=True)
+    ]
+
+
+def read_recorded_llm(folder: Path) -> RecordedLLM:
+    """Read all that was recorded of an LLM; what only some methods need may be missing.
+
+    Raises:
+        DataError: a file is faulty, or an array has another shape than `log_prob` calls for.
+    """
+    rows, inputs, lines, notes, log_prob = _recorded(folder)
+    place = folder / "outputs.npz"
+    names = [note.name for note in notes]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(str(folder / "prompts.jsonl"), f"names two prompts {name!r}.")
+    labels = tuple(row["label"] for row in rows if isinstance(row.get("label"), str))
+    accuracy = [_accuracy(line, f"{folder / 'prompts.jsonl'} line {n}") for n, line in enumerate(lines, start=1)]
+    held = _arrays(place)
+    prompt_prob = _optional(held, "prompt_prob", log_prob.shape[:2], place)
+    if prompt_prob is not None and not (prompt_prob > 0).all():
+        raise DataError(str(place), "prompt_prob holds values that are not above 0.")
+    free = [_optional(held, f"log_prob_{name}", log_prob[:, 0].shape, place) for name in CONTENT_FREE]
+    return RecordedLLM(
+        inputs,
+        labels if len(labels) == len(rows) else None,
+        tuple(replace(note, accuracy=its) for note, its in zip(notes, accuracy, strict=True)),
+        log_prob,
+        prompt_prob,
+        np.stack([one for one in free if one is not None]) if all(one is not None for one in free) else None,
+    )
 
 
 def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutputs:
@@ -98,6 +160,24 @@ def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutput
     table = np.load(io.BytesIO(contents["outputs"]), allow_pickle=False)
     inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
     return RecordedOutputs(inputs, tuple(answers), table.astype(np.float32))
+
+
+def _recorded(
+    folder: Path,
+) -> tuple[list[dict[str, Any]], tuple[Input, ...], list[dict[str, Any]], list[PromptNote], NDArray[np.float64]]:
+    """Return the lines and what they mean, of inputs and of prompts, and log_prob (prompts, inputs, choices)."""
+    rows = parse_lines(read_file(folder / "inputs.jsonl"), folder / "inputs.jsonl")
+    lines = parse_lines(read_file(folder / "prompts.jsonl"), folder / "prompts.jsonl")
+    inputs = tuple(_input(row, f"{folder / 'inputs.jsonl'} input {n}") for n, row in enumerate(rows, start=1))
+    log_prob = _array(folder / "outputs.npz", "log_prob")
+    if log_prob.ndim != 3 or log_prob.shape[:2] != (len(lines), len(inputs)):
+        shape = f"({len(lines)}, {len(inputs)}, choices)"
+        raise DataError(str(folder / "outputs.npz"), f"log_prob has shape {log_prob.shape}, not {shape}.")
+    if not np.isfinite(log_prob).all():
+        raise DataError(str(folder / "outputs.npz"), "log_prob holds values that are not finite.")
+    place = folder / "prompts.jsonl"
+    notes = [_prompt(line, log_prob.shape[2], f"{place} line {n}") for n, line in enumerate(lines, start=1)]
+    return rows, inputs, lines, notes, log_prob
 
 
 def _input(row: dict[str, Any], place: str) -> Input:
@@ -113,7 +193,7 @@ def _pair(row: dict[str, Any], place: str) -> str | None:
     return pair or None
 
 
-def _prompt(row: dict[str, Any], width: int, place: str) -> tuple[str, str, tuple[str, ...]]:
+def _prompt(row: dict[str, Any], width: int, place: str) -> PromptNote:
     name, template, choices = row.get("name"), row.get("template"), row.get("choices")
     if not isinstance(name, str) or not isinstance(template, str):
         raise DataError(place, "needs a 'name' and a 'template'.")
@@ -121,7 +201,20 @@ def _prompt(row: dict[str, Any], width: int, place: str) -> tuple[str, str, tupl
         raise DataError(place, f"needs {width} 'choices', as many as outputs.npz has.")
     if width < 2:
         raise DataError(place, "has fewer than two choices: nothing to learn from.")
-    return name, template, tuple(choices)
+    return PromptNote(name, template, tuple(choices))
+
+
+def _accuracy(row: dict[str, Any], place: str) -> float | None:
+    accuracy = row.get("accuracy")
+    if accuracy is None:
+        return None
+    if type(accuracy) not in (int, float) or not 0 <= accuracy <= 1:
+        raise DataError(place, "'accuracy' is not a fraction.")
+    return float(accuracy)
+
+
+def _few(labels: set[str]) -> str:
+    return ", ".join(sorted(labels))[:200]
 
 
 def _array(path: Path, name: str) -> NDArray[np.float64]:
@@ -130,6 +223,27 @@ def _array(path: Path, name: str) -> NDArray[np.float64]:
             return np.asarray(arrays[name], np.float64)
     except UNREADABLE as error:
         raise DataError(str(path), f"holds no readable array {name!r} ({error}).") from error
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the arrays of which a recording may have some."""
+    try:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
+            wanted = ("prompt_prob", *(f"log_prob_{name}" for name in CONTENT_FREE))
+            return {name: np.asarray(arrays[name], np.float64) for name in wanted if name in arrays}
+    except UNREADABLE as error:
+        raise DataError(str(path), f"holds an array that cannot be read ({error}).") from error
+
+
+def _optional(
+    held: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, ...], place: Path
+) -> NDArray[np.float64] | None:
+    array = held.get(name)
+    if array is None:
+        return None
+    if array.shape != shape or not np.isfinite(array).all():
+        raise DataError(str(place), f"{name} is not an array of finite numbers of shape {shape}.")
+    return array
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -1,0 +1,43 @@
+"""`fute evaluate prompts`: which prompt does each method pick, and how good is it in truth?"""
+
+from pathlib import Path
+
+import click
+
+from commands.output import json_option, print_json, print_table
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--task", help="Labelled dataset for FUTE, a path, hf:DATASET or a registered name; else rivals only.")
+@click.option("--examples", default=2000, show_default=True, type=click.IntRange(2), help="Of the dataset, at most.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which examples are drawn.")
+@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
+@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@json_option
+@click.pass_context
+def prompts(
+    ctx: click.Context,
+    folder: Path,
+    task: str | None,
+    examples: int,
+    seed: int,
+    surrogate: str,
+    device: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Score the prompts of the recorded LLM in FOLDER by every method, and the methods by the true accuracies.
+
+    No method reads the labels of the recorded inputs. FUTE takes another labelled dataset, see --task.
+    """
+    from embedders.evaluation.prompts import Settings, evaluate_prompts
+
+    settings = Settings(examples=examples, seed=seed, surrogate=surrogate, device=device)
+    report = evaluate_prompts(folder, task, settings, registry=ctx.obj)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        print_table(report.rows, empty="Nothing to score.")
+    for note in report.notes:
+        click.echo(note, err=True)
