@@ -4,6 +4,7 @@ One job per entry and space. A job's vector and its end are one transaction; a b
 chunk by chunk. Whatever is done is not done again, so an interrupted run is resumed by running it again.
 """
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -235,10 +236,13 @@ def _why_no_models(spec: SpaceSpec) -> str | None:
 
 
 def _load_surrogate(spec: SpaceSpec, device: str | None) -> "Surrogate":
+    gc.disable()  # a Ctrl-C while torch is loaded would be lost in a callback of the garbage collector
     try:
         from embedders.surrogate import Surrogate
     except ImportError as error:
         raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
+    finally:
+        gc.enable()
     folder = model_folder(spec.surrogate_source)
     if identity(folder) != spec.surrogate:
         raise ModelNotUsableError(f"{spec.surrogate_source} is not the surrogate that this space was made with.")

@@ -14,10 +14,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from embedders.devices import bf16_pays
-from embedders.errors import SettingError
+from embedders.errors import NotEmbeddableError, SettingError
 from embedders.fisher import POWERS, SELECTIONS, VARIANTS, Fisher, Layout, Losses, diagonal_fisher, select
+from embedders.methods.contract import Reading
+from embedders.methods.taskemb import TaskEmb
 from embedders.objectives import Objective, objective_for
-from embedders.observed import Observed, from_task
+from embedders.observed import Observed, from_answers, from_task
 from embedders.sketch import CountSketch, add_in_any_order, sketch
 from embedders.surrogate import Surrogate
 
@@ -362,6 +364,63 @@ def test_unknown_words_are_told_with_the_known_ones(bert: Case) -> None:
         diagonal_fisher(bert.model, losses, [], layout, Whole(layout), power="2")
     with pytest.raises(SettingError, match="no transformer blocks"):
         select(nn.Linear(2, 2), "encoder")
+
+
+def read(surrogate: Surrogate, observed: Observed, **changed: str | float) -> Reading:
+    how = TaskEmb()
+    brief = {"batch_size": 4, "steps": 0, "learning_rate": 1e-3}
+    return how.read(surrogate, observed, {**how.parameters(), **brief, **changed}, seed=0, dimension=64)
+
+
+def test_taskemb_is_the_mean_over_examples_in_the_sketch(
+    surrogates: dict[str, Surrogate], observed: Observed, bert: Case
+) -> None:
+    reading = read(surrogates["bert"], observed, power="1")
+
+    wanted = sketch(bert.one_by_one("encoder") / EXAMPLES, 64, (0, 0))
+    assert distance(reading.parts["fisher"], wanted) <= EXACT
+    assert reading.provenance == {"steps": 0, "weights": 17088, "way": "hooks"}
+
+
+def test_taskemb_fine_tunes_the_surrogate_before_it_reads(surrogates: dict[str, Surrogate], observed: Observed) -> None:
+    before = surrogates["bert"].fresh_model().state_dict()
+    untouched, tuned = read(surrogates["bert"], observed), read(surrogates["bert"], observed, steps=6)
+
+    assert (untouched.provenance["steps"], tuned.provenance["steps"]) == (0, 6)
+    assert distance(tuned.parts["fisher"], untouched.parts["fisher"]) > 0.01
+    assert all(torch.equal(value, before[name]) for name, value in surrogates["bert"].model.state_dict().items())
+
+
+@pytest.mark.parametrize("changed", [{}, {"labels": "sampled"}, {"steps": 3}, {"power": "log"}], ids=str)
+def test_taskemb_is_bit_equal_each_time(
+    surrogates: dict[str, Surrogate], observed: Observed, changed: dict[str, str | float]
+) -> None:
+    first, second = (read(surrogates["bert"], observed, **changed).parts["fisher"] for _ in range(2))
+
+    assert first.tobytes() == second.tobytes()
+
+
+def test_labels_drawn_from_the_surrogate_are_not_the_data_s(
+    surrogates: dict[str, Surrogate], observed: Observed
+) -> None:
+    told, sampled = (
+        read(surrogates["bert"], observed, labels=labels).parts["fisher"] for labels in ("data", "sampled")
+    )
+
+    assert distance(sampled, told) > 0.01
+
+
+def test_taskemb_says_how_it_went_one_by_one(surrogates: dict[str, Surrogate], observed: Observed) -> None:
+    provenance = read(surrogates["deberta"], observed).provenance
+
+    assert (provenance["way"], provenance["reason"]) == ("single", "Linear shares rows between the examples")
+
+
+def test_a_task_with_one_answer_has_no_fisher(surrogates: dict[str, Surrogate], observed: Observed) -> None:
+    single = from_answers(observed.inputs, ("fine",), np.ones((EXAMPLES, 1), np.float32))
+
+    with pytest.raises(NotEmbeddableError, match="no gradients"):
+        read(surrogates["bert"], single)
 
 
 @pytest.mark.slow
