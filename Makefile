@@ -38,7 +38,10 @@ types: setup  ## types: mypy, strict
 migrations: setup  ## the database's migrations: up, down, up again, and no difference from the tables
 	$(BIN)/python -m pytest tests/test_migrations.py
 
-bench: setup  ## measure on the real data of ../shared/data: known neighbours, and models beside their tasks
+bench: setup  ## measure on the real data of ../shared/data (hours on two cores): methods, Fisher, early stops, neighbours
+	$(BIN)/python -m benchmarks.methods
+	$(BIN)/python -m benchmarks.fisher
+	$(BIN)/python -m benchmarks.anytime
 	$(BIN)/python -m benchmarks.known_neighbours
 	$(BIN)/python -m benchmarks.models_meet_tasks
 

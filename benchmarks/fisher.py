@@ -3,7 +3,7 @@
 cost     time and peak memory over a plain forward and backward pass with the same batches (CPU seconds of one
          thread, which other programs disturb less; medians of alternated repeats), and over a loop of single
          examples
-memory   peak memory of a process after the first and after the last of many tasks
+memory   peak memory of a process of its own, and of one after more and more tasks
 sketch   mean difference of the pairwise cosines of real tasks before and after the sketch
 batch    cosine of the squared batch gradients to the Fisher of the same task
 
@@ -152,8 +152,10 @@ def _memory(options: argparse.Namespace) -> None:
     plain, fisher = peaks["passes"][0], peaks["fisher"][0]
     print(f"peak memory, MiB: model {bare:.0f}, forward and backward {plain:.0f}, Fisher {fisher:.0f}")
     print(f"  {fisher / plain:.2f} x in all, {(fisher - bare) / (plain - bare):.2f} x over the model")
-    first, last = peaks["tasks"]
-    print(f"peak memory, MiB: after the first of {options.tasks} tasks {first:.0f}, after the last {last:.0f}")
+    first, quarter, half, last = peaks["tasks"]
+    print(
+        f"  of {options.tasks} tasks: the first {first:.0f}, a quarter {quarter:.0f}, half {half:.0f}, all {last:.0f}"
+    )
 
 
 def _child(kind: str, options: argparse.Namespace) -> list[float]:
@@ -164,7 +166,7 @@ def _child(kind: str, options: argparse.Namespace) -> list[float]:
 
 
 def _peak(kind: str, options: argparse.Namespace) -> list[float]:
-    """Return this process's peak memory in MiB, once or after the first and the last task."""
+    """Return this process's peak memory in MiB after the first task, a quarter, half and all of them."""
     case = _case(options.data / options.task, (1 if kind == "tasks" else 4) * BATCH)
     stream = CountSketch(case.layout.size, SIZE, (0, 0)) if kind in ("fisher", "tasks") else None
     if kind == "passes":
@@ -176,7 +178,7 @@ def _peak(kind: str, options: argparse.Namespace) -> list[float]:
             case.again().fisher(stream)
             stream.values()
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return [peaks[0], peaks[-1]]
+    return [peaks[0], peaks[len(peaks) // 4], peaks[len(peaks) // 2], peaks[-1]]
 
 
 def _kept(options: argparse.Namespace) -> None:

@@ -59,8 +59,8 @@ class Row:
         return {
             "method": self.method,
             "s/task": f"{self.seconds:.1f}",
-            "ex/s": round(self.per_second),
-            "peak MiB": round(self.peak),
+            "ex/s": f"{self.per_second:.0f}",
+            "peak MiB": f"{self.peak:.0f}",
             "x passes": f"{self.passes:.2f}",
             "own": f"{self.own:.2f}",
             "other": f"{self.other:.2f}",

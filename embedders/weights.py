@@ -8,6 +8,7 @@ from embedders.errors import ModelNotUsableError
 
 MINILM = "minilm"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_COUNT_FROM_TWO = ("camembert", "roberta", "xlm-roberta")  # whose first positions are never used
 _TOKENIZERS = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
@@ -62,8 +63,11 @@ def model_type(folder: Path) -> str:
 
 def most_tokens(folder: Path) -> int:
     """Return how many tokens a model has positions for; longer inputs would fail inside it."""
-    positions = _config(folder).get("max_position_embeddings")
-    return positions if isinstance(positions, int) and positions > 0 else 512
+    config = _config(folder)
+    positions = config.get("max_position_embeddings") or config.get("n_positions")  # GPT-2 calls it so
+    if not isinstance(positions, int) or positions <= 0:
+        return 512
+    return positions - 2 if config.get("model_type") in _COUNT_FROM_TWO else positions
 
 
 def _config(folder: Path) -> dict[str, object]:

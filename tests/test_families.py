@@ -15,6 +15,7 @@ from embedders.methods.tupate import TuPaTE
 from embedders.observed import Observed, from_task
 from embedders.spaces import create_space
 from embedders.surrogate import Surrogate
+from embedders.weights import most_tokens
 from registry import Registry
 from registry.formats.tasks import Example, TaskData
 
@@ -136,3 +137,8 @@ def test_the_same_observations_read_the_same_with_every_family(family: str, kind
     one, two = (read(find(family), KINDS[kind], "tupate", **BRIEF).parts["tuned"] for _ in range(2))
 
     assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize(("family", "positions"), [("bert", 256), ("roberta", 256), ("gpt2", 256), ("llama", 256)])
+def test_a_surrogate_has_so_many_positions_for_tokens(tmp_path: Path, family: str, positions: int) -> None:
+    assert most_tokens(tiny_family(tmp_path / family, family)) == positions
