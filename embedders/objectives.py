@@ -5,6 +5,7 @@ is a plain layer, as the paper has it; `text-to-text` is the likelihood of the a
 What the task asks decides the rest: answers that stand in a passage are found as a span by either of the first two.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,7 +58,7 @@ class Objective(Protocol):
 
 
 class _Pooled:
-    """Objectives that score an input's pooled state."""
+    """Objectives that look at an input's pooled state."""
 
     peft_type = "FEATURE_EXTRACTION"
 
@@ -72,24 +73,31 @@ class _Pooled:
         """The surrogate as it is."""
         return self._surrogate.fresh_model()
 
+    def _states(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
+        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
+        with autocast(self._surrogate.device):
+            return pooled(model, batch)
+
+
+class _Scored(_Pooled, ABC):
+    """Objectives that score the options by the pooled state."""
+
     def losses(
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return the cross entropy of the answers."""
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
-        with autocast(self._surrogate.device):
-            states = pooled(model, batch)
+        states = self._states(model, rows)
         chosen = torch.from_numpy(rows).to(self._surrogate.device)
         scores = self.scores(states, chosen).float()
         targets = self._targets[chosen] if sample is None else _drawn(scores, sample)
         return F.cross_entropy(scores, targets, reduction="none")
 
+    @abstractmethod
     def scores(self, states: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Return the logits of the options, (batch, options)."""
-        raise NotImplementedError
 
 
-class Verbaliser(_Pooled):
+class Verbaliser(_Scored):
     """Scores the text of each answer by its cosine with the input, so that labels keep their meaning: a prompt's
     answers and a dataset's labels meet in one space. A number is scored by the texts of its scale's two ends."""
 
@@ -107,7 +115,7 @@ class Verbaliser(_Pooled):
         return scores.masked_fill(options < 0, -1e4)
 
 
-class Head(_Pooled):
+class Head(_Scored):
     """A plain classification head: class numbers without meaning."""
 
     def __init__(self, surrogate: Surrogate, observed: Observed, *, seed: int) -> None:
@@ -134,9 +142,7 @@ class Regression(_Pooled):
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return half the squared error."""
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
-        with autocast(self._surrogate.device):
-            states = pooled(model, batch)
+        states = self._states(model, rows)
         told = self.head(states * states.shape[1] ** 0.5)[:, 0].float()
         if sample is None:
             wanted = self._targets[torch.from_numpy(rows).to(told.device), 0]

@@ -104,8 +104,18 @@ def assert_whole(folder: Path, acknowledged_tasks: list[str], acknowledged_vecto
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [FUTE, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        [FUTE, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        preexec_fn=_interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
     )
+
+
+def _interruptible() -> None:
+    """A shell's background job, as a test run may be, ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def length_of(run: Callable[[], object]) -> float:
