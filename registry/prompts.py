@@ -1,0 +1,72 @@
+"""A prompt: a template with the answers it asks for. `MODEL@PROMPT` is one model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from registry.errors import InputError
+
+Style = Literal["vanilla", "chain-of-thought"]
+STYLES: tuple[Style, ...] = get_args(Style)
+CONCLUSION = "Therefore, the answer is"  # the second turn of a chain of thought, where a prompt has none of its own
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A template with its answers.
+
+    The answers are the texts by which a task's labels and a prompt's choices meet in one space. What the LLM is asked
+    to choose from are the words: one or several for each answer.
+    """
+
+    template: str
+    answers: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]  # of each answer, at least one
+    fields: Mapping[str, str] = field(default_factory=dict)  # the template's variables: which is `text`, `text_pair`
+    system: str | None = None
+    style: Style = "vanilla"
+    conclusion: str = CONCLUSION  # of a chain of thought
+
+    def __post_init__(self) -> None:
+        """Refuse a prompt that cannot be asked; raise `InputError`."""
+        if len(self.answers) < 2:
+            raise InputError("A prompt has two answers or more: --choice LABEL=WORD,WORD for each.")
+        if len(self.words) != len(self.answers):
+            raise InputError(f"A prompt has words for each of its answers: {len(self.words)} of {len(self.answers)}.")
+        for answer, words in zip(self.answers, self.words, strict=True):
+            if not answer.strip() or not words or not all(word.strip() for word in words):
+                raise InputError(f"The answer {answer[:60]!r} has no word to be told by: --choice LABEL=WORD,WORD.")
+        said = [word for words in self.words for word in words]
+        for one in (said, list(self.answers)):
+            twice = sorted({word for word in one if one.count(word) > 1})
+            if twice:
+                raise InputError(f"A prompt has {twice[0][:60]!r} twice among its answers.")
+        if self.style not in STYLES:
+            raise InputError(f"No style {self.style!r}: there are {', '.join(STYLES)}.")
+
+    def spec(self) -> dict[str, Any]:
+        """Return the prompt as JSON values; `choices` are the answers, as recorded LLMs have them."""
+        return {
+            "template": self.template,
+            "choices": list(self.answers),
+            "words": [list(words) for words in self.words],
+            "fields": dict(self.fields),
+            "system": self.system,
+            "style": self.style,
+            "conclusion": self.conclusion,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> "Prompt":
+        """Read what `spec` wrote; a recorded prompt has only a template and choices, which are its words."""
+        answers = tuple(spec["choices"])
+        words = spec.get("words") or [[answer] for answer in answers]
+        return cls(
+            spec["template"],
+            answers,
+            tuple(tuple(own) for own in words),
+            spec.get("fields") or {},
+            spec.get("system"),
+            spec.get("style", "vanilla"),
+            spec.get("conclusion", CONCLUSION),
+        )
