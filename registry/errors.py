@@ -102,3 +102,18 @@ class IntegrityError(RegistryError):
     """Stored data is not what was written."""
 
     exit_code = FAULT
+
+
+class TemplateError(InputError):
+    """A template does what the template of a prompt may not, or cannot be rendered."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The template {problem}")
+
+
+class StoppedError(TemplateError):
+    """A template was stopped because it took too long, or too much memory."""
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(f"{problem}: simplify it.")
+        self.line = line  # of those that were rendered together

@@ -1,5 +1,7 @@
 """A prompt: a template with the answers it asks for. `MODEL@PROMPT` is one model."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -9,6 +11,18 @@ from registry.errors import InputError
 Style = Literal["vanilla", "chain-of-thought"]
 STYLES: tuple[Style, ...] = get_args(Style)
 CONCLUSION = "Therefore, the answer is"  # the second turn of a chain of thought, where a prompt has none of its own
+
+ANSWERS = ("answers", "answer_choices")  # a template's names for the list of its answers
+TEXT, PAIR = "text", "text_pair"
+FIELDS = (TEXT, PAIR)
+
+# What datasets call the two texts of an input. Where a name means this in one dataset and that in another, such as
+# `passage`, only the user can say.
+USUAL = {
+    **dict.fromkeys(("text", "sentence", "sentence1", "review", "premise", "question", "question1", "tweet"), TEXT),
+    **dict.fromkeys(("text1", "sentence_1", "comment", "utterance", "headline", "content"), TEXT),
+    **dict.fromkeys(("text_pair", "sentence2", "hypothesis", "context", "question2", "text2", "sentence_2"), PAIR),
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,15 @@ class Prompt:
             "style": self.style,
             "conclusion": self.conclusion,
         }
+
+    def content_hash(self) -> str:
+        """Return the sha256 of what the prompt asks; that of a recorded prompt where it says no more than that."""
+        plain = Prompt(self.template, self.answers, tuple((answer,) for answer in self.answers), self.fields)
+        if self == plain and all(USUAL.get(name) == field for name, field in self.fields.items()):
+            said = "\0".join((self.template, *self.answers))
+        else:
+            said = json.dumps(self.spec(), ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Prompt":
