@@ -46,7 +46,7 @@ def written(path: Path) -> Iterator[Path]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file."""
-    return _object(_decoded(read_file(path), path), str(path))
+    return _object(decoded(read_file(path), path), str(path))
 
 
 def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
 def numbered_lines(body: bytes, place: str | Path) -> list[tuple[int, dict[str, Any]]]:
     """Like `parse_lines`, each object with the number of its line."""
     rows = []
-    for number, line in enumerate(_decoded(body, place).split("\n"), start=1):
+    for number, line in enumerate(decoded(body, place).split("\n"), start=1):
         if line.strip():
             where = f"{place} line {number}"
             if len(line) > LINE_LIMIT:
@@ -74,7 +74,8 @@ def dump_lines(rows: Iterable[dict[str, Any]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _decoded(body: bytes, place: str | Path) -> str:
+def decoded(body: bytes, place: str | Path) -> str:
+    """Return a file's text; raise `DataError` where it is none."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,0 +1,104 @@
+"""YAML as plain data: texts, lists and mappings of them. No tag is obeyed, and nothing is built by one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from registry.errors import DataError
+from registry.formats.lines import decoded, read_file
+
+FILE_LIMIT = 2_000_000  # bytes; the largest file of PromptSource has 100,000
+DEEPEST = 20
+MOST_ALIASES = 1_000
+HARMLESS_TAGS = ("!Template", "!TemplateMetadata")
+STANDARD = "tag:yaml.org,2002:"
+PLAIN_TAGS = tuple(f"{STANDARD}{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp"))
+
+
+@dataclass(frozen=True)
+class Function:
+    """Where a file names a Python function instead of a text; it is never run."""
+
+    name: str
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
+    """Reads the nodes of a document, as long as they are few enough and not too deep."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._aliases = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's
+        """Read one node; refuse what would grow when it is read as data."""
+        is_alias = self.check_event(yaml.AliasEvent)
+        self._depth, self._aliases = self._depth + 1, self._aliases + is_alias
+        if self._depth > DEEPEST:
+            raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
+        if self._aliases > MOST_ALIASES:
+            raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases")
+        node = super().compose_node(parent, index)
+        if is_alias and not _is_flat(node):
+            raise yaml.YAMLError("an alias of more than a text or a short list")
+        self._depth -= 1
+        return node
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file, every value that is not a list or a mapping as text, or None for null."""
+    body = read_file(path)
+    if len(body) > FILE_LIMIT:
+        raise DataError(str(path), f"larger than {FILE_LIMIT // 1_000_000} MB.")
+    try:
+        loader = _Loader(decoded(body, path))
+        try:
+            value = _plain(loader.get_single_node())
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DataError(str(path), f"not YAML that can be read as data ({_told(error)}).") from error
+    if not isinstance(value, dict):
+        raise DataError(str(path), "not a mapping.")
+    return value
+
+
+def _plain(node: yaml.Node | None) -> Any:  # noqa: ANN401 - a text, a list, a mapping or None
+    if node is None:
+        return None
+    _check_tag(node)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(_plain(key), _plain(value)) for key, value in node.value]
+        keys = [key for key, _ in pairs]
+        if not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1} has a key twice, or one that is not a text")
+        return dict(pairs)
+    if node.tag == "!function":
+        return Function(str(node.value))
+    return None if node.tag == f"{STANDARD}null" and not node.style else str(node.value)
+
+
+def _check_tag(node: yaml.Node) -> None:
+    """Refuse tags that ask for more than data."""
+    is_function = node.tag == "!function" and isinstance(node, yaml.ScalarNode)
+    if not is_function and node.tag not in (*HARMLESS_TAGS, *PLAIN_TAGS, f"{STANDARD}merge", f"{STANDARD}value"):
+        tag = str(node.tag).replace(STANDARD, "!!")
+        raise yaml.YAMLError(f"line {node.start_mark.line + 1} has the tag {tag[:60]}, which is not obeyed")
+
+
+def _is_flat(node: yaml.Node) -> bool:
+    if isinstance(node, yaml.ScalarNode):
+        return True
+    items = [one for item in node.value for one in (item if isinstance(item, tuple) else (item,))]
+    return len(items) <= 100 and all(isinstance(one, yaml.ScalarNode) for one in items)
+
+
+def _told(error: Exception) -> str:
+    """Return a parser's complaint without the piece of the file that it shows."""
+    mark = getattr(error, "problem_mark", None)
+    where = f" in line {mark.line + 1}" if mark is not None else ""
+    said = getattr(error, "problem", None) or ("nested too deeply" if isinstance(error, RecursionError) else error)
+    return " ".join(str(said).split())[:200] + where
