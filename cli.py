@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import corpus, embedding, evaluate, model, query, space, task, transfer, upkeep
+from commands import corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
 from embedders.threads import sleep_while_waiting
 from registry import __version__
@@ -71,6 +71,7 @@ for command in (
     *upkeep.COMMANDS,
     task.task,
     model.model,
+    prompt.prompt,
     corpus.corpus,
     space.space,
     *embedding.COMMANDS,

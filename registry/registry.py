@@ -23,6 +23,8 @@ from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
 from registry.location import located
 from registry.names import checked_name
+from registry.prompting import new_prompt
+from registry.prompts import Prompt
 from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
 from registry.spaces import Facet, SpaceSpec
 from registry.table import Table
@@ -109,6 +111,10 @@ class Registry:
             replace=replace,
         )
 
+    def add_prompt(self, name: str, prompt: Prompt, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
+        """Register a prompt; its template is checked, and tried. Raises `TemplateError`."""
+        return self.catalog.entries.add(new_prompt(name, prompt, tags=tags), replace=replace)
+
     def add_recorded_llm(
         self,
         name: str,
@@ -183,6 +189,10 @@ class Registry:
         """Return a task's examples as they were registered."""
         record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
         return task_of(record.spec, self.contents(record), record.name)
+
+    def prompt(self, name: str) -> Prompt:
+        """Return a prompt as it was registered."""
+        return Prompt.from_spec(self.catalog.entries.get(name, EntryKind.PROMPT).spec)
 
     def corpus_inputs(self, corpus: str | EntryRecord) -> list[Input]:
         """Return the inputs of a corpus."""

@@ -1,0 +1,258 @@
+"""`fute prompt`: templates with the answers they ask for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
+
+if TYPE_CHECKING:
+    from registry.formats.prompt_files import PromptOptions
+    from registry.prompts import Prompt, Style
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def prompt() -> None:
+    """Prompts: templates with the answers they ask for."""
+
+
+def _choices(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Read `positive=good,fine`, several times."""
+    choices: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        label, sign, words = text.partition("=")
+        said = tuple(word.strip() for word in words.split(","))
+        if not sign or not label.strip() or not all(said):
+            raise click.BadParameter(f"expected LABEL=WORD,WORD, the words by which {label.strip()[:60]!r} is told")
+        if label.strip() in choices:
+            raise click.BadParameter(f"{label.strip()[:60]!r} is given twice")
+        choices[label.strip()] = said
+    return choices
+
+
+def _fields(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Read `passage=text`, several times."""
+    pairs = [text.partition("=") for text in texts]
+    if not all(name.strip() and field.strip() in ("text", "text_pair") for name, _, field in pairs):
+        raise click.BadParameter("expected VARIABLE=text or VARIABLE=text_pair")
+    return {name.strip(): field.strip() for name, _, field in pairs}
+
+
+def _listed(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Read `A,B,...`."""
+    return tuple(part.strip() for part in text.split(",")) if text else ()
+
+
+field_option = click.option(
+    "fields",
+    "--field",
+    multiple=True,
+    metavar="VARIABLE=text|text_pair",
+    callback=_fields,
+    help="Which text of the input a variable stands for, where its name does not tell; may be given several times.",
+)
+choices_option = click.option(
+    "--choices",
+    metavar="A,B,...",
+    callback=_listed,
+    help="Of a file: the answers, in the order of its choices; for templates without choices, their words too.",
+)
+
+
+@prompt.command()
+@click.argument("name")
+@click.option("--template", help="What is asked, in Jinja: 'Is this good? {{ text }}'.")
+@click.option("--template-file", type=FILE, help="A file that holds the template.")
+@click.option(
+    "--choice",
+    "choices",
+    multiple=True,
+    metavar="LABEL=WORD,...",
+    callback=_choices,
+    help="An answer, and the words by which the LLM tells it; once for each answer.",
+)
+@click.option("--system", help="A plain text that is said before.")
+@click.option("--cot", is_flag=True, help="A chain of thought: the LLM reasons before it answers.")
+@click.option("--conclusion", help="With --cot: what is asked after the reasoning.")
+@field_option
+@click.option("--replace", is_flag=True, help="Take it as a new version of a known prompt.")
+@tags_option
+@click.pass_context
+def add(
+    ctx: click.Context,
+    name: str,
+    template: str | None,
+    template_file: Path | None,
+    choices: dict[str, tuple[str, ...]],
+    system: str | None,
+    conclusion: str | None,
+    fields: dict[str, str],
+    tags: tuple[str, ...],
+    *,
+    cot: bool,
+    replace: bool,
+) -> None:
+    """Register a prompt. Its template is checked, and tried in a process with limits.
+
+    A template may use the variables text, text_pair and answers, and usual names of datasets' fields.
+    """
+    from registry.formats.prompt_files import read_template
+    from registry.prompts import CONCLUSION, Prompt
+
+    if (template is None) == (template_file is None):
+        raise click.UsageError("Give one of --template and --template-file.")
+    if conclusion is not None and not cot:
+        raise click.UsageError("--conclusion goes with --cot.")
+    text = template if template_file is None else read_template(template_file)
+    style: Style = "chain-of-thought" if cot else "vanilla"
+    answers, words = tuple(choices), tuple(choices.values())
+    made = Prompt(text or "", answers, words, fields, system or None, style, conclusion or CONCLUSION)
+    record = registry_of(ctx).add_prompt(name, made, tags=tags, replace=replace)
+    click.echo(f"{record.name} version {record.version}: {', '.join(answers)}")
+
+
+def _options(fields: dict[str, str], choices: tuple[str, ...], prefix: str = "") -> "PromptOptions":
+    from registry.formats.prompt_files import PromptOptions
+
+    return PromptOptions(fields, choices, prefix)
+
+
+@prompt.command("import")
+@click.argument("file", type=FILE)
+@click.option("--prefix", default="", help="Put before each name, such as org/.")
+@field_option
+@choices_option
+@tags_option
+@json_option
+@click.pass_context
+def import_(
+    ctx: click.Context,
+    file: Path,
+    prefix: str,
+    fields: dict[str, str],
+    choices: tuple[str, ...],
+    tags: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Register the prompts in FILE, all or none: a prompts.jsonl, PromptSource's templates.yaml, or an lm-eval task.
+
+    What a file of PromptSource holds that cannot be used is left out, and told. No code that a file names is run.
+    """
+    from dataclasses import asdict
+
+    from registry.prompting import import_prompts
+
+    report = import_prompts(registry_of(ctx), file, _options(fields, choices, prefix), tags=tags)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        for name in report.added:
+            click.echo(f"registered {name}")
+    for name, problem in report.left_out.items():
+        click.echo(f"left out {name}: {' '.join(problem.split())}", err=True)
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    counts = f"{len(report.added)} prompts added, {len(report.known)} known already, {len(report.left_out)} left out"
+    click.echo(counts, err=True)
+
+
+@prompt.command("list")
+@tags_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
+    """List the prompts."""
+    print_rows(registry_of(ctx).entries("prompt", tags=tags), as_json=as_json, noun="prompts")
+
+
+@prompt.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
+    """Show one prompt."""
+    print_one(registry_of(ctx).show(name, "prompt"), as_json=as_json)
+
+
+@prompt.command()
+@click.argument("name")
+@click.pass_context
+def remove(ctx: click.Context, name: str) -> None:
+    """Remove a prompt that no MODEL@PROMPT uses."""
+    registry_of(ctx).remove(name, "prompt")
+    click.echo(f"removed {name}")
+
+
+@prompt.command()
+@click.argument("name")
+@click.option("--text", help="The text of an input.")
+@click.option("--text-pair", help="Its second text, if any.")
+@click.option("--task", help="Take inputs from a task instead.")
+@click.option("-n", "count", default=3, show_default=True, type=click.IntRange(1, 1000), help="How many of the task's.")
+@json_option
+@click.pass_context
+def render(
+    ctx: click.Context,
+    name: str,
+    text: str | None,
+    text_pair: str | None,
+    task: str | None,
+    count: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what the LLM is asked under a prompt."""
+    from registry.formats.corpora import Input
+    from registry.prompting import asked_of, sample_of
+
+    if (text is None) == (task is None) or (task is not None and text_pair is not None):
+        raise click.UsageError("Give --text (and --text-pair), or --task.")
+    registry = registry_of(ctx)
+    inputs = [Input(text or "", text_pair)] if task is None else sample_of(registry.task_data(task), count)
+    made = asked_of(registry.prompt(name), inputs)
+    if as_json:
+        print_json({"prompt": name, "asked": [one.as_json() for one in made]})
+    else:
+        click.echo("\n\n".join(one.as_text() for one in made))
+
+
+@prompt.command()
+@click.argument("name", required=False)
+@click.option("--file", type=FILE, help="Test the prompts of a file instead, before they are registered.")
+@click.option("--task", required=True, help="The task that the prompt is for.")
+@field_option
+@choices_option
+@click.option(
+    "-n", "count", default=100, show_default=True, type=click.IntRange(1), help="How many examples to render."
+)
+@json_option
+@click.pass_context
+def test(
+    ctx: click.Context,
+    name: str | None,
+    file: Path | None,
+    task: str,
+    fields: dict[str, str],
+    choices: tuple[str, ...],
+    count: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Say whether a prompt fits a task: its answers are the task's labels, and its examples can be asked."""
+    from registry.prompting import check_fits, fits, usable_prompts
+
+    if (name is None) == (file is None) or (name is not None and (fields or choices)):
+        raise click.UsageError("Give a prompt's NAME, or --file (with --field and --choices).")
+    registry = registry_of(ctx)
+    prompts: dict[str, Prompt] = {}
+    if file is not None:
+        prompts = usable_prompts(file, _options(fields, choices)).prompts
+    elif name is not None:
+        prompts = {name: registry.prompt(name)}
+    found = fits(prompts, registry.task_data(task), task, count=count)
+    print_rows(found, as_json=as_json, noun="prompts")
+    check_fits(found)
