@@ -133,8 +133,16 @@ def asked_of(prompt: Prompt, inputs: Sequence[Input]) -> list[Asked]:
 
 def fits(prompts: Mapping[str, Prompt], task: TaskData, name: str, *, count: int = SAMPLE) -> Table[Fit]:
     """Hold prompts against a task: their answers against its labels, and what they ask of some of its examples."""
-    inputs = sample_of(task, count)
-    return Table([_fit(prompt_name, prompt, task, name, inputs) for prompt_name, prompt in prompts.items()])
+    from registry.rendering import rendered_each
+
+    made = rendered_each(list(prompts.values()), sample_of(task, count))
+    found = []
+    for (prompt_name, prompt), texts in zip(prompts.items(), made, strict=True):
+        problem = answers_problem(prompt, task, name) or (str(texts) if isinstance(texts, InputError) else None)
+        lengths = sorted(map(len, texts)) if problem is None and isinstance(texts, list) else []
+        ends = (lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else (0, 0, 0)
+        found.append(Fit(prompt_name, len(lengths), *ends, problem))
+    return Table(found)
 
 
 def check_fits(found: Sequence[Fit]) -> None:
@@ -145,32 +153,18 @@ def check_fits(found: Sequence[Fit]) -> None:
         raise InputError(f"{bad[0].name}: {bad[0].problem}{others}")
 
 
-def _fit(prompt_name: str, prompt: Prompt, task: TaskData, name: str, inputs: Sequence[Input]) -> Fit:
-    from registry.rendering import rendered
-
-    try:
-        check_answers(prompt, task, name)
-        lengths = sorted(map(len, rendered(prompt, inputs)))
-    except InputError as error:
-        return Fit(prompt_name, problem=str(error))
-    return Fit(prompt_name, len(lengths), lengths[0], lengths[len(lengths) // 2], lengths[-1])
-
-
-def check_answers(prompt: Prompt, task: TaskData, name: str) -> None:
-    """Refuse a prompt whose answers are not the texts of the task's labels; raise `InputError`."""
+def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
+    """Say why a prompt's answers are not the texts of a task's labels; None where they are."""
     labels = label_texts(task)
     if labels is None:
-        raise InputError(
-            f"{name!r} is a {task.kind} task, whose answers differ from input to input; a prompt's do not."
-        )
+        return f"{name!r} is a {task.kind} task, whose answers differ from input to input; a prompt's do not."
     missing = [text for text in labels if text not in prompt.answers]
     unknown = [answer for answer in prompt.answers if answer not in labels]
-    if missing or unknown:
-        odd = f"no answer for {missing[0]!r}" if missing else f"the answer {unknown[0]!r}"
-        mend = ", ".join(labels)
-        raise InputError(
-            f"The prompt has {odd[:100]}; the labels of {name!r} are {mend[:300]}: --choice LABEL=WORD each."
-        )
+    if not missing and not unknown:
+        return None
+    odd = f"no answer for {missing[0][:60]!r}" if missing else f"the answer {unknown[0][:60]!r}"
+    mend = "give --choice LABEL=WORD for each of them (--choices A,B for a file)."
+    return f"The prompt has {odd}; the labels of {name!r} are {', '.join(labels)[:300]}: {mend}"
 
 
 def label_texts(task: TaskData) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,38 @@ def rendered(prompt: Prompt, inputs: Sequence[Input]) -> list[str]:
         TemplateError: the template is refused, or an input cannot be rendered within the limits.
         InputError: the template asks for a second text, and an input has none.
     """
-    prompt = checked_template(prompt)
-    _check_pairs(prompt, inputs)
-    made: list[str] = []
-    replies = render([_job(prompt), *map(list, inputs)])
+    (made,) = rendered_each([prompt], inputs)
+    if isinstance(made, InputError):
+        raise made
+    return made
+
+
+def rendered_each(prompts: Sequence[Prompt], inputs: Sequence[Input]) -> list[list[str] | InputError]:
+    """Return what each prompt asks of each input, or why it cannot; raise `StoppedError` at a limit."""
+    found = [_askable(prompt, inputs) for prompt in prompts]
+    good = [prompt for prompt in found if isinstance(prompt, Prompt)]
+    lines = chain.from_iterable((_job(prompt), *map(list, inputs)) for prompt in good)
+    replies = iter(render(lines) if good else [])
+    return [one if isinstance(one, InputError) else _texts(list(islice(replies, 1 + len(inputs)))) for one in found]
+
+
+def _askable(prompt: Prompt, inputs: Sequence[Input]) -> Prompt | InputError:
+    """Return the prompt with its fields, or why it cannot be asked of these inputs."""
+    try:
+        prompt = checked_template(prompt)
+        _check_pairs(prompt, inputs)
+    except InputError as error:
+        return error
+    return prompt
+
+
+def _texts(replies: Sequence[Reply]) -> list[str] | InputError:
+    """Return what was rendered, the template's own reply left out, or the first thing that went wrong."""
     for number, reply in enumerate(replies):
         if isinstance(reply, dict):
-            where = f" of input {number}" if number else ""
-            raise TemplateError(f"cannot be rendered{where}: {reply['error']}.")
-        if number:
-            made.append(reply or "")
-    return made
+            where = f" for input {number}" if number else ""
+            return TemplateError(f"cannot be rendered{where}: {reply['error'].rstrip('.')}.")
+    return [str(reply) for reply in replies[1:]]
 
 
 def checked_prompts(prompts: Mapping[str, Prompt]) -> dict[str, Prompt | InputError]:

@@ -65,7 +65,9 @@ def test_help_loads_neither_numpy_nor_the_database_nor_the_index(store: Path) ->
     assert loaded & (HEAVY | {"numpy", "sqlalchemy", "alembic", "faiss", "rich", "tqdm"}) == set()
 
 
-@pytest.mark.parametrize("command", ["task", "model", "corpus", "space", "embed", "nearest", "transfer", "demo"])
+@pytest.mark.parametrize(
+    "command", ["task", "model", "prompt", "corpus", "space", "embed", "nearest", "transfer", "demo"]
+)
 def test_help_on_a_command_is_as_light(store: Path, command: str) -> None:
     loaded, _ = loaded_by_program(command, "--help", registry=store)
 
@@ -87,7 +89,7 @@ def test_catalog_commands_load_neither_torch_nor_the_index(store: Path, argument
 
     assert shown in text
     assert "sqlalchemy" in loaded
-    assert loaded & (HEAVY | {"faiss", "alembic"}) == set()
+    assert loaded & (HEAVY | {"faiss", "alembic", "jinja2", "yaml"}) == set()
 
 
 def test_nearest_answers_without_torch(store: Path) -> None:

@@ -9,7 +9,8 @@ import yaml
 from registry.errors import DataError
 from registry.formats.lines import decoded, read_file
 
-FILE_LIMIT = 2_000_000  # bytes; the largest file of PromptSource has 100,000
+FILE_LIMIT = 500_000  # bytes
+MOST_NODES = 20_000  # texts, lists and mappings; read in about a second
 DEEPEST = 20
 MOST_ALIASES = 1_000
 HARMLESS_TAGS = ("!Template", "!TemplateMetadata")
@@ -29,16 +30,16 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._depth = self._aliases = 0
+        self._depth = self._aliases = self._nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's
         """Read one node; refuse what would grow when it is read as data."""
         is_alias = self.check_event(yaml.AliasEvent)
-        self._depth, self._aliases = self._depth + 1, self._aliases + is_alias
+        self._depth, self._aliases, self._nodes = self._depth + 1, self._aliases + is_alias, self._nodes + 1
         if self._depth > DEEPEST:
             raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
-        if self._aliases > MOST_ALIASES:
-            raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases")
+        if self._aliases > MOST_ALIASES or self._nodes > MOST_NODES:
+            raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases, or {MOST_NODES} values")
         node = super().compose_node(parent, index)
         if is_alias and not _is_flat(node):
             raise yaml.YAMLError("an alias of more than a text or a short list")
@@ -50,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file, every value that is not a list or a mapping as text, or None for null."""
     body = read_file(path)
     if len(body) > FILE_LIMIT:
-        raise DataError(str(path), f"larger than {FILE_LIMIT // 1_000_000} MB.")
+        raise DataError(str(path), f"larger than {FILE_LIMIT // 1_000} kB.")
     try:
         loader = _Loader(decoded(body, path))
         try:
