@@ -5,7 +5,7 @@ from typing import Any
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# What templates of PromptSource and lm-eval use; none of it makes a text wider, reads an attribute or draws lots.
+# What templates need to write a question. None of it makes a text wider, reads an attribute or draws lots.
 FILTERS = (
     *("capitalize", "count", "d", "default", "first", "join", "last", "length", "list", "lower", "replace", "reverse"),
     *("sort", "string", "title", "trim", "truncate", "unique", "upper", "wordcount"),

@@ -19,6 +19,7 @@ from tiny_cli import dump, fute
 import cli
 from registry import Registry
 from registry.formats.tasks import Example, TaskData
+from registry.prompts import Prompt
 
 CHOICES = ("--choice", "negative=bad,awful", "--choice", "positive=good")
 TEMPLATE = 'Is "{{ review }}" {{ answers|join(" or ") }}?'
@@ -48,17 +49,32 @@ def _log_as_before() -> Iterator[None]:
     log.handlers = handlers
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentiment: TaskData) -> Path:
-    """A registry with a task of films and one of pairs, named by FUTE_REGISTRY."""
+def filled(folder: Path) -> Path:
+    """Make a registry with a task of films, one of pairs, a scale and a multiple choice."""
+    films = (Example("a fine film", "positive"), Example("a dull film", "negative"))
     pairs = (Example("It rains.", "follows", "It is wet."), Example("It rains.", "no", "It is dry."))
-    with Registry.create(tmp_path / "store") as registry:
-        registry.add_task("film", sentiment)
+    with Registry.create(folder) as registry:
+        registry.add_task("film", TaskData("classification", ("negative", "positive"), films))
         registry.add_task("pairs", TaskData("classification", ("follows", "no"), pairs))
         registry.add_task("score", TaskData("regression", None, (Example("a", "0"), Example("b", "5")), range=(0, 5)))
         registry.add_task("choose", TaskData("multiple-choice", None, (Example("a", "x", choices=("x", "y")),)))
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A registry of one's own, named by FUTE_REGISTRY."""
     monkeypatch.setenv("FUTE_REGISTRY", str(tmp_path / "store"))
-    return tmp_path / "store"
+    return filled(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with a prompt, for tests that change nothing."""
+    folder = filled(tmp_path_factory.mktemp("shared") / "store")
+    with Registry.open(folder) as registry:
+        registry.add_prompt("p", Prompt(TEMPLATE, ("negative", "positive"), (("bad", "awful"), ("good",))))
+    return folder
 
 
 @pytest.fixture
@@ -163,16 +179,16 @@ def test_a_prompt_that_changes_is_a_new_version_and_can_be_removed(prompt: str) 
     ],
 )
 def test_bad_use_is_told_in_one_line_and_changes_nothing(
-    store: Path, prompt: str, arguments: tuple[str, ...], problem: str
+    shared: Path, arguments: tuple[str, ...], problem: str
 ) -> None:
-    before = dump(store)
+    before = dump(shared)
 
-    result = run("prompt", *arguments)
+    result = run("--registry", shared, "prompt", *arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert problem in result.stderr
     assert result.stderr.count("\n") == 1
-    assert dump(store) == before
+    assert dump(shared) == before
 
 
 # -- files -------------------------------------------------------------------------------------------
@@ -215,11 +231,10 @@ def test_a_faulty_line_keeps_the_whole_file_out(store: Path, tmp_path: Path) -> 
 
 
 def test_a_prompt_that_fits_its_task_is_shown_with_its_lengths(prompt: str) -> None:
-    assert run("prompt", "test", prompt, "--task", "film").exit_code == 0
     (row,) = json_of("prompt", "test", prompt, "--task", "film")["prompts"]
     assert row == {
         **{"name": "p", "fits": True, "problem": None},
-        **{"examples": 1, "shortest": 23, "median": 23, "longest": 23},
+        **{"examples": 2, "shortest": 29, "median": 29, "longest": 29},
     }
 
 
@@ -231,8 +246,8 @@ def test_a_prompt_that_fits_its_task_is_shown_with_its_lengths(prompt: str) -> N
         ("choose", "p: 'choose' is a multiple-choice task, whose answers differ from input to input"),
     ],
 )
-def test_a_prompt_with_other_answers_than_the_tasks_labels_does_not_fit(prompt: str, task: str, problem: str) -> None:
-    result = run("prompt", "test", prompt, "--task", task)
+def test_a_prompt_with_other_answers_than_the_tasks_labels_does_not_fit(shared: Path, task: str, problem: str) -> None:
+    result = run("--registry", shared, "prompt", "test", "p", "--task", task)
 
     assert result.exit_code == 2
     assert problem in result.stderr

@@ -178,7 +178,7 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 WORDS = st.lists(ANY.filter(str.strip), min_size=2, max_size=5, unique=True)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(PLAIN, PLAIN, st.lists(ANY, min_size=1, max_size=20))
 def test_what_is_no_template_is_rendered_as_it_stands(before: str, after: str, texts: list[str]) -> None:
     made = rendered(prompt_of(f"{before}{{{{ text }}}}{after}"), [Input(text) for text in texts])
