@@ -284,7 +284,7 @@ def test_the_prompts_of_a_file_are_tested_before_they_are_registered(store: Path
 # -- attacks, as a whole program ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("template", [INJECTIONS[2], RUNAWAYS[0], RUNAWAYS[14]], ids=["code", "loops", "doubling"])
+@pytest.mark.parametrize("template", [INJECTIONS[2], RUNAWAYS[14]], ids=["code", "doubling"])
 def test_an_attack_on_the_program_ends_in_one_line(store: Path, tmp_path: Path, template: str) -> None:
     before, files = dump(store), sorted(tmp_path.iterdir())
 
