@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from commands import corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
+from commands import best_prompt, corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
 from embedders.threads import sleep_while_waiting
 from registry import __version__
@@ -76,6 +76,7 @@ for command in (
     space.space,
     *embedding.COMMANDS,
     *query.COMMANDS,
+    *best_prompt.COMMANDS,
     transfer.transfer,
     evaluate.evaluate,
 ):

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from embedders.errors import EmbedderError, ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Reading, method_named
 from embedders.observed import Observed, from_answers, from_spans, from_task
-from embedders.predictors import predictor_for
+from embedders.predictors import Calibratable, predictor_for
 from embedders.sketch import sketch
 from embedders.spaces import current_space
 from embedders.threads import sleep_while_waiting
 from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, MissingExtraError, RegistryError
 from registry.registry import EMBEDDABLE
+from registry.selection import calibrated
 from registry.spaces import SpaceSpec
 from registry.tables import EntryKind
 from registry.vectors import unit
@@ -170,21 +172,20 @@ class _Run:
         chunks = store.chunks(entry.version_id, corpus_id)
         for start in range(0, len(inputs), CHUNK):
             if start not in chunks:
-                answers = predictor.predict(inputs[start : start + CHUNK])
-                store.put(
-                    entry.version_id,
-                    corpus_id,
-                    start=start,
-                    answers=answers.texts,
-                    probabilities=answers.probabilities,
-                )
-                chunks[start] = (answers.texts, answers.probabilities)
-        texts, table = _joined([chunks[start] for start in sorted(chunks)])
+                chunks[start] = Answered(*predictor.predict(inputs[start : start + CHUNK]))
+                store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
+        if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
+            said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
+            if said is not None:
+                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, answered=Answered(*said))
+        texts, table, _ = joined(chunks)
         if predictor.form == "spans":
             likeliest = [texts[column] for column in table.argmax(axis=1)]
             return from_spans(inputs, likeliest, seed=self._spec.seed)
-        is_hard = self._spec.parameters["answers"] == "hard"
-        return from_answers(inputs, texts, table, hard=is_hard, is_number=predictor.form == "number")
+        how, is_number = self._spec.parameters["answers"], predictor.form == "number"
+        if how == "calibrated" and not is_number:
+            table = calibrated(table[None], "batch")[0]
+        return from_answers(inputs, texts, table, hard=how == "hard", is_number=is_number)
 
 
 def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
@@ -194,20 +195,6 @@ def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
         for number, facet in enumerate(spec.facets)
     ]
     return unit(np.concatenate(segments))
-
-
-def _joined(
-    chunks: list[tuple[list[str], NDArray[np.float32]]],
-) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Join chunks that may know different answers into one table, (texts, answers)."""
-    answers = tuple(dict.fromkeys(text for texts, _ in chunks for text in texts))
-    column = {text: number for number, text in enumerate(answers)}
-    table = np.zeros((sum(len(part) for _, part in chunks), len(answers)), np.float32)
-    start = 0
-    for texts, part in chunks:
-        table[start : start + len(part), [column[text] for text in texts]] = part
-        start += len(part)
-    return answers, table
 
 
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:

@@ -22,10 +22,11 @@ DEFAULT_SPACE = "default"
 LEAST_TOKENS = 8  # with fewer, all inputs would look alike
 EVERYDAY = "everyday"  # the corpus that comes with the program
 
+ANSWERS = ("hard", "probabilities", "calibrated")
 COMMON: dict[str, Any] = {
     "examples": 512,  # of a task, at most
     "max_length": 128,  # tokens
-    "answers": "hard",  # of a black box: its likeliest answer, or its probabilities
+    "answers": "hard",  # of a black box: its likeliest answer, its probabilities, or those calibrated in batch
 }
 
 
@@ -98,9 +99,7 @@ def _corpus(registry: Registry, name: str) -> NewEntry | EntryRecord:
 def _checked(how: Method, given: dict[str, str]) -> dict[str, Any]:
     """Return the parameters that were given and the defaults of the others; raise `SettingError`."""
     parameters = _parameters({**COMMON, **how.parameters()}, given, zero=how.may_be_zero)
-    if parameters["answers"] not in ("hard", "probabilities"):
-        raise SettingError("answers is 'hard' or 'probabilities'.")
-    for key, known in how.choices.items():
+    for key, known in {"answers": ANSWERS, **how.choices}.items():
         if parameters[key] not in known:
             raise SettingError(f"No {key} {parameters[key]!r}: there are {', '.join(known)}.")
     return parameters

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from registry.table import Table
 from registry.tables import EntryKind
 from registry.vectors import checked_vector
 from registry.views import EntryRow, SpaceRow, Status
+
+if TYPE_CHECKING:
+    from registry.best_prompt import Asked, PromptRanking
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
@@ -304,6 +307,12 @@ class Registry:
         shares = weights_between(facets, one.kind, two.kind, chosen=weights)
         similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
         return Comparison(one.name, two.name, record.name, similarity, cosines)
+
+    def best_prompt(self, asked: "Asked", *, limit: int = 5, space: str | None = None) -> "PromptRanking":
+        """Rank an LLM's prompts for a task, without labels; see `registry.best_prompt`."""
+        from registry.best_prompt import best_prompt
+
+        return best_prompt(self, asked, limit=limit, space=space)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""

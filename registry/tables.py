@@ -188,11 +188,12 @@ class Prediction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
     corpus_version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), index=True)
-    start: Mapped[int]  # row of the corpus where the chunk begins
+    start: Mapped[int]  # row of the corpus where the chunk begins; -1: inputs that say nothing
     count: Mapped[int]
     answers: Mapped[list[str]] = mapped_column(JSON)  # the texts of the answers, one per column
     probabilities: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (count, answers), little endian
-    sha256: Mapped[Sha256]
+    prompt_prob: Mapped[bytes | None] = mapped_column(LargeBinary)  # float32 (count), where a prompt's own is known
+    sha256: Mapped[Sha256]  # of both
 
 
 class Job(Base):

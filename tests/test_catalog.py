@@ -15,6 +15,7 @@ from sqlalchemy import delete, exc
 
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.catalog.records import NewEntry
 from registry.errors import (
     AlreadyExistsError,
@@ -610,16 +611,31 @@ def test_answers_are_kept_chunk_by_chunk_and_a_chunk_is_never_overwritten(regist
     corpus = registry.add_corpus("u", [Input("a"), Input("b"), Input("c")], source="here")
     first, second = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32), np.array([[1.0, 0.0]], np.float32)
     put = registry.catalog.predictions.put
-    put(model.version_id, corpus.version_id, start=0, answers=["no", "yes"], probabilities=first)
-    put(model.version_id, corpus.version_id, start=2, answers=["no", "yes"], probabilities=second)
-    put(model.version_id, corpus.version_id, start=2, answers=["x"], probabilities=second[:, :1])
+    own = np.array([0.125, 0.5], np.float32)
+    put(model.version_id, corpus.version_id, start=0, answered=Answered(("no", "yes"), first, own))
+    put(model.version_id, corpus.version_id, start=2, answered=Answered(("no", "yes"), second))
+    put(model.version_id, corpus.version_id, start=2, answered=Answered(("x",), second[:, :1]))
 
     chunks = registry.catalog.predictions.chunks(model.version_id, corpus.version_id)
 
-    assert {start: (answers, table.tolist()) for start, (answers, table) in chunks.items()} == {
-        0: (["no", "yes"], first.tolist()),
-        2: (["no", "yes"], second.tolist()),
+    assert {start: (answers, table.tolist()) for start, (answers, table, _) in chunks.items()} == {
+        0: (("no", "yes"), first.tolist()),
+        2: (("no", "yes"), second.tolist()),
     }
+    assert np.array_equal(chunks[0].prompt_prob, own)
+    assert chunks[2].prompt_prob is None
+
+
+def test_chunks_are_joined_by_their_answers_and_inputs_that_say_nothing_stay_apart() -> None:
+    one, two = np.array([[1.0, 0.0]], np.float32), np.array([[0.25, 0.75]], np.float32)
+
+    table = joined(
+        {CONTENT_FREE: Answered(("b", "a"), two), 5: Answered(("c", "b"), two), 0: Answered(("a", "b"), one)}
+    )
+
+    assert table.answers == ("a", "b", "c")
+    assert table.probabilities.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.75, 0.25]]
+    assert table.prompt_prob is None
 
 
 # -- damage ------------------------------------------------------------------------------------------
@@ -670,9 +686,8 @@ def test_damaged_answers_are_an_integrity_fault(registry: Registry) -> None:
     model = registry.add_model("m", {}, content_hash="m")
     corpus = registry.add_corpus("u", [Input("a")], source="here")
     table = np.array([[0.25, 0.75]], np.float32)
-    registry.catalog.predictions.put(
-        model.version_id, corpus.version_id, start=0, answers=["a", "b"], probabilities=table
-    )
+    answered = Answered(("a", "b"), table)
+    registry.catalog.predictions.put(model.version_id, corpus.version_id, start=0, answered=answered)
     tamper(registry, "UPDATE predictions SET probabilities = ?", table[:, ::-1].tobytes())
 
     with pytest.raises(IntegrityError, match="Recorded outputs 1 are damaged") as error:

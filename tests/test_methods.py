@@ -265,7 +265,7 @@ def test_an_unknown_method_is_refused_in_one_line() -> None:
         ("mapemb", {"ridge": "nan"}, r"^ridge is a positive number, not 'nan'\.$"),
         ("tupate", {"steps": "0"}, r"^steps is a positive number, not '0'\.$"),
         ("tupate", {"steps": "1.5"}, r"^steps is a int, not '1.5'\.$"),
-        ("mapemb", {"answers": "soft"}, r"^answers is 'hard' or 'probabilities'\.$"),
+        ("mapemb", {"answers": "soft"}, r"^No answers 'soft': there are hard, probabilities, calibrated\.$"),
         ("tupate", {"tuning": "adapter"}, r"^No tuning 'adapter': there are bias, .*, prefix, prompt\.$"),
         ("tupate", {"objective": "span"}, r"^No objective 'span': there are verbaliser, head, text-to-text\.$"),
         ("tupate", {"average_layers": "1"}, r"^No average_layers '1': there are no, yes\.$"),

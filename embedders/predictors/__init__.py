@@ -2,7 +2,7 @@
 
 from embedders.predictors.boxes import predictor_for
 from embedders.predictors.classifiers import ClassifierPredictor, NumberPredictor
-from embedders.predictors.contract import LEAST_COVERED, Answers, Form, Predictor
+from embedders.predictors.contract import LEAST_COVERED, Answers, Calibratable, Form, Predictor
 from embedders.predictors.functions import FunctionPredictor
 from embedders.predictors.readers import NoQuestionsError, ReaderPredictor
 from embedders.predictors.recordings import RecordedPredictor
@@ -12,6 +12,7 @@ from embedders.predictors.text_to_text import TextToTextPredictor
 __all__ = [
     "LEAST_COVERED",
     "Answers",
+    "Calibratable",
     "ClassifierPredictor",
     "Form",
     "FunctionPredictor",

@@ -1,7 +1,7 @@
 """What every black box can do: say which inputs it can answer, and answer them."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ class Answers(NamedTuple):
 
     texts: list[str]  # of the answers, one per column
     probabilities: NDArray[np.float32]  # (inputs, answers)
+    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of its prompt
 
 
 class Predictor(Protocol):
@@ -34,4 +35,17 @@ class Predictor(Protocol):
 
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Answer inputs that are answerable."""
+        ...
+
+
+@runtime_checkable
+class Calibratable(Protocol):
+    """A black box whose leaning to one answer can be told from inputs that say nothing."""
+
+    def content_free(self, *, pairs: bool) -> Answers | None:
+        """Return its answers to an empty, an n/a and a masked input; None where they are not known.
+
+        Args:
+            pairs: ask with pairs of texts.
+        """
         ...

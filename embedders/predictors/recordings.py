@@ -19,6 +19,8 @@ class RecordedPredictor:
         self._name = entry.name
         self._answers = list(outputs.answers)
         self._probabilities = outputs.probabilities
+        self._prompt_prob = outputs.prompt_prob
+        self._content_free = outputs.content_free
         self._row = {text: number for number, text in enumerate(outputs.inputs)}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
@@ -30,4 +32,10 @@ class RecordedPredictor:
 
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Look the answers up."""
-        return Answers(self._answers, self._probabilities[[self._row[text] for text in inputs]])
+        rows = [self._row[text] for text in inputs]
+        own = None if self._prompt_prob is None else self._prompt_prob[rows]
+        return Answers(self._answers, self._probabilities[rows], own)
+
+    def content_free(self, *, pairs: bool) -> Answers | None:
+        """Return what was recorded of inputs that say nothing."""
+        return None if self._content_free is None else Answers(self._answers, self._content_free)

@@ -75,6 +75,13 @@ class Embeddings:
                 matrix=matrix,
             )
 
+    def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
+        """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
+        of_model = Entry.name.startswith(f"{model}@", autoescape=True)
+        query = _named().where(Embedding.space_id == space_id, is_newest(), of_model).order_by(Entry.name)
+        with self._database.read() as session:
+            return {row.version_id: _record(row, *names) for row, *names in session.execute(query)}
+
     def ids(self, space_id: int, where: Filter) -> NDArray[np.int64]:
         """Return the ids, rising, of the latest versions' vectors that pass a filter."""
         query = (

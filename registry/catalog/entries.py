@@ -62,6 +62,12 @@ class Entries:
             entries = session.scalars(select(Entry).where(passing(where or Filter())).order_by(Entry.name)).all()
             return [_record(session, entry, _latest(session, entry.id)) for entry in entries]
 
+    def prompts_of(self, model: str) -> list[str]:
+        """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
+        query = select(Entry.name).where(Entry.name.startswith(f"{model}@", autoescape=True)).order_by(Entry.name)
+        with self._database.read() as session:
+            return [name.partition("@")[2] for name in session.scalars(query)]
+
     def remove(self, name: str, kind: EntryKind) -> None:
         """Remove an entry with its versions, vectors and outputs; refuse where a space is built on it."""
         if Reference.parse(name).version is not None:

@@ -1,6 +1,8 @@
 """What did a black box answer on a corpus? Kept chunk by chunk, so that nothing is asked twice."""
 
 import hashlib
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,16 @@ from registry.database import Database
 from registry.errors import IntegrityError
 from registry.tables import Prediction
 
+CONTENT_FREE = -1  # where the answers to inputs that say nothing are kept, before those to the corpus
+
+
+class Answered(NamedTuple):
+    """What a black box said of a run of inputs."""
+
+    answers: tuple[str, ...]  # texts, one per column
+    probabilities: NDArray[np.float32]  # (inputs, answers)
+    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of its prompt
+
 
 class Predictions:
     """Recorded outputs by model version and corpus version."""
@@ -17,21 +29,11 @@ class Predictions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(
-        self,
-        version_id: int,
-        corpus_version_id: int,
-        *,
-        start: int,
-        answers: list[str],
-        probabilities: NDArray[np.float32],
-    ) -> None:
-        """Keep the answers to a run of the corpus's texts that begins at row `start`.
-
-        Args:
-            probabilities: float32 (texts, answers).
-        """
-        body = np.ascontiguousarray(probabilities, "<f4").tobytes()
+    def put(self, version_id: int, corpus_version_id: int, *, start: int, answered: Answered) -> None:
+        """Keep the answers to a run of the corpus's texts that begins at row `start`, or at `CONTENT_FREE`."""
+        body = np.ascontiguousarray(answered.probabilities, "<f4").tobytes()
+        own = answered.prompt_prob
+        of_prompt = None if own is None else np.ascontiguousarray(own, "<f4").tobytes()
         with self._database.write() as session:
             held = session.scalar(
                 select(Prediction.id).where(
@@ -46,24 +48,50 @@ class Predictions:
                         version_id=version_id,
                         corpus_version_id=corpus_version_id,
                         start=start,
-                        count=len(probabilities),
-                        answers=answers,
+                        count=len(answered.probabilities),
+                        answers=list(answered.answers),
                         probabilities=body,
-                        sha256=hashlib.sha256(body).hexdigest(),
+                        prompt_prob=of_prompt,
+                        sha256=hashlib.sha256(body + (of_prompt or b"")).hexdigest(),
                     )
                 )
 
-    def chunks(self, version_id: int, corpus_version_id: int) -> dict[int, tuple[list[str], NDArray[np.float32]]]:
-        """Return what is recorded: the row where a chunk begins -> (answers, probabilities)."""
-        query = select(Prediction).where(
-            Prediction.version_id == version_id, Prediction.corpus_version_id == corpus_version_id
+    def chunks(self, version_id: int, corpus_version_id: int) -> dict[int, Answered]:
+        """Return what is recorded by the row where it begins, in the order of the rows."""
+        return self.of([version_id], corpus_version_id)[version_id]
+
+    def of(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, dict[int, Answered]]:
+        """Return the chunks of several versions by version."""
+        query = (
+            select(Prediction)
+            .where(Prediction.version_id.in_(version_ids), Prediction.corpus_version_id == corpus_version_id)
+            .order_by(Prediction.start)
         )
+        made: dict[int, dict[int, Answered]] = {version_id: {} for version_id in version_ids}
         with self._database.read() as session:
-            return {row.start: (row.answers, _probabilities(row)) for row in session.scalars(query)}
+            for row in session.scalars(query):
+                made[row.version_id][row.start] = _answered(row)
+        return made
 
 
-def _probabilities(row: Prediction) -> NDArray[np.float32]:
-    if hashlib.sha256(row.probabilities).hexdigest() != row.sha256:
+def joined(chunks: Mapping[int, Answered]) -> Answered:
+    """Join the chunks of a corpus, in order, into one; they may know different answers."""
+    parts = [chunks[start] for start in sorted(chunks) if start != CONTENT_FREE]
+    answers = tuple(dict.fromkeys(text for part in parts for text in part.answers))
+    column = {text: number for number, text in enumerate(answers)}
+    table = np.zeros((sum(len(part.probabilities) for part in parts), len(answers)), np.float32)
+    start = 0
+    for part in parts:
+        stop = start + len(part.probabilities)
+        table[start:stop, [column[text] for text in part.answers]] = part.probabilities
+        start = stop
+    own = [part.prompt_prob for part in parts if part.prompt_prob is not None]
+    return Answered(answers, table, np.concatenate(own) if own and len(own) == len(parts) else None)
+
+
+def _answered(row: Prediction) -> Answered:
+    if hashlib.sha256(row.probabilities + (row.prompt_prob or b"")).hexdigest() != row.sha256:
         raise IntegrityError(f"Recorded outputs {row.id} are damaged: restore the catalog from a backup.")
     table = np.frombuffer(row.probabilities, "<f4").astype(np.float32)
-    return table.reshape(row.count, len(row.answers))
+    own = None if row.prompt_prob is None else np.frombuffer(row.prompt_prob, "<f4").astype(np.float32)
+    return Answered(tuple(row.answers), table.reshape(row.count, len(row.answers)), own)

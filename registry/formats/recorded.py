@@ -42,12 +42,14 @@ class RecordedOutputs:
     inputs: tuple[Input, ...]
     answers: tuple[str, ...]  # the texts of the answers, one per column
     probabilities: NDArray[np.float32]  # (inputs, answers)
+    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of the prompt
+    content_free: NDArray[np.float32] | None = None  # (3, answers), probabilities for inputs that say nothing
 
     def contents(self) -> dict[str, bytes]:
         """Return what the catalog keeps."""
-        buffer = io.BytesIO()
-        np.save(buffer, self.probabilities.astype("<f4"), allow_pickle=False)
-        return {"inputs": dump_corpus(self.inputs), "outputs": buffer.getvalue()}
+        tables = {"outputs": self.probabilities, "prompt_prob": self.prompt_prob, "content_free": self.content_free}
+        held = {role: _dumped(table) for role, table in tables.items() if table is not None}
+        return {"inputs": dump_corpus(self.inputs), **held}
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,17 @@ def read_answers(path: Path) -> RecordedOutputs:
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:
     """Read a recorded LLM, one item per prompt; probabilities are normalised over the choices."""
-    _, inputs, _, notes, log_prob = _recorded(folder)
+    llm = read_recorded_llm(folder)
+    own = [None] * len(llm.prompts) if llm.prompt_prob is None else llm.prompt_prob.astype(np.float32)
+    free = [None] * len(llm.prompts) if llm.content_free is None else _softmax(llm.content_free).swapaxes(0, 1)
     return [
-        RecordedPrompt(note.name, note.template, note.choices, RecordedOutputs(inputs, note.choices, _softmax(scores)))
-        for note, scores in zip(notes, log_prob, strict=True)
+        RecordedPrompt(
+            note.name,
+            note.template,
+            note.choices,
+            RecordedOutputs(llm.inputs, note.choices, _softmax(llm.log_prob[number]), own[number], free[number]),
+        )
+        for number, note in enumerate(llm.prompts)
     ]
 
 
@@ -157,9 +166,11 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
 def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutputs:
     """Rebuild recorded outputs from what the catalog holds."""
     rows = parse_lines(contents["inputs"], "recorded inputs")
-    table = np.load(io.BytesIO(contents["outputs"]), allow_pickle=False)
     inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
-    return RecordedOutputs(inputs, tuple(answers), table.astype(np.float32))
+    tables = {role: _loaded(body) for role, body in contents.items() if role != "inputs"}
+    return RecordedOutputs(
+        inputs, tuple(answers), tables["outputs"], tables.get("prompt_prob"), tables.get("content_free")
+    )
 
 
 def _recorded(
@@ -247,6 +258,16 @@ def _optional(
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return probabilities over the choices of log probabilities (inputs, choices)."""
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    """Return probabilities over the choices of log probabilities (..., choices)."""
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _dumped(table: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, table.astype("<f4"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _loaded(body: bytes) -> NDArray[np.float32]:
+    return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), np.float32)

@@ -1,0 +1,299 @@
+"""Which prompt of an LLM is best for a task? Answered from vectors and recorded answers, without any label.
+
+FUTE compares a task's embedding (DTE) with that of the LLM under each prompt (MTE). The other methods read the
+answers alone (`registry.selection`). Needs no torch: everything that an LLM says was recorded when it was embedded.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import EmbeddingRecord, SpaceRecord
+from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.errors import InputError, NotEmbeddedError
+from registry.metrics import spearman
+from registry.selection import (
+    METHODS,
+    PERPLEXITY,
+    Scores,
+    calibrated,
+    expected_agreement,
+    hard,
+    score_prompts,
+    spread,
+)
+from registry.spaces import SpaceSpec
+from registry.table import Cell, Table
+from registry.tables import EntryKind
+from registry.vectors import unit
+
+if TYPE_CHECKING:
+    from registry.registry import Registry
+
+FUTE = "fute"
+BY = (FUTE, *METHODS, PERPLEXITY)
+
+# Below these there is nothing to go by. Fifty prompts that answer a recorded LLM's 872 sentences at random come as near
+# to a task as 0.21 by chance (docs/results.md); the other two are plain shares of the texts.
+LEAST_LIKENESS = 0.25
+LEAST_SPREAD = 0.05
+LEAST_DIFFERENT = 0.01
+
+
+@dataclass(frozen=True)
+class PromptAdvice:
+    """One prompt, and what every method says of it."""
+
+    rank: int
+    name: str  # of the prompt
+    score: float  # by the method that was asked for; higher is better
+    similarity: float  # of its embedding to the task's, before centring
+    spread: float  # of its answers: 0 where all are alike
+    ranks: dict[str, int]  # method -> rank among the prompts, 1 is best
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        own: dict[str, Cell] = {"rank": self.rank, "prompt": self.name, "score": self.score}
+        return {**own, "similarity": self.similarity, "spread": self.spread, **self.ranks}
+
+
+class PromptRanking(Table[PromptAdvice]):
+    """The prompts of an LLM for a task, best first.
+
+    `agreement` is the mean rank correlation of the method asked for with each of the others. `doubt` says why there is
+    not enough evidence, None where there is.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[PromptAdvice],
+        *,
+        asked: "Asked",
+        space: str,
+        agreement: float | None,
+        doubt: str | None,
+        notes: Sequence[str],
+    ) -> None:
+        whose = "" if asked.like is None else f", by the labels of {asked.like}"
+        super().__init__(
+            rows, title=f"prompts of {asked.model} for {asked.task}, by {asked.by}{whose}, in space {space}"
+        )
+        self.asked = asked
+        self.space = space
+        self.agreement = agreement
+        self.doubt = doubt
+        self.notes = tuple(notes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the ranking as JSON values."""
+        return {
+            **vars(self.asked),
+            "space": self.space,
+            "agreement": self.agreement,
+            "enough_evidence": self.doubt is None,
+            "doubt": self.doubt,
+            "notes": list(self.notes),
+            "prompts": [vars(row) for row in self],
+        }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question for the best prompt."""
+
+    task: str
+    model: str
+    by: str = FUTE
+    like: str | None = None  # whose DTE is used; None for the task's own
+    calibration: str = "none"
+
+
+@dataclass
+class Outputs:
+    """What an LLM answered under each of its prompts, on the corpus of one space."""
+
+    prompts: list[str]
+    vectors: NDArray[np.float32]  # (prompts, dimension)
+    table: NDArray[np.float64]  # (prompts, inputs, choices), rows add up to 1
+    prompt_prob: NDArray[np.float64] | None  # (prompts, inputs)
+    content_free: NDArray[np.float64] | None  # (3, prompts, choices), log probabilities
+    notes: list[str] = field(default_factory=list)
+
+
+def best_prompt(registry: "Registry", asked: Asked, *, limit: int = 5, space: str | None = None) -> PromptRanking:
+    """Rank an LLM's prompts for a task.
+
+    Raises:
+        InputError: there is no such method or calibration, or nothing that it could read.
+        NotEmbeddedError: the task, or no prompt of the model, has a vector in the space.
+    """
+    if asked.by not in BY:
+        raise InputError(f"No method {asked.by!r}: there are {', '.join(BY)}.")
+    record = registry.catalog.spaces.get(space)
+    target = _target(registry, asked, record)
+    outputs = outputs_of_prompts(registry, asked.model, record)
+    spec = SpaceSpec.from_document(record.spec)
+    similarity = likeness(outputs.vectors, target, spec)
+    answered = calibrated(outputs.table, asked.calibration, outputs.content_free)
+    as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
+    has_map = any(facet.name == "map" for facet in spec.facets)
+    ours = expected_agreement(similarity, as_embedded) if has_map else similarity
+    scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob)}
+    if asked.by not in scores:
+        raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {asked.by}.")
+    ranks = {name: _ranks(its) for name, its in scores.items()}
+    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[asked.by]))
+    spreads = spread(as_embedded)
+    rows = [
+        PromptAdvice(
+            place,
+            outputs.prompts[i],
+            float(scores[asked.by][i]),
+            float(similarity[i]),
+            float(spreads[i]),
+            {name: int(its[i]) for name, its in ranks.items()},
+        )
+        for place, i in enumerate(order[:limit].tolist(), start=1)
+    ]
+    doubt = why_in_doubt(outputs.table, similarity if asked.by == FUTE and has_map else None)
+    agreement = _agreement(scores, asked.by)
+    return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
+
+
+def outputs_of_prompts(registry: "Registry", model: str, space: SpaceRecord) -> Outputs:
+    """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
+
+    Raises:
+        NotEmbeddedError: no prompt of the model has a vector in the space.
+        InputError: the model has no prompts.
+    """
+    catalog = registry.catalog
+    name = catalog.entries.get(model, EntryKind.MODEL).name
+    prompts = catalog.entries.prompts_of(name)
+    if not prompts:
+        raise InputError(f"{name!r} has no prompts here: embed it under some, 'fute embed {name}@PROMPT'.")
+    held = catalog.embeddings.prompted(space.id, name)
+    if not held:
+        raise NotEmbeddedError(f"{name}@{prompts[0]}", space.name, ())
+    corpus = space.corpus_version_id
+    assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
+    chunks = catalog.predictions.of(held, corpus)
+    answers = {version: joined(one) for version, one in chunks.items()}
+    kept = _comparable(answers)
+    made = _stacked([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
+    if len(held) < len(prompts):
+        count = len(prompts) - len(held)
+        made.notes.append(f"{count} prompts have no vector in space {space.name}: run 'fute embed {name}'")
+    if len(kept) < len(held):
+        first = next(record for version, record in held.items() if version not in kept)
+        count = len(held) - len(kept)
+        made.notes.append(f"{count} prompts are left out, which choose from other answers: {_prompt(first)} ...")
+    return made
+
+
+def likeness(vectors: NDArray[np.float32], target: NDArray[np.float32], spec: SpaceSpec) -> Scores:
+    """Return the cosines of MTEs with a DTE, of the map facet where there is one, else of the whole, (prompts,).
+
+    They are taken before centring: what the prompts of one LLM have in common is what is asked about, and a space of
+    few tasks has no mean to speak of.
+    """
+    start = 0
+    part = slice(None)
+    for facet in spec.facets:
+        if facet.name == "map":
+            part = slice(start, start + facet.size)
+        start += facet.size
+    return np.asarray(unit(vectors[:, part]) @ unit(target[None, part])[0], np.float64)
+
+
+def why_in_doubt(table: NDArray[np.float64], similarity: Scores | None) -> str | None:
+    """Say why there is not enough evidence to choose by, None where there is.
+
+    Args:
+        table: (prompts, inputs, choices).
+        similarity: of the prompts' maps to the task's; None where another method chooses.
+    """
+    if len(table) < 2:
+        return "there is only one prompt"
+    said = table.argmax(axis=-1)  # (prompts, inputs)
+    widest = float(spread(hard(table)).max())
+    if widest < LEAST_SPREAD:
+        return f"under every prompt the LLM gives nearly always one answer (spread at most {widest:.2f})"
+    different = float((said != said[:1]).any(axis=0).mean())
+    if different < LEAST_DIFFERENT:
+        return f"the prompts answer alike: they differ on {different:.1%} of the texts"
+    if similarity is not None and float(similarity.max()) < LEAST_LIKENESS:
+        return f"no prompt answers as the task does: the nearest has {float(similarity.max()):.2f}, chance reaches 0.21"
+    return None
+
+
+def _target(registry: "Registry", asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:
+    name = asked.like or asked.task
+    if asked.like is not None:
+        registry.catalog.entries.get(asked.task)  # what the answer is for should be known too
+    entry = registry.catalog.entries.get(name, EntryKind.TASK)
+    found = registry.catalog.embeddings.get(entry.version_id, space.id)
+    if found is None:
+        raise NotEmbeddedError(name, space.name, registry.catalog.embeddings.spaces_of(entry.version_id))
+    return found.vector
+
+
+def _comparable(answers: Mapping[int, Answered]) -> list[int]:
+    """Return the versions that were asked as many texts, and choose from as many answers, as most."""
+    shapes = {version: one.probabilities.shape for version, one in answers.items()}
+    counted = Counter(shapes.values())
+    usual = max(counted, key=lambda shape: counted[shape])
+    return [version for version, shape in shapes.items() if shape == usual]
+
+
+def _stacked(
+    held: Sequence[EmbeddingRecord],
+    answers: Sequence[Answered],
+    free: Sequence[Answered | None],
+) -> Outputs:
+    """Bring the answers into one table: a column means the same under every prompt."""
+    first = answers[0].answers
+    columns = [_columns(one.answers, first) for one in answers]
+    table = np.stack([one.probabilities[:, order] for one, order in zip(answers, columns, strict=True)])
+    own = [one.prompt_prob for one in answers if one.prompt_prob is not None]
+    said = [one.probabilities[:, _columns(one.answers, first)] for one in free if one is not None]  # (3, choices) each
+    return Outputs(
+        [_prompt(record) for record in held],
+        np.stack([record.vector for record in held]),
+        table.astype(np.float64),
+        np.stack(own).astype(np.float64) if len(own) == len(answers) else None,
+        np.log(np.maximum(np.stack(said, axis=1), 1e-12)).astype(np.float64) if len(said) == len(answers) else None,
+    )
+
+
+def _columns(answers: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Return where the wanted answers stand; answers in other words are taken in their order."""
+    return [answers.index(text) for text in wanted] if set(answers) == set(wanted) else list(range(len(wanted)))
+
+
+def _as_embedded(table: NDArray[np.float64], answers: str) -> NDArray[np.float64]:
+    """Return the answers of which a space makes its MTEs."""
+    if answers == "hard":
+        return hard(table)
+    return calibrated(table, "batch" if answers == "calibrated" else "none")
+
+
+def _ranks(scores: Scores) -> NDArray[np.int64]:
+    """Return ranks from 1, equals having the same."""
+    return 1 + (scores[None, :] > scores[:, None]).sum(axis=1)
+
+
+def _agreement(scores: Mapping[str, Scores], by: str) -> float | None:
+    """Return the mean rank correlation of one method's scores with those of each other; None where there is none."""
+    if len(scores[by]) < 3:
+        return None
+    found = [spearman(scores[by], its) for name, its in scores.items() if name != by]
+    return float(np.mean(found)) if found else None
+
+
+def _prompt(record: EmbeddingRecord) -> str:
+    return record.name.partition("@")[2]
