@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embedders.errors import EmbedderError, ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Reading, method_named
 from embedders.observed import Observed, from_answers, from_spans, from_task
-from embedders.predictors import Calibratable, predictor_for
+from embedders.predictors import Answers, Calibratable, predictor_for
 from embedders.sketch import sketch
 from embedders.spaces import current_space
 from embedders.threads import sleep_while_waiting
@@ -26,6 +26,7 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, MissingExtraError, RegistryError
+from registry.prompted import entries_named, is_language_model
 from registry.registry import EMBEDDABLE
 from registry.selection import calibrated
 from registry.spaces import SpaceSpec
@@ -172,20 +173,24 @@ class _Run:
         chunks = store.chunks(entry.version_id, corpus_id)
         for start in range(0, len(inputs), CHUNK):
             if start not in chunks:
-                chunks[start] = Answered(*predictor.predict(inputs[start : start + CHUNK]))
+                chunks[start] = _kept(predictor.predict(inputs[start : start + CHUNK]))
                 store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
         if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
             said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
             if said is not None:
-                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, answered=Answered(*said))
+                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, answered=_kept(said))
         texts, table, _ = joined(chunks)
         if predictor.form == "spans":
             likeliest = [texts[column] for column in table.argmax(axis=1)]
             return from_spans(inputs, likeliest, seed=self._spec.seed)
         how, is_number = self._spec.parameters["answers"], predictor.form == "number"
         if how == "calibrated" and not is_number:
-            table = calibrated(table[None], "batch")[0]
+            table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
         return from_answers(inputs, texts, table, hard=how == "hard", is_number=is_number)
+
+
+def _kept(answers: Answers) -> Answered:
+    return Answered(tuple(answers.texts), answers.probabilities, answers.prompt_prob)
 
 
 def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
@@ -200,11 +205,12 @@ def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
     kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
     entries = registry.catalog.entries.all(Filter(kinds=kinds))
-    return [entry for entry in entries if entry.spec.get("type") != "recorded-llm"]
+    return [entry for entry in entries if not is_language_model(entry.spec)]
 
 
 def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:
-    entries = [registry.catalog.entries.get(name) for name in dict.fromkeys(names)]
+    found = [entry for name in names for entry in entries_named(registry.catalog, name)]
+    entries = list({entry.name: entry for entry in found}.values())
     for entry in entries:
         if entry.kind not in EMBEDDABLE:
             raise InputError(f"{entry.name!r} is a {entry.kind}: only tasks and models are embedded.")

@@ -284,7 +284,7 @@ def _as_embedded(table: NDArray[np.float64], answers: str) -> NDArray[np.float64
 
 def _ranks(scores: Scores) -> NDArray[np.int64]:
     """Return ranks from 1, equals having the same."""
-    return 1 + (scores[None, :] > scores[:, None]).sum(axis=1)
+    return np.asarray(1 + (scores[None, :] > scores[:, None]).sum(axis=1), np.int64)
 
 
 def _agreement(scores: Mapping[str, Scores], by: str) -> float | None:

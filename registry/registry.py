@@ -22,7 +22,7 @@ from registry.formats.vectors import VectorFile
 from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
 from registry.location import located
-from registry.names import checked_name
+from registry.prompted import recorded_llm
 from registry.prompting import new_prompt
 from registry.prompts import Prompt
 from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
@@ -128,23 +128,7 @@ class Registry:
         replace: bool = False,
     ) -> list[EntryRecord]:
         """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
-        with self.catalog.entries.adding(replace=replace) as add:
-            spec: dict[str, Any] = {"type": "recorded-llm", "source": source}
-            model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
-            made = [model]
-            for prompt in prompts:
-                choices = list(prompt.choices)
-                spec = {"template": prompt.template, "choices": choices}
-                content_hash = _hash(prompt.template, *choices)
-                entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), content_hash, spec))
-                contents = prompt.outputs.contents()
-                content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
-                pair = {"model": f"{model.name}:{model.version}", "prompt": f"{entry.name}:{entry.version}"}
-                spec = {"type": "recorded", "answers": choices, **pair}
-                name_of_both = f"{model.name}@{entry.name}"
-                new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, spec, contents, tags=tuple(tags))
-                made.append(add(new))
-            return made
+        return recorded_llm(self.catalog, name, prompts, source=source, tags=tags, replace=replace)
 
     def add_corpus(self, name: str, inputs: Iterable[Input], *, source: str) -> EntryRecord:
         """Register unlabelled inputs. A corpus is pinned: other texts need another name."""
@@ -399,7 +383,3 @@ def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
         )
     vector = checked_vector(query.matrix[0], space.dimension)
     return EmbeddingRecord(-1, query.names[0], _kind(query.kinds[0]), vector, {})
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -128,9 +128,9 @@ def test_what_is_not_there_cannot_be_asked_for(opt: Registry, asked: Asked, prob
 def test_a_model_without_prompts_and_an_unknown_one_are_told_apart(opt: Registry) -> None:
     opt.add_model("plain", {"type": "function"}, content_hash="p")
 
-    with pytest.raises(InputError, match="'plain' has no prompts here: embed it under some, 'fute embed plain@PROMPT'"):
+    with pytest.raises(InputError, match="'plain' has no prompts here: embed it under some"):
         best_prompt(opt, Asked("films", "plain"))
-    with pytest.raises(NotFoundError, match="No model named 'op' in this registry. Did you mean 'opt'?"):
+    with pytest.raises(NotFoundError, match="No model named 'op' in this registry"):
         best_prompt(opt, Asked("films", "op"))
 
 

@@ -80,7 +80,9 @@ class Embeddings:
         of_model = Entry.name.startswith(f"{model}@", autoescape=True)
         query = _named().where(Embedding.space_id == space_id, is_newest(), of_model).order_by(Entry.name)
         with self._database.read() as session:
-            return {row.version_id: _record(row, *names) for row, *names in session.execute(query)}
+            return {
+                row.version_id: _record(row, name, kind, space) for row, name, kind, space in session.execute(query)
+            }
 
     def ids(self, space_id: int, where: Filter) -> NDArray[np.int64]:
         """Return the ids, rising, of the latest versions' vectors that pass a filter."""
