@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
-from commands.output import json_option, print_json, print_table
+from commands.output import json_option, print_json, print_table, registry_of
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--task", help="Labelled dataset for FUTE, a path, hf:DATASET or a registered name; else rivals only.")
+@click.option("--model", help="Instead of FOLDER: an LLM of the registry, embedded on texts that --task labels.")
+@click.option("--space", help="With --model: the space; else the current one.")
 @click.option("--examples", default=2000, show_default=True, type=click.IntRange(2), help="Of the dataset, at most.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which examples are drawn.")
 @click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
@@ -18,8 +20,10 @@ from commands.output import json_option, print_json, print_table
 @click.pass_context
 def prompts(
     ctx: click.Context,
-    folder: Path,
+    folder: Path | None,
     task: str | None,
+    model: str | None,
+    space: str | None,
     examples: int,
     seed: int,
     surrogate: str,
@@ -29,12 +33,20 @@ def prompts(
 ) -> None:
     """Score the prompts of the recorded LLM in FOLDER by every method, and the methods by the true accuracies.
 
-    No method reads the labels of the recorded inputs. FUTE takes another labelled dataset, see --task.
+    No method reads the labels of the texts that the LLM was asked. FUTE takes other labelled examples, see --task.
     """
+    if (folder is None) == (model is None):
+        raise click.UsageError("Give the FOLDER of a recorded LLM, or --model.")
     from embedders.evaluation.prompts import Settings, evaluate_prompts
+    from embedders.evaluation.registered_prompts import evaluate_registered
 
     settings = Settings(examples=examples, seed=seed, surrogate=surrogate, device=device)
-    report = evaluate_prompts(folder, task, settings, registry=ctx.obj)
+    if folder is not None:
+        report = evaluate_prompts(folder, task, settings, registry=ctx.obj)
+    elif task is None:
+        raise click.UsageError("With --model, --task names the registered task whose labels are the truth.")
+    else:
+        report = evaluate_registered(registry_of(ctx), str(model), task, settings, space=space)
     if as_json:
         print_json(report.as_json())
     else:

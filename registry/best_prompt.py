@@ -117,6 +117,7 @@ class Outputs:
     """What an LLM answered under each of its prompts, on the corpus of one space."""
 
     prompts: list[str]
+    answers: tuple[str, ...]  # texts, one per column
     vectors: NDArray[np.float32]  # (prompts, dimension)
     table: NDArray[np.float64]  # (prompts, inputs, choices), rows add up to 1
     prompt_prob: NDArray[np.float64] | None  # (prompts, inputs)
@@ -263,6 +264,7 @@ def _stacked(
     said = [one.probabilities[:, _columns(one.answers, first)] for one in free if one is not None]  # (3, choices) each
     return Outputs(
         [_prompt(record) for record in held],
+        first,
         np.stack([record.vector for record in held]),
         table.astype(np.float64),
         np.stack(own).astype(np.float64) if len(own) == len(answers) else None,

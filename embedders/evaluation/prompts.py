@@ -131,10 +131,15 @@ def evaluate_prompts(
     """
     settings = settings or Settings()
     llm = read_recorded_llm(folder)
-    right = llm.right()
-    if right is None:
+    if llm.labels is None:
         raise DataError(str(folder / "inputs.jsonl"), "has inputs without a label: there is no truth to score against.")
-    labelled = None if task is None else labelled_for(llm, _task_data(task, registry), task)
+    return evaluated(llm, None if task is None else labelled_for(llm, _task_data(task, registry), task), settings)
+
+
+def evaluated(llm: RecordedLLM, labelled: "Labelled | None", settings: Settings) -> PromptReport:
+    """Score the prompts of an LLM whose inputs have labels."""
+    right = llm.right()
+    assert right is not None, "the inputs have labels"  # noqa: S101
     notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
     fute = None if labelled is None else Fute(llm, labelled, settings)
     table = probabilities(llm.log_prob)

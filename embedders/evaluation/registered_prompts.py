@@ -1,0 +1,70 @@
+"""`fute evaluate prompts --model`: the same question for an LLM of a registry, by what it answered when embedded."""
+
+import numpy as np
+
+from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
+from registry import Registry
+from registry.best_prompt import outputs_of_prompts
+from registry.errors import InputError
+from registry.formats.corpora import Input, bare
+from registry.formats.recorded import PromptNote, RecordedLLM, outputs_of
+from registry.formats.tasks import TaskData
+
+LEAST_LABELLED = 20  # texts, or an accuracy says nothing
+
+
+def evaluate_registered(
+    registry: Registry, model: str, task: str, settings: Settings | None = None, *, space: str | None = None
+) -> PromptReport:
+    """Score every prompt of a registered LLM by every method, and the methods by the true accuracies.
+
+    Args:
+        task: its labels, in whichever split, are the truth about the space's texts; its other training examples are the
+            labelled dataset whose DTE is used.
+        space: in which the LLM was embedded; None for the current one.
+
+    Raises:
+        InputError: the task labels too few of the texts, or the LLM has no prompts.
+        NotEmbeddedError: nothing was recorded of the LLM in this space.
+    """
+    data = registry.task_data(task)
+    llm = llm_of(registry, model, data, task, space=space)
+    return evaluated(llm, labelled_for(llm, data, task), settings or Settings())
+
+
+def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
+    """Return what a registry knows of an LLM's answers to the texts that a task labels."""
+    record = registry.catalog.spaces.get(space)
+    outputs = outputs_of_prompts(registry, model, record)
+    inputs = _asked(registry, f"{model}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
+    truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
+    rows = [number for number, one in enumerate(inputs) if _bare(one) in truth]
+    if len(rows) < LEAST_LABELLED:
+        raise InputError(
+            f"{name} labels {len(rows)} of the {len(inputs)} texts that {model} was asked: make a corpus of its test "
+            "texts ('fute corpus create its-texts --data FILE'), a space with it, and embed them there."
+        )
+    kept = [inputs[number] for number in rows]
+    return RecordedLLM(
+        tuple(kept),
+        tuple(task.answers.get(truth[_bare(one)], truth[_bare(one)]) for one in kept),
+        tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
+        np.log(np.maximum(outputs.table[:, rows], 1e-12)),
+        None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
+        outputs.content_free,
+    )
+
+
+def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
+    """Return the texts of the corpus that a prompted model answered, in order, as many as it did."""
+    assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    entry = registry.catalog.entries.get(pair)
+    corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
+    if entry.spec.get("type") == "recorded":
+        known = set(outputs_of(entry.spec["answers"], registry.contents(entry)).inputs)
+        return [one for one in corpus if one in known]
+    return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
+
+
+def _bare(one: Input) -> tuple[str, str]:
+    return bare(one.text), bare(one.text_pair or "")
