@@ -14,10 +14,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 
 from benchmarks.models_meet_tasks import DATA
 from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
-from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 from embedders.threads import sleep_while_waiting
 from registry.formats.corpora import Input
 from registry.formats.recorded import PromptNote, RecordedLLM
