@@ -1,5 +1,7 @@
 """`fute model`: black boxes."""
 
+from typing import Any
+
 import click
 
 from commands.options import range_option
@@ -13,12 +15,17 @@ def model() -> None:
 
 @model.command()
 @click.argument("name")
-@click.option("--hf", help="A checkpoint that answers: a folder, or a hub id with --revision.")
+@click.option("--hf", help="A checkpoint: a folder, minilm, or a hub id with --revision.")
+@click.option("--endpoint", help="An OpenAI-compatible server's URL, such as http://localhost:8000/v1.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a .jsonl of text and answer, or a recorded LLM's folder.")
 @click.option("--labels", help="With --hf: what the outputs mean, or which answers to choose from, A,B,...")
 @range_option("With --hf and a model that gives a number: the numbers that its two labels stand for.")
 @click.option("--revision", help="With --hf and a hub id: the full commit hash.")
+@click.option("--model-id", help="With --endpoint: what the server calls the model.")
+@click.option("--key-env", help="With --endpoint: the NAME of the environment variable that holds its key.")
+@click.option("--requests-per-second", type=float, help="With --endpoint: at most so many.")
+@click.option("--concurrent", type=int, help="With --endpoint: how many requests at a time, 4 if not given.")
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
 @tags_option
 @click.pass_context
@@ -26,40 +33,58 @@ def add(
     ctx: click.Context,
     name: str,
     hf: str | None,
+    endpoint: str | None,
     function: str | None,
     recorded: str | None,
     labels: str | None,
     ends: tuple[float, float] | None,
     revision: str | None,
+    model_id: str | None,
+    key_env: str | None,
+    requests_per_second: float | None,
+    concurrent: int | None,
     tags: tuple[str, ...],
     *,
     replace: bool,
 ) -> None:
-    """Register a model. Nothing is loaded or run before it is embedded.
+    """Register a model. Nothing is loaded, run or asked before it is embedded.
 
-    Checkpoints that answer are sequence classifiers, with one output too, text-to-text models and readers.
+    Checkpoints that answer are sequence classifiers, with one output too, text-to-text models with --labels, and
+    readers. Language models, text-to-text models without --labels, sentence encoders and endpoints answer under a
+    prompt: embed MODEL@PROMPT.
     """
     from embedders import predictors
 
-    sources = [source for source in (hf, function, recorded) if source is not None]
+    sources = [source for source in (hf, endpoint, function, recorded) if source is not None]
     if len(sources) != 1:
-        raise click.UsageError("Give one of --hf, --function and --recorded.")
-    if hf is None and (labels or ends or revision):
-        raise click.UsageError("--labels, --range and --revision go with --hf.")
+        raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
+    _check_options(hf, (labels, ends, revision), "--labels, --range and --revision go with --hf.")
+    _check_options(
+        endpoint,
+        (model_id, key_env, requests_per_second, concurrent),
+        "--model-id, --key-env, --requests-per-second and --concurrent go with --endpoint.",
+    )
     registry = registry_of(ctx)
+    common: dict[str, Any] = {"tags": tags, "replace": replace}
     named = [label.strip() for label in labels.split(",")] if labels else None
     if hf is not None:
-        made = [
-            predictors.hf_model(
-                registry, name, hf, revision=revision, labels=named, range=ends, tags=tags, replace=replace
-            )
-        ]
+        made = [predictors.hf_model(registry, name, hf, revision=revision, labels=named, range=ends, **common)]
+    elif endpoint is not None:
+        limits = predictors.Limits(requests_per_second, 4 if concurrent is None else concurrent)
+        asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
+        made = [predictors.endpoint_model(registry, name, endpoint, **asked, **common)]
     elif function is not None:
-        made = [predictors.function_model(registry, name, function, tags=tags, replace=replace)]
+        made = [predictors.function_model(registry, name, function, **common)]
     else:
-        made = predictors.recorded_model(registry, name, sources[0], tags=tags, replace=replace)
+        made = predictors.recorded_model(registry, name, sources[0], **common)
     more = f", with {len(made) - 1} prompts" if len(made) > 1 else ""
     click.echo(f"{made[0].name} version {made[0].version}{more}")
+
+
+def _check_options(source: str | None, options: tuple[object, ...], problem: str) -> None:
+    """Refuse options that go with a source that was not given."""
+    if source is None and any(option not in (None, "") for option in options):
+        raise click.UsageError(problem)
 
 
 def _kind_of(name: str) -> str:

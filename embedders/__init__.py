@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embedders.engine import EmbedReport, embed
-    from embedders.predictors import function_model, hf_model, recorded_model
+    from embedders.predictors import endpoint_model, function_model, hf_model, recorded_model
     from embedders.spaces import create_space
 
-__all__ = ["EmbedReport", "create_space", "embed", "function_model", "hf_model", "recorded_model"]
+__all__ = ["EmbedReport", "create_space", "embed", "endpoint_model", "function_model", "hf_model", "recorded_model"]
 
 _HOMES = {
     "EmbedReport": "embedders.engine",
     "create_space": "embedders.spaces",
     "embed": "embedders.engine",
+    "endpoint_model": "embedders.predictors",
     "function_model": "embedders.predictors",
     "hf_model": "embedders.predictors",
     "recorded_model": "embedders.predictors",

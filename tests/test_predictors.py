@@ -152,9 +152,10 @@ def test_other_labels_make_another_version(registry: Registry, classifier: Path)
 
 
 def test_an_encoder_is_no_classifier(registry: Registry, tmp_path: Path) -> None:
-    told = r"encoder \(BertModel\) is not a sequence classifier, a reader or a text-to-text model\.$"
-    with pytest.raises(ModelNotUsableError, match=told):
-        hf_model(registry, "judge", str(tiny_encoder(tmp_path / "encoder")))
+    folder = str(tiny_encoder(tmp_path / "encoder"))
+
+    with pytest.raises(SettingError, match=r"encoder has no labels of its own: leave --labels out, and put prompts"):
+        hf_model(registry, "judge", folder, labels=["bad", "good"])
 
 
 def test_weights_that_changed_since_are_not_asked(registry: Registry, classifier: Path) -> None:

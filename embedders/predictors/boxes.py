@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from embedders.errors import ModelNotUsableError, SettingError
+from embedders.errors import ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.classifiers import ClassifierPredictor, NumberPredictor
 from embedders.predictors.contract import Predictor
 from embedders.predictors.functions import FunctionPredictor
 from embedders.predictors.heads import (
     CLASSIFICATION,
+    PROMPTED,
     QUESTION_ANSWERING,
     REGRESSION,
     TEXT_TO_TEXT,
@@ -24,7 +25,12 @@ from registry.catalog import EntryRecord
 
 
 def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None) -> Predictor:
-    """Return the black box that an entry describes, ready to be asked."""
+    """Return the black box that an entry describes, ready to be asked.
+
+    Raises:
+        NotEmbeddableError: it is a language model, to which prompts are put.
+        SettingError: it is a recorded LLM, of which only the prompts were recorded.
+    """
     match entry.spec.get("type"):
         case "hf":
             return _checkpoint(entry, device)
@@ -32,15 +38,25 @@ def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None)
             return FunctionPredictor(entry)
         case "recorded":
             return RecordedPredictor(entry, registry.contents(entry))
-    raise SettingError(f"{entry.name!r} cannot be asked by itself: embed its prompts, {entry.name}@PROMPT.")
+        case "endpoint":
+            raise NotEmbeddableError(_by_itself(entry))
+    raise SettingError(_by_itself(entry))
+
+
+def _by_itself(entry: EntryRecord) -> str:
+    return f"{entry.name!r} cannot be asked by itself: embed its prompts, {entry.name}@PROMPT."
 
 
 def _checkpoint(entry: EntryRecord, device: str | None) -> Predictor:
     spec = entry.spec
+    if spec.get("head") in PROMPTED:
+        raise NotEmbeddableError(_by_itself(entry))
     folder = model_folder(spec["source"], spec["revision"])
     if spec["identity"] is not None and identity(folder) != spec["identity"]:
         raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
     head = _head(entry, folder)
+    if head in PROMPTED and not spec["labels"]:
+        raise NotEmbeddableError(_by_itself(entry))
     ends = tuple(spec["range"]) if spec.get("range") else None
     labels = settled_labels(folder, head, spec["labels"] or None, ends, source=spec["source"])
     model = Checkpoint(entry.name, folder, head, device=device)
@@ -58,5 +74,5 @@ def _head(entry: EntryRecord, folder: Path) -> str:
 
     Entries of the first release say nothing of it: all of them are classifiers.
     """
-    found: str = entry.spec.get("head", CLASSIFICATION) or head_of(folder)
+    found: str = entry.spec.get("head", CLASSIFICATION) or head_of(folder, entry.spec["labels"])
     return found

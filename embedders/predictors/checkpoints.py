@@ -9,16 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError
-from embedders.predictors.heads import CLASSIFICATION, QUESTION_ANSWERING, REGRESSION, TEXT_TO_TEXT
+from embedders.predictors.heads import (
+    CAUSAL_LM,
+    CLASSIFICATION,
+    QUESTION_ANSWERING,
+    REGRESSION,
+    SEQ2SEQ_LM,
+    TEXT_TO_TEXT,
+)
 from registry.formats.corpora import Input
 
-MOST_TOKENS = {CLASSIFICATION: 256, REGRESSION: 256, TEXT_TO_TEXT: 256, QUESTION_ANSWERING: 384}  # of an input
+MOST_TOKENS = {  # of an input
+    CLASSIFICATION: 256,
+    REGRESSION: 256,
+    TEXT_TO_TEXT: 256,
+    QUESTION_ANSWERING: 384,
+    CAUSAL_LM: 2048,
+    SEQ2SEQ_LM: 1024,
+}
 BATCH_SIZE = 32
 _CLASSES = {
     CLASSIFICATION: "AutoModelForSequenceClassification",
     REGRESSION: "AutoModelForSequenceClassification",
     TEXT_TO_TEXT: "AutoModelForSeq2SeqLM",
     QUESTION_ANSWERING: "AutoModelForQuestionAnswering",
+    CAUSAL_LM: "AutoModelForCausalLM",
+    SEQ2SEQ_LM: "AutoModelForSeq2SeqLM",
 }
 _PADS_LEFT = ("xlnet",)  # reads its answer off the last position
 
@@ -90,6 +106,10 @@ class Checkpoint:
             rows = [self.readable(row) for row in rows]
             for chosen in by_length(rows, batch_size=BATCH_SIZE):
                 yield members[chosen], padded(self.tokenizer, [rows[i] for i in chosen], self.device)
+
+    def takes(self, name: str) -> bool:
+        """Say whether the model reads what is called so, such as `position_ids`."""
+        return name in self._accepted
 
     def readable(self, row: dict[str, list[int]]) -> dict[str, list[int]]:
         """Return what the model takes of a tokenised input; one without any token becomes a single pad."""

@@ -18,7 +18,7 @@ class Answers(NamedTuple):
 
     texts: list[str]  # of the answers, one per column
     probabilities: NDArray[np.float32]  # (inputs, answers)
-    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of its prompt
+    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), 1 / the perplexity of what a prompted model read
 
 
 class Predictor(Protocol):

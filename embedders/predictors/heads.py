@@ -11,13 +11,21 @@ from registry.formats.lines import read_json
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"
+CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER = "causal-lm", "seq2seq-lm", "sentence-encoder"
+PROMPTED = (CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER)  # answer nothing by themselves: prompts are put to them
+_ENCODERS = (  # whose states can be read without a head
+    *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"),
+    *("nomic_bert", "roberta", "xlm-roberta"),
+)
+_NOT_LEFT_TO_RIGHT = ("xlm", "xlnet")  # their language-model heads fill gaps
 _NAMELESS = re.compile(r"LABEL_\d+")
 
 
-def head_of(folder: Path) -> str:
+def head_of(folder: Path, labels: Sequence[str] | None = None) -> str:
     """Return what a checkpoint's head is for; raise `ModelNotUsableError` where it has none that answers.
 
-    A sequence classifier with one output is a regression.
+    A sequence classifier with one output is a regression. A text-to-text model without labels to choose from is a
+    language model, to which prompts are put.
     """
     config = read_json(folder / "config.json")
     given = config.get("architectures")
@@ -30,17 +38,22 @@ def head_of(folder: Path) -> str:
     if any(name.endswith("ForQuestionAnswering") for name in names):
         return QUESTION_ANSWERING
     if config.get("is_encoder_decoder") is True and any(name.endswith("ForConditionalGeneration") for name in names):
-        return TEXT_TO_TEXT
+        return TEXT_TO_TEXT if labels else SEQ2SEQ_LM
+    kind = config.get("model_type")
+    if kind not in _NOT_LEFT_TO_RIGHT and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+        return CAUSAL_LM
+    if kind in _ENCODERS and any(name.endswith("Model") for name in names):
+        return SENTENCE_ENCODER
     raise ModelNotUsableError(
-        f"{folder} ({', '.join(names)[:80] or 'no architecture'}) is not a sequence classifier, a reader or a "
-        "text-to-text model."
+        f"{folder} ({', '.join(names)[:80] or 'no architecture'}) is not a sequence classifier, a reader, a "
+        "text-to-text model, a language model or a sentence encoder."
     )
 
 
 def settled_labels(
     folder: Path, head: str, labels: Sequence[str] | None, ends: tuple[float, float] | None, *, source: str
 ) -> list[str]:
-    """Return the texts of a checkpoint's answers, none for a reader; raise where a setting is missing or wrong.
+    """Return the texts of a checkpoint's answers, none where it has none; raise where a setting is missing or wrong.
 
     Args:
         labels: as the user gave them; None for those that the checkpoint itself names.
@@ -49,6 +62,10 @@ def settled_labels(
     """
     if ends is not None and head != REGRESSION:
         raise SettingError(f"{source} does not give one number: leave --range out.")
+    if head in PROMPTED:
+        if labels:
+            raise SettingError(f"{source} has no labels of its own: leave --labels out, and put prompts to it.")
+        return []
     if head == QUESTION_ANSWERING:
         if labels:
             raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")

@@ -1,19 +1,23 @@
 """Registering black boxes. Nothing of them is loaded or run."""
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from embedders.errors import ModelNotUsableError
+from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.functions import function_hash
 from embedders.predictors.heads import head_of, settled_labels
-from embedders.weights import identity, model_folder
+from embedders.predictors.language.addresses import checked_key_name, checked_url
+from embedders.predictors.language.client import Limits
+from embedders.weights import MINILM, identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.formats.recorded import read_answers, read_llm
 
+MOST_MODEL_ID = 300  # characters
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -28,10 +32,11 @@ def hf_model(
     tags: Sequence[str] = (),
     replace: bool = False,
 ) -> EntryRecord:
-    """Register a checkpoint: a folder, or a hub id pinned to a commit, which is looked into when it is asked.
+    """Register a checkpoint: a folder, `minilm`, or a hub id pinned to a commit, looked into when it is asked.
 
     What it answers with is told by its config: sequence classifiers (encoders and decoders) with their labels,
     regressions with a number, text-to-text models with the likeliest of `labels`, readers with spans of a passage.
+    Language models, text-to-text models without `labels` and sentence encoders answer under a prompt, MODEL@PROMPT.
 
     Args:
         labels: the texts of the answers. A classifier may name them itself; a text-to-text model chooses from them;
@@ -43,12 +48,12 @@ def hf_model(
         SettingError: labels or range do not fit it.
     """
     head = None
-    if Path(source).exists():
+    if Path(source).exists() or source == MINILM:
         folder = model_folder(source)
-        head = head_of(folder)
+        head = head_of(folder, labels)
         labels = settled_labels(folder, head, labels, range, source=source)
         content = weights = identity(folder)
-        source = str(Path(source).resolve())
+        source = source if source == MINILM else str(Path(source).resolve())
     elif revision is None or not _COMMIT.fullmatch(revision):
         raise ModelNotUsableError(
             f"{source} is not a folder; a model of the hub needs --revision with its full commit hash."
@@ -59,6 +64,35 @@ def hf_model(
     spec |= {"labels": list(labels or []), "identity": weights, **({"range": list(range)} if range else {})}
     parts = [content, *(labels or []), *map(repr, map(float, range or ()))]
     content_hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
+
+
+def endpoint_model(
+    registry: Registry,
+    name: str,
+    url: str,
+    *,
+    model: str | None,
+    key_env: str | None = None,
+    limits: Limits | None = None,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> EntryRecord:
+    """Register a language model behind an OpenAI-compatible endpoint. It is not asked before its prompts are embedded.
+
+    Args:
+        url: what `/completions` and `/chat/completions` follow, such as http://localhost:8000/v1.
+        model: what the endpoint calls the model.
+        key_env: the name of the environment variable that holds the key. The key itself is never stored.
+
+    Raises:
+        SettingError: the URL, the model or the name of the variable is not usable.
+    """
+    if model is None or not model.strip() or not model.isprintable() or len(model) > MOST_MODEL_ID:
+        raise SettingError("An endpoint needs what it calls its model: --model-id ID.")
+    spec: dict[str, Any] = {"type": "endpoint", "url": checked_url(url).url, "model": model}
+    spec |= {"key_env": checked_key_name(key_env), "limits": (limits or Limits()).spec()}
+    content_hash = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
     return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
 
 

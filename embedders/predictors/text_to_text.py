@@ -28,11 +28,7 @@ class TextToTextPredictor:
     def __init__(self, model: Checkpoint, labels: Sequence[str]) -> None:
         self._model = model
         self._labels = list(labels)
-        self._tokens: list[list[int]] = [model.tokenizer(text_target=label)["input_ids"] for label in labels]
-        if len({tuple(ids) for ids in self._tokens}) < len(labels) or not all(self._tokens):
-            raise ModelNotUsableError(
-                f"The tokenizer of {model.name!r} cannot tell its labels apart: {', '.join(labels)[:200]}."
-            )
+        self._tokens = told_apart(model, labels, "labels")
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """All of them."""
@@ -42,20 +38,40 @@ class TextToTextPredictor:
         """Return the softmax of the labels' log-likelihoods."""
         table = np.zeros((len(inputs), len(self._labels)))
         for chosen, batch in self._model.batches(inputs):
-            table[chosen] = self._model.ask(self._scores, batch=batch).cpu().numpy()
+            scores = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=self._tokens)
+            table[chosen] = scores.cpu().numpy()
         weights = np.exp(table - self._model.checked(table).max(axis=1, keepdims=True))
         return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
-    def _scores(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
-        """Return s, (inputs, labels)."""
-        import torch
 
-        model, mask = self._model.model, batch["attention_mask"]
-        states = model.get_encoder()(input_ids=batch["input_ids"], attention_mask=mask)
-        scores = []
-        for ids in self._tokens:
-            wanted = torch.tensor(ids, device=mask.device).repeat(len(mask), 1)
-            logits = model(encoder_outputs=states, attention_mask=mask, labels=wanted).logits
-            each = torch.log_softmax(logits.float(), dim=-1).gather(-1, wanted[..., None])
-            scores.append(each[..., 0].sum(dim=1))
-        return torch.stack(scores, dim=1)
+def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[int]]:
+    """Return the tokens that a model writes texts with, their ends among them.
+
+    Raises:
+        ModelNotUsableError: two texts are the same tokens to it.
+    """
+    tokens: list[list[int]] = [model.tokenizer(text_target=text)["input_ids"] for text in texts]
+    if len({tuple(ids) for ids in tokens}) < len(texts) or not all(tokens):
+        raise ModelNotUsableError(
+            f"The tokenizer of {model.name!r} cannot tell its {what} apart: {', '.join(texts)[:200]}."
+        )
+    return tokens
+
+
+def log_likelihoods(model: Checkpoint, batch: dict[str, Any], texts: Sequence[Sequence[int]]) -> Any:  # noqa: ANN401
+    """Return how likely a model is to write each of some tokenised texts, the sum over its tokens.
+
+    Returns:
+        a tensor (inputs, texts); each input of the batch is encoded once.
+    """
+    import torch
+
+    mask = batch["attention_mask"]
+    states = model.model.get_encoder()(input_ids=batch["input_ids"], attention_mask=mask)
+    scores = []
+    for ids in texts:
+        wanted = torch.tensor(ids, device=mask.device).repeat(len(mask), 1)
+        logits = model.model(encoder_outputs=states, attention_mask=mask, labels=wanted).logits
+        each = torch.log_softmax(logits.float(), dim=-1).gather(-1, wanted[..., None])
+        scores.append(each[..., 0].sum(dim=1))
+    return torch.stack(scores, dim=1)

@@ -1,0 +1,226 @@
+"""Causal language models (GPT-2, Llama, OPT, ...): what is common to prompts is read once, and kept for all words."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedders.errors import ModelNotUsableError
+from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
+from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.texts import chat, common, cut, joined, plain
+
+MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
+LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
+_SPARE = 4  # tokens that joining a word to a prompt may add
+
+
+class _Question(NamedTuple):
+    """A prompt and its words as tokens: what the tokenizer makes of both together, cut where the words differ."""
+
+    prompt: list[int]
+    words: list[list[int]]  # each at least one token
+
+
+class _Read(NamedTuple):
+    """What is known after reading tokens: what could follow each, which of them count, and how to read on."""
+
+    logits: Any  # (rows, tokens, vocabulary)
+    mask: Any  # (rows, tokens so far)
+    cache: Any
+
+    def of(self, rows: Sequence[int]) -> "_Read":
+        """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
+        import torch
+
+        chosen = torch.tensor(rows, device=self.mask.device)
+        cache = copy.copy(self.cache)
+        cache.layers = [copy.copy(layer) for layer in self.cache.layers]
+        cache.batch_select_indices(chosen)  # makes new tensors
+        return _Read(self.logits, self.mask[chosen], cache)
+
+
+class CausalLM:
+    """A decoder with its language-model head.
+
+    The score of a word is the mean log-likelihood of its tokens after the prompt. The prompt's cache is made once and
+    read by all words; what all prompts begin with is read once, where that spares enough.
+    """
+
+    def __init__(self, model: Checkpoint) -> None:
+        self._model = model
+        self._tokenizer = model.tokenizer
+        self._tokenizer.model_max_length = 10**9  # too long prompts are cut here, from the left
+        self._is_chat = bool(getattr(self._tokenizer, "chat_template", None))
+        start = self._tokenizer.bos_token_id
+        self._start = self._tokenizer.eos_token_id if start is None else start  # where a prompt has no token
+        if self._start is None:
+            raise ModelNotUsableError(f"The tokenizer of {model.name!r} neither begins nor ends a text.")
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the prompts are put to it."""
+        return {
+            "kind": "causal-lm",
+            "chat_template": self._is_chat,
+            "most_tokens": self._model.max_length,
+            "cache": self._keeps_cache,
+        }
+
+    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+        """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
+        room = _SPARE + max((len(ids) for ids in self._tokens(list(words), special=False)), default=0)
+        questions = [self._question(one, words, room) for one in asked]
+        table, own = np.zeros((len(asked), len(words))), np.zeros(len(asked))
+        shared = self._shared([question.prompt for question in questions]) if self._keeps_cache else []
+        beginning = self._read([shared]) if shared else None
+        for chosen in self._batches([question.prompt for question in questions], len(shared)):
+            some = [questions[i] for i in chosen]
+            if self._keeps_cache:
+                table[chosen], own[chosen] = self._scored(some, shared, beginning)
+            else:
+                table[chosen], own[chosen] = self._scored_singly(some[0])
+        self._model.checked(table)
+        return Scored(table, np.exp(self._model.checked(own)))
+
+    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+        """Return the likeliest continuations."""
+        from embedders.predictors.language.writing import written_on
+
+        most_tokens = min(most_tokens, self._model.max_length // 2)  # of which prompts must keep something
+        prompts = [self._question(one, [], most_tokens).prompt for one in asked]
+        return written_on(self._model, prompts, most_tokens=most_tokens)
+
+    @cached_property
+    def _keeps_cache(self) -> bool:
+        """Say whether states can be kept and read on from: not of recurrent models, nor past a sliding window."""
+        from transformers import DynamicCache
+
+        window = getattr(self._model.model.config, "sliding_window", None)
+        if not self._model.takes("position_ids") or (window and window < self._model.max_length):
+            return False
+        return type(self._read([[self._start]]).cache) is DynamicCache
+
+    # -- tokens ------------------------------------------------------------------------------------------
+
+    def _question(self, asked: Asked, words: Sequence[str], room: int) -> _Question:
+        most = max(1, self._model.max_length - room)
+        asked = cut(asked, lambda one: len(self._tokens([self._text(one)])[0]) <= most)
+        text = self._text(asked)
+        prompt, *wholes = self._tokens([text, *(joined(text, word) for word in words)])
+        for whole, word in zip(wholes, words, strict=True):
+            if len(whole) < 1 or whole == prompt:
+                raise ModelNotUsableError(f"The tokenizer of {self._model.name!r} has no token for {word[:60]!r}.")
+        known = common([prompt, *wholes])
+        if known and any(len(whole) == known for whole in wholes):
+            known -= 1  # a word that is the beginning of the prompt's last token
+        prompt = prompt[:known] if wholes else prompt
+        return _Question(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
+
+    def _text(self, asked: Asked) -> str:
+        return chat(asked, self._tokenizer) if self._is_chat else plain(asked)
+
+    def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
+        if not texts:
+            return []
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special and not self._is_chat)["input_ids"]
+        return ids
+
+    def _shared(self, prompts: Sequence[list[int]]) -> list[int]:
+        """Return what all prompts begin with, less the last token of the shortest, where it spares enough."""
+        shared = prompts[0][: min(common(prompts), min(map(len, prompts)) - 1)] if prompts else []
+        return shared if len(shared) * (len(prompts) - 1) >= LEAST_SHARED else []
+
+    def _batches(self, prompts: Sequence[list[int]], shared: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the numbers of prompts of like length, as many as have room for their scores."""
+        lengths = np.array([len(prompt) - shared for prompt in prompts])
+        order = np.argsort(-lengths, kind="stable")
+        vocabulary = self._model.model.get_output_embeddings().weight.shape[0]
+        start = 0
+        while start < len(order):
+            rows = MOST_LOGITS // (int(lengths[order[start]]) * vocabulary)
+            size = min(BATCH_SIZE, max(1, rows)) if self._keeps_cache else 1
+            yield order[start : start + size]
+            start += size
+
+    # -- the model ---------------------------------------------------------------------------------------
+
+    def _scored(
+        self, questions: Sequence[_Question], shared: list[int], beginning: _Read | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the words' mean log-likelihoods (questions, words), and the prompts' own (questions)."""
+        rows = [question.prompt[len(shared) :] for question in questions]
+        read = self._read(rows, None if beginning is None else beginning.of([0] * len(rows)))
+        table = _told(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
+        longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
+        for start in range(0, len(longer), BATCH_SIZE):
+            pairs = longer[start : start + BATCH_SIZE]
+            words = [questions[i].words[k] for i, k in pairs]
+            after = self._read([ids[:-1] for ids in words], read.of([i for i, _ in pairs]), left=False)
+            table[tuple(zip(*pairs, strict=True))] += _summed(after.logits, [ids[1:] for ids in words], left=False)
+        own = _summed(read.logits[:, :-1], [row[1:] for row in rows], left=True)
+        if beginning is not None:
+            own += _summed(beginning.logits[:, :-1], [shared[1:]], left=True)
+            own += _told(beginning.logits[:, -1:], [[[row[0] for row in rows]]])[0, 0]
+        lengths = np.array([[len(ids) for ids in q.words] for q in questions]).reshape(table.shape)
+        return table / lengths, own / np.array([max(1, len(q.prompt) - 1) for q in questions])
+
+    def _scored_singly(self, question: _Question) -> tuple[NDArray[np.float64], float]:
+        """Return the same of one question, each word read with the whole prompt before it."""
+        prompt, table, own = question.prompt, [], 0.0
+        for ids in question.words or [[]]:
+            logits = self._read([[*prompt, *ids]]).logits
+            told = _told(logits[:, :-1], [[[token] for token in [*prompt, *ids][1:]]])[0, :, 0]
+            own = float(told[: len(prompt) - 1].sum()) / max(1, len(prompt) - 1)
+            table += [told[len(prompt) - 1 :].mean()] if ids else []
+        return np.array(table), own
+
+    def _read(self, rows: Sequence[list[int]], before: _Read | None = None, *, left: bool = True) -> _Read:
+        """Read tokens, after what was read before them; padded on the left, or on the right."""
+        import torch
+
+        model, longest = self._model, max(map(len, rows))
+        pad, device = self._tokenizer.pad_token_id, model.device
+        ids = _padded(rows, longest, pad, left=left)
+        mask = torch.tensor(_padded([[1] * len(row) for row in rows], longest, 0, left=left), device=device)
+        if before is not None:
+            mask = torch.cat([before.mask, mask], dim=1)
+        given: dict[str, Any] = {"input_ids": torch.tensor(ids, device=device), "attention_mask": mask}
+        given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -longest:]
+        if before is not None:
+            given["past_key_values"] = before.cache
+        output = model.ask(
+            model.model, **{name: one for name, one in given.items() if model.takes(name)}, use_cache=True
+        )
+        return _Read(output.logits, mask, getattr(output, "past_key_values", None))
+
+
+def _told(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
+    """Return the log-probabilities of tokens (rows, places, tokens) by the logits (rows, places, vocabulary)."""
+    import torch
+
+    scores = logits.float()
+    if not scores.shape[1]:
+        return np.zeros((len(tokens), 0, 1))
+    wanted = torch.tensor(tokens, dtype=torch.long, device=logits.device)
+    told = scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)
+    return told.double().cpu().numpy()  # type: ignore[no-any-return]
+
+
+def _summed(logits: Any, rows: Sequence[list[int]], *, left: bool) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
+    """Return the summed log-probability of each row's tokens, (rows), by the logits (rows, places, vocabulary).
+
+    A row of fewer tokens than places has them at the end (`left`, as it is padded there), or at the beginning.
+    """
+    places = logits.shape[1]
+    tokens = _padded(rows, places, 0, left=left)
+    counted = np.array(_padded([[1] * len(row) for row in rows], places, 0, left=left)).reshape(len(rows), places)
+    told = _told(logits, [[[token] for token in row] for row in tokens])[..., 0]
+    return (told * counted).sum(axis=1)
+
+
+def _padded(rows: Sequence[list[int]], length: int, pad: int, *, left: bool) -> list[list[int]]:
+    gaps = [[pad] * (length - len(row)) for row in rows]
+    return [gap + row if left else row + gap for row, gap in zip(rows, gaps, strict=True)]

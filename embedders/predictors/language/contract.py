@@ -1,0 +1,39 @@
+"""What every language model can do: say how likely words are as the answer to a prompt, and write on."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Asked(NamedTuple):
+    """One rendered prompt; at the second turn of a chain of thought, with what the model has written of its own."""
+
+    text: str
+    system: str | None = None
+    reasoning: str | None = None  # None: the answer follows the text
+    conclusion: str = ""  # what leads from the reasoning to the answer
+
+
+class Scored(NamedTuple):
+    """How likely words are as answers."""
+
+    log_prob: NDArray[np.float64]  # (asked, words), the mean log-likelihood of a word's tokens
+    prompt_prob: NDArray[np.float64] | None  # (asked), 1 / the prompt's perplexity; None where it cannot be told
+
+
+class LanguageModel(Protocol):
+    """A model that prompts are put to. Nothing is sampled: it says the same each time."""
+
+    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+        """Return how likely each word is as the answer to each prompt."""
+        ...
+
+    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+        """Return the likeliest continuation of each prompt, token by token."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the prompts are put to it, for the provenance of what comes of it."""
+        ...

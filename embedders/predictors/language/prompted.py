@@ -1,0 +1,61 @@
+"""A language model under a prompt, which is one black box: MODEL@PROMPT."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from embedders.errors import BlackBoxError
+from embedders.predictors.contract import Answers, Form
+from embedders.predictors.language.contract import Asked, LanguageModel
+from registry.formats.corpora import Input
+from registry.prompts import Prompt
+
+REASONING_TOKENS = 256  # that a chain of thought may have
+
+
+class PromptedPredictor:
+    """A language model under a prompt: the softmax, over the answers, of each answer's likeliest word.
+
+    A chain of thought takes two turns: the model writes its reasoning, then the words are scored after prompt,
+    reasoning and conclusion.
+    """
+
+    form: Form = "labels"
+
+    def __init__(
+        self, model: LanguageModel, prompt: Prompt, render: Callable[[Sequence[Input]], list[str]], name: str
+    ) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._render = render
+        self._name = name
+
+    def settings(self) -> dict[str, Any]:
+        """Return how it is asked, for the provenance of its vectors."""
+        turns = {"reasoning_tokens": REASONING_TOKENS} if self._prompt.style == "chain-of-thought" else {}
+        return {"style": self._prompt.style, **turns, **self._model.settings()}
+
+    def answerable(self, inputs: Sequence[Input]) -> list[Input]:
+        """All of them."""
+        return list(inputs)
+
+    def predict(self, inputs: Sequence[Input]) -> Answers:
+        """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
+        prompt = self._prompt
+        asked = [Asked(text, prompt.system) for text in self._render(inputs)]
+        if prompt.style == "chain-of-thought":
+            written = self._model.write(asked, most_tokens=REASONING_TOKENS)
+            asked = [
+                one._replace(reasoning=own, conclusion=prompt.conclusion)
+                for one, own in zip(asked, written, strict=True)
+            ]
+        scored = self._model.score(asked, [word for words in prompt.words for word in words])
+        if np.isnan(scored.log_prob).any():
+            raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
+        ends = np.cumsum([len(words) for words in prompt.words])[:-1]
+        best = np.stack([own.max(axis=1) for own in np.split(scored.log_prob, ends, axis=1)], axis=1)
+        weights = np.exp(best - best.max(axis=1, keepdims=True))
+        table = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        own = scored.prompt_prob
+        return Answers(list(prompt.answers), table, None if own is None else own.astype(np.float32))
