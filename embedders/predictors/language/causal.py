@@ -206,7 +206,7 @@ def _told(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.
         return np.zeros((len(tokens), 0, 1))
     wanted = torch.tensor(tokens, dtype=torch.long, device=logits.device)
     told = scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)
-    return told.double().cpu().numpy()  # type: ignore[no-any-return]
+    return told.double().cpu().numpy()
 
 
 def _summed(logits: Any, rows: Sequence[list[int]], *, left: bool) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor

@@ -9,18 +9,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.language.addresses import check_address, checked_url, key_of
 from registry.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import httpx2
 
 MOST_BYTES = 2**26  # of a reply
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
 LONGEST_ASKED = 300.0  # seconds that a server may ask to be left alone for
 _AGAIN = (408, 429)  # and all from 500 on, but for what a server was not made to do
 _NOT_MADE_FOR = 501
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -65,20 +70,19 @@ class _TryAgainError(Exception):
 
 
 class Client:
-    """One endpoint. What is sent there, its key included, is sent nowhere else: redirects are not followed.
+    """One endpoint, asked within a `with`.
 
-    The environment's proxies and .netrc are not used. A connection is closed before anything is sent over it where its
-    address is one that `check_address` refuses, whatever name led there.
+    What is sent there, its key included, is sent nowhere else: redirects are not followed, and the environment's
+    proxies and .netrc are not used. A connection is closed before anything is sent over it where its address is one
+    that `check_address` refuses, whatever name led there.
 
     Raises:
         SettingError: the URL or the key is not usable.
     """
 
     def __init__(self, url: str, *, key_env: str | None = None, limits: Limits | None = None) -> None:
-        try:
-            import httpx2
-        except ImportError as error:
-            raise MissingExtraError("Asking an endpoint needs httpx2", "embed") from error
+        if find_spec("httpx2") is None:
+            raise MissingExtraError("Asking an endpoint needs httpx2", "embed")
         self.limits = limits or Limits()
         self.attempts = 0  # made so far
         self._place = checked_url(url)
@@ -87,21 +91,29 @@ class Client:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._next = 0.0  # when the next request may go out
+        self._http: httpx2.Client | None = None
+
+    def __enter__(self) -> "Client":
+        """Open connections when they are needed."""
+        import httpx2
+
         self._http = httpx2.Client(
             trust_env=False,
             follow_redirects=False,
             timeout=self.limits.timeout,
             limits=httpx2.Limits(max_connections=self.limits.concurrent),
         )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._http is not None:
+            self._http.close()
+        self._http = None
 
     @property
     def url(self) -> str:
         """The base URL."""
         return self._place.url
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def each(self, call: Callable[[T], R], given: Sequence[T]) -> list[R]:
         """Return what calls give, in order, several at a time; the first that fails ends them all."""
@@ -155,11 +167,9 @@ class Client:
         self._sleep(turn - time.monotonic())
 
     def _pause(self, asked: float, own: float) -> None:
-        if asked > 0:  # meant for all requests, not this one alone
-            with self._lock:
-                self._next = max(self._next, time.monotonic() + asked)
-        else:
-            self._sleep(own)
+        with self._lock:  # what the server asks is meant for all requests, not this one alone
+            self._next = max(self._next, time.monotonic() + asked)
+        self._sleep(own)
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0 and self._stopped.wait(seconds):
@@ -188,6 +198,7 @@ class Client:
 
     @contextlib.contextmanager
     def _sent(self, url: str, body: Mapping[str, Any]) -> Iterator[Any]:
+        assert self._http is not None, "used within 'with'"  # noqa: S101
         headers = {"User-Agent": "fute", "Content-Type": "application/json"}
         if self._key is not None and checked_url(url).origin == self._place.origin:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -229,7 +240,7 @@ class Client:
         """Return a text from elsewhere as it may be shown: without the key, on one line, and short."""
         if self._key is not None:
             text = text.replace(self._key, "***")
-        return re.sub(r"[^\x20-\x7e\u00a0-\uffff]+", " ", text).strip()[:200].rstrip(" .")
+        return " ".join(re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", text).split())[:200].rstrip(" .")
 
 
 def _refuse(event: str, info: Mapping[str, Any]) -> None:

@@ -70,8 +70,9 @@ class EndpointModel:
 
     def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
         """Return how likely each word is, in the best way that the endpoint offers."""
-        first = [self._find_out(one, words) for one in asked[:1]] if self._way is None else []
-        rest = self._client.each(lambda one: self._kept_way(one, words), asked[len(first) :])
+        with self._client:
+            first = [self._find_out(one, words) for one in asked[:1]] if self._way is None else []
+            rest = self._client.each(lambda one: self._kept_way(one, words), asked[len(first) :])
         rows = [*first, *rest]
         own = [row.own for row in rows if row.own is not None]
         table = np.array([row.scores for row in rows]).reshape(len(asked), len(words))
@@ -79,9 +80,10 @@ class EndpointModel:
 
     def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
-        if self._way is None and asked:
-            self._find_out(asked[0], ("yes", "no"))
-        return self._client.each(lambda one: self._written(one, most_tokens), asked)
+        with self._client:
+            if self._way is None and asked:
+                self._find_out(asked[0], ("yes", "no"))
+            return self._client.each(lambda one: self._written(one, most_tokens), asked)
 
     # -- ways --------------------------------------------------------------------------------------------
 
