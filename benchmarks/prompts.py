@@ -10,14 +10,15 @@ the task's own training split for the other two, which have no like task.
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 
 from benchmarks.models_meet_tasks import DATA
 from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
+from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 from embedders.threads import sleep_while_waiting
 from registry.formats.corpora import Input
 from registry.formats.recorded import PromptNote, RecordedLLM
@@ -121,7 +122,7 @@ def asked(encoder: LanguageModel, prompts: dict[str, Prompt], task: TaskData, *,
     inputs = tuple(Input(row.text, row.text_pair) for row in rows)
     tables = []
     for name, prompt in prompts.items():
-        box = PromptedPredictor(encoder, prompt, lambda some, its=prompt: rendered(its, some), name)
+        box = PromptedPredictor(encoder, prompt, partial(rendered, prompt), name)
         tables.append(box.predict(inputs).probabilities)
     notes = tuple(PromptNote(name, prompt.template, prompt.answers) for name, prompt in prompts.items())
     log_prob = np.log(np.maximum(np.stack(tables).astype(np.float64), 1e-12))

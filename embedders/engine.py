@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embedders.errors import EmbedderError, ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Reading, method_named
 from embedders.observed import Observed, from_answers, from_spans, from_task
-from embedders.predictors import Answers, Calibratable, predictor_for
+from embedders.predictors import Answers, Boxes, Calibratable, Predictor, PromptedPredictor
 from embedders.sketch import sketch
 from embedders.spaces import current_space
 from embedders.threads import sleep_while_waiting
@@ -101,7 +101,7 @@ class _Run:
         self._space = space
         self._spec = spec
         self._report = report
-        self._device = device
+        self._boxes = Boxes(registry, device=device)
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
         self._surrogate: Surrogate = _load_surrogate(spec, device)
@@ -138,7 +138,7 @@ class _Run:
 
     def _embed_one(self, entry: EntryRecord) -> float:
         began = time.perf_counter()
-        observed = self._observe(entry)
+        observed, asked = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
         reading = self._method.read(self._surrogate, observed, parameters, seed=seed, dimension=self._spec.dimension)
         vector = assemble(reading, self._spec)
@@ -151,24 +151,27 @@ class _Run:
             "device": str(self._surrogate.device),
             "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")},
             **reading.provenance,
+            **({"asked": asked} if asked else {}),
         }
         self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance)
         return seconds
 
-    def _observe(self, entry: EntryRecord) -> Observed:
+    def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
+        """Return what an entry's vector is made of, and how a language model was asked for it."""
         parameters = self._spec.parameters
         if entry.kind is EntryKind.TASK:
             task = self._registry.task_data(entry)
-            return from_task(task, examples=parameters["examples"], seed=self._spec.seed)
-        return self._answered(entry)
+            return from_task(task, examples=parameters["examples"], seed=self._spec.seed), {}
+        predictor = self._boxes.of(entry)
+        observed = self._answered(entry, predictor)
+        return observed, predictor.settings() if isinstance(predictor, PromptedPredictor) else {}
 
-    def _answered(self, entry: EntryRecord) -> Observed:
+    def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
         corpus_id = self._space.corpus_version_id
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         store = self._registry.catalog.predictions
         corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
-        predictor = predictor_for(self._registry, entry, device=self._device)
         inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
         for start in range(0, len(inputs), CHUNK):

@@ -1,6 +1,6 @@
 """The black boxes: registering them, and asking them. Only their outputs are read."""
 
-from embedders.predictors.boxes import predictor_for
+from embedders.predictors.boxes import Boxes, predictor_for
 from embedders.predictors.classifiers import ClassifierPredictor, NumberPredictor
 from embedders.predictors.contract import LEAST_COVERED, Answers, Calibratable, Form, Predictor
 from embedders.predictors.functions import FunctionPredictor
@@ -15,6 +15,7 @@ __all__ = [
     "LEAST_COVERED",
     "Answers",
     "Asked",
+    "Boxes",
     "Calibratable",
     "ClassifierPredictor",
     "Form",

@@ -1,5 +1,6 @@
 """From an entry of the catalog to a black box that can be asked."""
 
+from functools import partial
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, NotEmbeddableError, SettingError
@@ -16,12 +17,37 @@ from embedders.predictors.heads import (
     head_of,
     settled_labels,
 )
+from embedders.predictors.language import OnDemand, PromptedPredictor, language_model
 from embedders.predictors.readers import ReaderPredictor
 from embedders.predictors.recordings import RecordedPredictor
 from embedders.predictors.text_to_text import TextToTextPredictor
 from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
+from registry.prompts import Prompt
+from registry.rendering import rendered
+from registry.tables import EntryKind
+
+
+class Boxes:
+    """The black boxes of one run: a language model is loaded once for all of its prompts."""
+
+    def __init__(self, registry: Registry, *, device: str | None) -> None:
+        self._registry = registry
+        self._device = device
+        self._model: tuple[str, OnDemand] | None = None  # one language model at a time is in memory
+
+    def of(self, entry: EntryRecord) -> Predictor:
+        """Return the black box that an entry describes, ready to be asked; see `predictor_for`."""
+        if entry.spec.get("type") != "prompted":
+            return predictor_for(self._registry, entry, device=self._device)
+        catalog = self._registry.catalog
+        prompt = Prompt.from_spec(catalog.entries.get(entry.spec["prompt"], EntryKind.PROMPT).spec)
+        name = entry.spec["model"]
+        if self._model is None or self._model[0] != name:
+            model = catalog.entries.get(name, EntryKind.MODEL)
+            self._model = (name, OnDemand(partial(language_model, model.spec, device=self._device, name=model.name)))
+        return PromptedPredictor(self._model[1], prompt, partial(rendered, prompt), entry.name)
 
 
 def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None) -> Predictor:
@@ -32,6 +58,8 @@ def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None)
         SettingError: it is a recorded LLM, of which only the prompts were recorded.
     """
     match entry.spec.get("type"):
+        case "prompted":
+            return Boxes(registry, device=device).of(entry)
         case "hf":
             return _checkpoint(entry, device)
         case "function":

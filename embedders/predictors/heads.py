@@ -8,11 +8,11 @@ from pathlib import Path
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.weights import label_names
 from registry.formats.lines import read_json
+from registry.prompted import LANGUAGE_MODELS
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"
-CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER = "causal-lm", "seq2seq-lm", "sentence-encoder"
-PROMPTED = (CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER)  # answer nothing by themselves: prompts are put to them
+CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER = PROMPTED = LANGUAGE_MODELS  # answer nothing by themselves
 _ENCODERS = (  # whose states can be read without a head
     *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"),
     *("nomic_bert", "roberta", "xlm-roberta"),

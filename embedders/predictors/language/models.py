@@ -1,6 +1,6 @@
 """From an entry of the catalog to a language model that prompts can be put to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
@@ -8,11 +8,36 @@ from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.heads import CAUSAL_LM, PROMPTED, SENTENCE_ENCODER, head_of
 from embedders.predictors.language.causal import CausalLM
 from embedders.predictors.language.client import Client, Limits
-from embedders.predictors.language.contract import LanguageModel
+from embedders.predictors.language.contract import Asked, LanguageModel, Scored
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.endpoint import EndpointModel
 from embedders.predictors.language.seq2seq import Seq2SeqLM
 from embedders.weights import identity, model_folder
+
+
+class OnDemand:
+    """A language model that is loaded when it is first asked: what was recorded before needs none."""
+
+    def __init__(self, load: Callable[[], LanguageModel]) -> None:
+        self._load = load
+        self._model: LanguageModel | None = None
+
+    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+        """Return how likely each word is as the answer to each prompt."""
+        return self._loaded().score(asked, words)
+
+    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+        """Return the likeliest continuation of each prompt."""
+        return self._loaded().write(asked, most_tokens=most_tokens)
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the prompts are put to it; nothing where it was not asked."""
+        return {} if self._model is None else self._model.settings()
+
+    def _loaded(self) -> LanguageModel:
+        if self._model is None:
+            self._model = self._load()
+        return self._model
 
 
 def language_model(spec: Mapping[str, Any], *, device: str | None, name: str) -> LanguageModel:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from embedders.errors import BlackBoxError
-from embedders.predictors.contract import Answers, Form
+from embedders.errors import BlackBoxError, NotEmbeddableError
+from embedders.predictors.contract import LEAST_COVERED, Answers, Form
 from embedders.predictors.language.contract import Asked, LanguageModel
 from registry.formats.corpora import Input
-from registry.prompts import Prompt
+from registry.prompts import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
 
@@ -37,8 +37,23 @@ class PromptedPredictor:
         return {"style": self._prompt.style, **turns, **self._model.settings()}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
-        """All of them."""
-        return list(inputs)
+        """Return the inputs that the template can hold: where it asks for a second text, the pairs.
+
+        Raises `NotEmbeddableError` where they are too few.
+        """
+        if PAIR not in self._prompt.fields.values():
+            return list(inputs)
+        pairs = [one for one in inputs if one.text_pair is not None]
+        if len(pairs) < min(LEAST_COVERED, len(inputs)):
+            raise NotEmbeddableError(
+                f"{self._name!r} asks of pairs, and {len(pairs)} of the corpus's {len(inputs)} texts are pairs: embed it in "
+                "a space whose corpus holds pairs."
+            )
+        return pairs
+
+    def content_free(self, *, pairs: bool) -> Answers | None:
+        """Return the answers to an empty, an n/a and a masked input (Zhao et al. 2021)."""
+        return self.predict([Input(text, text if pairs else None) for text in ("", "N/A", "[MASK]")])
 
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
