@@ -855,8 +855,11 @@ def test_bad_input_is_told_in_one_line_and_changes_nothing(
         (("nearest", "film", "--kind", "corpus"), "'corpus' is not one of 'task', 'model', 'prompted-model'"),
         (("embed",), "Give names, or --all."),
         (("embed", "film", "--all"), "Give names, or --all."),
-        (("model", "add", "m"), "Give one of --hf, --function and --recorded."),
-        (("model", "add", "m", "--hf", "x", "--recorded", "y"), "Give one of --hf, --function and --recorded."),
+        (("model", "add", "m"), "Give one of --hf, --endpoint, --function and --recorded."),
+        (
+            ("model", "add", "m", "--hf", "x", "--recorded", "y"),
+            "Give one of --hf, --endpoint, --function and --recorded.",
+        ),
         (("task", "add", "film"), "Missing option '--data'"),
         (("task", "add", "film", "--data", "x.csv", "--answers", "0"), "expected LABEL=TEXT,LABEL=TEXT"),
         (("task", "import", "nowhere"), "'nowhere' does not exist"),

@@ -63,6 +63,14 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Return one registry for all that is refused."""
+    with Registry.create(tmp_path_factory.mktemp("empty") / "registry") as made:
+        yield made
+        assert list(made.models()) == []
+
+
 @pytest.fixture(scope="module", params=["gpt2", "llama"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_family(tmp_path_factory.mktemp("served") / request.param, request.param)
@@ -445,12 +453,12 @@ def test_neither_proxies_nor_netrc_are_used(
 
 
 @pytest.mark.parametrize("name", [KEY, "sk-1", "tiny_key", "A B", "", "1A", "KEY=x", "A\n"])
-def test_a_key_in_the_place_of_its_name_is_neither_stored_nor_shown(registry: Registry, name: str) -> None:
+def test_a_key_in_the_place_of_its_name_is_neither_stored_nor_shown(empty: Registry, name: str) -> None:
     with pytest.raises(SettingError, match="is the NAME of an environment variable") as told:
-        endpoint_model(registry, "lm", "http://localhost/v1", model="tiny", key_env=name)
+        endpoint_model(empty, "lm", "http://localhost/v1", model="tiny", key_env=name)
 
     assert KEY not in str(told.value)
-    assert list(registry.models()) == []
+    assert list(empty.models()) == []
 
 
 # -- addresses -------------------------------------------------------------------------------------------
@@ -561,13 +569,13 @@ def test_there_are_many_tricks() -> None:
 
 @pytest.mark.parametrize("url", TRICKS)
 def test_a_trick_of_an_address_is_refused_without_a_request(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, tried: list[Any], url: str
+    empty: Registry, monkeypatch: pytest.MonkeyPatch, tried: list[Any], url: str
 ) -> None:
     looked_up: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **_: looked_up.append(given))
 
     for attempt in (
-        lambda: endpoint_model(registry, "lm", url, model="tiny"),
+        lambda: endpoint_model(empty, "lm", url, model="tiny"),
         lambda: EndpointModel(Client(url), "tiny").score(ASKED, WORDS),
     ):
         with pytest.raises(SettingError) as told:
@@ -575,7 +583,7 @@ def test_a_trick_of_an_address_is_refused_without_a_request(
         assert "\n" not in str(told.value)
         assert KEY not in str(told.value)
 
-    assert (looked_up, tried, list(registry.models())) == ([], [], [])
+    assert (looked_up, tried, list(empty.models())) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -653,9 +661,9 @@ def test_another_address_makes_another_version(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("model", ["", " ", "a\nb", "x" * 301])
-def test_an_endpoint_without_a_model_is_refused(registry: Registry, model: str) -> None:
+def test_an_endpoint_without_a_model_is_refused(empty: Registry, model: str) -> None:
     with pytest.raises(EmbedderError, match=r"^An endpoint needs what it calls its model: --model-id ID\.$"):
-        endpoint_model(registry, "lm", "http://localhost/v1", model=model)
+        endpoint_model(empty, "lm", "http://localhost/v1", model=model)
 
 
 def run(store: Path, *arguments: str) -> tuple[int, str]:

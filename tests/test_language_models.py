@@ -1,6 +1,7 @@
 """Language models under a prompt: scored as one input, one word at a time would be, without cache and padding."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,15 @@ def after(text: str, word: str) -> str:
     return text + word if text[-1:].isspace() else f"{text} {word}"
 
 
+@cache
+def loaded(folder: Path, auto: str) -> tuple[Any, Any]:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return tokenizer, getattr(transformers, auto).from_pretrained(folder).eval()
+
+
 def naive_decoder(folder: Path, text: str, word: str, *, special: bool = True) -> tuple[float, float]:
     """Return a word's mean log-likelihood and the prompt's probability: one text, one pass, nothing kept."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    lm = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer, lm = loaded(folder, "AutoModelForCausalLM")
     prompt = tokenizer(text, add_special_tokens=special)["input_ids"]
     whole = tokenizer(after(text, word), add_special_tokens=special)["input_ids"]
     assert whole[: len(prompt)] == prompt
@@ -103,8 +109,7 @@ def naive_decoder(folder: Path, text: str, word: str, *, special: bool = True) -
 
 
 def naive_writer(folder: Path, text: str, word: str) -> float:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    lm = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    tokenizer, lm = loaded(folder, "AutoModelForSeq2SeqLM")
     wanted = tokenizer(text_target=word, return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         return -lm(**tokenizer(text, return_tensors="pt"), labels=wanted).loss.item()

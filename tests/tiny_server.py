@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,7 @@ class TinyServer:
         self.lock = threading.Lock()
         self.at_once = 0
         if self.folder is not None:
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
-            self.model = transformers.AutoModelForCausalLM.from_pretrained(self.folder).eval()
+            self.tokenizer, self.model = _loaded(self.folder)
 
     @property
     def url(self) -> str:
@@ -130,6 +130,12 @@ class TinyServer:
         while len(made) < min(most, MOST_WRITTEN) and (not made or made[-1] != self.tokenizer.eos_token_id):
             made.append(int(self.scores([*ids, *made])[-1].argmax()))
         return made
+
+
+@cache
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
 
 
 class _Handler(BaseHTTPRequestHandler):

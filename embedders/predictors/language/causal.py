@@ -98,7 +98,7 @@ class CausalLM:
         """Say whether states can be kept and read on from: not of recurrent models, nor past a sliding window."""
         from transformers import DynamicCache
 
-        window = getattr(self._model.model.config, "sliding_window", None)
+        window = getattr(self._model.model.config.get_text_config(), "sliding_window", None)
         if not self._model.takes("position_ids") or (window and window < self._model.max_length):
             return False
         return type(self._read([[self._start]]).cache) is DynamicCache
@@ -137,7 +137,7 @@ class CausalLM:
         """Yield the numbers of prompts of like length, as many as have room for their scores."""
         lengths = np.array([len(prompt) - shared for prompt in prompts])
         order = np.argsort(-lengths, kind="stable")
-        vocabulary = self._model.model.get_output_embeddings().weight.shape[0]
+        vocabulary = self._model.model.config.get_text_config().vocab_size
         start = 0
         while start < len(order):
             rows = MOST_LOGITS // (int(lengths[order[start]]) * vocabulary)
