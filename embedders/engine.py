@@ -6,7 +6,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
 
 CHUNK = 128  # texts that a black box answers between two commits
+PROMPTED_CHUNK = 32  # that a language model does: it is slow, or paid for
 
 
 @dataclass
@@ -174,10 +175,10 @@ class _Run:
         corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
         inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
-        for start in range(0, len(inputs), CHUNK):
-            if start not in chunks:
-                chunks[start] = _kept(predictor.predict(inputs[start : start + CHUNK]))
-                store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
+        size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
+        for start, stop in unasked(chunks, len(inputs), size):
+            chunks[start] = _kept(predictor.predict(inputs[start:stop]))
+            store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
         if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
             said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
             if said is not None:
@@ -190,6 +191,23 @@ class _Run:
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
         return from_answers(inputs, texts, table, hard=how == "hard", is_number=is_number)
+
+
+def unasked(chunks: Mapping[int, Answered], count: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of inputs, first and behind the last, that are not recorded yet, each of at most `size`.
+
+    Args:
+        chunks: what is recorded, by where it begins; it may grow meanwhile.
+        count: of the inputs.
+    """
+    start = 0
+    while start < count:
+        if start in chunks:
+            start += len(chunks[start].probabilities)
+        else:
+            stop = min([start + size, count, *(other for other in chunks if other > start)])
+            yield start, stop
+            start = stop
 
 
 def _kept(answers: Answers) -> Answered:
