@@ -10,15 +10,24 @@ from embedders.predictors import hf_model
 from embedders.spaces import create_space
 from embedders.weights import MINILM, model_folder
 from registry import Match, Registry
+from registry.best_prompt import Asked, outputs_of_prompts
 from registry.errors import InputError
+from registry.formats.corpora import Input
 from registry.formats.tasks import TaskData
 from registry.importing import import_tasks
 from registry.picture import draw_map
+from registry.prompts import Prompt
 from registry.resources import resource
 from registry.tables import EntryKind
 
 LEARNED = ("news_topic", "question_type", "support_intent")  # a model is fine-tuned on each
 TARGETS = ("product_reviews", "claim_check", "message_spam")
+PROMPTS = {  # name -> template, and the words for negative and positive
+    "films/words": ("{{ text }}", ("negative", "positive")),
+    "films/praise": ("{{ text }}", ("a complaint", "praise")),
+    "films/feeling": ("A customer wrote: {{ text }}", ("I hated it.", "I loved it.")),
+    "films/question": ("Is this praise or complaint? {{ text }}", ("negative", "positive")),
+}
 WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
@@ -53,9 +62,11 @@ def run_demo(folder: Path, *, say: Callable[[str], None], fresh: bool = False) -
         say("5. What does this model do? (the nearest tasks to what it answers)")
         for task in LEARNED:
             _show(registry, f"{task}-minilm", say)
+        say("6. Which prompt should I use, without labels? (MiniLM, asked which word is nearest to the prompt)")
+        _prompts(registry, say)
         picture = folder / "map.png"
-        draw_map(registry, picture)
-        say(f"6. The space as a picture: {picture}")
+        draw_map(registry, picture, space=space.name)
+        say(f"7. The space as a picture: {picture}")
         took = time.perf_counter() - began
         say(f"Done in {took:.0f} s. Go on with: fute --registry {registry.folder} nearest emotion")
 
@@ -70,6 +81,31 @@ def _learn(registry: Registry, task: str, target: Path) -> str:
     accuracy = finetune_classifier(model_folder(MINILM), registry.task_data(task), target, epochs=12)
     hf_model(registry, name, str(target))
     return f"{name}: accuracy {accuracy:.2f} on {len(registry.task_data(task).test)} unseen examples"
+
+
+def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
+    """Rank four prompts for film reviews by the labels of product reviews, and hold that against the truth."""
+    films = registry.task_data("film_reviews")
+    rows = [*films.train, *films.test]
+    inputs = [Input(row.text) for row in rows]
+    corpus = registry.add_corpus("film-texts", inputs, source="film_reviews, without its labels")
+    space = create_space(registry, "prompts", corpus=corpus.name)
+    hf_model(registry, "minilm", MINILM)
+    for name, (template, words) in PROMPTS.items():
+        answers = tuple(films.labels or ())
+        registry.add_prompt(name, Prompt(template, answers, tuple((word,) for word in words)))
+    embed(registry, ["product_reviews", "minilm@films/*"], space=space.name)
+    asked = Asked("film_reviews", "minilm", like="product_reviews")
+    ranking = registry.best_prompt(asked, limit=len(PROMPTS), space=space.name)
+    outputs = outputs_of_prompts(registry, "minilm", registry.catalog.spaces.get(space.name))
+    right = [outputs.answers.index(row.label) for row in rows]
+    for row in ranking:
+        table = outputs.table[outputs.prompts.index(row.name)]
+        accuracy = float((table.argmax(axis=1) == right).mean())
+        template, words = PROMPTS[row.name]
+        say(f"   {row.score:6.2f}  {template:<42} {' | '.join(words):<22} in truth right: {accuracy:.0%}")
+    if ranking.doubt is not None:
+        say(f"   Not enough evidence: {ranking.doubt}.")
 
 
 def _show(registry: Registry, name: str, say: Callable[[str], None]) -> None:

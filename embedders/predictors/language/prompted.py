@@ -45,9 +45,9 @@ class PromptedPredictor:
             return list(inputs)
         pairs = [one for one in inputs if one.text_pair is not None]
         if len(pairs) < min(LEAST_COVERED, len(inputs)):
+            few = f"{len(pairs)} of the corpus's {len(inputs)} texts are pairs"
             raise NotEmbeddableError(
-                f"{self._name!r} asks of pairs, and {len(pairs)} of the corpus's {len(inputs)} texts are pairs: embed it "
-                "in a space whose corpus holds pairs."
+                f"{self._name!r} asks of pairs, and {few}: embed it in a space whose corpus holds more."
             )
         return pairs
 
