@@ -136,8 +136,15 @@ def evaluate_prompts(
     return evaluated(llm, None if task is None else labelled_for(llm, _task_data(task, registry), task), settings)
 
 
-def evaluated(llm: RecordedLLM, labelled: "Labelled | None", settings: Settings) -> PromptReport:
-    """Score the prompts of an LLM whose inputs have labels."""
+def evaluated(
+    llm: RecordedLLM, labelled: "Labelled | None", settings: Settings, *, more: Mapping[str, Scores] | None = None
+) -> PromptReport:
+    """Score the prompts of an LLM whose inputs have labels.
+
+    Args:
+        labelled: the labelled dataset for FUTE; None for the rivals alone.
+        more: scores by further methods, which calibrating the answers does not change.
+    """
     right = llm.right()
     assert right is not None, "the inputs have labels"  # noqa: S101
     notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
@@ -151,7 +158,7 @@ def evaluated(llm: RecordedLLM, labelled: "Labelled | None", settings: Settings)
             continue
         answered = calibrated(table, calibration, llm.content_free)
         accuracy[calibration] = _accuracy(answered if calibration != "none" else llm.log_prob, right)
-        scores = {**(fute.scores(answered) if fute else {}), **score_prompts(answered, llm.prompt_prob)}
+        scores = {**(fute.scores(answered) if fute else {}), **score_prompts(answered, llm.prompt_prob), **(more or {})}
         rows += [_row(llm, name, calibration, its, accuracy) for name, its in scores.items()]
     best = max(accuracy["none"])
     title = f"{len(llm.prompts)} prompts on {len(llm.inputs)} inputs; uncalibrated, the best is right in {best:.1%}"

@@ -3,12 +3,16 @@
 import numpy as np
 
 from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
+from embedders.evaluation.self_select import self_select
+from embedders.predictors.language import language_model
 from registry import Registry
 from registry.best_prompt import outputs_of_prompts
 from registry.errors import InputError
 from registry.formats.corpora import Input, bare
 from registry.formats.recorded import PromptNote, RecordedLLM, outputs_of
 from registry.formats.tasks import TaskData
+from registry.prompted import RECORDED
+from registry.tables import EntryKind
 
 LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 
@@ -17,6 +21,8 @@ def evaluate_registered(
     registry: Registry, model: str, task: str, settings: Settings | None = None, *, space: str | None = None
 ) -> PromptReport:
     """Score every prompt of a registered LLM by every method, and the methods by the true accuracies.
+
+    An LLM that can be asked is also asked which of its prompts it would choose.
 
     Args:
         task: its labels, in whichever split, are the truth about the space's texts; its other training examples are the
@@ -27,9 +33,15 @@ def evaluate_registered(
         InputError: the task labels too few of the texts, or the LLM has no prompts.
         NotEmbeddedError: nothing was recorded of the LLM in this space.
     """
-    data = registry.task_data(task)
+    data, settings = registry.task_data(task), settings or Settings()
     llm = llm_of(registry, model, data, task, space=space)
-    return evaluated(llm, labelled_for(llm, data, task), settings or Settings())
+    labelled = labelled_for(llm, data, task)
+    entry = registry.catalog.entries.get(model, EntryKind.MODEL)
+    if entry.spec["type"] == RECORDED:
+        return evaluated(llm, labelled, settings)
+    asked = language_model(entry.spec, device=settings.device, name=entry.name)
+    prompts = [registry.prompt(note.name) for note in llm.prompts]
+    return evaluated(llm, labelled, settings, more={"self-select": self_select(asked, prompts)})
 
 
 def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
