@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import EmbedderError, ModelNotUsableError, NotEmbeddableError, SettingError
+from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Reading, method_named
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors import Answers, Boxes, Calibratable, Predictor, PromptedPredictor
 from embedders.sketch import sketch
 from embedders.spaces import current_space
 from embedders.threads import sleep_while_waiting
-from embedders.weights import identity, model_folder
+from embedders.weights import checked_folder
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
@@ -34,6 +34,7 @@ from registry.tables import EntryKind
 from registry.vectors import unit
 
 if TYPE_CHECKING:
+    from embedders.recalling import Surrogates
     from embedders.surrogate import Surrogate
 
 CHUNK = 128  # texts that a black box answers between two commits
@@ -60,6 +61,7 @@ def embed(
     device: str | None = None,
     again: bool = False,
     on_done: Callable[[str, float], None] | None = None,
+    surrogates: "Surrogates | None" = None,
 ) -> EmbedReport:
     """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
 
@@ -69,6 +71,7 @@ def embed(
         device: `cuda`, `cpu`, ...; None for the best there is.
         again: embed also what has a vector.
         on_done: called with a name and seconds after its vector is committed.
+        surrogates: that this run shares with others; None to load the space's own, on `device`.
     """
     sleep_while_waiting()
     record = current_space(registry, space)
@@ -78,9 +81,9 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        _Run(registry, record, spec, report, device=device, on_done=on_done).embed(
-            todo, again=again, skip=names is None
-        )
+        surrogate = surrogates.of(spec) if surrogates is not None else _load_surrogate(spec, device)
+        run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
+        run.embed(todo, again=again, skip=names is None)
     registry.refresh_index(record.name)
     return report
 
@@ -94,18 +97,19 @@ class _Run:
         space: SpaceRecord,
         spec: SpaceSpec,
         report: EmbedReport,
+        surrogate: "Surrogate",
         *,
-        device: str | None,
+        boxes: Boxes,
         on_done: Callable[[str, float], None] | None,
     ) -> None:
         self._registry = registry
         self._space = space
         self._spec = spec
         self._report = report
-        self._boxes = Boxes(registry, device=device)
+        self._boxes = boxes
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
-        self._surrogate: Surrogate = _load_surrogate(spec, device)
+        self._surrogate = surrogate
 
     def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool) -> None:
         """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
@@ -257,7 +261,4 @@ def _load_surrogate(spec: SpaceSpec, device: str | None) -> "Surrogate":
         raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
     finally:
         gc.enable()
-    folder = model_folder(spec.surrogate_source)
-    if identity(folder) != spec.surrogate:
-        raise ModelNotUsableError(f"{spec.surrogate_source} is not the surrogate that this space was made with.")
-    return Surrogate(folder, device=device, max_length=spec.parameters["max_length"])
+    return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])

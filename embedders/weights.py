@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError
+from registry.spaces import SpaceSpec
 
 MINILM = "minilm"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -112,3 +113,11 @@ def _from_hub(source: str, revision: str | None) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checked_folder(spec: SpaceSpec) -> Path:
+    """Return the folder of a space's surrogate; raise `ModelNotUsableError` where it is another than it was."""
+    folder = model_folder(spec.surrogate_source)
+    if identity(folder) != spec.surrogate:
+        raise ModelNotUsableError(f"{spec.surrogate_source} is not the surrogate that this space was made with.")
+    return folder

@@ -13,10 +13,10 @@ from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli
 from embedders.engine import assemble
-from embedders.evaluation.placing import RecallingSurrogate
 from embedders.evaluation.prompts import Fute, Settings, evaluate_prompts, labelled_for
 from embedders.methods.mapemb import MapEmb
 from embedders.observed import Observed, from_answers, from_task
+from embedders.recalling import RecallingSurrogate
 from embedders.spaces import create_space
 from registry import Registry
 from registry.errors import DataError, InputError

@@ -17,12 +17,13 @@ from commands.evaluate_unify import ARCHITECTURES as OFFERED
 from commands.evaluate_unify import unify as command
 from embedders import create_space, embed, hf_model
 from embedders.errors import SettingError
-from embedders.evaluation.placing import AnswerText, MethodSpace, Ranked, RecallingSurrogate
+from embedders.evaluation.placing import AnswerText, MethodSpace, Ranked
 from embedders.evaluation.proxies import ARCHITECTURES, NOTE, trained_model
 from embedders.evaluation.unify import BASELINE, Settings, groups_of, read_tasks, replaced, unify
 from embedders.evaluation.unlabelled import OTHERS, unlabelled
 from embedders.evaluation.words import BagOfWords
 from embedders.observed import from_answers
+from embedders.recalling import RecallingSurrogate
 from embedders.spaces import EVERYDAY
 from embedders.surrogate import Surrogate
 from embedders.training import finetune_classifier

@@ -14,7 +14,6 @@ from embedders.observed import Observed, from_task
 from embedders.spaces import create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
-from registry.formats.corpora import Input
 from registry.formats.tasks import TaskData
 from registry.index import VectorIndex
 from registry.metrics import retrieval
@@ -169,17 +168,3 @@ class Ranked:
         cosines = facet_cosines(rows[0], rows[1], self._facets)
         weights = weights_between(self._facets, EntryKind.MODEL, EntryKind.MODEL)
         return sum(weights[facet] * cosine for facet, cosine in cosines.items()), cosines
-
-
-class RecallingSurrogate(Surrogate):
-    """A surrogate that works out the features of an input once, for all tasks and models that have it."""
-
-    _known: dict[Input, NDArray[np.float32]] | None = None
-
-    def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
-        """Return the features of inputs, (inputs, hidden)."""
-        known = self._known = self._known if self._known is not None else {}
-        new = [one for one in dict.fromkeys(inputs) if one not in known]
-        if new:
-            known.update(zip(new, super().features(new), strict=True))
-        return np.stack([known[one] for one in inputs])

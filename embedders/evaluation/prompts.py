@@ -38,7 +38,7 @@ from registry.table import Cell, Table
 from registry.tables import EntryKind
 
 if TYPE_CHECKING:
-    from embedders.evaluation.placing import RecallingSurrogate
+    from embedders.recalling import RecallingSurrogate
 
 MOST_EXAMPLES = 2000  # of the labelled dataset
 NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs
@@ -211,7 +211,7 @@ class Fute:
 
     def __init__(self, llm: RecordedLLM, labelled: Labelled, settings: Settings) -> None:
         """Embed the dataset; every text is put through the surrogate once."""
-        from embedders.evaluation.placing import RecallingSurrogate
+        from embedders.recalling import RecallingSurrogate
 
         method = MapEmb()
         base = model_folder(settings.surrogate)

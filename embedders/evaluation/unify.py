@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import SettingError
-from embedders.evaluation.placing import AnswerText, MethodSpace, Placed, Ranked, RecallingSurrogate, Score, Space
+from embedders.evaluation.placing import AnswerText, MethodSpace, Placed, Ranked, Score, Space
 from embedders.evaluation.proxies import ARCHITECTURES, TrainedModel, trained_model
 from embedders.evaluation.unlabelled import OTHERS, Unlabelled, unlabelled
 from embedders.methods import DEFAULT, method_named
 from embedders.observed import Observed, from_answers
+from embedders.recalling import RecallingSurrogate
 from embedders.spaces import COMMON
 from embedders.weights import MINILM, model_folder, most_tokens
 from registry.errors import DataError, InputError, NotFoundError
