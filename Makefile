@@ -38,12 +38,13 @@ types: setup  ## types: mypy, strict
 migrations: setup  ## the database's migrations: up, down, up again, and no difference from the tables
 	$(BIN)/python -m pytest tests/test_migrations.py
 
-bench: setup  ## measure on the real data of ../shared/data (hours on two cores): methods, Fisher, early stops, neighbours
+bench: setup  ## measure on the real data of ../shared/data (hours on two cores): methods, Fisher, early stops, neighbours, prompts
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.fisher
 	$(BIN)/python -m benchmarks.anytime
 	$(BIN)/python -m benchmarks.known_neighbours
 	$(BIN)/python -m benchmarks.models_meet_tasks
+	$(BIN)/python -m benchmarks.prompts
 
 clean:  ## remove everything that was made here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo

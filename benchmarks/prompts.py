@@ -20,6 +20,7 @@ from benchmarks.models_meet_tasks import DATA
 from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
 from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 from embedders.threads import sleep_while_waiting
+from embedders.weights import MINILM
 from registry.formats.corpora import Input
 from registry.formats.recorded import PromptNote, RecordedLLM
 from registry.formats.tasks import TaskData, read_task
@@ -97,7 +98,8 @@ def main() -> None:
     """Run the benchmark and print its tables."""
     options = _options()
     sleep_while_waiting()
-    encoder = language_model({"type": "hf", "head": "sentence-encoder", "source": "minilm"}, device=None, name="minilm")
+    spec = {"type": "hf", "head": "sentence-encoder", "source": MINILM, "revision": None, "identity": None}
+    encoder = language_model(spec, device=None, name=MINILM)
     settings = Settings(examples=options.examples)
     for case in CASES:
         prompts = prompts_of(case)

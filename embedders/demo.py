@@ -31,7 +31,8 @@ PROMPTS = {  # name -> template, and the words for negative and positive
 WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
-    "map": "like inputs get like answers",
+    "joint": "like texts have like answers",
+    "map": "answers hang on texts alike",
 }
 
 
@@ -118,7 +119,8 @@ def _reason(registry: Registry, query: str, match: Match) -> str:
     """Say in one line what makes the first match plausible: what the data share, and the strongest facet."""
     theirs = registry.task_data(match.name)
     kind = registry.catalog.entries.get(query).kind
-    facets = {f: c for f, c in match.facets.items() if kind is EntryKind.TASK or f != "inputs"}
+    only_tasks = ("inputs", "joint")  # all models saw the same texts
+    facets = {f: c for f, c in match.facets.items() if kind is EntryKind.TASK or f not in only_tasks}
     strongest = max(facets, key=lambda f: facets[f])
     shared = _shared(registry.task_data(query), theirs) if kind is EntryKind.TASK else None
     reason = f"{WHY_FACET[strongest]} ({strongest} {facets[strongest]:.2f})"

@@ -13,8 +13,9 @@ from registry.tables import EntryKind
 
 # How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
 # corpus, so its inputs say nothing about them; and answers alone do not show how they hang on the inputs.
-BETWEEN_TASKS: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}
-WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "map": 4.0}
+BETWEEN_TASKS: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 4.0, "map": 1.0}
+WITHOUT_JOINT: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}  # between tasks, in spaces of 0.1
+WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "map": 4.0}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def weights_between(
             raise InputError("Weights are numbers from 0 on, and one of them is more than 0.")
         weights = {name: float(chosen.get(name, 0.0)) for name in names}
     else:
-        usual = BETWEEN_TASKS if all(kind is EntryKind.TASK for kind in kinds) else WITH_A_MODEL
+        between_tasks = BETWEEN_TASKS if "joint" in names else WITHOUT_JOINT
+        usual = between_tasks if all(kind is EntryKind.TASK for kind in kinds) else WITH_A_MODEL
         weights = {name: usual.get(name, 1.0) for name in names}
     total = sum(weights.values())
     return {name: weight / total if total else 1.0 / len(names) for name, weight in weights.items()}

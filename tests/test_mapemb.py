@@ -114,15 +114,20 @@ def test_a_larger_ridge_gives_a_shorter_map_that_explains_less() -> None:
 
 @pytest.mark.parametrize(
     ("dimension", "sizes"),
-    [(2048, (512, 512, 1024)), (8, (2, 2, 4)), (11, (2, 2, 7)), (65536, (16384, 16384, 32768))],
+    [
+        (2048, (256, 256, 768, 768)),
+        (8, (1, 1, 3, 3)),
+        (11, (1, 1, 4, 5)),
+        (65536, (8192, 8192, 24576, 24576)),
+    ],
 )
-def test_inputs_and_answers_get_a_quarter_each_and_the_map_the_rest(dimension: int, sizes: tuple[int, ...]) -> None:
-    names = ("inputs", "answers", "map")
+def test_inputs_and_answers_get_an_eighth_each_joint_and_map_the_rest(dimension: int, sizes: tuple[int, ...]) -> None:
+    names = ("inputs", "answers", "joint", "map")
 
     assert MapEmb().facets(dimension) == tuple(Facet(n, s) for n, s in zip(names, sizes, strict=True))
 
 
-def test_a_reading_is_the_two_means_and_the_map_between_the_features(surrogate: Surrogate) -> None:
+def test_a_reading_is_the_two_means_their_joint_one_and_the_map_between_the_features(surrogate: Surrogate) -> None:
     inputs = tuple(Input(text) for text in ("a fine film", "a dull film", "a great meal"))
     table = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]], np.float32)
 
@@ -133,10 +138,26 @@ def test_a_reading_is_the_two_means_and_the_map_between_the_features(surrogate: 
     psi = np.stack([0.25 * bad + 0.75 * good, bad, 0.5 * bad + 0.5 * good])
     x, y = phi - phi.mean(axis=0), psi - psi.mean(axis=0)
     weights = x.T @ np.linalg.inv(x @ x.T + 0.3 * np.eye(3)) @ y  # the dual form: examples instead of features
-    assert list(reading.parts) == ["inputs", "answers", "map"]
+    assert list(reading.parts) == ["inputs", "answers", "joint", "map"]
     assert reading.parts["inputs"].tolist() == pytest.approx(phi.mean(axis=0).tolist(), abs=TOLERANCE)
     assert reading.parts["answers"].tolist() == pytest.approx(((1.75 * bad + 1.25 * good) / 3).tolist(), abs=1e-6)
+    pairs = sum(np.outer(one, other) for one, other in zip(phi, psi, strict=True)) / 3
+    assert reading.parts["joint"].tolist() == pytest.approx(pairs.ravel().tolist(), abs=TOLERANCE)
     assert reading.parts["map"].tolist() == pytest.approx(weights.ravel().tolist(), abs=10 * TOLERANCE)
+
+
+def test_the_joint_facets_product_is_the_mean_product_of_both_likenesses(surrogate: Surrogate) -> None:
+    films = tuple(Input(text) for text in ("a fine film", "a dull film", "a great meal"))
+    meals = tuple(Input(text) for text in ("a warm meal", "a cold meal"))
+    certain = np.eye(2, dtype=np.float32)
+    one = from_answers(films, ("bad", "good"), certain[[1, 0, 1]])
+    other = from_answers(meals, ("no", "yes"), certain[[1, 0]])
+
+    joint = [MapEmb().read(surrogate, o, {"ridge": 0.1}, seed=0).parts["joint"] for o in (one, other)]
+
+    asked = surrogate.features(films) @ surrogate.features(meals).T
+    answered = surrogate.text_features(one.likeliest()) @ surrogate.text_features(other.likeliest()).T
+    assert float(joint[0] @ joint[1]) == pytest.approx(float((asked * answered).mean()), abs=1e-5)
 
 
 def test_a_black_box_that_always_answers_the_same_reads_as_a_zero_map(surrogate: Surrogate) -> None:

@@ -23,7 +23,7 @@ from registry.spaces import SpaceSpec
 SHORT = {"steps": 6, "batch_size": 8}
 TUNINGS = TuPaTE.choices["tuning"]
 SIZES = {
-    "mapemb": {"inputs": HIDDEN, "answers": HIDDEN, "map": HIDDEN * HIDDEN},
+    "mapemb": {"inputs": HIDDEN, "answers": HIDDEN, "joint": HIDDEN * HIDDEN, "map": HIDDEN * HIDDEN},
     "textemb": {"inputs": HIDDEN},
 }
 

@@ -12,7 +12,7 @@ from registry.catalog.records import NewEntry
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.tasks import Example, TaskData
 from registry.formats.vectors import VectorFile
-from registry.ranking import Ranking
+from registry.ranking import Ranking, weights_between
 from registry.spaces import Facet, SpaceSpec
 from registry.tables import EntryKind
 
@@ -174,7 +174,16 @@ def test_a_comparison_is_what_the_ranking_says(compass: Registry) -> None:
 # -- three facets ------------------------------------------------------------------------------------
 
 
-def test_between_tasks_inputs_and_answers_weigh_twice_as_much_as_the_map(faceted: Registry) -> None:
+def test_between_tasks_the_joint_facet_weighs_most_and_with_a_model_it_says_nothing() -> None:
+    facets = [Facet(name, 2) for name in ("inputs", "answers", "joint", "map")]
+
+    assert weights_between(facets, TASK, TASK) == pytest.approx(
+        {"inputs": 0, "answers": 1 / 6, "joint": 4 / 6, "map": 1 / 6}
+    )
+    assert weights_between(facets, TASK, MODEL) == {"inputs": 0, "answers": 0.2, "joint": 0, "map": 0.8}
+
+
+def test_in_a_space_without_a_joint_facet_inputs_and_answers_weigh_twice_as_much_as_the_map(faceted: Registry) -> None:
     ranking = faceted.nearest("one", where=Filter(kinds=(TASK,)))
 
     assert found(ranking) == [("two", 0.2), ("four", -0.4), ("three", -0.8)]

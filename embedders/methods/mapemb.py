@@ -1,15 +1,18 @@
 """MapEmb: a task as the linear map from what is asked to what is answered, in closed form.
 
-With phi(x) the surrogate's unit feature of an input and psi(y) that of an answer's text, three facets are read:
+With phi(x) the surrogate's unit feature of an input and psi(y) that of an answer's text, four facets are read:
 
     inputs   mean of phi(x)                                         what the texts are about
     answers  mean of psi(y)                                         what can be answered, and how often
+    joint    mean of phi(x) psi(y)'                                 which answers go with which texts
     map      W = argmin_W sum_i |psi(y_i) - m - W' (phi(x_i) - n)|^2 + n_examples * ridge * |W|^2
                                                                     how answers hang on inputs
-with n and m the means of phi and psi. W is ridge regression's closed form; nothing is trained. The cosine of
-two maps in the Frobenius inner product is the correlation of what the two maps answer to inputs spread evenly
-in all directions: <W1, W2> = E[(W1'x) . (W2'x)] for x with covariance I. The regulariser grows with the number
-of examples, so that a task and a model seen on more or fewer texts are smoothed alike.
+with n and m the means of phi and psi. `joint` is the kernel mean embedding of the pairs (x, y) under the product of
+the two kernels: <J1, J2> = E[<phi(x1), phi(x2)> <psi(y1), psi(y2)>], so that two tasks are near where like texts have
+like answers. W is ridge regression's closed form; nothing is trained. The cosine of two maps in the Frobenius inner
+product is the correlation of what the two maps answer to inputs spread evenly in all directions:
+<W1, W2> = E[(W1'x) . (W2'x)] for x with covariance I. The regulariser grows with the number of examples, so that a
+task and a model seen on more or fewer texts are smoothed alike.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class MapEmb(Method):
-    """Embeds the inputs, the answers, and the map between them."""
+    """Embeds the inputs, the answers, both together, and the map between them."""
 
     name = "mapemb"
     sees_answers = True
@@ -36,9 +39,11 @@ class MapEmb(Method):
         return {"ridge": 0.01}
 
     def facets(self, dimension: int) -> tuple[Facet, ...]:
-        """A quarter each for inputs and answers, the rest for the map, which has hidden x hidden numbers."""
-        quarter = dimension // 4
-        return (Facet("inputs", quarter), Facet("answers", quarter), Facet("map", dimension - 2 * quarter))
+        """An eighth each for inputs and answers, the rest for the two that have hidden x hidden numbers."""
+        eighth = dimension // 8
+        joint = (dimension - 2 * eighth) // 2
+        rest = dimension - 2 * eighth - joint
+        return (Facet("inputs", eighth), Facet("answers", eighth), Facet("joint", joint), Facet("map", rest))
 
     def read(
         self,
@@ -49,12 +54,14 @@ class MapEmb(Method):
         seed: int,
         dimension: int = DIMENSION,
     ) -> Reading:
-        """Return the three facets; `fit` in the provenance is the share of the answers' variance explained."""
+        """Return the four facets; `fit` in the provenance is the share of the answers' variance explained."""
         asked = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
         answered = _expected(observed, texts)  # (inputs, hidden)
         weights, fit = ridge_map(asked, answered, parameters["ridge"])
-        parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "map": weights.ravel()}
+        joint = asked.T @ answered / len(asked)  # (hidden, hidden)
+        parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "joint": joint.ravel()}
+        parts["map"] = weights.ravel()
         return Reading({name: part.astype(np.float32) for name, part in parts.items()}, {"fit": fit})
 
 
