@@ -1,0 +1,78 @@
+"""How alike are tasks to one another? Similarities and facets of one space, as rankings of sources need them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.spaces import Facet
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """The similarities of tasks to one another in a space, and those of each facet."""
+
+    names: tuple[str, ...]  # n
+    similarity: Matrix  # (n, n), 1 on the diagonal, minus infinity where a task has no vector
+    facets: Matrix  # (n, n, F), not a number where a task has no vector
+    facet_names: tuple[str, ...]  # F
+
+    @classmethod
+    def of_rows(
+        cls, names: Sequence[str], rows: NDArray[np.float32], facets: Sequence[Facet], weights: Mapping[str, float]
+    ) -> "Likeness":
+        """Compare vectors as they are indexed.
+
+        Args:
+            names: n, each once.
+            rows: (n, dimension), centred, each facet of unit length.
+            weights: of the facets in the similarity; they add up to 1.
+        """
+        edges = np.cumsum([facet.size for facet in facets])[:-1]
+        parts = np.split(rows.astype(np.float64), edges, axis=1)
+        cosines = np.stack([part @ part.T for part in parts], axis=-1)  # (n, n, F)
+        similarity = cosines @ np.array([weights[facet.name] for facet in facets])
+        np.fill_diagonal(similarity, 1.0)
+        return cls(tuple(names), similarity, cosines, tuple(facet.name for facet in facets))
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """The row of each name."""
+        return {name: number for number, name in enumerate(self.names)}
+
+    def between(self, one: str, other: str) -> float | None:
+        """Return how alike two tasks are; None where one has no vector."""
+        if one not in self.row or other not in self.row:
+            return None
+        value = float(self.similarity[self.row[one], self.row[other]])
+        return value if np.isfinite(value) and (one != other or np.isfinite(self.facets[self.row[one]]).any()) else None
+
+    def including(self, names: Iterable[str]) -> "Likeness":
+        """Return it with tasks that have no vector: they are like themselves alone."""
+        more = sorted(set(names) - set(self.names))
+        room = (0, len(more))
+        similarity = np.pad(self.similarity, (room, room), constant_values=-np.inf)
+        np.fill_diagonal(similarity, 1.0)
+        facets = np.pad(self.facets, (room, room, (0, 0)), constant_values=np.nan)
+        return Likeness((*self.names, *more), similarity, facets, self.facet_names)
+
+    def standardised(self) -> Matrix:
+        """Return the facets, each row standardised over its other tasks, (n, n, F); 0 where nothing is known."""
+        return _standardised_rows(self.facets)
+
+    def standardised_similarity(self) -> Matrix:
+        """Return the similarities in the same way, (n, n)."""
+        return _standardised_rows(self.similarity[..., None])[..., 0]
+
+
+def _standardised_rows(values: Matrix) -> Matrix:
+    known = np.isfinite(values) & ~np.eye(len(values), dtype=bool)[..., None]
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    filled = np.where(known, values, 0.0)
+    centred = np.where(known, filled - filled.sum(axis=1, keepdims=True) / count, 0.0)
+    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9))

@@ -1,0 +1,203 @@
+"""Which source helps a target, learnt from the transfers measured on other targets? A Gaussian process, in numpy.
+
+The standardised score of starting from source s for target t in setting m is f(t, s, m) + noise. f is Gaussian with
+the mean `slope` times the standardised similarity of t and s, so that nothing measured means plain similarity, and
+with the covariance of `Kernel`. See docs/architecture.md, "Memory".
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.history import Measurement
+from registry.likeness import Likeness, Matrix
+
+Rows = NDArray[np.int64]
+
+MOST = 2500  # measurements in one memory; the work grows with the third power of the pairs
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How much two measurements have in common: the constants of the covariance, chosen in docs/architecture.md.
+
+    cov f(t,s,m), f(t',s',m') = (shared + (1 - shared) [m=m']) * (worth [s=s'] + k(t,t') (like_targets [s=s']
+    + like_sources k(s,s') + likeness x(t,s).x(t',s') / F) + slope_deviation^2 y(t,s) y(t',s')), with
+    k = exp((similarity - 1) / reach), y the similarity and x those of the F facets, standardised over the target's
+    other tasks. The mean of f is slope * y.
+    """
+
+    worth: float = 0.15  # a source that helped others helps
+    like_targets: float = 0.4  # what helped tasks like this one helps
+    like_sources: float = 0.15  # tasks like what helped tasks like this one help
+    likeness: float = 0.15  # the facets by which what helped tasks like this one was alike; a slope for each of F
+    shared: float = 0.7  # how much settings have in common
+    reach: float = 0.25  # how far below 1 a similarity still counts as alike
+    noise: float = 0.2  # variance of a measurement, beside what repeated runs tell
+    slope: float = 0.2  # what similarity promises before anything is measured
+    slope_deviation: float = 0.15  # and how far that may be wrong, everywhere alike
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A measured pair, and what it adds to a score: weight times standardised score, over the settings."""
+
+    target: str
+    alike: float | None  # this target and the one that is asked for
+    source: str
+    gain: float  # percentage points over the mean of the target's sources, mean over settings
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What memory expects of the sources of one target, in standard deviations of the target's sources."""
+
+    target: str
+    sources: tuple[str, ...]  # q
+    mean: Matrix  # (q,)
+    deviation: Matrix  # (q,), of the expected score, without the noise of measuring it
+    parts: Matrix = field(repr=False)  # (q, pairs), what each measured pair adds to the mean
+
+    @property
+    def before(self) -> Matrix:
+        """The part of the mean that no measurement adds, (q,): what likeness alone promises."""
+        return np.asarray(self.mean - self.parts.sum(axis=1))
+
+
+class Memory:
+    """Measured transfers, made ready for questions: what is known of f is one matrix, shared by all targets.
+
+    Observations are stacked by setting. With D_m = (1 - shared) K_m + noise of one setting and K of all pairs, the
+    inverse covariance is D^-1 - D^-1 P (I + shared K A)^-1 shared K P' D^-1, where P repeats the pairs and
+    A = P' D^-1 P: matrices of the size of the pairs, however many settings there are.
+    """
+
+    def __init__(self, history: Iterable[Measurement], likeness: Likeness, kernel: Kernel | None = None) -> None:
+        self.history = tuple(sorted(history, key=lambda one: (one.setting, one.target, one.source)))
+        self.kernel = kernel or Kernel()
+        self.likeness = likeness.including(name for one in self.history for name in (one.target, one.source))
+        self._features = self.likeness.standardised()  # (n, n, F)
+        self._similar = self.likeness.standardised_similarity()  # (n, n)
+        self._near = np.exp((self.likeness.similarity - 1) / self.kernel.reach)  # (n, n)
+        self._settings = np.array([one.setting for one in self.history], object)
+        self._scores = np.array([one.score for one in self.history], np.float64)
+        self._left: dict[str, tuple[Rows, Matrix]] = {}
+        self._fit()
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings that were measured, sorted."""
+        return sorted(set(self._settings))
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets that were measured, sorted."""
+        return sorted({one.target for one in self.history})
+
+    def predict(
+        self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False
+    ) -> Prediction:
+        """Return what is to be expected of a target's sources.
+
+        Args:
+            setting: the one that is asked for, `MODEL/ADAPTATION`; None for one of which nothing is known.
+            own: whether the outcomes of this very target count; else the answer is what it would be without them.
+
+        Raises:
+            KeyError: the target or a source is neither among the likenesses nor measured.
+        """
+        asked, covariance, weights = self._weights(target, sources, setting, own=own)
+        mean = self._mean(asked, weights)
+        variance = np.diagonal(self._covariance(asked, asked)) - (covariance * weights).sum(axis=0)
+        parts = np.zeros((len(self._bridge), len(sources)))
+        for rows, at, _ in self._blocks:
+            parts[at] += weights[rows] * self._scores[rows, None]
+        return Prediction(target, tuple(sources), mean, np.sqrt(np.maximum(variance, 0.0)), parts.T)
+
+    def expected(self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False) -> Matrix:
+        """Return the mean of `predict` alone, (sources,)."""
+        asked, _, weights = self._weights(target, sources, setting, own=own)
+        return self._mean(asked, weights)
+
+    def reasons(self, prediction: Prediction, source: str) -> list[Reason]:
+        """Return the measured pairs that add something to the score of a source, those that add most first."""
+        parts = prediction.parts[prediction.sources.index(source)]
+        return [
+            Reason(target, self.likeness.between(prediction.target, target), its, gain, float(parts[i]))
+            for i in np.argsort(-np.abs(parts), kind="stable")
+            if parts[i]
+            for target, its, gain in [self._measured[i]]
+        ]
+
+    def _fit(self) -> None:
+        row = self.likeness.row
+        ends = np.array([(row[one.target], row[one.source]) for one in self.history], np.int64).reshape(-1, 2)
+        pairs, which = np.unique(ends, axis=0, return_inverse=True)
+        self._pair = which.reshape(-1).astype(np.int64)
+        self._pairs = pairs[:, 0], pairs[:, 1]
+        gains = np.bincount(self._pair, [one.gain for one in self.history], len(pairs)) / np.bincount(self._pair)
+        names = self.likeness.names
+        self._measured = [(names[t], names[s], float(g)) for (t, s), g in zip(pairs, gains, strict=True)]
+        covariance = self._covariance(self._pairs, self._pairs)  # (pairs, pairs)
+        noise = self.kernel.noise + np.array([one.variance for one in self.history], np.float64)
+        pooled = np.zeros_like(covariance)
+        self._blocks: list[tuple[Rows, Rows, Matrix]] = []  # the observations of a setting, their pairs, D_m^-1
+        for setting in self.settings:
+            rows = np.flatnonzero(self._settings == setting).astype(np.int64)
+            at = self._pair[rows]
+            own = (1 - self.kernel.shared) * covariance[np.ix_(at, at)] + np.diag(noise[rows])
+            inverse = np.asarray(np.linalg.inv(own), np.float64)
+            pooled[np.ix_(at, at)] += inverse
+            self._blocks.append((rows, at, inverse))
+        shared = self.kernel.shared * covariance
+        self._bridge = np.asarray(np.linalg.solve(np.eye(len(pairs)) + shared @ pooled, shared), np.float64)
+
+    def _weights(
+        self, target: str, sources: Sequence[str], setting: str | None, *, own: bool
+    ) -> tuple[tuple[Rows, Rows], Matrix, Matrix]:
+        """Return the pairs asked for, their covariance with the observations, and the weights of these, both
+        (observations, q)."""
+        row = self.likeness.row
+        asked = np.full(len(sources), row[target]), np.array([row[name] for name in sources], np.int64)
+        covariance = self._covariance(asked, self._pairs)[:, self._pair].T
+        covariance *= np.where(self._settings == setting, 1.0, self.kernel.shared)[:, None]
+        weights = self._solve(covariance)
+        return asked, covariance, weights if own else self._left_out(target, weights)
+
+    def _mean(self, asked: tuple[Rows, Rows], weights: Matrix) -> Matrix:
+        surprise = self._scores - self.kernel.slope * self._similar[self._pairs][self._pair]
+        return np.asarray(self.kernel.slope * self._similar[asked] + weights.T @ surprise)
+
+    def _covariance(self, one: tuple[Rows, Rows], other: tuple[Rows, Rows]) -> Matrix:
+        """Return the covariance of pairs (targets, sources) in one setting."""
+        same = one[1][:, None] == other[1][None, :]
+        k, near = self.kernel, self._near
+        x, y = self._features[one], self._features[other]  # (pairs, F)
+        shared = k.like_targets * same + k.like_sources * near[np.ix_(one[1], other[1])]
+        shared = shared + (k.likeness / max(1, x.shape[1])) * (x @ y.T)
+        slope = k.slope_deviation**2 * np.outer(self._similar[one], self._similar[other])
+        return np.asarray(k.worth * same + near[np.ix_(one[0], other[0])] * shared + slope)
+
+    def _solve(self, given: Matrix) -> Matrix:
+        """Return the inverse covariance of the observations times a matrix, (observations, q)."""
+        solved, pooled = np.empty_like(given), np.zeros((len(self._bridge), given.shape[1]))
+        for rows, at, inverse in self._blocks:
+            solved[rows] = inverse @ given[rows]
+            pooled[at] += solved[rows]
+        shared = self._bridge @ pooled
+        for rows, at, inverse in self._blocks:
+            solved[rows] -= inverse @ shared[at]
+        return solved
+
+    def _left_out(self, target: str, weights: Matrix) -> Matrix:
+        """Return the weights that there would be, had the target not been measured."""
+        if target not in self._left:
+            own = np.flatnonzero([one.target == target for one in self.history]).astype(np.int64)
+            self._left[target] = own, self._solve(np.eye(len(self.history))[:, own])  # (observations, own)
+        own, columns = self._left[target]
+        weights = weights - columns @ np.linalg.solve(columns[own], weights[own])
+        weights[own] = 0.0
+        return weights

@@ -1,0 +1,70 @@
+"""How often was memory's advice right so far? Every recorded target left out in turn."""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from registry.memory import Memory
+from registry.metrics import average_ranks, regret
+
+BEST = 3  # a first source among the truly best three counts as good advice
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """What memory's first source was worth, where it is known; a case is a target in a setting."""
+
+    targets: int
+    cases: int
+    regret: float  # regret@1 in percent, mean over the cases
+    best_three: float  # share of the cases in which the first source was among the truly best three
+
+    def as_json(self) -> dict[str, float]:
+        """Return the record as JSON values."""
+        return {
+            "targets": self.targets,
+            "cases": self.cases,
+            "regret@1": self.regret,
+            "first_among_best_three": self.best_three,
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"Advice by memory so far, each of {self.targets} targets left out in turn: the first source was among "
+            f"the best three in {100 * self.best_three:.0f} % of {self.cases} cases, and {self.regret:.1f} % below "
+            "the best on average."
+        )
+
+
+def track_record(memory: Memory, *, setting: str | None = None) -> TrackRecord | None:
+    """Hold what memory would have said of each measured target, had it not been measured, against what came of it.
+
+    Args:
+        setting: the one that is asked for, whose outcomes alone count; None for advice without a setting, and all.
+
+    Returns:
+        None where no target has more than three measured sources.
+    """
+    truth: dict[str, dict[str, dict[str, float]]] = {}  # target -> setting -> source -> outcome
+    for one in memory.history:
+        if setting is None or one.setting == setting:
+            truth.setdefault(one.target, {}).setdefault(one.setting, {})[one.source] = one.outcome
+    regrets, hits, targets = [], [], 0
+    for target, measured in sorted(truth.items()):
+        cases = [outcomes for outcomes in measured.values() if _can_be_judged(outcomes)]
+        if not cases:
+            continue
+        sources = sorted({source for outcomes in cases for source in outcomes})
+        expected = dict(zip(sources, memory.expected(target, sources, setting=setting).tolist(), strict=True))
+        targets += 1
+        for outcomes in cases:
+            scores, real = [expected[source] for source in outcomes], list(outcomes.values())
+            first = int(np.argmax(scores))
+            regrets.append(regret(scores, real, 1))
+            hits.append(bool(average_ranks(real)[first] <= BEST))
+    return TrackRecord(targets, len(hits), fmean(regrets), fmean(hits)) if hits else None
+
+
+def _can_be_judged(outcomes: dict[str, float]) -> bool:
+    return len(outcomes) > BEST and max(outcomes.values()) > 0
