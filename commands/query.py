@@ -10,6 +10,11 @@ import click
 from commands.output import json_option, print_json, print_table, registry_of, tags_option
 
 KINDS = ("task", "model", "prompted-model")
+BY = ("similarity", "memory", "gain", "size")
+HELP_OF_BY = (
+    "memory: similarity and the transfers measured on other tasks; gain: how much a source helped other tasks; "
+    "size: its number of examples."
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -40,6 +45,9 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 @click.option("--task-kind", help="Only tasks of this kind, such as multiple-choice.")
 @click.option("--language", help="Only entries in this language.")
 @_weigh_option
+@click.option("--by", type=click.Choice(BY), default="similarity", show_default=True, help=HELP_OF_BY)
+@click.option("--setting", metavar="MODEL/ADAPTATION", help="By memory or gain: what will be trained, and how.")
+@click.option("--own", is_flag=True, help="By memory or gain: use NAME's own measured outcomes too.")
 @click.option("--space", help="The space; else the current one.")
 @json_option
 @click.pass_context
@@ -53,11 +61,17 @@ def nearest(
     task_kind: str | None,
     language: str | None,
     weights: dict[str, float] | None,
+    by: str,
+    setting: str | None,
     space: str | None,
     *,
+    own: bool,
     as_json: bool,
 ) -> None:
-    """List the tasks and models nearest to NAME: what to start from."""
+    """List the tasks and models nearest to NAME: what to start from.
+
+    By memory, gain or size tasks alone are ranked: as sources for the task NAME.
+    """
     if (name is None) == (vector is None):
         raise click.UsageError("Give a name, or --vector FILE.")
     from registry.catalog import Filter
@@ -66,11 +80,15 @@ def nearest(
 
     where = Filter(tuple(EntryKind(kind) for kind in kinds), tags, task_kind, language)
     query = read_vectors(vector) if vector is not None else str(name)
-    ranking = registry_of(ctx).nearest(query, limit=limit, where=where, weights=weights, space=space)
+    ranking = registry_of(ctx).nearest(
+        query, limit=limit, where=where, weights=weights, space=space, by=by, setting=setting, own=own
+    )
     if as_json:
         print_json(ranking.as_json())
     else:
         print_table(ranking, empty="Nothing else is embedded in this space that passes the filter.")
+    for note in ranking.notes:
+        click.echo(note, err=True)
 
 
 @click.command()

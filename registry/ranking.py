@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,11 @@ class Match:
             **facets,
         }
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        values = {"rank": self.rank, "name": self.name, "kind": self.kind}
+        return {**values, "similarity": self.similarity, "facets": self.facets}
+
 
 class Ranking(Table[Match]):
     """The nearest entries, nearest first."""
@@ -47,14 +53,11 @@ class Ranking(Table[Match]):
         super().__init__(matches, title=f"nearest to {query} in space {space}")
         self.query = query
         self.space = space
+        self.notes: tuple[str, ...] = ()  # what is to be said with it
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""
-        matches = [
-            {"rank": m.rank, "name": m.name, "kind": m.kind, "similarity": m.similarity, "facets": m.facets}
-            for m in self
-        ]
-        return {"query": self.query, "space": self.space, "matches": matches}
+        return {"query": self.query, "space": self.space, "matches": [match.as_json() for match in self]}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from registry.formats.tasks import TaskData, task_of, write_task
 from registry.formats.vectors import VectorFile
 from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
+from registry.likeness import Likeness
 from registry.location import located
 from registry.prompted import recorded_llm
 from registry.prompting import new_prompt
@@ -219,7 +220,7 @@ class Registry:
 
     # -- asking --------------------------------------------------------------------------------------
 
-    def nearest(
+    def nearest(  # noqa: PLR0913 - the one question that everybody asks, and what may be said with it
         self,
         query: str | VectorFile,
         *,
@@ -228,10 +229,14 @@ class Registry:
         where: Filter | None = None,
         weights: Mapping[str, float] | None = None,
         space: str | None = None,
+        by: str = "similarity",
+        setting: str | None = None,
+        own: bool = False,
     ) -> Ranking:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
 
-        Similarity is the weighted mean of the facets' cosines after centring (see docs/architecture.md).
+        Similarity is the weighted mean of the facets' cosines after centring; by memory, gain or size the sources of
+        a task are ranked, a `SourceRanking` (see docs/architecture.md).
 
         Args:
             limit: how many matches, at most.
@@ -239,29 +244,30 @@ class Registry:
             where: only entries that pass this filter.
             weights: of the facets, such as `{"answers": 1, "map": 2}`; None for those that were measured to be right.
             space: the space's name; None for the current one.
+            by: `similarity`; `memory` of what was measured on other tasks; a source's usual `gain`; its `size`.
+            setting: MODEL/ADAPTATION, for which memory and gain answer; None for any.
+            own: whether memory and gain may use the target's own outcomes.
 
         Raises:
-            InputError: the space has no such facet, or the weights do not make sense.
+            InputError: there is no such facet, method or setting, or what is asked does not make sense.
             NotEmbeddedError: the entry has no vector in the space.
             SpaceMismatchError: the vector belongs to another space.
         """
         if limit < 1:
             raise InputError(f"Ask for at least one match, not {limit}.")
         where = where or Filter()
-        kinds = where.kinds if kind is None else (_kind(kind),)
+        where = where if kind is None else replace(where, kinds=(_kind(kind),))
         record = self.catalog.spaces.get(space)
-        target = self._target(query, record)
-        index = self._indexes.of(record)
-        facets = SpaceSpec.from_document(record.spec).facets
-        found = []
-        for one in dict.fromkeys(kinds) or EMBEDDABLE:
+        target, index = self._target(query, record), self._indexes.of(record)
+        if by != "similarity" or setting is not None or own:
+            from registry.advice import Asked, rank_sources
+
+            return rank_sources(self.catalog, index, record, target, Asked(by, setting, own, limit, where, weights))
+        facets, found = SpaceSpec.from_document(record.spec).facets, []
+        for one in dict.fromkeys(where.kinds) or EMBEDDABLE:
+            shares = weights_between(facets, target.kind, _kind(one), chosen=weights)
             among = self.catalog.embeddings.ids(record.id, replace(where, kinds=(one,)))
-            found += index.nearest(
-                target.vector,
-                limit=limit,
-                weights=weights_between(facets, target.kind, _kind(one), chosen=weights),
-                among=among[among != target.id],
-            )
+            found += index.nearest(target.vector, limit=limit, weights=shares, among=among[among != target.id])
         found = sorted(found, key=lambda n: (-n.similarity, n.id))[:limit]
         return Ranking(self._matches(target, found, index, facets), query=target.name, space=record.name)
 
@@ -317,6 +323,16 @@ class Registry:
         facets = SpaceSpec.from_document(record.spec).facets
         rows = self._indexes.of(record).centred(vectors.matrix)
         return vectors, similarity_matrix(rows, kinds, facets, weights)
+
+    def likeness(self, *, space: str | None = None) -> Likeness:
+        """Return how alike the tasks of a space are to one another, facet by facet, as `memory.Memory` needs it."""
+        record = self.catalog.spaces.get(space)
+        held = self.catalog.embeddings.all(record.id)
+        rows = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
+        facets = SpaceSpec.from_document(record.spec).facets
+        centred = self._indexes.of(record).centred(held.matrix[rows])
+        weights = weights_between(facets, EntryKind.TASK)
+        return Likeness.of_rows([held.names[i] for i in rows], centred, facets, weights)
 
     # -- the index -----------------------------------------------------------------------------------
 

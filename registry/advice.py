@@ -1,0 +1,263 @@
+"""Which task should one start from? Sources ranked by likeness, by memory, by their usual gain, or by their size."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.errors import InputError
+from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
+from registry.index import VectorIndex
+from registry.likeness import Likeness
+from registry.memory import MOST, Memory, Reason
+from registry.ranking import Match, Ranking, weights_between
+from registry.spaces import SpaceSpec
+from registry.table import Cell
+from registry.tables import EntryKind
+from registry.track import TrackRecord, track_record
+
+SIMILARITY, MEMORY, GAIN, SIZE = "similarity", "memory", "gain", "size"
+BY = (SIMILARITY, MEMORY, GAIN, SIZE)
+CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
+TOLD = 10  # reasons of a row, at most
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question for sources: how to rank, for which setting, and among which."""
+
+    by: str = SIMILARITY
+    setting: str | None = None  # MODEL/ADAPTATION; None for one of which nothing is known
+    own: bool = False  # whether the target's own outcomes count
+    limit: int = 10
+    where: Filter = field(default_factory=Filter)
+    weights: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class SourceMatch(Match):
+    """A source, and what speaks for it. `similarity` is not a number where the source has no vector in the space."""
+
+    score: float  # by memory and gain in standard deviations of a target's sources; by size in examples
+    deviation: float | None  # of the score, where the method knows it
+    because: str
+    reasons: tuple[Reason, ...] = ()  # of memory: what was measured and adds most, whatever its sign
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        own: dict[str, Cell] = {"rank": self.rank, "name": self.name, "kind": self.kind.value, "score": self.score}
+        if self.deviation is not None:
+            own["±"] = self.deviation
+        return {**own, "similarity": None if np.isnan(self.similarity) else self.similarity, "because": self.because}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {
+            **super().as_json(),
+            "similarity": None if np.isnan(self.similarity) else self.similarity,
+            "score": self.score,
+            "±": self.deviation,
+            "because": self.because,
+            "reasons": [vars(reason) for reason in self.reasons],
+        }
+
+
+class SourceRanking(Ranking):
+    """Sources, best first. `by` is what they were ranked by in the end; `notes` say why it is not what was asked, and
+    how often such advice was right so far."""
+
+    def __init__(
+        self,
+        matches: Sequence[Match],
+        *,
+        query: str,
+        space: str,
+        asked: Asked,
+        record: TrackRecord | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(matches, query=query, space=space)
+        setting = "" if asked.setting is None else f" in {asked.setting}"
+        self.title = f"sources for {query} by {asked.by}{setting}, in space {space}"
+        self.asked = asked
+        self.by = asked.by
+        self.record = record
+        self.notes = (*notes, *([] if record is None else [str(record)]))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ranking as JSON values."""
+        return {
+            **super().as_json(),
+            "by": self.by,
+            "setting": self.asked.setting,
+            "own": self.asked.own,
+            "record": None if self.record is None else self.record.as_json(),
+            "notes": list(self.notes),
+        }
+
+
+def rank_sources(
+    catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
+) -> SourceRanking:
+    """Rank tasks as sources for a target task.
+
+    By memory, where nothing was measured on other tasks, plain similarity ranks, and a note says so.
+
+    Raises:
+        InputError: there is no such method, the target or what is asked for is no task, or nothing was measured in
+            the setting.
+    """
+    _check(asked, target)
+    history = standardised(catalog.transfers.all())
+    if asked.setting is not None and history and asked.setting not in settings_of(history):
+        raise InputError(f"No transfers in {asked.setting!r}: there are {', '.join(settings_of(history))}.")
+    told = history if asked.own else without(history, target.name)
+    notes = []
+    if asked.by == GAIN and not told:
+        raise InputError(f"No transfers to other tasks than {target.name!r}: record some with 'fute transfer import'.")
+    if asked.by == MEMORY and not told:
+        asked = replace(asked, by=SIMILARITY, setting=None)
+        notes.append("No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').")
+    measured = {name for one in history for name in (one.target, one.source)}
+    likeness = _likeness(catalog, index, space, target, measured, asked)
+    candidates = _candidates(catalog, likeness, target.name, {one.source for one in told}, asked)
+    record = None
+    if asked.by == MEMORY:
+        similar = dict(zip(likeness.names, likeness.similarity[likeness.row[target.name]], strict=True))
+        memory = Memory(of_most_alike(history, similar, most=MOST), likeness)
+        rows = _by_memory(memory, target.name, candidates, asked)
+        record = track_record(memory, setting=asked.setting)
+    elif asked.by == GAIN:
+        rows = _by_gain(told, likeness, target.name, candidates, asked)
+    elif asked.by == SIZE:
+        rows = _by_size(catalog, likeness, target.name, candidates)
+    else:
+        rows = [_match(likeness, target.name, name) for name in candidates]
+    ranked = _ranked(rows, asked.limit)
+    return SourceRanking(ranked, query=target.name, space=space.name, asked=asked, record=record, notes=notes)
+
+
+def _check(asked: Asked, target: EmbeddingRecord) -> None:
+    if asked.by not in BY:
+        raise InputError(f"No ranking by {asked.by!r}: there are {', '.join(BY)}.")
+    if asked.by not in (MEMORY, GAIN) and (asked.setting is not None or asked.own):
+        raise InputError("A setting, and the target's own outcomes, count by memory or gain: add --by memory.")
+    if target.kind is not EntryKind.TASK or set(asked.where.kinds) - {EntryKind.TASK}:
+        raise InputError(f"By {asked.by} tasks are ranked for a task; models are ranked by similarity alone.")
+    if asked.limit < 1:
+        raise InputError(f"Ask for at least one match, not {asked.limit}.")
+
+
+def _likeness(
+    catalog: Catalog,
+    index: VectorIndex,
+    space: SpaceRecord,
+    target: EmbeddingRecord,
+    measured: Collection[str],
+    asked: Asked,
+) -> Likeness:
+    """Compare the target, the tasks that were measured, and of the others those most like the target."""
+    held = catalog.embeddings.all(space.id)
+    facets = SpaceSpec.from_document(space.spec).facets
+    weights = weights_between(facets, EntryKind.TASK, chosen=asked.weights)
+    others = [
+        i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and held.names[i] != target.name
+    ]  # the target's vector may be an older version's, or come from a file
+    rows = index.centred(np.concatenate([target.vector[None], held.matrix[others]]))
+    names = [target.name, *(held.names[i] for i in others)]
+    scale = np.repeat([weights[facet.name] for facet in facets], [facet.size for facet in facets])
+    similarity = rows @ (rows[0] * scale)
+    order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
+    kept = [0, *sorted(order[:CANDIDATES])]
+    return Likeness.of_rows([names[i] for i in kept], rows[kept], facets, weights)
+
+
+def _candidates(
+    catalog: Catalog, likeness: Likeness, target: str, measured: Collection[str], asked: Asked
+) -> list[str]:
+    """Return who may be a source, sorted: tasks with a vector, and those that were measured elsewhere as sources."""
+    where = replace(asked.where, kinds=(EntryKind.TASK,))
+    passing = {entry.name for entry in catalog.entries.all(where)}
+    known = set(likeness.names)
+    if asked.by in (MEMORY, GAIN):
+        known |= set(measured)
+        if where == Filter(kinds=(EntryKind.TASK,)):
+            passing |= set(measured)  # they need not be registered
+    return sorted(known & passing - {target})
+
+
+def _by_memory(memory: Memory, target: str, candidates: Sequence[str], asked: Asked) -> list[SourceMatch]:
+    found = memory.predict(target, candidates, setting=asked.setting, own=asked.own)
+    rows = []
+    for name, score, deviation in zip(candidates, found.mean.tolist(), found.deviation.tolist(), strict=True):
+        reasons = memory.reasons(found, name)
+        match = _match(memory.likeness, target, name)
+        why = because(reasons, name, score, memory.likeness)
+        rows.append(replace(match, score=score, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))
+    return rows
+
+
+def because(reasons: Sequence[Reason], source: str, score: float, likeness: Likeness) -> str:
+    """Say which measurements put a source where it is: its own on other targets, else those of sources like it.
+
+    Args:
+        reasons: those that add most first.
+        score: of the source; measurements of the other sign do not explain it.
+    """
+    agreeing = [reason for reason in reasons if reason.contribution * score > 0]
+    own = [reason for reason in agreeing if reason.source == source]
+    told = [_told(reason) for reason in own[:2]]
+    if not told:
+        for reason in agreeing[:1]:
+            alike = likeness.between(source, reason.source)
+            told.append(_told(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
+    return "; ".join(told) or "likeness alone"
+
+
+def _told(reason: Reason) -> str:
+    alike = "" if reason.alike is None else f" ({reason.alike:.2f} alike)"
+    return f"{reason.target}{alike} gained {reason.gain:+.1f} from {reason.source}"
+
+
+def _by_gain(
+    history: Sequence[Measurement], likeness: Likeness, target: str, candidates: Sequence[str], asked: Asked
+) -> list[SourceMatch]:
+    gains = mean_gains(history, setting=asked.setting)
+    measured: dict[str, dict[str, list[float]]] = {}
+    for one in history:
+        if asked.setting in (None, one.setting):
+            measured.setdefault(one.source, {}).setdefault(one.target, []).append(one.gain)
+    rows = []
+    for name in candidates:
+        points = {its: sum(them) / len(them) for its, them in measured.get(name, {}).items()}
+        mean = sum(points.values()) / max(1, len(points))
+        why = f"{mean:+.1f} on the mean of {len(points)} targets" if points else "never measured"
+        rows.append(replace(_match(likeness, target, name), score=gains.get(name, 0.0), because=why))
+    return rows
+
+
+def _by_size(catalog: Catalog, likeness: Likeness, target: str, candidates: Sequence[str]) -> list[SourceMatch]:
+    sizes = {r.name: int(r.spec["examples"]["train"]) for r in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
+    return [
+        replace(_match(likeness, target, name), score=float(sizes[name]), because=f"{sizes[name]:,} training examples")
+        for name in candidates
+    ]
+
+
+def _match(likeness: Likeness, target: str, name: str) -> SourceMatch:
+    """Return a source with its similarity as score, not ranked yet."""
+    alike = likeness.between(target, name)
+    score = float("nan") if alike is None else alike
+    facets: dict[str, float] = {}
+    if alike is not None:
+        values = likeness.facets[likeness.row[target], likeness.row[name]]
+        facets = dict(zip(likeness.facet_names, values.tolist(), strict=True))
+    return SourceMatch(0, name, EntryKind.TASK, score, facets, score, None, "likeness alone")
+
+
+def _ranked(rows: Sequence[SourceMatch], limit: int) -> list[SourceMatch]:
+    """Return the best rows, best first; equals by similarity, then by name."""
+    order = sorted(rows, key=lambda row: (-row.score, -np.nan_to_num(row.similarity, nan=-np.inf), row.name))
+    return [replace(row, rank=place) for place, row in enumerate(order[:limit], start=1)]
