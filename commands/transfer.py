@@ -24,6 +24,45 @@ def import_(ctx: click.Context, file: Path) -> None:
     click.echo(f"{count} transfers kept")
 
 
+@transfer.command()
+@click.option("--model", required=True, help="The base model that was trained.")
+@click.option("--adaptation", required=True, help="How it was trained, such as finetune or lora.")
+@click.option("--target", required=True, help="The task that was scored.")
+@click.option("--source", required=True, help="The task that training started from.")
+@click.option("--score", required=True, type=float, help="The mean score on the target, as a fraction.")
+@click.option("--std", type=float, help="Its standard deviation over the runs.")
+@click.option("--seeds", type=int, help="How many runs.")
+@click.pass_context
+def record(
+    ctx: click.Context,
+    model: str,
+    adaptation: str,
+    target: str,
+    source: str,
+    score: float,
+    std: float | None,
+    seeds: int | None,
+) -> None:
+    """Keep one measurement; it replaces an older one of the same."""
+    from registry.catalog import TransferRecord
+    from registry.formats.transfers import checked_transfer
+
+    measured = checked_transfer(TransferRecord(model, adaptation, target, source, score, std, seeds))
+    registry_of(ctx).add_transfers([measured])
+    click.echo(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}")
+
+
+@transfer.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, file: Path) -> None:
+    """Write the measurements to a CSV that can be imported again."""
+    from registry.formats.transfers import write_transfers
+
+    count = write_transfers(file, registry_of(ctx).transfers())
+    click.echo(f"{count} transfers written to {file}")
+
+
 @transfer.command("list")
 @click.option("--target", help="Only transfers to this task.")
 @json_option

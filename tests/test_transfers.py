@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import cli
 from registry import Registry
 from registry.catalog import TransferRecord
 from registry.errors import DataError, InputError
-from registry.formats.transfers import read_transfers
+from registry.formats.transfers import read_transfers, write_transfers
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"
 SOUND = "t5-small,fine-tuning,cb,mnli,0.85,0.01,3\n"
@@ -110,4 +112,76 @@ def test_measurements_are_kept_all_or_none(registry: Registry) -> None:
     with pytest.raises(InputError, match="the source broke off"):
         registry.add_transfers(broken_off())
 
+    assert registry.transfers() == []
+
+
+# -- out again ---------------------------------------------------------------------------------------
+
+
+def test_what_was_written_is_read_as_it_was(tmp_path: Path) -> None:
+    records = [RECORD, TransferRecord("gpt2", "lora", "cb", "org/rte", 1 / 3, None, None)]
+
+    assert write_transfers(tmp_path / "t.csv", records) == 2
+
+    assert read_transfers(tmp_path / "t.csv") == sorted(records, key=lambda record: record.model)
+
+
+def test_an_export_that_is_imported_elsewhere_is_exported_byte_by_byte(tmp_path: Path, registry: Registry) -> None:
+    registry.add_transfers([RECORD, replace(RECORD, source="rte", score_std=None), replace(RECORD, adaptation="lora")])
+    first, second = tmp_path / "1.csv", tmp_path / "2.csv"
+    write_transfers(first, registry.transfers())
+    with Registry.create(tmp_path / "other") as other:
+        other.add_transfers(reversed(read_transfers(first)))
+
+        write_transfers(second, other.transfers())
+
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_the_published_measurements_come_out_as_they_came_in(tmp_path: Path, registry: Registry, data: Path) -> None:
+    published = data / "taskweb" / "transfer.csv"
+    registry.add_transfers(read_transfers(published))
+
+    write_transfers(tmp_path / "t.csv", registry.transfers())
+
+    assert (tmp_path / "t.csv").read_bytes() == published.read_bytes()
+
+
+# -- as typed ----------------------------------------------------------------------------------------
+
+
+def run(registry: Registry, *arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(cli.main, ["--registry", str(registry.folder), "transfer", *map(str, arguments)])
+    return result.exit_code, result.stdout + result.stderr
+
+
+MEASURED = ("--model", "t5-small", "--adaptation", "fine-tuning", "--target", "cb", "--source", "mnli")
+
+
+def test_a_measurement_is_recorded_and_exported(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "t.csv"
+
+    told = run(registry, "record", *MEASURED, "--score", "0.85", "--std", "0.01", "--seeds", "3")
+
+    assert told == (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.85\n")
+    assert registry.transfers() == [RECORD]
+    assert run(registry, "export", path) == (0, f"1 transfers written to {path}\n")
+    assert path.read_bytes() == (HEADER + SOUND).replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (("--score", "nan"), "Error: needs a model, an adaptation and a score_mean that is a number.\n"),
+        (("--score", "0.5", "--std", "-1"), "Error: score_std is not a finite number from 0.\n"),
+        (("--score", "0.5", "--seeds", "0"), "Error: seeds is not a number of runs.\n"),
+        (("--score", "0.5", "--source", "SST-2"), "Error: 'SST-2' is not a name"),
+    ],
+)
+def test_a_wrong_measurement_is_refused_in_one_line(registry: Registry, wrong: tuple[str, ...], problem: str) -> None:
+    code, text = run(registry, "record", *MEASURED, *wrong)
+
+    assert code == 2
+    assert text.startswith(problem)
+    assert text.count("\n") == 1
     assert registry.transfers() == []

@@ -1,16 +1,19 @@
-"""Measured transfers in: CSV with model, adaptation, target, source, score_mean, score_std, seeds."""
+"""Measured transfers in and out: CSV with model, adaptation, target, source, score_mean, score_std, seeds."""
 
 import csv
 import io
 import math
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from registry.catalog.records import TransferRecord
-from registry.errors import DataError, NameFormError
-from registry.formats.lines import read_file
+from registry.errors import DataError, InputError
+from registry.formats.lines import read_file, written
 from registry.names import checked_name
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
+COLUMNS = (*NEEDED, "score_std", "seeds")
 
 
 def read_transfers(path: Path) -> list[TransferRecord]:
@@ -28,25 +31,45 @@ def read_transfers(path: Path) -> list[TransferRecord]:
     return made
 
 
-def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
-    try:
-        score, deviation = float(row["score_mean"] or "nan"), row.get("score_std")
-        seeds = row.get("seeds")
-        record = TransferRecord(
-            model=row["model"] or "",
-            adaptation=row["adaptation"] or "",
-            target=checked_name(row["target"] or ""),
-            source=checked_name(row["source"] or ""),
-            score_mean=score,
-            score_std=float(deviation) if deviation else None,
-            seeds=int(seeds) if seeds else None,
-        )
-    except (ValueError, NameFormError) as error:
-        raise DataError(place, str(error).rstrip(".") + ".") from error
+def write_transfers(path: Path, records: Iterable[TransferRecord]) -> int:
+    """Write measured transfers, sorted by model, adaptation, target and source; return how many.
+
+    Numbers are written in full, so that what is read back is what was written.
+    """
+    ordered = sorted(records, key=lambda record: (record.model, record.adaptation, record.target, record.source))
+    text = io.StringIO(newline="")
+    rows = csv.DictWriter(text, COLUMNS)  # lines end as RFC 4180 has them
+    rows.writeheader()
+    rows.writerows(asdict(record) for record in ordered)
+    with written(path) as draft:
+        draft.write_bytes(text.getvalue().encode())
+    return len(ordered)
+
+
+def checked_transfer(record: TransferRecord) -> TransferRecord:
+    """Return a measurement if it is one; raise `InputError`."""
     if record.score_std is not None and not 0 <= record.score_std < math.inf:
-        raise DataError(place, "score_std is not a finite number from 0.")
+        raise InputError("score_std is not a finite number from 0.")
     if record.seeds is not None and not 0 < record.seeds < 2**31:
-        raise DataError(place, "seeds is not a number of runs.")
-    if not math.isfinite(score) or not record.model or not record.adaptation:
-        raise DataError(place, "needs a model, an adaptation and a score_mean that is a number.")
-    return record
+        raise InputError("seeds is not a number of runs.")
+    if not math.isfinite(record.score_mean) or not record.model or not record.adaptation:
+        raise InputError("needs a model, an adaptation and a score_mean that is a number.")
+    return replace(record, target=checked_name(record.target), source=checked_name(record.source))
+
+
+def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
+    deviation, seeds = row.get("score_std"), row.get("seeds")
+    try:
+        return checked_transfer(
+            TransferRecord(
+                model=row["model"] or "",
+                adaptation=row["adaptation"] or "",
+                target=row["target"] or "",
+                source=row["source"] or "",
+                score_mean=float(row["score_mean"] or "nan"),
+                score_std=float(deviation) if deviation else None,
+                seeds=int(seeds) if seeds else None,
+            )
+        )
+    except (ValueError, InputError) as error:
+        raise DataError(place, str(error).rstrip(".") + ".") from error
