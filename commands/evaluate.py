@@ -19,6 +19,11 @@ def evaluate() -> None:
     "--examples", required=True, type=click.Path(path_type=Path), help="Folder of TASK.jsonl files or task folders."
 )
 @click.option("--truth", required=True, type=click.Path(path_type=Path), help="CSV of measured transfers.")
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="CSV of measured transfers that memory and gain learn from; else the truth. A target's own are left out.",
+)
 @click.option("--peers", type=click.Path(path_type=Path), help="CSV of others' scores: target, source, METHOD, ...")
 @click.option("methods", "--method", multiple=True, help="How to embed; may be given several times; else all.")
 @click.option(
@@ -35,6 +40,7 @@ def evaluate() -> None:
 def transfer(
     examples: Path,
     truth: Path,
+    history: Path | None,
     peers: Path | None,
     methods: tuple[str, ...],
     seeds: tuple[int, ...],
@@ -44,16 +50,30 @@ def transfer(
     *,
     as_json: bool,
 ) -> None:
-    """Rank the sources of measured transfers by similarity, and say how good the rankings are."""
+    """Rank the sources of measured transfers by each method, and say how good the rankings are.
+
+    A row for each way to embed, by similarity, and two that learn from measured transfers, of each target from those
+    on other targets alone: memory, and gain, a source's usual gain. These two rank for each setting.
+    """
     from embedders.evaluation.transfer import evaluate_transfer
 
     evaluation = evaluate_transfer(
-        examples, truth, peers=peers, methods=methods, seeds=seeds, surrogate=surrogate, device=device, keep=keep
+        examples,
+        truth,
+        history=history,
+        peers=peers,
+        methods=methods,
+        seeds=seeds,
+        surrogate=surrogate,
+        device=device,
+        keep=keep,
     )
     if as_json:
         print_json(evaluation.as_json())
     else:
         print_table(evaluation.rows, empty="Nothing to score.")
+    for note in evaluation.notes:
+        click.echo(note, err=True)
 
 
 evaluate.add_command(unify)

