@@ -4,7 +4,6 @@ One job per entry and space. A job's vector and its end are one transaction; a b
 chunk by chunk. Whatever is done is not done again, so an interrupted run is resumed by running it again.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +19,12 @@ from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors import Answers, Boxes, Calibratable, Predictor, PromptedPredictor
 from embedders.sketch import sketch
 from embedders.spaces import current_space
+from embedders.surrogates import Surrogates, surrogate_of
 from embedders.threads import sleep_while_waiting
-from embedders.weights import checked_folder
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
-from registry.errors import InputError, MissingExtraError, RegistryError
+from registry.errors import InputError, RegistryError
 from registry.prompted import entries_named, is_language_model
 from registry.registry import EMBEDDABLE
 from registry.selection import calibrated
@@ -34,7 +33,6 @@ from registry.tables import EntryKind
 from registry.vectors import unit
 
 if TYPE_CHECKING:
-    from embedders.recalling import Surrogates
     from embedders.surrogate import Surrogate
 
 CHUNK = 128  # texts that a black box answers between two commits
@@ -61,7 +59,7 @@ def embed(
     device: str | None = None,
     again: bool = False,
     on_done: Callable[[str, float], None] | None = None,
-    surrogates: "Surrogates | None" = None,
+    surrogates: Surrogates | None = None,
 ) -> EmbedReport:
     """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
 
@@ -81,7 +79,7 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        surrogate = surrogates.of(spec) if surrogates is not None else _load_surrogate(spec, device)
+        surrogate = surrogates.of(spec) if surrogates is not None else surrogate_of(spec, device)
         run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None)
     registry.refresh_index(record.name)
@@ -251,14 +249,3 @@ def _why_no_models(spec: SpaceSpec) -> str | None:
     if spec.corpus is None:
         return "it has no corpus to observe models on; make one with 'fute space create NAME --corpus CORPUS'."
     return None
-
-
-def _load_surrogate(spec: SpaceSpec, device: str | None) -> "Surrogate":
-    gc.disable()  # a Ctrl-C while torch is loaded would be lost in a callback of the garbage collector
-    try:
-        from embedders.surrogate import Surrogate
-    except ImportError as error:
-        raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
-    finally:
-        gc.enable()
-    return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])

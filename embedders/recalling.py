@@ -1,4 +1,4 @@
-"""A surrogate that many spaces share, and that works out the features of an input once."""
+"""A surrogate that works out the features of an input once."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.surrogate import Surrogate
-from embedders.weights import checked_folder
 from registry.formats.corpora import Input
-from registry.spaces import SpaceSpec
 
 
 class RecallingSurrogate(Surrogate):
@@ -23,19 +21,3 @@ class RecallingSurrogate(Surrogate):
         if new:
             known.update(zip(new, super().features(new), strict=True))
         return np.stack([known[one] for one in inputs])
-
-
-class Surrogates:
-    """The surrogates of several spaces, each loaded when the first entry is embedded with it."""
-
-    def __init__(self, *, device: str | None) -> None:
-        self._device = device
-        self._loaded: dict[tuple[str, int], RecallingSurrogate] = {}
-
-    def of(self, spec: SpaceSpec) -> RecallingSurrogate:
-        """Return a space's surrogate; raise `ModelNotUsableError` where it has changed."""
-        length = spec.parameters["max_length"]
-        key = (spec.surrogate, length)
-        if key not in self._loaded:
-            self._loaded[key] = RecallingSurrogate(checked_folder(spec), device=self._device, max_length=length)
-        return self._loaded[key]

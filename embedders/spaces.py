@@ -10,10 +10,10 @@ from embedders.weights import MINILM, identity, model_folder, model_type, most_t
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
 from registry.catalog.records import NewEntry
+from registry.corpora import new_corpus
 from registry.errors import NotFoundError
 from registry.formats.corpora import Input, distinct
 from registry.formats.tasks import read_task
-from registry.registry import new_corpus
 from registry.resources import resource
 from registry.spaces import DIMENSION, SpaceSpec
 from registry.tables import EntryKind

@@ -1,6 +1,5 @@
 """The registry as its users see it: register tasks and models, ask what is near."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord, TransferRecord
 from registry.catalog.records import EmbeddingRecord, NewEntry
+from registry.corpora import new_corpus
 from registry.database import Database
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
-from registry.formats.corpora import Input, dump_corpus, parse_corpus, sample_inputs
+from registry.formats.corpora import Input, parse_corpus, sample_inputs
 from registry.formats.recorded import RecordedPrompt
 from registry.formats.tasks import TaskData, task_of, write_task
 from registry.formats.vectors import VectorFile
@@ -369,14 +369,6 @@ class Registry:
         if found is None:
             raise NotEmbeddedError(query, space.name, self.catalog.embeddings.spaces_of(entry.version_id))
         return found
-
-
-def new_corpus(name: str, inputs: Iterable[Input], *, source: str) -> NewEntry:
-    """Return unlabelled inputs as an entry to be registered; raise `InputError` where there are none."""
-    body = dump_corpus(inputs)
-    parse_corpus(body, f"corpus {name}")  # what could not be read back is not taken
-    spec = {"texts": body.count(b"\n"), "source": source}
-    return NewEntry(EntryKind.CORPUS, name, hashlib.sha256(body).hexdigest(), spec, {"texts": body})
 
 
 def _kind(kind: EntryKind | str) -> EntryKind:

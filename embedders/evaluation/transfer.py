@@ -13,6 +13,7 @@ from embedders.errors import EmbedderError
 from embedders.evaluation.learned import LEARNED, Lessons, SourceScores, learned_scores
 from embedders.methods import DEFAULT, METHODS, method_named
 from embedders.spaces import create_space
+from embedders.surrogates import Surrogates
 from embedders.weights import MINILM
 from registry import Registry
 from registry.errors import DataError
@@ -216,7 +217,7 @@ class _Scratch:
         self._folder = folder
         self._lessons = lessons
         self._surrogate = surrogate
-        self._device = device
+        self._surrogates = Surrogates(device=device)  # every half and method reads the same texts
 
     def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, SourceScores]:
         """Embed the tasks by each method, and return how it and those that learn score each target's sources."""
@@ -228,7 +229,7 @@ class _Scratch:
                 registry.add_task(name, task)
             for method in methods:
                 create_space(registry, method, surrogate=self._surrogate, method=method, corpus=None)
-                failed = embed(registry, space=method, device=self._device).failed
+                failed = embed(registry, space=method, surrogates=self._surrogates).failed
                 for name, why in failed.items():
                     raise EmbedderError(f"{method} cannot embed {name}: {why}")
                 found[method] = SourceScores(source_similarities(registry, method, truth))
