@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tiny_history import records_of
 
 import cli
-from registry import Registry
+from commands import query
+from registry import Registry, advice
 from registry.advice import SourceRanking
 from registry.catalog import Filter, TransferRecord
 from registry.catalog.records import NewEntry
@@ -224,6 +225,10 @@ def test_gain_without_transfers_is_refused_with_the_mend(unmeasured: Registry) -
 def run(registry: Registry, *arguments: str | Path) -> tuple[int, str, str]:
     result = CliRunner().invoke(cli.main, ["--registry", str(registry.folder), *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_program_offers_what_the_registry_knows() -> None:
+    assert query.BY == advice.BY
 
 
 def test_the_table_shows_score_uncertainty_and_reason_and_stderr_how_often_it_was_right(measured: Registry) -> None:
