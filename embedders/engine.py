@@ -25,7 +25,7 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, RegistryError
-from registry.prompted import entries_named, is_language_model
+from registry.prompted import entered, is_language_model, meant_by
 from registry.registry import EMBEDDABLE
 from registry.selection import calibrated
 from registry.spaces import SpaceSpec
@@ -167,7 +167,16 @@ class _Run:
             return from_task(task, examples=parameters["examples"], seed=self._spec.seed), {}
         predictor = self._boxes.of(entry)
         observed = self._answered(entry, predictor)
-        return observed, predictor.settings() if isinstance(predictor, PromptedPredictor) else {}
+        if not isinstance(predictor, PromptedPredictor):
+            return observed, {}
+        return observed, {**self._asked_before(entry), **predictor.settings()}
+
+    def _asked_before(self, entry: EntryRecord) -> dict[str, Any]:
+        """Return how the recorded answers were asked for, where another space was made of them; else nothing."""
+        corpus_id = self._space.corpus_version_id or 0
+        told = self._registry.catalog.embeddings.provenances(entry.version_id, corpus_id)
+        asked: dict[str, Any] = next((one["asked"] for one in told if "asked" in one), {})
+        return asked
 
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
@@ -232,15 +241,15 @@ def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
 
 
 def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:
-    found = [entry for name in names for entry in entries_named(registry.catalog, name)]
-    entries = list({entry.name: entry for entry in found}.values())
-    for entry in entries:
-        if entry.kind not in EMBEDDABLE:
-            raise InputError(f"{entry.name!r} is a {entry.kind}: only tasks and models are embedded.")
-        problem = _why_no_models(spec)
-        if entry.kind is not EntryKind.TASK and problem is not None:
-            raise SettingError(f"{entry.name!r} cannot be embedded in this space: {problem}")
-    return entries
+    """Return what names mean; a new MODEL@PROMPT is entered once nothing is wrong with any of them."""
+    meant = [one for name in names for one in meant_by(registry.catalog, name)]
+    problem = _why_no_models(spec)
+    for one in meant:
+        if one.kind not in EMBEDDABLE:
+            raise InputError(f"{one.name!r} is a {one.kind}: only tasks and models are embedded.")
+        if one.kind is not EntryKind.TASK and problem is not None:
+            raise SettingError(f"{one.name!r} cannot be embedded in this space: {problem}")
+    return list({entry.version_id: entry for entry in entered(registry.catalog, meant)}.values())
 
 
 def _why_no_models(spec: SpaceSpec) -> str | None:

@@ -22,11 +22,11 @@ def is_language_model(spec: Mapping[str, Any]) -> bool:
     return spec.get("type") in (RECORDED, "endpoint") or spec.get("head") in LANGUAGE_MODELS
 
 
-def entries_named(catalog: Catalog, name: str) -> list[EntryRecord]:
-    """Return what a name means to someone who embeds.
+def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
+    """Return what a name means to someone who embeds; nothing is entered yet.
 
-    `MODEL@PROMPT` is entered where it is new, or its model or its prompt is. `MODEL@*` are all prompts that fit the
-    pattern. An LLM alone means the prompts under which it is known already.
+    `MODEL@PROMPT` is a new entry where it is not known, or its model or its prompt has changed. `MODEL@*` are all
+    prompts that fit the pattern. An LLM alone means the prompts under which it is known already.
 
     Raises:
         NotFoundError: nothing has this name.
@@ -41,10 +41,10 @@ def entries_named(catalog: Catalog, name: str) -> list[EntryRecord]:
         if not prompts:
             mend = f"name one, 'fute embed {name}@PROMPT', or all, 'fute embed \"{name}@*\"'."
             raise InputError(f"{name!r} answers under a prompt: {mend}")
-        return [paired(catalog, entry.name, its) for its in prompts]
-    if not any(character in prompt for character in _PATTERN):
-        return [paired(catalog, model, prompt)]
+        return [_pair(catalog, entry, its) for its in prompts]
     owner = catalog.entries.get(model, EntryKind.MODEL)
+    if not any(character in prompt for character in _PATTERN):
+        return [_pair(catalog, owner, prompt)]
     if owner.spec.get("type") == RECORDED:
         known = catalog.entries.prompts_of(owner.name)
     else:
@@ -52,27 +52,38 @@ def entries_named(catalog: Catalog, name: str) -> list[EntryRecord]:
     fitting = [its for its in known if fnmatchcase(its, prompt)]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)
-    return [paired(catalog, model, its) for its in fitting]
+    return [_pair(catalog, owner, its) for its in fitting]
 
 
-def paired(catalog: Catalog, model: str, prompt: str) -> EntryRecord:
-    """Return `MODEL@PROMPT`; enter it where it is new, or its model or prompt is."""
-    owner = catalog.entries.get(model, EntryKind.MODEL)
+def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[EntryRecord]:
+    """Enter what is new of what was meant, all or none."""
+    if all(isinstance(one, EntryRecord) for one in meant):
+        return [one for one in meant if isinstance(one, EntryRecord)]
+    with catalog.entries.adding(replace=True) as add:
+        return [add(one) if isinstance(one, NewEntry) else one for one in meant]
+
+
+def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | NewEntry:
+    """Return `MODEL@PROMPT`, a new one where it is not known, or its model or prompt has changed."""
     name = f"{owner.name}@{prompt}"
-    if owner.spec.get("type") == RECORDED:
+    if (
+        owner.spec.get("type") == RECORDED or Reference.parse(prompt).version is not None
+    ):  # one that was embedded before
         return catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
-    if Reference.parse(prompt).version is not None:
-        return catalog.entries.get(name, EntryKind.PROMPTED_MODEL)  # one that was embedded before
     if not is_language_model(owner.spec) and owner.spec.get("head", "") is not None:
         raise InputError(f"{owner.name!r} takes no prompt: it is embedded as it is, 'fute embed {owner.name}'.")
     asked = catalog.entries.get(prompt, EntryKind.PROMPT)
+    content_hash = _hash(owner.content_hash, asked.content_hash)
+    if asked.name in catalog.entries.prompts_of(owner.name):
+        known = catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
+        if known.content_hash == content_hash:
+            return known
     spec = {
         "type": "prompted",
         "model": f"{owner.name}:{owner.version}",
         "prompt": f"{asked.name}:{asked.version}",
     }
-    new = NewEntry(EntryKind.PROMPTED_MODEL, name, _hash(owner.content_hash, asked.content_hash), spec)
-    return catalog.entries.add(new, replace=True)
+    return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, spec)
 
 
 def recorded_llm(
