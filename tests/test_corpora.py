@@ -38,7 +38,7 @@ def test_a_text_corpus_holds_a_text_per_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "problem"),
     [
-        ("u.jsonl", "", r"u\.jsonl: holds no examples"),
+        ("u.jsonl", "", r"u\.jsonl: holds no texts: a corpus has one on each line"),
         ("u.jsonl", '{"text":"a"}\n\n{"text":\n', r"u\.jsonl line 3: not JSON"),
         ("u.jsonl", '{"text":"a"}\n{"text":" "}\n', r"u\.jsonl text 2: has no 'text'"),
         ("u.jsonl", '{"text":"a"}\n{"body":"b"}\n', r"u\.jsonl text 2: has no 'text'"),
@@ -56,7 +56,7 @@ def test_a_fault_in_a_corpus_is_reported_with_its_place(
 
 
 def test_a_corpus_without_a_single_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="A corpus needs at least one text"):
+    with pytest.raises(InputError, match="holds no texts: a corpus has one on each line"):
         read_corpus(corpus_file(tmp_path / "u.txt", "\n \n"))
 
 

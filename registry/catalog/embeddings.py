@@ -58,6 +58,17 @@ class Embeddings:
         with self._database.read() as session:
             return list(session.scalars(query))
 
+    def provenances(self, version_id: int, corpus_version_id: int) -> list[dict[str, Any]]:
+        """Return where a version's vectors in the spaces over one corpus came from, the first one first."""
+        query = (
+            select(Embedding.provenance)
+            .join(Space)
+            .where(Embedding.version_id == version_id, Space.corpus_version_id == corpus_version_id)
+            .order_by(Embedding.id)
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
     def all(self, space_id: int) -> SpaceVectors:
         """Return the latest versions' vectors in a space, checked, with the generation they belong to."""
         query = _named().where(Embedding.space_id == space_id, is_newest()).order_by(Embedding.id)

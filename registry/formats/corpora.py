@@ -20,6 +20,8 @@ class Input(NamedTuple):
 def read_corpus(path: Path) -> list[Input]:
     """Read a corpus from .jsonl (`text`, `text_pair`) or from .txt (a text per line)."""
     body = read_file(path)
+    if not body.strip():
+        raise DataError(str(path), "holds no texts: a corpus has one on each line.")
     if path.suffix.lower() == ".jsonl":
         rows = parse_lines(body, path)
     elif path.suffix.lower() == ".txt":

@@ -30,11 +30,12 @@ class PromptedPredictor:
         self._prompt = prompt
         self._render = render
         self._name = name
+        self._how: dict[str, Any] = {}  # the model was asked, once it was
 
     def settings(self) -> dict[str, Any]:
-        """Return how it is asked, for the provenance of its vectors."""
+        """Return how it was asked, for the provenance of its vectors: the model is no part where nothing was asked."""
         turns = {"reasoning_tokens": REASONING_TOKENS} if self._prompt.style == "chain-of-thought" else {}
-        return {"style": self._prompt.style, **turns, **self._model.settings()}
+        return {"style": self._prompt.style, **turns, **self._how}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that the template can hold: where it asks for a second text, the pairs.
@@ -66,6 +67,7 @@ class PromptedPredictor:
                 for one, own in zip(asked, written, strict=True)
             ]
         scored = self._model.score(asked, [word for words in prompt.words for word in words])
+        self._how = self._model.settings()
         if np.isnan(scored.log_prob).any():
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
         ends = np.cumsum([len(words) for words in prompt.words])[:-1]
