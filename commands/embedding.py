@@ -34,8 +34,10 @@ def embed(
     report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=told)
     if as_json:
         print_json(asdict(report))
-    for name, problem in report.failed.items():
-        click.echo(f"failed {name}: {problem}", err=True)
+    for problem in dict.fromkeys(report.failed.values()):
+        names_of_it = [name for name, its in report.failed.items() if its == problem]
+        more = f" and {len(names_of_it) - 1} more" if len(names_of_it) > 1 else ""
+        click.echo(f"failed {names_of_it[0]}{more}: {problem}", err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""

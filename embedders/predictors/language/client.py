@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,6 +93,7 @@ class Client:
         self._lock = threading.Lock()
         self._next = 0.0  # when the next request may go out
         self._http: httpx2.Client | None = None
+        self._streams: list[Any] = []  # its connections
 
     def __enter__(self) -> "Client":
         """Open connections when they are needed."""
@@ -109,6 +111,7 @@ class Client:
         if self._http is not None:
             self._http.close()
         self._http = None
+        self._streams.clear()
 
     @property
     def url(self) -> str:
@@ -130,8 +133,15 @@ class Client:
                     self._stopped.set()  # nobody waits for another attempt
                     for future in waiting:
                         future.cancel()
+                    if not all(future.done() for future in waiting):
+                        self._hang_up()  # nor for a reply, be it that a request failed or that the user has stopped
         finally:
             self._stopped.clear()
+
+    def _hang_up(self) -> None:
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the JSON object that the endpoint answers with, after as many attempts as the limits allow.
@@ -172,7 +182,7 @@ class Client:
         self._sleep(own)
 
     def _sleep(self, seconds: float) -> None:
-        if seconds > 0 and self._stopped.wait(seconds):
+        if self._stopped.wait(max(seconds, 0)):
             raise BlackBoxError(f"{self.url} was not asked: another request had failed.")
 
     # -- one attempt -------------------------------------------------------------------------------------
@@ -204,9 +214,21 @@ class Client:
             headers["Authorization"] = f"Bearer {self._key}"
         content = json.dumps(body).encode("ascii")
         with self._http.stream(
-            "POST", url, content=content, headers=headers, extensions={"trace": _refuse}
+            "POST", url, content=content, headers=headers, extensions={"trace": self._watch}
         ) as response:
             yield response
+
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Close a connection to an address that is not to be asked, before anything is sent; remember the others."""
+        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            return
+        stream = info["return_value"]
+        self._streams.append(stream)
+        try:
+            check_address(str(stream.get_extra_info("server_addr")[0]))
+        except SettingError:
+            stream.close()
+            raise
 
     def _content(self, response: Any) -> bytes:  # noqa: ANN401 - a response being read
         parts, size, end = [], 0, time.monotonic() + self.limits.timeout
@@ -241,17 +263,6 @@ class Client:
         if self._key is not None:
             text = text.replace(self._key, "***")
         return " ".join(re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", text).split())[:200].rstrip(" .")
-
-
-def _refuse(event: str, info: Mapping[str, Any]) -> None:
-    """Close a connection to an address that is not to be asked, before anything is sent."""
-    if event == "connection.connect_tcp.complete":
-        stream = info["return_value"]
-        try:
-            check_address(str(stream.get_extra_info("server_addr")[0]))
-        except SettingError:
-            stream.close()
-            raise
 
 
 def _asked_pause(header: str | None) -> float:
