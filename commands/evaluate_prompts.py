@@ -37,6 +37,8 @@ def prompts(
     """
     if (folder is None) == (model is None):
         raise click.UsageError("Give the FOLDER of a recorded LLM, or --model.")
+    if space is not None and model is None:
+        raise click.UsageError("--space goes with --model.")
     from embedders.evaluation.prompts import Settings, evaluate_prompts
     from embedders.evaluation.registered_prompts import evaluate_registered
 

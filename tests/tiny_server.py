@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -205,13 +206,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of those who hang up."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the library has it
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running(server: TinyServer) -> Iterator[TinyServer]:
     """Serve on the server's port of loopback, or on a free one."""
     handler = type("Handler", (_Handler,), {"tiny": server})
-    with ThreadingHTTPServer(("127.0.0.1", server.port), handler) as http:
-        http.daemon_threads = True
-        http.block_on_close = False
+    with _Quiet(("127.0.0.1", server.port), handler) as http:
         server.port = http.server_port
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()

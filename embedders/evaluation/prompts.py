@@ -111,6 +111,16 @@ class Labelled(NamedTuple):
     notes: list[str]
 
 
+class OtherLabelsError(InputError):
+    """The labels of a dataset are not what the prompts have as choices."""
+
+    def __init__(self, name: str, texts: Iterable[str], choices: Iterable[str]) -> None:
+        super().__init__(
+            f"The labels of {name} ({_few(texts)}) are not the choices of the prompts ({_few(choices)}): name "
+            "their texts under 'answers' in its task.json."
+        )
+
+
 # -- the evaluation ----------------------------------------------------------------------------------
 
 
@@ -179,15 +189,12 @@ def labelled_for(llm: RecordedLLM, task: TaskData, name: str) -> Labelled:
     """
     if task.kind != CLASSIFICATION or task.labels is None:
         raise InputError(f"{name} is of kind {task.kind}: prompts are compared with a classification task.")
-    texts = {label: _plain(task.answers.get(label, label)) for label in task.labels}
-    offered = [[_plain(choice) for choice in note.choices] for note in llm.prompts]
+    texts = {label: plain(task.answers.get(label, label)) for label in task.labels}
+    offered = [[plain(choice) for choice in note.choices] for note in llm.prompts]
     choices = max(offered, key=lambda one: sum(text in one for text in texts.values()))
     kept = {label: choices.index(text) for label, text in texts.items() if text in choices}
     if len(set(kept.values())) < 2:
-        raise InputError(
-            f"The labels of {name} ({_few(texts.values())}) are not the choices of the prompts ({_few(choices)}): name "
-            "their texts under 'answers' in its task.json."
-        )
+        raise OtherLabelsError(name, texts.values(), choices)
     known = {bare(text) for one in llm.inputs for text in one if text is not None}
     of_labels = [row for row in task.train if row.label in kept]
     left = [row for row in of_labels if not _shares(row, known)]
@@ -346,7 +353,8 @@ def _shares(row: Example, known: set[str]) -> bool:
     return any(bare(text) in known for text in (row.text, row.text_pair) if text is not None)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return small letters with single blanks: so labels meet choices."""
     return " ".join(text.lower().split())
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
+from embedders.evaluation.prompts import OtherLabelsError, PromptReport, Settings, evaluated, labelled_for, plain
 from embedders.evaluation.self_select import self_select
 from embedders.predictors.language import language_model
 from registry import Registry
@@ -45,21 +45,26 @@ def evaluate_registered(
 
 
 def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
-    """Return what a registry knows of an LLM's answers to the texts that a task labels."""
+    """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry, model, record)
     inputs = _asked(registry, f"{model}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
-    rows = [number for number, one in enumerate(inputs) if _bare(one) in truth]
-    if len(rows) < LEAST_LABELLED:
+    labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
+    if len(labelled) < LEAST_LABELLED:
         raise InputError(
-            f"{name} labels {len(rows)} of the {len(inputs)} texts that {model} was asked: make a corpus of its test "
-            "texts ('fute corpus create its-texts --data FILE'), a space with it, and embed them there."
+            f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
+            "test texts ('fute corpus create its-texts --data FILE'), a space with it, and embed them there."
         )
+    choices = {plain(choice): choice for choice in outputs.answers}
+    texts = {label: plain(task.answers.get(label, label)) for label in set(truth.values())}
+    rows = [number for number in labelled if texts[truth[_bare(inputs[number])]] in choices]
+    if len(rows) < LEAST_LABELLED:
+        raise OtherLabelsError(name, sorted(texts.values()), choices)
     kept = [inputs[number] for number in rows]
     return RecordedLLM(
         tuple(kept),
-        tuple(task.answers.get(truth[_bare(one)], truth[_bare(one)]) for one in kept),
+        tuple(choices[texts[truth[_bare(one)]]] for one in kept),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
         np.log(np.maximum(outputs.table[:, rows], 1e-12)),
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
