@@ -114,6 +114,20 @@ def store(tmp_path: Path, made: Path, encoder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
+    """A registry with an encoder and a classifier too, for tests that change nothing."""
+    place = tmp_path_factory.mktemp("shared")
+    store = shutil.copytree(made, place / "store")
+    rows = [{"text": f"the goal {n}", "label": ("sport", "money")[n % 2]} for n in range(4)]
+    done(store, "task", "add", "sports", "--data", write_rows(place / "sports.jsonl", rows))
+    done(store, "model", "add", "enc", "--hf", tiny_bert(place / "encoder"))
+    done(store, "model", "add", "judge", "--hf", tiny_classifier(place / "judge", ANSWERS))
+    done(store, *new_space("no-corpus", surrogate_of(made), "--corpus", "none"))
+    done(store, *new_space("no-answers", surrogate_of(made), "--method", "textemb"))
+    return store
+
+
 def surrogate_of(made: Path) -> Path:
     return made.parent / "surrogate"
 
@@ -170,46 +184,44 @@ def test_a_pair_that_is_embedded_is_found_and_compared(store: Path) -> None:
     ],
 )
 def test_what_is_not_there_is_told_in_one_line_and_nothing_is_entered(
-    store: Path, names: list[str], problem: str
+    shared: Path, names: list[str], problem: str
 ) -> None:
-    before = dump(store)
+    before = dump(shared)
 
-    code, error = told(store, "embed", *names)
+    code, error = told(shared, "embed", *names)
 
     assert (code, error.count("\n")) == (2, 1)
     assert problem in error
-    assert dump(store) == before
+    assert dump(shared) == before
 
 
 @pytest.mark.parametrize("name", ["judge@short", "judge@*"])
-def test_a_classifier_takes_no_prompt(store: Path, tmp_path: Path, name: str) -> None:
-    done(store, "model", "add", "judge", "--hf", tiny_classifier(tmp_path / "judge", ANSWERS))
-    before = dump(store)
+def test_a_classifier_takes_no_prompt(shared: Path, name: str) -> None:
+    before = dump(shared)
 
-    said = told(store, "embed", name)
+    said = told(shared, "embed", name)
 
     assert said == (2, "Error: 'judge' takes no prompt: it is embedded as it is, 'fute embed judge'.\n")
-    assert dump(store) == before
+    assert dump(shared) == before
 
 
 @pytest.mark.parametrize(
-    ("settings", "problem"),
+    ("space", "problem"),
     [
-        (["--corpus", "none"], "it has no corpus to observe models on"),
-        (["--method", "textemb"], "textemb sees no answers"),
+        ("no-corpus", "it has no corpus to observe models on"),
+        ("no-answers", "textemb sees no answers"),
     ],
 )
 def test_a_space_that_cannot_hold_models_refuses_a_pair_before_it_is_entered(
-    store: Path, made: Path, settings: list[str], problem: str
+    shared: Path, space: str, problem: str
 ) -> None:
-    done(store, *new_space("blind", surrogate_of(made), *settings))
-    before = dump(store)
+    before = dump(shared)
 
-    code, error = told(store, "embed", "enc@short", "--space", "blind")
+    code, error = told(shared, "embed", "enc@short", "--space", space)
 
     assert (code, error.count("\n")) == (2, 1)
     assert problem in error
-    assert dump(store) == before
+    assert dump(shared) == before
 
 
 # -- versions and removal ----------------------------------------------------------------------------
@@ -468,21 +480,15 @@ def answered(count: int) -> Answered:
     ],
 )
 def test_bad_input_is_one_line_that_leaves_the_registry_as_it_was(
-    store: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+    shared: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
 ) -> None:
-    rows = [{"text": f"the goal {n}", "label": ("sport", "money")[n % 2]} for n in range(4)]
-    done(store, "task", "add", "sports", "--data", write_rows(tmp_path / "sports.jsonl", rows))
-    for name, text in {
-        "empty.txt": "",
-        "empty.jsonl": "",
-        "blank.txt": " \n\n",
-        "untold.jsonl": '{"x": "y"}\n',
-    }.items():
+    files = {"empty.txt": "", "empty.jsonl": "", "blank.txt": " \n\n", "untold.jsonl": '{"x": "y"}\n'}
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
-    before = dump(store)
+    before = dump(shared)
 
-    code, error = told(store, *arguments)
+    code, error = told(shared, *arguments)
 
     assert (code, error.count("\n")) == (2, 1)
     assert problem in error
-    assert dump(store) == before
+    assert dump(shared) == before

