@@ -58,7 +58,7 @@ class SourceMatch(Match):
             **super().as_json(),
             "similarity": None if np.isnan(self.similarity) else self.similarity,
             "score": self.score,
-            "±": self.deviation,
+            "deviation": self.deviation,
             "because": self.because,
             "reasons": [vars(reason) for reason in self.reasons],
         }

@@ -255,7 +255,7 @@ def test_json_says_the_same_with_reasons_and_the_record(measured: Registry) -> N
     assert (found["by"], found["setting"], found["own"]) == ("memory", None, False)
     assert set(found["record"]) == {"targets", "cases", "regret@1", "first_among_best_three"}
     assert found["matches"][0]["because"] == ranking[0].because
-    assert found["matches"][0]["±"] == pytest.approx(ranking[0].deviation)
+    assert found["matches"][0]["deviation"] == pytest.approx(ranking[0].deviation)
     assert set(found["matches"][0]["reasons"][0]) == {"target", "alike", "source", "gain", "contribution"}
 
 

@@ -19,17 +19,11 @@ class Transfers:
         """Keep measurements, all or none; a newer one replaces an older. Return how many."""
         count = 0
         with self._database.write() as session:
+            known = {_key(row): row for row in session.scalars(select(Transfer))}
             for record in records:
-                row = session.scalar(
-                    select(Transfer).where(
-                        Transfer.model == record.model,
-                        Transfer.adaptation == record.adaptation,
-                        Transfer.target == record.target,
-                        Transfer.source == record.source,
-                    )
-                )
+                row = known.get(_key(record))
                 if row is None:
-                    row = Transfer(
+                    row = known[_key(record)] = Transfer(
                         model=record.model,
                         adaptation=record.adaptation,
                         target=record.target,
@@ -60,3 +54,7 @@ class Transfers:
                 )
                 for row in session.scalars(query)
             ]
+
+
+def _key(measured: Transfer | TransferRecord) -> tuple[str, str, str, str]:
+    return measured.model, measured.adaptation, measured.target, measured.source
