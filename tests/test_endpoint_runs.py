@@ -308,7 +308,7 @@ def test_an_endpoint_that_is_down_is_one_line_with_the_mend_and_the_run_is_taken
 
     code, error = told(store, "embed", "lm@*")
 
-    assert code == 1
+    assert code == 1, error
     first, second = error.splitlines()
     assert first.startswith(f"failed lm@ask and 1 more: {gone.url} does not answer after 5 attempts (")
     assert first.endswith("): see that it runs and run this again; what was answered is kept.")
@@ -329,7 +329,7 @@ def test_an_endpoint_that_goes_down_on_the_way_keeps_what_it_answered(
 
     code, error = told(store, "embed", "lm@ask")
 
-    assert code == 1
+    assert code == 1, error
     assert error.splitlines()[0].startswith(
         f"failed lm@ask: {server.url} does not answer after 5 attempts (status 500)"
     )
@@ -350,7 +350,7 @@ def test_a_refusal_is_one_line_at_once(store: Path, server: TinyServer, fault: s
 
     code, error = told(store, "embed", "lm@ask", "films")
 
-    assert code == 1
+    assert code == 1, error
     assert told_of in error.splitlines()[0]
     assert error.splitlines()[1:] == ["1 embedded, 0 known already, 1 failed in space tiny"]
     assert len(server.seen) <= 6
@@ -362,7 +362,7 @@ def test_a_missing_key_is_one_line_and_no_request(store: Path, server: TinyServe
 
     code, error = told(store, "embed", "lm@ask")
 
-    assert code == 1
+    assert code == 1, error
     assert error.splitlines()[0] == (
         "failed lm@ask: The endpoint's key is missing: set the environment variable FUTE_TEST_NO_KEY."
     )

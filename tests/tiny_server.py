@@ -146,7 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         tiny, at = self.tiny, time.monotonic()
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(content) < int(self.headers["Content-Length"]):  # the other side hung up
+            self.close_connection = True
+            return
+        body = json.loads(content)
         with tiny.lock:
             fault = tiny.faults.pop(0) if tiny.faults else tiny.always
             tiny.at_once += 1
