@@ -203,7 +203,7 @@ def test_similarity_is_what_the_space_of_a_registry_has_it_to_be(tmp_path: Path,
     def facets(observed: Observed) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         vector = assemble(MapEmb().read(base, observed, spec.parameters, seed=0, dimension=dimension), spec)
         sizes = np.cumsum([facet.size for facet in spec.facets])[:-1]
-        _, answers, map_ = np.split(vector, sizes)
+        _, answers, _, map_ = np.split(vector, sizes)
         return unit(answers), unit(map_)
 
     dte = facets(from_task(task, examples=2000, seed=0))

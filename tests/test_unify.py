@@ -389,7 +389,7 @@ def test_the_command_prints_one_object(folder: Path, base: Path, settings: Setti
     assert len(said["placed"]) == 2 * 3 * 3
     assert set(said["placed"][0]) == {"model", "architecture", "method", "own_rank", "nearest"}
     assert [row["replaced"] for row in said["replaced"]] == [0.2, 0.5, 1.0]
-    assert set(said["replaced"][0]["facets"]) == {"inputs", "answers", "map"}
+    assert set(said["replaced"][0]["facets"]) == {"inputs", "answers", "joint", "map"}
     assert said["skipped"] == {"odd": "multiple-choice"}
     assert said["corpus"]["name"] == "others"
     assert "odd (multiple-choice)" in result.stderr
