@@ -115,13 +115,13 @@ def test_a_larger_ridge_gives_a_shorter_map_that_explains_less() -> None:
 @pytest.mark.parametrize(
     ("dimension", "sizes"),
     [
-        (2048, (256, 256, 768, 768)),
-        (8, (1, 1, 3, 3)),
-        (11, (1, 1, 4, 5)),
-        (65536, (8192, 8192, 24576, 24576)),
+        (2048, (256, 256, 512, 1024)),
+        (8, (1, 1, 2, 4)),
+        (11, (1, 1, 2, 7)),
+        (65536, (8192, 8192, 16384, 32768)),
     ],
 )
-def test_inputs_and_answers_get_an_eighth_each_joint_and_map_the_rest(dimension: int, sizes: tuple[int, ...]) -> None:
+def test_inputs_and_answers_get_an_eighth_each_the_joint_facet_a_quarter_and_the_map_the_rest(dimension: int, sizes: tuple[int, ...]) -> None:
     names = ("inputs", "answers", "joint", "map")
 
     assert MapEmb().facets(dimension) == tuple(Facet(n, s) for n, s in zip(names, sizes, strict=True))

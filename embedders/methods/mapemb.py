@@ -39,11 +39,10 @@ class MapEmb(Method):
         return {"ridge": 0.01}
 
     def facets(self, dimension: int) -> tuple[Facet, ...]:
-        """An eighth each for inputs and answers, the rest for the two that have hidden x hidden numbers."""
-        eighth = dimension // 8
-        joint = (dimension - 2 * eighth) // 2
-        rest = dimension - 2 * eighth - joint
-        return (Facet("inputs", eighth), Facet("answers", eighth), Facet("joint", joint), Facet("map", rest))
+        """An eighth each for inputs and answers, a quarter for the joint facet, and the rest, a half, for the map."""
+        eighth, quarter = dimension // 8, dimension // 4
+        rest = dimension - 2 * eighth - quarter
+        return (Facet("inputs", eighth), Facet("answers", eighth), Facet("joint", quarter), Facet("map", rest))
 
     def read(
         self,
