@@ -125,7 +125,7 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert told("--version") == (0, "fute, version 0.2.0\n")
+    assert told("--version") == (0, "fute, version 0.3.0\n")
 
 
 # -- a registry --------------------------------------------------------------------------------------
@@ -765,7 +765,10 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "no model": (("model", "add", "m", "--hf", "files"), "files has no readable config.json: it is not a model."),
     "not pinned": (("model", "add", "m", "--hf", "org/name"), "needs --revision with its full commit hash"),
     "numeric alias": (("model", "alias", "oracle", "7"), "a number means a version"),
-    "empty corpus": (("corpus", "create", "c", "--data", "files/empty.txt"), "files/empty.txt: holds no texts: a corpus has one on each"),
+    "empty corpus": (
+        ("corpus", "create", "c", "--data", "files/empty.txt"),
+        "files/empty.txt: holds no texts: a corpus has one on each",
+    ),
     "corpus not UTF-8": (("corpus", "create", "c", "--data", "files/not-utf8.txt"), "not UTF-8 at byte 0."),
     "no corpus file": (("corpus", "create", "c", "--data", "files/missing.txt"), "files/missing.txt: no such file."),
     "other corpus": (("corpus", "create", "texts", "--per-task", "1"), "is already the name of a corpus"),

@@ -121,7 +121,9 @@ def test_a_larger_ridge_gives_a_shorter_map_that_explains_less() -> None:
         (65536, (8192, 8192, 16384, 32768)),
     ],
 )
-def test_inputs_and_answers_get_an_eighth_each_the_joint_facet_a_quarter_and_the_map_the_rest(dimension: int, sizes: tuple[int, ...]) -> None:
+def test_inputs_and_answers_get_an_eighth_each_the_joint_facet_a_quarter_and_the_map_the_rest(
+    dimension: int, sizes: tuple[int, ...]
+) -> None:
     names = ("inputs", "answers", "joint", "map")
 
     assert MapEmb().facets(dimension) == tuple(Facet(n, s) for n, s in zip(names, sizes, strict=True))
