@@ -6,6 +6,7 @@ import click
 
 from commands.evaluate_prompts import prompts
 from commands.evaluate_unify import unify
+from commands.options import surrogate_options
 from commands.output import json_option, print_json, print_table
 
 
@@ -33,8 +34,7 @@ def evaluate() -> None:
     type=click.IntRange(0),
     help="Also evaluate on half of the examples, drawn by this seed; give several for the spread.",
 )
-@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@surrogate_options
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the vectors in this folder for another run.")
 @json_option
 def transfer(

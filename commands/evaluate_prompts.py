@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from commands.options import surrogate_options
 from commands.output import json_option, print_json, print_table, registry_of
 
 
@@ -14,8 +15,7 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.option("--space", help="With --model: the space; else the current one.")
 @click.option("--examples", default=2000, show_default=True, type=click.IntRange(2), help="Of the dataset, at most.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which examples are drawn.")
-@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@surrogate_options
 @json_option
 @click.pass_context
 def prompts(

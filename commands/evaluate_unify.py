@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from commands.options import surrogate_options
 from commands.output import json_option, print_json, print_table
 
 ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
@@ -32,8 +33,7 @@ ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
 @click.option("--examples", default=1000, show_default=True, type=click.IntRange(1), help="To train a model on.")
 @click.option("--models", type=click.Path(path_type=Path), help="Where trained models are kept; else the user's cache.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of samples, training and space.")
-@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@surrogate_options
 @click.option("--corrupt", is_flag=True, help="Also embed models with a share of their answers drawn at random.")
 @json_option
 def unify(

@@ -13,6 +13,13 @@ def range_option(told: str) -> Callable[[F], F]:
     return click.option("--range", "ends", metavar="LOW,HIGH", callback=_two_numbers, help=told)
 
 
+def surrogate_options(command: F) -> F:
+    """Give a command the options `--surrogate` and `--device`, which choose what embeds, and where."""
+    command = click.option("--device", help="cuda, cpu, ...; else the best there is.")(command)
+    usual = "minilm, a folder, or a hub id."
+    return click.option("--surrogate", default="minilm", show_default=True, help=usual)(command)
+
+
 def _two_numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None

@@ -18,6 +18,7 @@ from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.corpora import Input, parse_corpus, sample_inputs
 from registry.formats.recorded import RecordedPrompt
 from registry.formats.tasks import TaskData, task_of, write_task
+from registry.formats.transfers import checked_transfer
 from registry.formats.vectors import VectorFile
 from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
@@ -351,8 +352,8 @@ class Registry:
     # -- transfers -----------------------------------------------------------------------------------
 
     def add_transfers(self, records: Iterable[TransferRecord]) -> int:
-        """Keep measured transfers; return how many."""
-        return self.catalog.transfers.put(records)
+        """Keep measured transfers, all or none; return how many. Raises `InputError` where one is no measurement."""
+        return self.catalog.transfers.put([checked_transfer(record) for record in records])
 
     def transfers(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measured transfers to a target, or all."""

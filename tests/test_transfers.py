@@ -185,3 +185,18 @@ def test_a_wrong_measurement_is_refused_in_one_line(registry: Registry, wrong: t
     assert text.startswith(problem)
     assert text.count("\n") == 1
     assert registry.transfers() == []
+
+
+@pytest.mark.parametrize("change", [{"score_mean": -1e300}, {"score_std": 1e300}, {"score_mean": 1.1e9}])
+def test_numbers_that_no_score_has_are_refused_at_every_door(
+    registry: Registry, tmp_path: Path, change: dict[str, float]
+) -> None:
+    odd = replace(RECORD, **change)
+    path = csv_file(tmp_path / "t.csv", f"{HEADER}a,b,c,d,{odd.score_mean},{odd.score_std},3\n")
+
+    with pytest.raises(DataError, match=r"t.csv line 2: a score, and its deviation, is at most 1e\+09 in size"):
+        read_transfers(path)
+    with pytest.raises(InputError, match="is at most"):
+        registry.add_transfers([RECORD, odd])
+
+    assert registry.transfers() == []

@@ -14,6 +14,7 @@ from registry.names import checked_name
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
 COLUMNS = (*NEEDED, "score_std", "seeds")
+LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
 
 
 def read_transfers(path: Path) -> list[TransferRecord]:
@@ -50,6 +51,8 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
     """Return a measurement if it is one; raise `InputError`."""
     if record.score_std is not None and not 0 <= record.score_std < math.inf:
         raise InputError("score_std is not a finite number from 0.")
+    if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
+        raise InputError(f"a score, and its deviation, is at most {LARGEST:g} in size.")
     if record.seeds is not None and not 0 < record.seeds < 2**31:
         raise InputError("seeds is not a number of runs.")
     if not math.isfinite(record.score_mean) or not record.model or not record.adaptation:
