@@ -1,6 +1,5 @@
 """`fute transfer`: measured outcomes."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,12 +14,16 @@ def transfer() -> None:
 
 @transfer.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--run", default="", metavar="NAME", help="The run of the rows that name none.")
 @click.pass_context
-def import_(ctx: click.Context, file: Path) -> None:
-    """Keep the measurements in a CSV: model, adaptation, target, source, score_mean, score_std, seeds."""
+def import_(ctx: click.Context, file: Path, run: str) -> None:
+    """Keep the measurements in a CSV: model, adaptation, target, source, score_mean, score_std, seeds, run.
+
+    The last three may be missing. What is there of other runs stays; of the same run, the file takes its place.
+    """
     from registry.formats.transfers import read_transfers
 
-    count = registry_of(ctx).add_transfers(read_transfers(file))
+    count = registry_of(ctx).add_transfers(read_transfers(file, run=run))
     click.echo(f"{count} transfers kept")
 
 
@@ -30,8 +33,9 @@ def import_(ctx: click.Context, file: Path) -> None:
 @click.option("--target", required=True, help="The task that was scored.")
 @click.option("--source", required=True, help="The task that training started from.")
 @click.option("--score", required=True, type=float, help="The mean score on the target, as a fraction.")
-@click.option("--std", type=float, help="Its standard deviation over the runs.")
-@click.option("--seeds", type=int, help="How many runs.")
+@click.option("--std", type=float, help="Its standard deviation over the seeds.")
+@click.option("--seeds", type=int, help="How many seeds it is the mean of.")
+@click.option("--run", metavar="NAME", help="Which run this is, in place of what is there of it; else one more.")
 @click.pass_context
 def record(
     ctx: click.Context,
@@ -42,14 +46,16 @@ def record(
     score: float,
     std: float | None,
     seeds: int | None,
+    run: str | None,
 ) -> None:
-    """Keep one measurement; it replaces an older one of the same."""
+    """Keep one measurement, beside older ones of the same: the first run has no name, the next are 2, 3, ..."""
     from registry.catalog import TransferRecord
     from registry.formats.transfers import checked_transfer
 
-    measured = checked_transfer(TransferRecord(model, adaptation, target, source, score, std, seeds))
-    registry_of(ctx).add_transfers([measured])
-    click.echo(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}")
+    measured = checked_transfer(TransferRecord(model, adaptation, target, source, score, std, seeds, run or ""))
+    kept = registry_of(ctx).catalog.transfers.add(measured, anew=run is None)
+    which = f" (run {kept.run})" if kept.run else ""
+    click.echo(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}{which}")
 
 
 @transfer.command()
@@ -73,6 +79,6 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
 
     records = registry_of(ctx).transfers(target)
     if as_json:
-        print_json({"transfers": [asdict(record) for record in records]})
+        print_json({"transfers": [record.as_json() for record in records]})
     else:
         print_table(Table(records), empty="No transfers yet.")

@@ -19,7 +19,7 @@ from registry.tables import State
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0002"  # the newest revision in migrations/versions; a test holds the two together
+SCHEMA = "0003"  # the newest revision in migrations/versions; a test holds the two together
 LOCK_SECONDS = 120
 CHECKED_BYTES = 256_000_000  # 30 ms per 100 MB; a larger database is not checked at each opening
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def setting_of(record: "TransferRecord") -> str:
 
 
 def standardised(records: Iterable["TransferRecord"]) -> tuple[Measurement, ...]:
-    """Return transfers as standardised measurements, sorted; repeated ones are averaged.
+    """Return transfers as standardised measurements, sorted; the runs of one are averaged, see `mean_score`.
 
     Left out is what tells nothing of sources: a task as its own source, and a target with one source, or with
     the same score for all, in a setting.
@@ -39,6 +40,12 @@ def standardised(records: Iterable["TransferRecord"]) -> tuple[Measurement, ...]
             group = groups.setdefault((record.target, setting_of(record)), {})
             group.setdefault(record.source, []).append(record)
     return tuple(sorted(one for (target, setting), group in groups.items() for one in _group(target, setting, group)))
+
+
+def mean_score(runs: Collection["TransferRecord"]) -> float:
+    """Return the mean score of repeated runs of one transfer, each weighing as much as it has seeds; unknown is 1."""
+    lowest = min(run.score_mean for run in runs)  # sums start here, so that one run's mean is its score to the last bit
+    return lowest + fsum(_seeds(run) * (run.score_mean - lowest) for run in runs) / sum(map(_seeds, runs))
 
 
 def mean_gains(history: Iterable[Measurement], *, setting: str | None = None) -> dict[str, float]:
@@ -87,7 +94,7 @@ def of_most_alike(
 
 
 def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRecord"]]) -> list[Measurement]:
-    scores = {source: fmean(r.score_mean for r in sorted(them, key=_by_score)) for source, them in group.items()}
+    scores = {source: mean_score(runs) for source, runs in group.items()}
     values = [scores[source] for source in sorted(scores)]  # in one order, so that sums round alike
     mean, scale = fmean(values), pstdev(values)
     if scale <= 1e-9 * max(1.0, *map(abs, values)):
@@ -106,11 +113,19 @@ def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRe
     ]
 
 
-def _variance(records: Collection["TransferRecord"]) -> float:
-    """Return the squared standard error of the mean over repeated runs, as far as they are told."""
-    told = [(r.score_std or 0.0) ** 2 / (r.seeds or 1) for r in records]
-    return sum(told) / len(told) ** 2
+def _variance(runs: Collection["TransferRecord"]) -> float:
+    """Return the squared standard error of `mean_score`, as far as the runs tell; 0 where nothing is known.
+
+    One seed's variance is the mean of those that runs tell; where none tells one, their means do by their spread.
+    """
+    told = [run for run in runs if run.score_std is not None]
+    if told:
+        of_one_seed = fsum(_seeds(run) * (run.score_std or 0.0) ** 2 for run in told) / sum(map(_seeds, told))
+    else:
+        mean = mean_score(runs)
+        of_one_seed = fsum(_seeds(run) * (run.score_mean - mean) ** 2 for run in runs) / max(1, len(runs) - 1)
+    return of_one_seed / sum(map(_seeds, runs))
 
 
-def _by_score(record: "TransferRecord") -> float:
-    return record.score_mean
+def _seeds(run: "TransferRecord") -> int:
+    return run.seeds or 1

@@ -177,6 +177,8 @@ class Embedding(Base):
     sha256: Mapped[Sha256]
     provenance: Mapped[Document]
     created_at: Mapped[Time]
+    # How the vector differs on halves of its data, float16 (splits, dimension), little endian:
+    deviations: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
 class Prediction(Base):
@@ -213,10 +215,10 @@ class Job(Base):
 
 
 class Transfer(Base):
-    """A measured outcome: the score on the target after starting from the source."""
+    """A measured outcome: the score on the target after starting from the source, once for each run of it."""
 
     __tablename__ = "transfers"
-    __table_args__ = (UniqueConstraint("model", "adaptation", "target", "source"),)
+    __table_args__ = (UniqueConstraint("model", "adaptation", "target", "source", "run"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(String(128))
@@ -226,3 +228,5 @@ class Transfer(Base):
     score_mean: Mapped[float]
     score_std: Mapped[float | None]
     seeds: Mapped[int | None]
+    run: Mapped[str] = mapped_column(String(128), server_default="")  # an older release's rows are first runs
+    recorded_at: Mapped[Time | None]  # unknown of what an older release recorded

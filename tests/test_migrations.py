@@ -34,7 +34,9 @@ def migrate(engine: Engine) -> Migrate:
         with engine.begin() as connection:
             config = alembic_config()
             config.attributes["connection"] = connection
-            (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+            here = MigrationContext.configure(connection).get_current_revision() or ""
+            down = revision == "base" or revision < here  # "head" is greater than any number
+            (command.downgrade if down else command.upgrade)(config, revision)
 
     return to
 
@@ -48,10 +50,10 @@ def schema_of(path: Path) -> list[tuple[str, str, str]]:
     return found
 
 
-def checks_of(engine: Engine) -> dict[str, set[tuple[str, str]]]:
+def checks_of(engine: Engine) -> dict[str, list[tuple[str, str]]]:
     look = inspect(engine)
     return {
-        table: {(str(check["name"]), str(check["sqltext"])) for check in look.get_check_constraints(table)}
+        table: sorted((str(check["name"]), str(check["sqltext"])) for check in look.get_check_constraints(table))
         for table in Base.metadata.tables
     }
 
@@ -62,6 +64,38 @@ def keys_of(engine: Engine) -> dict[str, list[str]]:
         table: sorted(f"{k['name']}: {k['referred_table']} {k['options']}" for k in look.get_foreign_keys(table))
         for table in Base.metadata.tables
     }
+
+
+def shape_of(engine: Engine) -> dict[str, tuple[list[tuple[object, ...]], ...]]:
+    """Return columns, unique constraints and indexes of each table."""
+    look = inspect(engine)
+    return {
+        table: (
+            [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in look.get_columns(table)],
+            sorted((u["name"], *u["column_names"]) for u in look.get_unique_constraints(table)),
+            sorted((i["name"], *i["column_names"]) for i in look.get_indexes(table)),
+        )
+        for table in Base.metadata.tables
+    }
+
+
+def keep_transfer(path: Path, **said: str | float) -> None:
+    """Write a row of measured transfers as a program would that knows these columns alone."""
+    row = {"model": "t5", "adaptation": "lora", "target": "cb", "source": "mnli", **said}
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            places = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO transfers ({', '.join(row)}) VALUES ({places})", [*row.values()])  # noqa: S608
+    finally:
+        connection.close()
+
+
+def transfers_of(path: Path, columns: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    found = connection.execute(f"SELECT {columns} FROM transfers ORDER BY id").fetchall()  # noqa: S608
+    connection.close()
+    return found
 
 
 def contents_of(folder: Path) -> dict[str, str]:
@@ -94,6 +128,48 @@ def test_the_way_down_and_up_again_leads_to_the_same_tables(tmp_path: Path, migr
     assert {name for kind, name, _ in first if kind == "table"} == set(Base.metadata.tables)
 
 
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_way_down_leads_to_the_tables_that_were_there(engine: Engine, migrate: Migrate, revision: str) -> None:
+    migrate(revision)
+    first = shape_of(engine), checks_of(engine), keys_of(engine)
+
+    migrate("head")
+    assert shape_of(engine) != first[0]
+
+    migrate(revision)
+    assert (shape_of(engine), checks_of(engine), keys_of(engine)) == first
+
+
+def test_transfers_of_an_older_release_become_first_runs_that_others_may_follow(
+    tmp_path: Path, migrate: Migrate
+) -> None:
+    path = tmp_path / "migrated.db"
+    migrate("0002")
+    keep_transfer(path, score_mean=0.85, score_std=0.01, seeds=3)
+
+    migrate("0003")
+    keep_transfer(path, score_mean=0.8, run="2")
+
+    assert transfers_of(path, "source, score_mean, score_std, seeds, run, recorded_at") == [
+        ("mnli", 0.85, 0.01, 3, "", None),
+        ("mnli", 0.8, None, None, "2", None),
+    ]
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed"):
+        keep_transfer(path, score_mean=0.9)  # as an older release would write it: a first run
+
+
+def test_on_the_way_down_the_newest_run_of_a_transfer_stays(tmp_path: Path, migrate: Migrate) -> None:
+    path = tmp_path / "migrated.db"
+    migrate("0003")
+    for run, score in (("", 0.85), ("august", 0.8), ("2", 0.75)):
+        keep_transfer(path, score_mean=score, run=run)
+    keep_transfer(path, source="rte", score_mean=0.5, run="9")
+
+    migrate("0002")
+
+    assert transfers_of(path, "id, source, score_mean") == [(3, "mnli", 0.75), (4, "rte", 0.5)]
+
+
 def test_the_migrated_tables_are_those_that_the_program_declares(engine: Engine, migrate: Migrate) -> None:
     migrate("head")
 
@@ -108,9 +184,9 @@ def test_the_migrated_tables_check_what_the_program_declares(tmp_path: Path, eng
     Base.metadata.create_all(declared)
 
     assert checks_of(engine) == checks_of(declared)
-    assert checks_of(engine)["embeddings"] == {
+    assert checks_of(engine)["embeddings"] == [
         ("ck_embeddings_vector_is_float32", "length(vector) > 0 AND length(vector) % 4 = 0")
-    }
+    ]
 
 
 def test_the_migrated_keys_delete_what_the_program_declares(tmp_path: Path, engine: Engine, migrate: Migrate) -> None:

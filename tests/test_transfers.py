@@ -1,17 +1,24 @@
 """Measured transfers: read from CSV, kept, looked up."""
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cli
 from registry import Registry
 from registry.catalog import TransferRecord
 from registry.errors import DataError, InputError
-from registry.formats.transfers import read_transfers, write_transfers
+from registry.formats.transfers import checked_transfer, read_transfers, write_transfers
+from registry.history import Measurement, mean_score, standardised
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"
 SOUND = "t5-small,fine-tuning,cb,mnli,0.85,0.01,3\n"
@@ -27,6 +34,13 @@ def test_measurements_are_read_with_and_without_deviation_and_seeds(tmp_path: Pa
     path = csv_file(tmp_path / "t.csv", "\ufeff" + HEADER + SOUND + "gpt2,lora,cb,org/rte,7.5e-1,,\r\n")
 
     assert read_transfers(path) == [RECORD, TransferRecord("gpt2", "lora", "cb", "org/rte", 0.75, None, None)]
+
+
+def test_a_file_may_name_the_run_of_each_row(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "t.csv", f"run,{HEADER}august,{SOUND},{SOUND}")
+
+    assert read_transfers(path) == [replace(RECORD, run="august"), RECORD]
+    assert read_transfers(path, run="2") == [replace(RECORD, run="august"), replace(RECORD, run="2")]
 
 
 def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Path) -> None:
@@ -56,6 +70,11 @@ def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Pat
         (HEADER + SOUND + "m,f,SST-2,b,0.5,,\n", r"t\.csv line 3: 'SST-2' is not a name"),
         (HEADER + SOUND + "m,f,a,../b,0.5,,\n", r"t\.csv line 3: '\.\./b' is not a name"),
         (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv: not a readable table"),
+        (HEADER + f"{'m' * 129},f,a,b,0.5,,\n", r"t\.csv line 2: model is longer than 128 characters\."),
+        (HEADER + "m,f\x1b[2J,a,b,0.5,,\n", r"t\.csv line 2: adaptation 'f\\x1b\[2J' holds a control character\."),
+        ("run," + HEADER + f"{'r' * 129}," + SOUND, r"t\.csv line 2: run is longer than 128 characters\."),
+        ("run," + HEADER + f'"a\nb",{SOUND}', r"t\.csv line 3: run 'a\\nb' holds a control character\."),
+        ("run," + HEADER + f"a\u2028b,{SOUND}", r"t\.csv line 2: run 'a\\u2028b' holds a control character\."),
     ],
 )
 def test_a_fault_is_reported_with_its_line(tmp_path: Path, body: str, problem: str) -> None:
@@ -68,6 +87,15 @@ def test_a_fault_is_reported_with_its_line(tmp_path: Path, body: str, problem: s
 def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"t\.csv: not a readable table"):
         read_transfers(csv_file(tmp_path / "t.csv", HEADER.encode() + b"\xe9"))
+
+
+def test_a_run_for_all_rows_is_checked_like_those_in_the_file(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "t.csv", HEADER + SOUND)
+
+    with pytest.raises(InputError, match=r"^run is longer than 128 characters\.$"):
+        read_transfers(path, run="r" * 129)
+    with pytest.raises(InputError, match=r"^run '\\x00' holds a control character\.$"):
+        read_transfers(path, run="\0")
 
 
 def test_the_published_measurements_are_read(data: Path) -> None:
@@ -87,13 +115,87 @@ def test_measurements_are_listed_best_first_within_a_target(registry: Registry) 
     assert registry.transfers("rte") == []
 
 
-def test_a_newer_measurement_replaces_an_older_one(registry: Registry) -> None:
-    registry.add_transfers([RECORD])
-    newer = replace(RECORD, score_mean=0.9, score_std=None, seeds=5)
+@pytest.mark.parametrize("run", ["", "august"])
+def test_the_same_run_measured_anew_takes_the_place_of_what_was_there(registry: Registry, run: str) -> None:
+    registry.add_transfers([replace(RECORD, run=run)])
+    newer = replace(RECORD, score_mean=0.9, score_std=None, seeds=5, run=run)
 
     registry.add_transfers([newer])
 
     assert registry.transfers() == [newer]
+
+
+def test_another_run_of_the_same_pair_stands_beside_the_first(registry: Registry) -> None:
+    second, third = replace(RECORD, run="2"), replace(RECORD, run="august", score_mean=0.9)
+
+    registry.add_transfers([second, RECORD])
+    registry.add_transfers([third])
+
+    assert registry.transfers() == [third, RECORD, second]
+
+
+def test_the_last_of_rows_that_name_the_same_run_counts(registry: Registry) -> None:
+    assert registry.add_transfers([RECORD, replace(RECORD, score_mean=0.1)]) == 2
+
+    assert registry.transfers() == [replace(RECORD, score_mean=0.1)]
+
+
+def test_one_more_run_gets_the_first_free_number(registry: Registry) -> None:
+    registry.add_transfers([replace(RECORD, run=run) for run in ("3", "august")])
+    registry.add_transfers([replace(RECORD, source="rte", run="2")])
+
+    kept = [registry.catalog.transfers.add(replace(RECORD, run="not this")).run for _ in range(3)]
+
+    assert kept == ["", "2", "4"]
+    assert [record.run for record in registry.transfers()] == ["", "2", "3", "4", "august", "2"]
+
+
+def test_runs_that_are_recorded_at_the_same_time_are_all_kept(registry: Registry) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        kept = list(pool.map(registry.catalog.transfers.add, [RECORD] * 8))
+
+    assert sorted(record.run for record in kept) == ["", "2", "3", "4", "5", "6", "7", "8"]
+    assert len(registry.transfers()) == 8
+
+
+def test_one_measurement_may_take_the_place_of_a_run(registry: Registry) -> None:
+    registry.add_transfers([RECORD, replace(RECORD, run="2")])
+    newer = replace(RECORD, score_mean=0.9, run="2")
+
+    assert registry.catalog.transfers.add(newer, anew=False) == newer
+
+    assert registry.transfers() == [newer, RECORD]
+
+
+def test_a_measurement_knows_when_it_was_recorded(registry: Registry) -> None:
+    before = datetime.now(UTC)
+
+    registry.add_transfers([RECORD])
+
+    recorded_at = registry.transfers()[0].recorded_at
+    assert recorded_at is not None
+    assert before <= recorded_at <= datetime.now(UTC)
+
+
+def test_the_same_measurement_again_changes_nothing_and_a_new_one_its_time(registry: Registry) -> None:
+    registry.add_transfers([RECORD, replace(RECORD, source="rte")])
+    first = [record.recorded_at for record in registry.transfers()]
+
+    registry.add_transfers([RECORD, replace(RECORD, source="rte", seeds=4)])
+
+    mnli, rte = [record.recorded_at for record in registry.transfers()]
+    assert mnli == first[0]
+    assert rte is not None
+    assert first[1] is not None
+    assert rte > first[1]
+
+
+def test_a_time_that_is_told_is_kept(registry: Registry) -> None:
+    told = datetime(2025, 8, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+
+    registry.add_transfers([replace(RECORD, recorded_at=told)])
+
+    assert [record.recorded_at for record in registry.transfers()] == [datetime(2025, 8, 1, 10, tzinfo=UTC)]
 
 
 def test_the_same_pair_measured_in_another_way_is_another_measurement(registry: Registry) -> None:
@@ -126,8 +228,44 @@ def test_what_was_written_is_read_as_it_was(tmp_path: Path) -> None:
     assert read_transfers(tmp_path / "t.csv") == sorted(records, key=lambda record: record.model)
 
 
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=8)
+RECORDS = st.builds(
+    TransferRecord,
+    NAMES.filter(bool),
+    NAMES.filter(bool),
+    st.sampled_from(["cb", "rte"]),
+    st.sampled_from(["mnli", "org/qqp"]),
+    st.floats(-1e9, 1e9),
+    st.none() | st.floats(0, 1e9),
+    st.none() | st.integers(1, 2**31 - 1),
+    NAMES,
+)
+
+
+def key(record: TransferRecord) -> tuple[str, ...]:
+    return record.model, record.adaptation, record.target, record.source, record.run
+
+
+@given(st.lists(RECORDS, min_size=1, max_size=6, unique_by=key))
+def test_whatever_was_measured_is_read_as_it_was_written(records: list[TransferRecord]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+
+        assert write_transfers(path, [checked_transfer(record) for record in records]) == len(records)
+
+        assert read_transfers(path) == sorted(records, key=key)
+
+
+def test_runs_are_written_where_some_measurement_names_its_own(tmp_path: Path) -> None:
+    write_transfers(tmp_path / "t.csv", [replace(RECORD, run="2"), RECORD])
+
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert lines == [f"{HEADER.strip()},run", f"{SOUND.strip()},", f"{SOUND.strip()},2"]
+
+
 def test_an_export_that_is_imported_elsewhere_is_exported_byte_by_byte(tmp_path: Path, registry: Registry) -> None:
     registry.add_transfers([RECORD, replace(RECORD, source="rte", score_std=None), replace(RECORD, adaptation="lora")])
+    registry.add_transfers([replace(RECORD, run="2")])
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"
     write_transfers(first, registry.transfers())
     with Registry.create(tmp_path / "other") as other:
@@ -169,6 +307,71 @@ def test_a_measurement_is_recorded_and_exported(tmp_path: Path, registry: Regist
     assert path.read_bytes() == (HEADER + SOUND).replace("\n", "\r\n").encode()
 
 
+def test_a_measurement_that_is_recorded_again_is_kept_beside_the_first(registry: Registry) -> None:
+    told = [run(registry, "record", *MEASURED, "--score", score) for score in ("0.85", "0.8", "0.75")]
+
+    assert told == [
+        (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.85\n"),
+        (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.8 (run 2)\n"),
+        (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.75 (run 3)\n"),
+    ]
+    assert [(r.score_mean, r.run) for r in registry.transfers()] == [(0.85, ""), (0.8, "2"), (0.75, "3")]
+
+
+def test_a_measurement_that_names_its_run_takes_its_place(registry: Registry) -> None:
+    run(registry, "record", *MEASURED, "--score", "0.85")
+    run(registry, "record", *MEASURED, "--score", "0.8", "--run", "august")
+
+    told = [run(registry, "record", *MEASURED, "--score", "0.9", "--run", name) for name in ("", "august")]
+
+    assert told == [
+        (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.9\n"),
+        (0, "Kept: mnli to cb in t5-small/fine-tuning, 0.9 (run august)\n"),
+    ]
+    assert [(r.score_mean, r.run) for r in registry.transfers()] == [(0.9, ""), (0.9, "august")]
+
+
+def test_a_file_is_imported_as_a_run_as_often_as_one_likes(tmp_path: Path, registry: Registry) -> None:
+    path = csv_file(tmp_path / "t.csv", HEADER + SOUND)
+    run(registry, "import", path)
+
+    told = [run(registry, "import", path, "--run", "august") for _ in range(2)]
+
+    assert told == [(0, "1 transfers kept\n"), (0, "1 transfers kept\n")]
+    assert registry.transfers() == [RECORD, replace(RECORD, run="august")]
+
+
+def test_the_list_has_a_column_of_runs_where_one_has_a_name(registry: Registry) -> None:
+    registry.add_transfers([RECORD])
+    _, without = run(registry, "list")
+    registry.add_transfers([replace(RECORD, run="august", score_mean=0.5)])
+
+    _, having = run(registry, "list")
+
+    assert [word in without for word in ("seeds", "run", "recorded_at")] == [True, False, False]
+    assert [word in having for word in ("seeds", "run", "august", "recorded_at")] == [True, True, True, False]
+
+
+def test_the_list_as_json_has_each_run_and_when_it_was_recorded(registry: Registry) -> None:
+    registry.add_transfers([replace(RECORD, run="2", recorded_at=datetime(2025, 8, 1, tzinfo=UTC))])
+
+    _, text = run(registry, "list", "--json")
+
+    assert json.loads(text)["transfers"] == [
+        {
+            "model": "t5-small",
+            "adaptation": "fine-tuning",
+            "target": "cb",
+            "source": "mnli",
+            "score_mean": 0.85,
+            "score_std": 0.01,
+            "seeds": 3,
+            "run": "2",
+            "recorded_at": "2025-08-01T00:00:00+00:00",
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
@@ -176,6 +379,9 @@ def test_a_measurement_is_recorded_and_exported(tmp_path: Path, registry: Regist
         (("--score", "0.5", "--std", "-1"), "Error: score_std is not a finite number from 0.\n"),
         (("--score", "0.5", "--seeds", "0"), "Error: seeds is not a number of runs.\n"),
         (("--score", "0.5", "--source", "SST-2"), "Error: 'SST-2' is not a name"),
+        (("--score", "0.5", "--run", "r" * 129), "Error: run is longer than 128 characters.\n"),
+        (("--score", "0.5", "--run", "a\tb"), "Error: run 'a\\tb' holds a control character.\n"),
+        (("--score", "0.5", "--run", "\udcff"), "Error: run '\\udcff' holds a control character.\n"),
     ],
 )
 def test_a_wrong_measurement_is_refused_in_one_line(registry: Registry, wrong: tuple[str, ...], problem: str) -> None:
@@ -200,3 +406,66 @@ def test_numbers_that_no_score_has_are_refused_at_every_door(
         registry.add_transfers([RECORD, odd])
 
     assert registry.transfers() == []
+
+
+# -- learnt from -------------------------------------------------------------------------------------
+
+
+def mnli_against_rte(*runs: TransferRecord) -> Measurement:
+    """Return what runs from `mnli` come to beside one run from `rte` of 0.5."""
+    measured = standardised([*runs, TransferRecord("t5-small", "fine-tuning", "cb", "rte", 0.5)])
+    assert [one.source for one in measured] == ["mnli", "rte"]
+    return measured[0]
+
+
+def test_runs_weigh_as_much_as_they_have_seeds() -> None:
+    runs = [replace(RECORD, score_mean=0.9, seeds=3), replace(RECORD, score_mean=0.5, seeds=None, run="2")]
+
+    assert mean_score(runs) == pytest.approx((3 * 0.9 + 0.5) / 4)
+    assert mnli_against_rte(*runs).outcome == pytest.approx(0.8)
+
+
+def test_one_run_is_its_own_mean_to_the_last_bit() -> None:
+    assert mean_score([replace(RECORD, score_mean=0.1, seeds=3)]) == 0.1
+
+
+def test_the_error_of_several_runs_is_that_of_all_their_seeds() -> None:
+    # Means 0.9 and 0.5, weighed 3 to 1: 0.8. One seed's variance is (3 * 0.04 + 1 * 0.08) / 4 = 0.05, the mean of four
+    # has a quarter. With rte at 0.5, the sources lie 0.15 from their mean, 0.65.
+    runs = [
+        replace(RECORD, score_mean=0.9, score_std=0.2, seeds=3),
+        replace(RECORD, score_mean=0.5, score_std=0.08**0.5, seeds=1, run="2"),
+    ]
+
+    found = mnli_against_rte(*runs)
+
+    assert found.score == pytest.approx(1.0)
+    assert found.gain == pytest.approx(15.0)
+    assert found.variance == pytest.approx(0.05 / 4 / 0.15**2)
+
+
+def test_a_run_that_tells_no_deviation_is_taken_to_deviate_like_the_others() -> None:
+    # 3 seeds tell a variance of 0.04, the fourth nothing: the mean of four has 0.04 / 4.
+    runs = [
+        replace(RECORD, score_mean=0.9, score_std=0.2, seeds=3),
+        replace(RECORD, score_mean=0.5, score_std=None, seeds=None, run="2"),
+    ]
+
+    assert mnli_against_rte(*runs).variance == pytest.approx(0.04 / 4 / 0.15**2)
+
+
+def test_where_no_run_tells_a_deviation_their_means_do() -> None:
+    # 0.9 of 3 seeds and 0.5 of one lie 0.1 and 0.3 from 0.8: one seed's variance is (3 * 0.01 + 1 * 0.09) / (2 - 1).
+    runs = [
+        replace(RECORD, score_mean=0.9, score_std=None, seeds=3),
+        replace(RECORD, score_mean=0.5, score_std=None, seeds=None, run="2"),
+    ]
+
+    assert mnli_against_rte(*runs).variance == pytest.approx(0.12 / 4 / 0.15**2)
+    assert mnli_against_rte(runs[0]).variance == 0.0
+
+
+def test_what_is_learnt_does_not_depend_on_the_order_of_runs() -> None:
+    runs = [replace(RECORD, score_mean=n / 7, score_std=n / 30, seeds=n, run=str(n)) for n in (1, 2, 3, 4, 5)]
+
+    assert mnli_against_rte(*runs) == mnli_against_rte(*reversed(runs))

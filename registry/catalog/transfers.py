@@ -1,60 +1,102 @@
 """What came of starting from a source? The measured truth that rankings are judged by."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain, count
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from registry.catalog.records import TransferRecord
 from registry.database import Database
 from registry.tables import Transfer
 
+Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
+
 
 class Transfers:
-    """Measured transfers, one per model, adaptation, target and source."""
+    """Measured transfers, one per model, adaptation, target, source and run."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, records: Iterable[TransferRecord]) -> int:
-        """Keep measurements, all or none; a newer one replaces an older. Return how many."""
-        count = 0
+        """Keep measurements, all or none; what a known run said before is replaced. Return how many."""
+        number = 0
         with self._database.write() as session:
             known = {_key(row): row for row in session.scalars(select(Transfer))}
             for record in records:
-                row = known.get(_key(record))
-                if row is None:
-                    row = known[_key(record)] = Transfer(
-                        model=record.model,
-                        adaptation=record.adaptation,
-                        target=record.target,
-                        source=record.source,
-                    )
-                    session.add(row)
-                row.score_mean, row.score_std, row.seeds = record.score_mean, record.score_std, record.seeds
-                count += 1
-        return count
+                _keep(session, known, record)
+                number += 1
+        return number
+
+    def add(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:
+        """Keep one measurement and return it as it was kept.
+
+        Args:
+            anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
+        """
+        same = select(Transfer).where(
+            Transfer.model == record.model,
+            Transfer.adaptation == record.adaptation,
+            Transfer.target == record.target,
+            Transfer.source == record.source,
+        )
+        with self._database.write() as session:
+            known = {_key(row): row for row in session.scalars(same)}
+            runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
+            kept = next(run for run in runs if _key(run) not in known) if anew else record
+            _keep(session, known, kept)
+        return kept
 
     def all(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measurements, of one target or of all, best first within each."""
         query = select(Transfer).order_by(
-            Transfer.target, Transfer.model, Transfer.adaptation, Transfer.score_mean.desc(), Transfer.source
+            Transfer.target,
+            Transfer.model,
+            Transfer.adaptation,
+            Transfer.score_mean.desc(),
+            Transfer.source,
+            Transfer.run,
         )
         if target is not None:
             query = query.where(Transfer.target == target)
         with self._database.read() as session:
-            return [
-                TransferRecord(
-                    row.model,
-                    row.adaptation,
-                    row.target,
-                    row.source,
-                    row.score_mean,
-                    row.score_std,
-                    row.seeds,
-                )
-                for row in session.scalars(query)
-            ]
+            return [_record(row) for row in session.scalars(query)]
 
 
-def _key(measured: Transfer | TransferRecord) -> tuple[str, str, str, str]:
-    return measured.model, measured.adaptation, measured.target, measured.source
+def _key(measured: Transfer | TransferRecord) -> Key:
+    return measured.model, measured.adaptation, measured.target, measured.source, measured.run
+
+
+def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) -> None:
+    """Write down what was measured, and when; the same numbers again change nothing."""
+    row = known.get(_key(record))
+    if row is None:
+        row = known[_key(record)] = Transfer(
+            model=record.model,
+            adaptation=record.adaptation,
+            target=record.target,
+            source=record.source,
+            run=record.run,
+        )
+        session.add(row)
+    told = record.score_mean, record.score_std, record.seeds
+    if (row.score_mean, row.score_std, row.seeds) != told:
+        row.score_mean, row.score_std, row.seeds = told
+        row.recorded_at = (record.recorded_at or datetime.now(UTC)).astimezone(UTC)
+
+
+def _record(row: Transfer) -> TransferRecord:
+    return TransferRecord(
+        model=row.model,
+        adaptation=row.adaptation,
+        target=row.target,
+        source=row.source,
+        score_mean=row.score_mean,
+        score_std=row.score_std,
+        seeds=row.seeds,
+        run=row.run,
+        recorded_at=None if row.recorded_at is None else row.recorded_at.replace(tzinfo=UTC),
+    )

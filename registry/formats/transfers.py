@@ -1,10 +1,11 @@
-"""Measured transfers in and out: CSV with model, adaptation, target, source, score_mean, score_std, seeds."""
+"""Measured transfers in and out: CSV with model, adaptation, target, source, score_mean, score_std, seeds, run."""
 
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from registry.catalog.records import TransferRecord
@@ -13,18 +14,24 @@ from registry.formats.lines import read_file, written
 from registry.names import checked_name
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
-COLUMNS = (*NEEDED, "score_std", "seeds")
+COLUMNS = (*NEEDED, "score_std", "seeds")  # and `run`, where some measurement names its own
+LONGEST = 128  # characters of the name of a model, an adaptation or a run
 LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
 
 
-def read_transfers(path: Path) -> list[TransferRecord]:
-    """Read measured transfers; raise `DataError` with the line of the first fault."""
+def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
+    """Read measured transfers; raise `DataError` with the line of the first fault.
+
+    Args:
+        run: of the rows that name none.
+    """
+    _check_text("run", run)
     try:
         rows = csv.DictReader(io.StringIO(read_file(path).decode("utf-8-sig"), newline=""), strict=True)
         missing = [name for name in NEEDED if name not in (rows.fieldnames or ())]
         if missing:
             raise DataError(str(path), f"has no column {missing[0]!r}.")
-        made = [_transfer(row, f"{path} line {rows.line_num}") for row in rows]
+        made = [_transfer(row, run, f"{path} line {rows.line_num}") for row in rows]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(str(path), f"not a readable table ({error}).") from error
     if not made:
@@ -33,15 +40,16 @@ def read_transfers(path: Path) -> list[TransferRecord]:
 
 
 def write_transfers(path: Path, records: Iterable[TransferRecord]) -> int:
-    """Write measured transfers, sorted by model, adaptation, target and source; return how many.
+    """Write measured transfers, sorted by model, adaptation, target, source and run; return how many.
 
     Numbers are written in full, so that what is read back is what was written.
     """
-    ordered = sorted(records, key=lambda record: (record.model, record.adaptation, record.target, record.source))
+    ordered = sorted(records, key=lambda r: (r.model, r.adaptation, r.target, r.source, r.run))
+    columns = (*COLUMNS, "run") if any(record.run for record in ordered) else COLUMNS
     text = io.StringIO(newline="")
-    rows = csv.DictWriter(text, COLUMNS)  # lines end as RFC 4180 has them
-    rows.writeheader()
-    rows.writerows(asdict(record) for record in ordered)
+    rows = csv.writer(text)  # lines end as RFC 4180 has them
+    rows.writerow(columns)
+    rows.writerows([getattr(record, column) for column in columns] for record in ordered)
     with written(path) as draft:
         draft.write_bytes(text.getvalue().encode())
     return len(ordered)
@@ -57,10 +65,19 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
         raise InputError("seeds is not a number of runs.")
     if not math.isfinite(record.score_mean) or not record.model or not record.adaptation:
         raise InputError("needs a model, an adaptation and a score_mean that is a number.")
+    for what in ("model", "adaptation", "run"):
+        _check_text(what, getattr(record, what))
     return replace(record, target=checked_name(record.target), source=checked_name(record.source))
 
 
-def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
+def _check_text(what: str, text: str) -> None:
+    if len(text) > LONGEST:
+        raise InputError(f"{what} is longer than {LONGEST} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise InputError(f"{what} {text!r} holds a control character.")
+
+
+def _transfer(row: dict[str, str | None], run: str, place: str) -> TransferRecord:
     deviation, seeds = row.get("score_std"), row.get("seeds")
     try:
         return checked_transfer(
@@ -72,6 +89,7 @@ def _transfer(row: dict[str, str | None], place: str) -> TransferRecord:
                 score_mean=float(row["score_mean"] or "nan"),
                 score_std=float(deviation) if deviation else None,
                 seeds=int(seeds) if seeds else None,
+                run=row.get("run") or run,
             )
         )
     except (ValueError, InputError) as error:
