@@ -14,6 +14,7 @@ from torch import nn
 from embedders.batching import by_length, padded, tokenised
 from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.errors import ModelNotUsableError, SettingError
+from embedders.workers import side_by_side
 from registry.formats.corpora import Input
 
 BATCH_SIZE = 32
@@ -118,14 +119,15 @@ class Surrogate:
 
     def _features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         rows = self.rows(inputs)
-        made: list[tuple[NDArray[np.int64], torch.Tensor]] = []
+        order = list(by_length(rows, batch_size=BATCH_SIZE))
+        batches = (padded(self.tokenizer, [rows[i] for i in chosen], self.device) for chosen in order)
+        made = side_by_side(self._pooled, batches, device=self.device)
+        table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end
+        return table[np.argsort(np.concatenate(order))]
+
+    def _pooled(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with torch.inference_mode(), autocast(self.device):
-            for chosen in by_length(rows, batch_size=BATCH_SIZE):
-                batch = padded(self.tokenizer, [rows[i] for i in chosen], self.device)
-                made.append((chosen, pooled(self.model, batch)))
-        order = np.concatenate([chosen for chosen, _ in made])
-        table = torch.cat([states for _, states in made]).cpu().numpy()  # one copy from the device, at the end
-        return table[np.argsort(order)]
+            return pooled(self.model, batch)
 
 
 def token_states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:

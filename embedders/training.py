@@ -40,7 +40,7 @@ def tuning(
         decay: let the rate fall to a tenth; without, the first steps of a long training are those of a short one.
     """
     trainable = [p for p in model.parameters() if p.requires_grad] + list(objective.head.parameters())
-    optimizer = torch.optim.Adam(trainable, lr=learning_rate)
+    optimizer = torch.optim.Adam(trainable, lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1 if decay else 1.0, max(1, steps))
     for chosen in bucketed_steps(objective.lengths, batch_size, steps, seed=seed):
         loss = objective.losses(model, chosen).mean()

@@ -17,8 +17,10 @@ from torch import nn
 
 from embedders.fisher.layers import Parts, accumulate, add_rows, add_use, is_known, powered, summed_rows
 from embedders.fisher.selection import Layout
+from embedders.workers import side_by_side
 
-AT_ONCE = 1 << 26  # numbers of one layer's gradients held at a time on a GPU; on the CPU, one example's
+AT_ONCE = 1 << 26  # numbers of one layer's gradients held at a time on a GPU
+TILE, FEW = 192, 8  # rows, and examples, of a matrix's gradients made at a time on a CPU: what its cache holds
 
 Losses = Callable[[NDArray[np.int64]], torch.Tensor]
 
@@ -138,9 +140,13 @@ class BatchHooks:
     def _dense(self, shape: torch.Size, parts: Parts) -> torch.Tensor:
         """Return the sum over the examples of a matrix's squared gradient; the next call overwrites it."""
         left, right = parts.products[0]
+        total = self._buffer("total", shape, left, torch.float32).zero_()
+        if left.device.type == "cpu" and not parts.rows:
+            tiles = [slice(start, start + TILE) for start in range(0, shape[0], TILE)]
+            side_by_side(lambda tile: self._tile(total[tile], parts, tile), tiles, device=left.device)
+            return total
         numbers, gradients = summed_rows(parts.rows) if parts.rows else (None, None)
         step = 1 if left.device.type == "cpu" else max(1, AT_ONCE // shape.numel())
-        total = self._buffer("total", shape, left, torch.float32).zero_()
         for low in range(0, len(left), step):
             part = slice(low, min(len(left), low + step))
             made = self._buffer("made", (part.stop - low, *shape), left, left.dtype)
@@ -152,6 +158,18 @@ class BatchHooks:
                 add_rows(made.view(-1, shape[1]), places.flatten(), gradients[part].flatten(0, 1).to(made.dtype))
             accumulate(total, made, self._power)
         return total
+
+    def _tile(self, total: torch.Tensor, parts: Parts, tile: slice) -> None:
+        """Add the examples' squared gradients of some of a matrix's rows to `total`, a few examples at a time."""
+        (left, right), *more = parts.products
+        room = torch.empty((min(FEW, len(left)), *total.shape), dtype=left.dtype)
+        for start in range(0, len(left), FEW):
+            few = slice(start, start + FEW)
+            made = room[: len(left[few])]
+            torch.bmm(left[few, :, tile].mT, right[few], out=made)
+            for another, other in more:
+                made.baddbmm_(another[few, :, tile].mT, other[few])
+            accumulate(total, made, self._power)
 
     def _buffer(self, role: str, shape: Sequence[int], like: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """Return memory that all layers share, of the largest layer's size."""

@@ -61,7 +61,7 @@ def accumulate(total: torch.Tensor, made: torch.Tensor, power: str) -> None:
     """Add the powers of gradients `made` (examples, ...) to `total` (...). What `made` held is lost."""
     if power == "1" and len(made) == 1:
         total.addcmul_(made[0], made[0])
-    elif power == "1":
+    elif power == "1" and made.dtype is not torch.float32:
         total.add_(torch.linalg.vector_norm(made, dim=0, dtype=torch.float32).square_())
     else:
         raised = powered(made.float(), power)
