@@ -53,7 +53,11 @@ def transfer(
     """Rank the sources of measured transfers by each method, and say how good the rankings are.
 
     A row for each way to embed, by similarity, and two that learn from measured transfers, of each target from those
-    on other targets alone: memory, and gain, a source's usual gain. These two rank for each setting.
+    on other targets alone: memory, and gain, a source's usual gain. These two rank for each setting. One more, size,
+    ranks sources by their number of examples, where the numbers differ.
+
+    Task folders tell their kinds: where all tasks have them, a second table has the figures among the sources of each
+    target's own class, classification and regression or question answering.
     """
     from embedders.evaluation.transfer import evaluate_transfer
 
@@ -72,6 +76,8 @@ def transfer(
         print_json(evaluation.as_json())
     else:
         print_table(evaluation.rows, empty="Nothing to score.")
+        if evaluation.in_class:
+            print_table(evaluation.in_class, empty="")
     for note in evaluation.notes:
         click.echo(note, err=True)
 

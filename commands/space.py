@@ -15,9 +15,9 @@ def space() -> None:
 @space.command()
 @click.argument("name")
 @click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--method", default="mapemb", show_default=True, help="mapemb, taskemb, tupate or textemb.")
+@click.option("--method", default="mapemb", show_default=True, help="mapemb, taskemb, tupate, textemb or curvegrad.")
 @click.option("--corpus", default="everyday", show_default=True, help="A corpus, or 'none' for tasks only.")
-@click.option("--dimension", default=2048, show_default=True, type=int, help="Numbers in a vector.")
+@click.option("--dimension", default=2048, show_default=True, type=int, help="Numbers in a vector, at most.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Decides samples, order and sketch.")
 @click.option("settings", "--set", multiple=True, metavar="KEY=VALUE", help="A parameter, such as examples=256.")
 @click.pass_context

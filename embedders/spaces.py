@@ -45,8 +45,9 @@ def create_space(
 
     Args:
         surrogate: `minilm` from the offline package, a folder, or a hub id.
-        method: `mapemb`, `taskemb`, `tupate` or `textemb`.
+        method: `mapemb`, `taskemb`, `tupate`, `textemb` or `curvegrad`.
         corpus: the inputs on which black boxes are observed; None for a space of tasks only.
+        dimension: numbers in a vector; fewer where the method has no more to tell.
         settings: parameters of the method and of `COMMON`, as text.
 
     Raises:
@@ -66,7 +67,7 @@ def create_space(
         surrogate_source=surrogate if surrogate == MINILM or not Path(surrogate).is_dir() else _absolute(surrogate),
         method=how.name,
         parameters=parameters,
-        facets=how.facets(dimension),
+        facets=how.facets(how.numbers(parameters, dimension)),
         corpus=new.content_hash if new else None,
         seed=seed,
     )

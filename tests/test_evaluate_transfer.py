@@ -15,7 +15,8 @@ from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import LABELS, tiny_bert, tiny_rows, write_task
 
 import cli
-from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, read_truth, score_rankings
+from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, score_rankings
+from embedders.evaluation.truth import read_truth
 from registry.errors import DataError
 from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE
 from registry.formats.taskweb import read_examples, read_scores
@@ -387,7 +388,7 @@ def test_a_history_may_name_strangers_and_says_which_it_leaves_out(
 
     found = json.JSONDecoder().raw_decode(text)[0]
     assert code == 0
-    assert found["notes"] == ["history: without examples, so left out as sources: away."]
+    assert found["notes"][-1] == "history: without examples, so left out as sources: away."
     assert text.endswith("history: without examples, so left out as sources: away.\n")
     assert list(found["rankings_by_setting"]["memory"]) == ["m/lora"]
     assert dict(found["rankings_by_setting"]["gain"]["m/lora"]["film"])["game"] == pytest.approx(3**0.5 / 2**0.5)

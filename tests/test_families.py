@@ -11,6 +11,7 @@ from tiny_families import ENCODERS, FAMILIES, tiny_family
 
 from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
 from embedders.methods import METHODS, Reading
+from embedders.methods.contract import OBJECTIVES
 from embedders.methods.tupate import TuPaTE
 from embedders.observed import Observed, from_task
 from embedders.spaces import create_space
@@ -50,7 +51,7 @@ def find(tmp_path_factory: pytest.TempPathFactory) -> Find:
     return cache(lambda family: Surrogate(tiny_family(place / family, family), device="cpu"))
 
 
-def read(surrogate: Surrogate, observed: Observed, method: str, **changed: str | int) -> Reading:
+def read(surrogate: Surrogate, observed: Observed, method: str, **changed: str | float) -> Reading:
     how = METHODS[method]
     return how.read(surrogate, observed, {**how.parameters(), **changed}, seed=0, dimension=64)
 
@@ -92,6 +93,25 @@ def test_tupate_runs_or_is_refused_in_one_line(family: str, objective: str, tuni
     assert np.isfinite(reading.parts["tuned"]).all()
     assert np.abs(reading.parts["tuned"]).max() > 1e-6
     assert reading.provenance["steps"] == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_curvegrad_runs_or_is_refused_in_one_line(family: str, objective: str, kind: str, find: Find) -> None:
+    brief = {"steps": 4, "batch_size": 2, "points": 3, "learning_rate": 0.01, "objective": objective}
+    problem = refusal(family, objective, kind, "none")
+
+    if problem is not None:
+        with pytest.raises(problem[0]) as told:
+            read(find(family), KINDS[kind], "curvegrad", **brief)
+        assert str(told.value) == problem[1]
+        return
+    curve = read(find(family), KINDS[kind], "curvegrad", **brief).parts["curve"]
+
+    assert curve.shape == (3,)
+    assert np.isfinite(curve).all()
+    assert np.abs(curve).max() > 1e-6
 
 
 @pytest.mark.parametrize(

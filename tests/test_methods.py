@@ -25,6 +25,7 @@ TUNINGS = TuPaTE.choices["tuning"]
 SIZES = {
     "mapemb": {"inputs": HIDDEN, "answers": HIDDEN, "joint": HIDDEN * HIDDEN, "map": HIDDEN * HIDDEN},
     "textemb": {"inputs": HIDDEN},
+    "curvegrad": {"curve": 10},
 }
 
 
@@ -46,7 +47,7 @@ class Way:
         return "-".join([self.name, *(str(v) for v in self.changed.values() if isinstance(v, str))])
 
 
-PLAIN = [Way("mapemb"), Way("textemb")]
+PLAIN = [Way("mapemb"), Way("textemb"), Way("curvegrad", {"steps": 22, "batch_size": 8})]
 TUPATE = [Way("tupate", {"tuning": tuning, **SHORT}) for tuning in TUNINGS]
 TUPATE.append(Way("tupate", {"tuning": "bias", "objective": "head", **SHORT}))
 

@@ -11,6 +11,7 @@ from typing import Any
 from embedders.engine import embed
 from embedders.errors import EmbedderError
 from embedders.evaluation.learned import LEARNED, Lessons, SourceScores, learned_scores
+from embedders.evaluation.truth import Truth, in_class, read_truth, sources_of, tasks_of
 from embedders.methods import DEFAULT, METHODS, method_named
 from embedders.spaces import create_space
 from embedders.surrogates import Surrogates
@@ -21,12 +22,13 @@ from registry.formats.tasks import TaskData
 from registry.formats.taskweb import ExampleSet, Scores, read_examples, read_scores
 from registry.formats.transfers import read_transfers
 from registry.history import standardised
-from registry.metrics import REGRETS, source_metrics
+from registry.metrics import source_metrics
 from registry.table import Cell, Table
 
 ALL = "all"  # the setting of the row that averages over settings
+SIZE = "size"  # DataSize of Vu et al. (2020): sources by their number of examples
+IN_CLASS = "in-class (sources of the target's class alone)"
 
-Truth = Mapping[str, Scores]  # setting -> target -> source -> measured score, as a fraction
 Rankings = dict[str, list[tuple[str, float]]]  # target -> (source, score), best first
 
 
@@ -72,12 +74,14 @@ class TransferEvaluation:
     rows: Table[MethodScore]
     rankings: dict[str, Rankings]  # method -> target -> (source, score), best first
     by_setting: dict[str, dict[str, Rankings]]  # the same of methods that answer for each setting, by setting
+    in_class: Table[MethodScore]  # as `rows`, over the sources of each target's own class; empty where none is known
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
             "methods": [row.as_json() for row in self.rows],
+            "in_class": [row.as_json() for row in self.in_class],
             "rankings": self.rankings,
             "rankings_by_setting": self.by_setting,
             "notes": list(self.notes),
@@ -99,7 +103,8 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     """Embed the tasks of a folder, rank the sources of every target by each method, and score the rankings.
 
     Args:
-        examples: a folder of TASK.jsonl files (input, output, choices) or task folders.
+        examples: a folder of TASK.jsonl files (input, output, choices) or task folders. Only those tell a task's kind,
+            without which there are no figures in class.
         truth: a CSV of measured transfers.
         history: a CSV of measured transfers, from which memory and gain learn; None for the truth. What was measured
             on the target itself is always left out. Memory's likeness is the default method's, if that embeds.
@@ -118,9 +123,11 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
         method_named(name)
     measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
     told = standardised(read_transfers(history or truth))
-    for name in {*names, *LEARNED} & set(theirs):
-        raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
     tasks = read_examples(examples)
+    named = {name: tasks[name] for name in sorted(tasks_of(measured) & set(tasks))}
+    sizes = _sizes(named, measured)
+    for name in {*names, *LEARNED, *sizes} & set(theirs):
+        raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
     _check_covered(measured, tasks, examples)
     lessons = Lessons(told).among(tasks)
     with tempfile.TemporaryDirectory() as temporary:
@@ -128,39 +135,9 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
         whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
         drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
         halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
-    scores = {**whole, **{name: SourceScores(them) for name, them in theirs.items()}}
-    rows = [row for name in scores for row in _rows(name, scores[name], halves, measured)]
-    settings = [*measured, ALL]
-    rows.sort(key=lambda row: (settings.index(row.setting), -row.figures["ndcg_rank"]))
-    return _evaluation(rows, scores, _sources(measured), truth.name, lessons.notes)
-
-
-def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Read measured transfers by setting, `MODEL/ADAPTATION`; repeated measurements are averaged.
-
-    Raises `DataError` where a target has fewer than two sources, or a score is not what the metrics take.
-    """
-    collected: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for record in read_transfers(path):
-        if record.score_mean > 1:
-            raise DataError(str(path), f"a score of {record.score_mean:g} is not a fraction: divide percents by 100.")
-        if record.source != record.target:
-            targets_of = collected.setdefault(f"{record.model}/{record.adaptation}", {})
-            targets_of.setdefault(record.target, {}).setdefault(record.source, []).append(record.score_mean)
-    truth = {
-        setting: {
-            target: {source: fmean(scores) for source, scores in sorted(sources.items())}
-            for target, sources in sorted(targets.items())
-        }
-        for setting, targets in sorted(collected.items())
-    }
-    for setting, targets in truth.items():
-        for target, sources in targets.items():
-            if len(sources) < 2:
-                raise DataError(str(path), f"{target} has one source in {setting}: there is nothing to rank.")
-            if sum(sorted(sources.values())[-max(REGRETS) :]) <= 0:
-                raise DataError(str(path), f"nothing helps {target} in {setting}: scores above 0 are needed.")
-    return truth
+    scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
+    of_class = in_class(measured, {name: one.kind for name, one in named.items()})
+    return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=(*_missing(named), *lessons.notes))
 
 
 def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> dict[str, MethodScore]:
@@ -195,19 +172,28 @@ def _rows(
 
 
 def _evaluation(
-    rows: Sequence[MethodScore],
     scores: Mapping[str, SourceScores],
-    targets: Collection[str],
-    truth: str,
+    halves: Mapping[int, Mapping[str, SourceScores]],
+    truth: Truth,
+    of_class: Truth,
+    *,
+    file: str,
     notes: tuple[str, ...],
 ) -> TransferEvaluation:
+    def table(truth: Truth, what: str = "") -> Table[MethodScore]:
+        rows = [row for name in scores for row in _rows(name, scores[name], halves, truth)]
+        settings = [*truth, ALL]
+        rows.sort(key=lambda row: (settings.index(row.setting), -row.figures["ndcg_rank"]))
+        return Table(rows, title=f"{what}{len(sources_of(truth))} targets, truth {file}")
+
+    targets = sources_of(truth)
     by_setting = {
         name: {setting: _in_order(its, targets) for setting, its in them.by_setting.items()}
         for name, them in scores.items()
         if them.by_setting
     }
     rankings = {name: _in_order(them.without_setting, targets) for name, them in scores.items()}
-    return TransferEvaluation(Table(rows, title=f"{len(targets)} targets, truth {truth}"), rankings, by_setting, notes)
+    return TransferEvaluation(table(truth), rankings, by_setting, table(of_class, f"{IN_CLASS}: "), notes)
 
 
 class _Scratch:
@@ -234,7 +220,7 @@ class _Scratch:
                     raise EmbedderError(f"{method} cannot embed {name}: {why}")
                 found[method] = SourceScores(source_similarities(registry, method, truth))
             likeness = registry.likeness(space=DEFAULT if DEFAULT in methods else methods[0])
-        sources = {target: sorted(its) for target, its in _sources(truth).items()}
+        sources = {target: sorted(its) for target, its in sources_of(truth).items()}
         return {**found, **learned_scores(self._lessons, likeness, sources, truth)}
 
 
@@ -250,21 +236,33 @@ def source_similarities(
     row = {name: number for number, name in enumerate(vectors.names)}
     return {
         target: {source: float(similarities[row[target], row[source]]) for source in sorted(sources)}
-        for target, sources in _sources(truth).items()
+        for target, sources in sources_of(truth).items()
     }
 
 
-def _sources(truth: Truth) -> dict[str, set[str]]:
-    """Return every target with the sources that were measured in any setting."""
-    found: dict[str, set[str]] = {}
-    for targets in truth.values():
-        for target, sources in targets.items():
-            found.setdefault(target, set()).update(sources)
-    return found
+def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, Scores]:
+    """Return the number of each source's examples as `size`; nothing where it is the same of all tasks."""
+    if len({one.count for one in tasks.values()}) < 2:
+        return {}
+    counts = {
+        target: {source: float(tasks[source].count) for source in sorted(sources & set(tasks))}
+        for target, sources in sources_of(truth).items()
+    }
+    return {SIZE: counts}
+
+
+def _missing(tasks: Mapping[str, ExampleSet]) -> Iterator[str]:
+    """Say which of the figures that tasks are known by cannot be had."""
+    counts = {one.count for one in tasks.values()}
+    if len(counts) == 1:
+        yield f"size: there are {counts.pop()} examples of every task, so their number ranks nothing."
+    unknown = [name for name, one in tasks.items() if one.kind is None]
+    if 0 < len(unknown) < len(tasks):
+        yield f"in-class: no figures, as files do not tell the kind of a task: {', '.join(unknown)}."
 
 
 def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path) -> None:
-    for target, sources in _sources(truth).items():
+    for target, sources in sources_of(truth).items():
         for name in sorted({target, *sources} - set(tasks)):
             raise DataError(str(examples), f"has no examples of {name}, which the truth names.")
 

@@ -1,15 +1,17 @@
 """How an embedding is read off the surrogate: one file per method."""
 
 from embedders.errors import SettingError
-from embedders.methods.contract import Method, Reading
+from embedders.methods.contract import Method, Parts, Reading
+from embedders.methods.curvegrad import CurveGrad
 from embedders.methods.mapemb import MapEmb
 from embedders.methods.taskemb import TaskEmb
 from embedders.methods.textemb import TextEmb
 from embedders.methods.tupate import TuPaTE
 
-__all__ = ["DEFAULT", "METHODS", "Method", "Reading", "method_named"]
+__all__ = ["DEFAULT", "METHODS", "Method", "Parts", "Reading", "method_named"]
 
-METHODS: dict[str, Method] = {method.name: method for method in (MapEmb(), TaskEmb(), TuPaTE(), TextEmb())}
+_ALL = (MapEmb(), TaskEmb(), TuPaTE(), TextEmb(), CurveGrad())
+METHODS: dict[str, Method] = {method.name: method for method in _ALL}
 DEFAULT = "mapemb"
 
 

@@ -25,6 +25,8 @@ class ExampleSet:
 
     task: TaskData
     shown: tuple[int, ...]  # the example that each training row shows
+    count: int  # of the examples that there are to learn from, each counted once
+    kind: str | None  # of the task itself; None where the file does not tell: a template turns any task into a choice
 
     def half(self, seed: int) -> TaskData:
         """Return the task with half of its examples, drawn by the seed, each under all of its templates.
@@ -51,7 +53,8 @@ def read_examples(folder: Path) -> dict[str, ExampleSet]:
         if path.parent.name in found:
             raise DataError(str(path.parent), "is there as a .jsonl file too: remove one.")
         task = read_task(str(path.parent))
-        found[_name(path.parent.name, str(path))] = ExampleSet(task, tuple(range(len(task.train))))
+        rows = len(task.train)
+        found[_name(path.parent.name, str(path))] = ExampleSet(task, tuple(range(rows)), count=rows, kind=task.kind)
     if not found:
         raise DataError(str(folder), "holds neither TASK.jsonl files nor task folders.")
     return found
@@ -92,7 +95,8 @@ def _read_file(path: Path) -> ExampleSet:
     if not train:
         raise DataError(str(path), "holds no example with a text and an answer.")
     kind = MULTIPLE_CHOICE if all(example.choices for example in train) else FREE_TEXT
-    return ExampleSet(TaskData(kind=kind, labels=None, train=tuple(train)), tuple(shown))
+    task = TaskData(kind=kind, labels=None, train=tuple(train))
+    return ExampleSet(task, tuple(shown), count=len(rows) // templates, kind=None)
 
 
 def _example(row: dict[str, Any], place: str) -> Example | None:
