@@ -48,6 +48,7 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 @click.option("--by", type=click.Choice(BY), default="similarity", show_default=True, help=HELP_OF_BY)
 @click.option("--setting", metavar="MODEL/ADAPTATION", help="By memory or gain: what you will train, and how; name it.")
 @click.option("--own", is_flag=True, help="By memory or gain: use NAME's own measured outcomes too.")
+@click.option("--duplicates", is_flag=True, help="List near-duplicates of the task NAME too; else they are set aside.")
 @click.option("--space", help="The space; else the current one.")
 @json_option
 @click.pass_context
@@ -66,6 +67,7 @@ def nearest(
     space: str | None,
     *,
     own: bool,
+    duplicates: bool,
     as_json: bool,
 ) -> None:
     """List the tasks and models nearest to NAME: what to start from.
@@ -81,7 +83,15 @@ def nearest(
     where = Filter(tuple(EntryKind(kind) for kind in kinds), tags, task_kind, language)
     query = read_vectors(vector) if vector is not None else str(name)
     ranking = registry_of(ctx).nearest(
-        query, limit=limit, where=where, weights=weights, space=space, by=by, setting=setting, own=own
+        query,
+        limit=limit,
+        where=where,
+        weights=weights,
+        space=space,
+        by=by,
+        setting=setting,
+        own=own,
+        duplicates=duplicates,
     )
     if as_json:
         print_json(ranking.as_json())

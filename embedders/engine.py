@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
-from embedders.methods import Method, Reading, method_named
+from embedders.methods import Method, Parts, Reading, method_named
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors import Answers, Boxes, Calibratable, Predictor, PromptedPredictor
 from embedders.sketch import sketch
@@ -25,10 +25,11 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, RegistryError
+from registry.nearest import EMBEDDABLE
 from registry.prompted import entered, is_language_model, meant_by
-from registry.registry import EMBEDDABLE
 from registry.selection import calibrated
 from registry.spaces import SpaceSpec
+from registry.spread import deviations_of
 from registry.tables import EntryKind
 from registry.vectors import unit
 
@@ -156,7 +157,8 @@ class _Run:
             **reading.provenance,
             **({"asked": asked} if asked else {}),
         }
-        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance)
+        apart = deviations(reading, self._spec)
+        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart)
         return seconds
 
     def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
@@ -227,9 +229,20 @@ def _kept(answers: Answers) -> Answered:
 
 def assemble(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32]:
     """Return a reading as a vector of the space: each facet sketched to its segment, of equal length."""
+    return _vector(reading.parts, spec)
+
+
+def deviations(reading: Reading, spec: SpaceSpec) -> NDArray[np.float32] | None:
+    """Return how a vector differs on halves of its data, (splits, dimension); None where it was not halved."""
+    if not reading.halves:
+        return None
+    ones, others = zip(*reading.halves, strict=True)
+    return deviations_of(*(np.stack([_vector(parts, spec) for parts in side]) for side in (ones, others)))
+
+
+def _vector(parts: Parts, spec: SpaceSpec) -> NDArray[np.float32]:
     segments = [
-        unit(sketch(reading.parts[facet.name], facet.size, (spec.seed, number)))
-        for number, facet in enumerate(spec.facets)
+        unit(sketch(parts[facet.name], facet.size, (spec.seed, number))) for number, facet in enumerate(spec.facets)
     ]
     return unit(np.concatenate(segments))
 

@@ -67,7 +67,7 @@ class _Pooled:
         self._rows = surrogate.rows(observed.inputs)
         self.lengths = np.array([len(row["input_ids"]) for row in self._rows])
         self.head: nn.Module = nn.Identity()
-        self._targets = torch.from_numpy(observed.probabilities).to(surrogate.device)
+        self.targets = torch.from_numpy(observed.probabilities).to(surrogate.device)  # (inputs, options)
 
     def fresh_model(self) -> nn.Module:
         """The surrogate as it is."""
@@ -86,11 +86,15 @@ class _Scored(_Pooled, ABC):
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return the cross entropy of the answers."""
-        states = self._states(model, rows)
+        scores = self.outputs(model, rows)
         chosen = torch.from_numpy(rows).to(self._surrogate.device)
-        scores = self.scores(states, chosen).float()
-        targets = self._targets[chosen] if sample is None else _drawn(scores, sample)
+        targets = self.targets[chosen] if sample is None else _drawn(scores, sample)
         return F.cross_entropy(scores, targets, reduction="none")
+
+    def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return the logits of each input's options in float32, (rows, options)."""
+        chosen = torch.from_numpy(rows).to(self._surrogate.device)
+        return self.scores(self._states(model, rows), chosen).float()
 
     @abstractmethod
     def scores(self, states: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -135,20 +139,25 @@ class Regression(_Pooled):
 
     def __init__(self, surrogate: Surrogate, observed: Observed, *, seed: int) -> None:
         super().__init__(surrogate, observed)
-        self._targets = self._targets[:, 1:]
+        self.targets = self.targets[:, 1]
         self.head = _layer(surrogate, 1, seed)
 
     def losses(
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return half the squared error."""
-        states = self._states(model, rows)
-        told = self.head(states * states.shape[1] ** 0.5)[:, 0].float()
+        told = self.outputs(model, rows)
         if sample is None:
-            wanted = self._targets[torch.from_numpy(rows).to(told.device), 0]
+            wanted = self.targets[torch.from_numpy(rows).to(told.device)]
         else:
             wanted = told.detach() + torch.randn(told.shape, generator=sample, device=told.device)
         return (told - wanted) ** 2 / 2
+
+    def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return the number told of each input in float32, (rows,)."""
+        states = self._states(model, rows)
+        told: torch.Tensor = self.head(states * states.shape[1] ** 0.5)[:, 0].float()
+        return told
 
 
 class Span:
@@ -161,8 +170,8 @@ class Span:
         self._rows = surrogate.rows(observed.inputs)
         self.lengths = np.array([len(row["input_ids"]) for row in self._rows])
         self.head = _layer(surrogate, 2, seed)
-        self._targets = torch.tensor(_token_spans(surrogate, observed), device=surrogate.device)  # (inputs, 2)
-        if bool((self._targets < 0).any(dim=1).all()):
+        self.targets = torch.tensor(_token_spans(surrogate, observed), device=surrogate.device)  # (inputs, 2)
+        if bool((self.targets < 0).any(dim=1).all()):
             raise NotEmbeddableError("no answer stands within the first tokens: raise max_length.")
 
     def fresh_model(self) -> nn.Module:
@@ -173,17 +182,21 @@ class Span:
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return the cross entropy of the first and the last token; 0 where the answer was cut off."""
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
-        with autocast(self._surrogate.device):
-            states = token_states(model, batch)
-        scores = self.head(states).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e4)
-        scores = scores.transpose(1, 2)  # (batch, first and last, tokens)
-        targets = self._targets[torch.from_numpy(rows).to(scores.device)]
+        scores = self.outputs(model, rows)
+        targets = self.targets[torch.from_numpy(rows).to(scores.device)]
         if sample is not None:
             flat = torch.multinomial(scores.detach().softmax(-1).flatten(0, 1), 1, generator=sample)
             targets = torch.where(targets < 0, targets, flat.view(-1, 2))
         losses = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-1)
         return losses.view(-1, 2).sum(dim=1)
+
+    def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
+        """Return the logits of each token as the answer's first and last in float32, (rows, 2, tokens)."""
+        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
+        with autocast(self._surrogate.device):
+            states = token_states(model, batch)
+        scores: torch.Tensor = self.head(states).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e4)
+        return scores.transpose(1, 2)
 
 
 class TextToText:

@@ -51,10 +51,18 @@ class CountSketch:
 
     def values(self) -> NDArray[np.float32]:
         """Return what was added since the last `clear`, sketched: (size,)."""
-        totals: NDArray[np.float64] = self._totals.cpu().numpy()
+        return self.values_of(self._totals)
+
+    def totals(self) -> "torch.Tensor":
+        """Return a copy of what was added so far as it is kept, float64, on the device."""
+        return self._totals.clone()
+
+    def values_of(self, totals: "torch.Tensor") -> NDArray[np.float32]:
+        """Return totals, or a sum or difference of some, as `values` would: (size,)."""
+        held: NDArray[np.float64] = totals.cpu().numpy()
         if self._is_exact:
-            return np.pad(totals, (0, self._size - len(totals))).astype(np.float32)
-        return (totals[: self._size] - totals[self._size :]).astype(np.float32)
+            return np.pad(held, (0, self._size - len(held))).astype(np.float32)
+        return (held[: self._size] - held[self._size :]).astype(np.float32)
 
     def clear(self) -> None:
         """Begin anew; the buckets stay."""

@@ -34,6 +34,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
     def start() -> None:
         torch.set_num_threads(1)
+        torch.get_num_threads()  # a thread settles its number when it first needs it, by what was said last
         started.wait()
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="fute", initializer=start)

@@ -1,39 +1,30 @@
 """Which task should one start from? Sources ranked by likeness, by memory, by their usual gain, or by their size."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.duplicates import SetAside
 from registry.errors import InputError
 from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
 from registry.index import VectorIndex
 from registry.likeness import Likeness
 from registry.memory import MOST, Memory, Reason
+from registry.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
 from registry.ranking import Match, Ranking, weights_between
 from registry.spaces import SpaceSpec
+from registry.spread import interval
 from registry.table import Cell
 from registry.tables import EntryKind
 from registry.track import TrackRecord, track_record
 
-SIMILARITY, MEMORY, GAIN, SIZE = "similarity", "memory", "gain", "size"
+MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
 CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
 TOLD = 10  # reasons of a row, at most
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question for sources: how to rank, for which setting, and among which."""
-
-    by: str = SIMILARITY
-    setting: str | None = None  # MODEL/ADAPTATION; None for one of which nothing is known
-    own: bool = False  # whether the target's own outcomes count
-    limit: int = 10
-    where: Filter = field(default_factory=Filter)
-    weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +32,6 @@ class SourceMatch(Match):
     """A source, and what speaks for it. `similarity` is not a number where the source has no vector in the space."""
 
     score: float  # by memory and gain in standard deviations of a target's sources; by size in examples
-    deviation: float | None  # of the score, where the method knows it
     because: str
     reasons: tuple[Reason, ...] = ()  # of memory: what was measured and adds most, whatever its sign
 
@@ -50,7 +40,8 @@ class SourceMatch(Match):
         own: dict[str, Cell] = {"rank": self.rank, "name": self.name, "kind": self.kind.value, "score": self.score}
         if self.deviation is not None:
             own["±"] = self.deviation
-        return {**own, "similarity": None if np.isnan(self.similarity) else self.similarity, "because": self.because}
+        alike = None if np.isnan(self.similarity) else self.similarity
+        return {**own, "similarity": alike, **self._shared_cell(), "because": self.because}
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON values."""
@@ -58,7 +49,7 @@ class SourceMatch(Match):
             **super().as_json(),
             "similarity": None if np.isnan(self.similarity) else self.similarity,
             "score": self.score,
-            "deviation": self.deviation,
+            "interval": interval(self.score, self.deviation),
             "because": self.because,
             "reasons": [vars(reason) for reason in self.reasons],
         }
@@ -77,14 +68,15 @@ class SourceRanking(Ranking):
         asked: Asked,
         record: TrackRecord | None = None,
         notes: Sequence[str] = (),
+        set_aside: Sequence[SetAside] = (),
     ) -> None:
-        super().__init__(matches, query=query, space=space)
+        super().__init__(matches, query=query, space=space, set_aside=set_aside)
         setting = "" if asked.setting is None else f" in {asked.setting}"
         self.title = f"sources for {query} by {asked.by}{setting}, in space {space}"
         self.asked = asked
         self.by = asked.by
         self.record = record
-        self.notes = (*notes, *([] if record is None else [str(record)]))
+        self.notes = (*self.notes, *notes, *([] if record is None else [str(record)]))
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""
@@ -135,8 +127,12 @@ def rank_sources(
         rows = _by_size(catalog, likeness, target.name, candidates)
     else:
         rows = [_match(likeness, target.name, name) for name in candidates]
-    ranked = _ranked(rows, asked.limit)
-    return SourceRanking(ranked, query=target.name, space=space.name, asked=asked, record=record, notes=notes)
+    ordered, duplicates = _ranked(rows), duplicates_of(catalog, index, target)
+    kept, aside = kept_apart(lambda count: ordered[:count], duplicates, asked)
+    ranked = [replace(row, rank=place) for place, row in enumerate(kept, start=1)]
+    return SourceRanking(
+        ranked, query=target.name, space=space.name, asked=asked, record=record, notes=notes, set_aside=aside
+    )
 
 
 def _check(asked: Asked, target: EmbeddingRecord) -> None:
@@ -254,10 +250,9 @@ def _match(likeness: Likeness, target: str, name: str) -> SourceMatch:
     if alike is not None:
         values = likeness.facets[likeness.row[target], likeness.row[name]]
         facets = dict(zip(likeness.facet_names, values.tolist(), strict=True))
-    return SourceMatch(0, name, EntryKind.TASK, score, facets, score, None, "likeness alone")
+    return SourceMatch(0, name, EntryKind.TASK, score, facets, score, "likeness alone")
 
 
-def _ranked(rows: Sequence[SourceMatch], limit: int) -> list[SourceMatch]:
-    """Return the best rows, best first; equals by similarity, then by name."""
-    order = sorted(rows, key=lambda row: (-row.score, -np.nan_to_num(row.similarity, nan=-np.inf), row.name))
-    return [replace(row, rank=place) for place, row in enumerate(order[:limit], start=1)]
+def _ranked(rows: Sequence[SourceMatch]) -> list[SourceMatch]:
+    """Return the rows, best first; equals by similarity, then by name."""
+    return sorted(rows, key=lambda row: (-row.score, -np.nan_to_num(row.similarity, nan=-np.inf), row.name))

@@ -1,16 +1,21 @@
 """What is near, how near, and why: matches with the facets that make them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import InputError
+from registry.overlap import WORTH_SAYING
 from registry.spaces import Facet
+from registry.spread import interval
 from registry.table import Cell, Table
 from registry.tables import EntryKind
+
+if TYPE_CHECKING:
+    from registry.duplicates import SetAside
 
 # How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
 # corpus, so its inputs say nothing about them; and answers alone do not show how they hang on the inputs.
@@ -28,36 +33,62 @@ class Match:
     kind: EntryKind
     similarity: float
     facets: dict[str, float]
+    deviation: float | None = field(default=None, kw_only=True)  # of what it is ranked by, where that is known
+    shared: float | None = field(default=None, kw_only=True)  # of the smaller task's examples: the share in both
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
-        facets: dict[str, Cell] = dict(self.facets) if len(self.facets) > 1 else {}
         return {
             "rank": self.rank,
             "name": self.name,
             "kind": self.kind.value,
             "similarity": self.similarity,
-            **facets,
+            **({} if self.deviation is None else {"±": self.deviation}),
+            **(self.facets if len(self.facets) > 1 else {}),
+            **self._shared_cell(),
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        values = {"rank": self.rank, "name": self.name, "kind": self.kind}
-        return {**values, "similarity": self.similarity, "facets": self.facets}
+        """Return the row as JSON values; the interval holds what the score estimates in 90 of 100 cases."""
+        return {
+            "rank": self.rank,
+            "name": self.name,
+            "kind": self.kind,
+            "similarity": self.similarity,
+            "deviation": self.deviation,
+            "interval": interval(self.similarity, self.deviation),
+            "facets": self.facets,
+            "shared": self.shared,
+        }
+
+    def _shared_cell(self) -> dict[str, Cell]:
+        worth_saying = self.shared is not None and self.shared >= WORTH_SAYING
+        return {"shared examples": f"{self.shared:.0%}"} if worth_saying else {}
 
 
 class Ranking(Table[Match]):
     """The nearest entries, nearest first."""
 
-    def __init__(self, matches: Sequence[Match], *, query: str, space: str) -> None:
+    def __init__(
+        self, matches: Sequence[Match], *, query: str, space: str, set_aside: Sequence["SetAside"] = ()
+    ) -> None:
         super().__init__(matches, title=f"nearest to {query} in space {space}")
         self.query = query
         self.space = space
+        self.set_aside = tuple(set_aside)  # near-duplicates of the query
         self.notes: tuple[str, ...] = ()  # what is to be said with it
+        if set_aside:
+            told = ", ".join(map(str, set_aside))
+            self.notes = (f"Set aside as nearly {query} itself: {told}; '--duplicates' lists them too.",)
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""
-        return {"query": self.query, "space": self.space, "matches": [match.as_json() for match in self]}
+        return {
+            "query": self.query,
+            "space": self.space,
+            "matches": [match.as_json() for match in self],
+            "set_aside": [one.as_json() for one in self.set_aside],
+        }
 
 
 @dataclass(frozen=True)

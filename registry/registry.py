@@ -17,27 +17,27 @@ from registry.database import Database
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.corpora import Input, parse_corpus, sample_inputs
 from registry.formats.recorded import RecordedPrompt
-from registry.formats.tasks import TaskData, task_of, write_task
+from registry.formats.tasks import SPLITS, TaskData, task_of, write_task
 from registry.formats.transfers import checked_transfer
 from registry.formats.vectors import VectorFile
-from registry.index import Neighbor, VectorIndex
 from registry.indexes import Indexes, Verification
 from registry.likeness import Likeness
 from registry.location import located
+from registry.nearest import SIMILARITY, Asked, nearest
+from registry.overlap import ROLE, Signature
 from registry.prompted import recorded_llm
 from registry.prompting import new_prompt
 from registry.prompts import Prompt
-from registry.ranking import Comparison, Match, Ranking, facet_cosines, similarity_matrix, weights_between
-from registry.spaces import Facet, SpaceSpec
+from registry.ranking import Comparison, Ranking, facet_cosines, similarity_matrix, weights_between
+from registry.spaces import SpaceSpec
 from registry.table import Table
 from registry.tables import EntryKind
 from registry.vectors import checked_vector
 from registry.views import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
-    from registry.best_prompt import Asked, PromptRanking
-
-EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+    from registry.best_prompt import Asked as PromptAsked
+    from registry.best_prompt import PromptRanking
 
 
 class Registry:
@@ -91,7 +91,7 @@ class Registry:
                 name=name,
                 content_hash=task.content_hash(),
                 spec=task.spec(),
-                contents=task.contents(),
+                contents={**task.contents(), ROLE: Signature.of((*task.train, *task.test)).as_bytes()},
                 task_kind=task.kind,
                 language=task.language,
                 description=task.description,
@@ -177,7 +177,10 @@ class Registry:
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
         record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
-        return task_of(record.spec, self.contents(record), record.name)
+        held = {
+            split: self.catalog.entries.content(record.contents[split]) for split in SPLITS & record.contents.keys()
+        }
+        return task_of(record.spec, held, record.name)
 
     def prompt(self, name: str) -> Prompt:
         """Return a prompt as it was registered."""
@@ -190,7 +193,7 @@ class Registry:
 
     def contents(self, record: EntryRecord) -> dict[str, bytes]:
         """Return what a version consists of, by role."""
-        return {role: self.catalog.entries.content(sha256) for role, sha256 in record.contents.items()}
+        return self._bodies(record.contents)
 
     def show(self, name: str, kind: EntryKind | str) -> dict[str, Any]:
         """Return all that is known of an entry, as JSON values, with the spaces it has vectors in."""
@@ -230,9 +233,10 @@ class Registry:
         where: Filter | None = None,
         weights: Mapping[str, float] | None = None,
         space: str | None = None,
-        by: str = "similarity",
+        by: str = SIMILARITY,
         setting: str | None = None,
         own: bool = False,
+        duplicates: bool = False,
     ) -> Ranking:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
 
@@ -248,42 +252,23 @@ class Registry:
             by: `similarity`; `memory` of what was measured on other tasks; a source's usual `gain`; its `size`.
             setting: MODEL/ADAPTATION, for which memory and gain answer; None for any.
             own: whether memory and gain may use the target's own outcomes.
+            duplicates: whether near-duplicates of the target stay in the answer; else they are set aside.
 
         Raises:
             InputError: there is no such facet, method or setting, or what is asked does not make sense.
             NotEmbeddedError: the entry has no vector in the space.
             SpaceMismatchError: the vector belongs to another space.
         """
-        if limit < 1:
-            raise InputError(f"Ask for at least one match, not {limit}.")
         where = where or Filter()
         where = where if kind is None else replace(where, kinds=(_kind(kind),))
         record = self.catalog.spaces.get(space)
         target, index = self._target(query, record), self._indexes.of(record)
-        if by != "similarity" or setting is not None or own:
-            from registry.advice import Asked, rank_sources
+        asked = Asked(by, setting, own, limit, where, weights, duplicates)
+        if by == SIMILARITY and setting is None and not own:
+            return nearest(self.catalog, index, record, target, asked)
+        from registry.advice import rank_sources
 
-            return rank_sources(self.catalog, index, record, target, Asked(by, setting, own, limit, where, weights))
-        facets, found = SpaceSpec.from_document(record.spec).facets, []
-        for one in dict.fromkeys(where.kinds) or EMBEDDABLE:
-            shares = weights_between(facets, target.kind, _kind(one), chosen=weights)
-            among = self.catalog.embeddings.ids(record.id, replace(where, kinds=(one,)))
-            found += index.nearest(target.vector, limit=limit, weights=shares, among=among[among != target.id])
-        found = sorted(found, key=lambda n: (-n.similarity, n.id))[:limit]
-        return Ranking(self._matches(target, found, index, facets), query=target.name, space=record.name)
-
-    def _matches(
-        self, target: EmbeddingRecord, found: Sequence[Neighbor], index: VectorIndex, facets: Sequence[Facet]
-    ) -> list[Match]:
-        known = self.catalog.embeddings.entries([n.id for n in found])
-        mine = index.centred(target.vector[None])[0]
-        matches: list[Match] = []
-        for neighbor in found:
-            if neighbor.id in known:  # else it was removed a moment ago
-                its_kind, name = known[neighbor.id]
-                cosines = facet_cosines(mine, index.row(neighbor.id), facets)
-                matches.append(Match(len(matches) + 1, name, its_kind, neighbor.similarity, cosines))
-        return matches
+        return rank_sources(self.catalog, index, record, target, asked)
 
     def compare(
         self, a: str, b: str, *, weights: Mapping[str, float] | None = None, space: str | None = None
@@ -299,7 +284,7 @@ class Registry:
         similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
         return Comparison(one.name, two.name, record.name, similarity, cosines)
 
-    def best_prompt(self, asked: "Asked", *, limit: int = 5, space: str | None = None) -> "PromptRanking":
+    def best_prompt(self, asked: "PromptAsked", *, limit: int = 5, space: str | None = None) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels; see `registry.best_prompt`."""
         from registry.best_prompt import best_prompt
 
@@ -352,12 +337,15 @@ class Registry:
     # -- transfers -----------------------------------------------------------------------------------
 
     def add_transfers(self, records: Iterable[TransferRecord]) -> int:
-        """Keep measured transfers, all or none; return how many. Raises `InputError` where one is no measurement."""
+        """Keep measured transfers, all or none, a known run's in its place; return how many, or raise `InputError`."""
         return self.catalog.transfers.put([checked_transfer(record) for record in records])
 
     def transfers(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measured transfers to a target, or all."""
         return self.catalog.transfers.all(target)
+
+    def _bodies(self, held: Mapping[str, str]) -> dict[str, bytes]:
+        return {role: self.catalog.entries.content(sha256) for role, sha256 in held.items()}
 
     def _all(self, kind: EntryKind, tags: Sequence[str] = ()) -> list[EntryRecord]:
         return self.catalog.entries.all(Filter(kinds=(kind,), tags=tuple(tags)))

@@ -468,6 +468,20 @@ def test_nearest_is_shown_as_a_table(store: Path) -> None:
     assert text.count("\n│") == 1
 
 
+def test_nearest_says_what_it_sets_aside_on_stderr_and_lists_it_on_demand(store: Path, tmp_path: Path) -> None:
+    copy = write_rows(tmp_path / "copy.jsonl", tiny_rows(9))
+    assert run("task", "add", "film", "--data", copy, "--replace").exit_code == 0
+    assert run("task", "add", "copy", "--data", copy).exit_code == 0
+    assert run("embed", "film", "copy").exit_code == 0
+
+    plain, listed = run("nearest", "film", "--kind", "task"), run("nearest", "film", "--kind", "task", "--duplicates")
+
+    assert "copy" not in plain.stdout
+    assert "Set aside as nearly film itself: copy (shares 100% of the examples)" in plain.stderr
+    assert "copy" in listed.stdout
+    assert json_of("nearest", "film")["set_aside"][0]["name"] == "copy"
+
+
 def test_nearest_keeps_to_limit_kind_tag_and_space(store: Path) -> None:
     assert len(json_of("nearest", "film", "-k", "2")["matches"]) == 2
     assert [m["name"] for m in json_of("nearest", "film", "--kind", "model")["matches"]] == ["oracle"]

@@ -564,3 +564,73 @@ def test_what_is_no_task_and_no_model_is_refused(filled: Registry) -> None:
         _embed(filled, ["film"])
 
     assert _names(filled) == []
+
+
+# -- how sure a vector is ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["mapemb", "textemb", "taskemb"])
+def test_a_vector_is_kept_with_how_it_differs_on_halves_of_its_data(
+    registry: Registry, encoder: Path, method: str
+) -> None:
+    registry.add_task("films", opinions(32))
+    create_space(registry, "tiny", surrogate=str(encoder), dimension=64, method=method, corpus=None)
+
+    _embed(registry)
+
+    held = _held(registry, "films")
+    assert held.deviations is not None
+    assert held.deviations.shape == (4, 64)
+    lengths = np.linalg.norm(held.deviations, axis=1)
+    assert (lengths > 1e-4).all()
+    assert (lengths < 1).all()
+
+
+def test_the_halves_of_more_data_differ_less(registry: Registry, encoder: Path) -> None:
+    registry.add_task("few", opinions(32))
+    registry.add_task("many", opinions(512))
+    create_space(registry, "tiny", surrogate=str(encoder), dimension=64, method="textemb", corpus=None)
+
+    _embed(registry)
+
+    few, many = (float(np.square(_held(registry, name).deviations).sum()) for name in ("few", "many"))
+    assert many < few / 4  # a sixteenth is expected
+
+
+def test_a_model_has_them_too_and_a_tuned_vector_has_none(filled: Registry) -> None:
+    create_space(filled, "tuned", surrogate=_surrogate_of(filled), dimension=64, method="tupate", corpus=None)
+
+    _embed(filled)
+    _embed(filled, ["films"], space="tuned")
+
+    assert _held(filled, "critic").deviations is not None
+    tuned = filled.catalog.spaces.get("tuned")
+    found = filled.catalog.embeddings.get(filled.catalog.entries.get("films").version_id, tuned.id)
+    assert found is not None
+    assert found.deviations is None
+
+
+def test_too_few_examples_have_no_halves(registry: Registry, encoder: Path) -> None:
+    registry.add_task("films", opinions(6))
+    create_space(registry, "tiny", surrogate=str(encoder), dimension=64, corpus=None)
+
+    _embed(registry)
+
+    assert _held(registry, "films").deviations is None
+
+
+def _surrogate_of(registry: Registry) -> str:
+    return str(registry.catalog.spaces.get().spec["surrogate_source"])
+
+
+@pytest.mark.parametrize("method", ["taskemb", "tupate"])
+@pytest.mark.parametrize(("examples", "steps"), [(32, 8), (40, 16), (512, 16)])
+def test_few_examples_are_seen_at_most_eight_times(
+    registry: Registry, encoder: Path, method: str, examples: int, steps: int
+) -> None:
+    registry.add_task("films", opinions(examples))
+    create_space(registry, "tiny", surrogate=str(encoder), method=method, corpus=None, settings={"steps": "16"})
+
+    _embed(registry)
+
+    assert _held(registry, "films").provenance["steps"] == steps

@@ -155,9 +155,13 @@ def test_a_ranking_as_json_says_all_of_it(compass: Registry) -> None:
                 "name": "m",
                 "kind": "model",
                 "similarity": pytest.approx(0.6),
+                "deviation": None,
+                "interval": None,
                 "facets": {"text": pytest.approx(0.6)},
+                "shared": None,
             }
         ],
+        "set_aside": [],
     }
 
 
@@ -270,7 +274,7 @@ def test_an_old_version_is_not_returned_beside_the_new_one(registry: Registry) -
     put(registry, registry.add_task("films", task("new"), replace=True).version_id, COMPASS["west"])
 
     assert found(registry.nearest("east")) == [("north", 0.0), ("south", 0.0), ("films", -1.0)]
-    assert found(registry.nearest("films:1", limit=1)) == [("east", 1.0)]
+    assert found(registry.nearest("films:1", limit=1, duplicates=True)) == [("east", 1.0)]
     assert registry.compare("films:1", "films:2").similarity == pytest.approx(-1.0)
 
 
@@ -380,3 +384,93 @@ def test_the_question_is_answered_in_the_space_that_was_named(compass: Registry)
 
     assert found(compass.nearest("east", space="other")) == [("west", 0.64)]
     assert found(compass.nearest("east", limit=1)) == [("m", 0.6)]
+
+
+# -- near-duplicates, and how sure a similarity is
+
+
+def longer(start: int, stop: int) -> TaskData:
+    rows = tuple(
+        Example(f"sentence number {i} of this very long story, told anew", "xy"[i % 2]) for i in range(start, stop)
+    )
+    return TaskData("classification", ("x", "y"), rows)
+
+
+def test_a_task_that_shares_most_examples_is_set_aside_and_said(compass: Registry) -> None:
+    put(compass, compass.add_task("story", longer(0, 100)).version_id, [0.36, 0.48, 0.8])
+    put(compass, compass.add_task("retold", longer(40, 100)).version_id, [0.48, 0.36, 0.8])
+
+    ranking = compass.nearest("story", kind="task")
+
+    assert "retold" not in [match.name for match in ranking]
+    assert [(one.name, one.shared) for one in ranking.set_aside] == [("retold", 1.0)]
+    assert ranking.notes == (
+        "Set aside as nearly story itself: retold (shares 100% of the examples); '--duplicates' lists them too.",
+    )
+
+
+def test_a_task_with_almost_the_same_vector_is_set_aside_and_said(compass: Registry) -> None:
+    put_task(compass, "east2", COMPASS["east"])
+
+    ranking = compass.nearest("east", kind="task")
+
+    assert "east2" not in [match.name for match in ranking]
+    assert str(ranking.set_aside[0]) == "east2 (has almost the same vector)"
+
+
+def test_what_is_set_aside_takes_no_place_of_the_answer(compass: Registry) -> None:
+    for number in range(5):
+        put_task(compass, f"copy{number}", COMPASS["east"])
+
+    ranking = compass.nearest("east", kind="task", limit=3)
+
+    assert len(ranking) == 3
+    assert [match.rank for match in ranking] == [1, 2, 3]
+    assert len(ranking.set_aside) == 5
+
+
+def test_near_duplicates_are_listed_on_demand_with_what_they_share(compass: Registry) -> None:
+    put(compass, compass.add_task("story", longer(0, 100)).version_id, [0.36, 0.48, 0.8])
+    put(compass, compass.add_task("retold", longer(40, 100)).version_id, [0.48, 0.36, 0.8])
+
+    ranking = compass.nearest("story", kind="task", duplicates=True)
+
+    shares = {match.name: match.shared for match in ranking}
+    assert shares["retold"] == 1.0
+    assert ranking.set_aside == ()
+    assert next(match for match in ranking if match.name == "retold").cells()["shared examples"] == "100%"
+
+
+def test_a_model_has_no_near_duplicates(compass: Registry) -> None:
+    put_black_box(compass, "twin", MODEL, [0.36, 0.48, 0.8])
+
+    ranking = compass.nearest("m")
+
+    assert ranking[0].name == "twin"
+    assert ranking.set_aside == ()
+
+
+def test_sources_by_size_leave_near_duplicates_out_too(compass: Registry) -> None:
+    put(compass, compass.add_task("story", longer(0, 100)).version_id, [0.36, 0.48, 0.8])
+    put(compass, compass.add_task("retold", longer(40, 300)).version_id, [0.48, 0.36, 0.8])
+
+    ranking = compass.nearest("story", by="size")
+
+    assert "retold" not in [match.name for match in ranking]
+    assert [one.name for one in ranking.set_aside] == ["retold"]
+
+
+def test_vectors_read_from_halves_have_a_similarity_with_an_error_and_an_interval(compass: Registry) -> None:
+    apart = np.array([[0.0, 0.06, 0.0], [0.0, -0.06, 0.0]], np.float32)
+    record = compass.catalog.spaces.get("s")
+    for name in ("east", "north"):
+        version = compass.catalog.entries.get(name).version_id
+        compass.catalog.embeddings.put(version, record, np.array(COMPASS[name], np.float32), {}, apart)
+
+    match = compass.nearest("east", kind="task", limit=1)[0]
+
+    # East turns by 0.06 / 0.6 towards north, which has the cosine sin(0.1) then; north itself only grows and shrinks.
+    assert match.name == "north"
+    assert match.deviation == pytest.approx(0.0995, abs=1e-3)
+    assert match.as_json()["interval"] == pytest.approx((-1.86 * 0.0995, 1.86 * 0.0995), abs=2e-3)
+    assert match.cells()["±"] == match.deviation

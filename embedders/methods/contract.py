@@ -1,7 +1,7 @@
 """What every method promises."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,17 +11,44 @@ from numpy.typing import NDArray
 from embedders.errors import SettingError
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
+from registry.spread import halves
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate
+
+
+Parts = dict[str, NDArray[np.float32]]
+SPLITS = 4  # into halves of the data, from which a vector's uncertainty is told
+LEAST_TO_SPLIT = 8  # examples, or batches of them
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a method read: one vector in parameter space per facet, and what is worth remembering."""
 
-    parts: dict[str, NDArray[np.float32]]  # facet -> (parameters,)
+    parts: Parts  # facet -> (parameters,)
     provenance: dict[str, Any] = field(default_factory=dict)
+    halves: tuple[tuple[Parts, Parts], ...] = ()  # the same of complementary halves of the data, where that is cheap
+
+
+def read_halves(read: Callable[[NDArray[np.bool_]], Parts], count: int, seed: int) -> tuple[tuple[Parts, Parts], ...]:
+    """Return what is read of complementary halves of `count` rows, split by split; nothing where they are too few.
+
+    Args:
+        read: the parts of the rows that are true, (count,).
+    """
+    if count < LEAST_TO_SPLIT:
+        return ()
+    return tuple((read(half), read(~half)) for half in halves(count, SPLITS, seed))
+
+
+def steps_for(parameters: Mapping[str, Any], rows: int) -> int:
+    """Return how many steps the surrogate is tuned: `steps`, or fewer, so that few rows are not seen more than `passes`
+    times; spaces of 0.3 know no such bound."""
+    steps: int = parameters["steps"]
+    if "passes" not in parameters:
+        return steps
+    return min(steps, int(parameters["passes"]) * -(-rows // int(parameters["batch_size"])))
 
 
 class Method(ABC):
@@ -51,6 +78,10 @@ class Method(ABC):
     def extra_tokens(self, parameters: dict[str, Any]) -> int:
         """Return how many of the surrogate's positions are taken before the input."""
         return 0
+
+    def numbers(self, parameters: dict[str, Any], dimension: int) -> int:
+        """Return how many numbers a vector has, where the space has room for `dimension`."""
+        return dimension
 
     @abstractmethod
     def facets(self, dimension: int) -> tuple[Facet, ...]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.methods.contract import Method, Reading
+from embedders.methods.contract import Method, Parts, Reading, read_halves
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
 
@@ -57,11 +57,18 @@ class MapEmb(Method):
         asked = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
         answered = _expected(observed, texts)  # (inputs, hidden)
-        weights, fit = ridge_map(asked, answered, parameters["ridge"])
-        joint = asked.T @ answered / len(asked)  # (hidden, hidden)
-        parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "joint": joint.ravel()}
-        parts["map"] = weights.ravel()
-        return Reading({name: part.astype(np.float32) for name, part in parts.items()}, {"fit": fit})
+        parts, fit = _parts(asked, answered, parameters["ridge"])
+        halves = read_halves(lambda rows: _parts(asked[rows], answered[rows], parameters["ridge"])[0], len(asked), seed)
+        return Reading(parts, {"fit": fit}, halves)
+
+
+def _parts(asked: NDArray[np.float64], answered: NDArray[np.float64], ridge: float) -> tuple[Parts, float]:
+    """Return the facets of examples, and the share of the answers' variance that the map explains."""
+    weights, fit = ridge_map(asked, answered, ridge)
+    joint = asked.T @ answered / len(asked)  # (hidden, hidden)
+    parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "joint": joint.ravel()}
+    parts["map"] = weights.ravel()
+    return {name: part.astype(np.float32) for name, part in parts.items()}, fit
 
 
 def ridge_map(
@@ -74,8 +81,9 @@ def ridge_map(
         ridge: regulariser per example.
     """
     x, y = asked - asked.mean(axis=0), answered - answered.mean(axis=0)
-    gram = x.T @ x + len(x) * ridge * np.eye(x.shape[1])
-    weights = np.linalg.solve(gram, x.T @ y)
+    few = len(x) < x.shape[1]  # then the smaller system of the examples has the same solution
+    gram = (x @ x.T if few else x.T @ x) + len(x) * ridge * np.eye(min(x.shape))
+    weights = x.T @ np.linalg.solve(gram, y) if few else np.linalg.solve(gram, x.T @ y)
     total = float((y**2).sum())
     return weights, 1.0 - float(((y - x @ weights) ** 2).sum()) / total if total > 0 else 0.0
 

@@ -4,14 +4,24 @@ The diagonal of the empirical Fisher information, F = 1/n sum_i (grad log p(y_i|
 been fine-tuned on the task for some steps. It never exists as a whole: see `embedders.fisher`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import NotEmbeddableError
-from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective
+from embedders.methods.contract import (
+    LEAST_TO_SPLIT,
+    OBJECTIVES,
+    Method,
+    Parts,
+    Reading,
+    check_objective,
+    read_halves,
+    steps_for,
+)
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from embedders.objectives import Objective
+    from embedders.sketch import CountSketch
     from embedders.surrogate import Surrogate
 
 
@@ -42,7 +53,8 @@ class TaskEmb(Method):
         `selection`: the weights of the encoder's blocks, all weights, or the blocks' biases and norms. `power`: `1`;
         `0.5`, the mean of |grad|; `log`, the mean of log(1 + grad^2 / 1e-12). `labels`: the answers that were
         observed, or ones drawn from the surrogate itself. `variant`: the Fisher, or the square of each batch's mean
-        gradient, for comparison. `steps` may be 0: the Fisher of the surrogate as it is hardly sees the answers.
+        gradient, for comparison. `steps` may be 0: the Fisher of the surrogate as it is hardly sees the answers. Few
+        examples are seen at most `passes` times.
         """
         return {
             "objective": "verbaliser",
@@ -51,6 +63,7 @@ class TaskEmb(Method):
             "labels": "data",
             "variant": "per-example",
             "steps": 16,
+            "passes": 8,
             "batch_size": 32,
             "learning_rate": 2e-5,
         }
@@ -86,10 +99,11 @@ class TaskEmb(Method):
         layout = select(model, parameters["selection"])
         drawn = torch.Generator(surrogate.device).manual_seed(seed) if parameters["labels"] == "sampled" else None
         sketch = CountSketch(layout.size, dimension, (seed, 0), device=surrogate.device)
+        watched = _Watched(_batches(objective.lengths, _batch_size(parameters, len(objective.lengths))), sketch)
         fisher = diagonal_fisher(
             model,
             lambda rows: objective.losses(model, rows, sample=drawn),
-            _batches(objective.lengths, parameters["batch_size"]),
+            watched,
             layout,
             sketch,
             variant=parameters["variant"],
@@ -99,7 +113,28 @@ class TaskEmb(Method):
         if not np.isfinite(vector).all() or not vector.any():
             raise NotEmbeddableError("its answers have no gradients: they are all alike, or were cut off.")
         why = {"reason": fisher.reason} if fisher.reason else {}
-        return Reading({"fisher": vector}, {**tuned, "weights": layout.size, "way": fisher.way, **why})
+        halves = read_halves(watched.sum_of, len(watched.totals), seed)
+        return Reading({"fisher": vector}, {**tuned, "weights": layout.size, "way": fisher.way, **why}, halves)
+
+
+class _Watched:
+    """Batches, and what each of them added to a sketch."""
+
+    def __init__(self, batches: list[NDArray[np.int64]], sketch: "CountSketch") -> None:
+        self._batches = batches
+        self._sketch = sketch
+        self.totals: list[torch.Tensor] = []  # after each batch, on the device
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        for batch in self._batches:
+            yield batch
+            self.totals.append(self._sketch.totals())
+
+    def sum_of(self, chosen: NDArray[np.bool_]) -> Parts:
+        """Return what the chosen batches added, (batches,)."""
+        ends = [0 * self.totals[0], *self.totals]
+        added = [after - before for (before, after), wanted in zip(pairwise(ends), chosen, strict=True) if wanted]
+        return {"fisher": self._sketch.values_of(sum(added[1:], added[0]))}
 
 
 def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -109,12 +144,20 @@ def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[st
     losses = tune(
         model,
         objective,
-        steps=parameters["steps"],
+        steps=steps_for(parameters, len(objective.lengths)),
         batch_size=parameters["batch_size"],
         learning_rate=parameters["learning_rate"],
         seed=seed,
     )
     return {"steps": len(losses), **({"first_loss": losses[0], "last_loss": losses[-1]} if losses else {})}
+
+
+def _batch_size(parameters: dict[str, Any], rows: int) -> int:
+    """Return the size of the Fisher's batches: of few rows small ones, so that there are halves of them to compare."""
+    size: int = parameters["batch_size"]
+    if parameters["variant"] != "per-example":  # the batch gradient is another one for each size
+        return size
+    return max(1, min(size, -(-rows // LEAST_TO_SPLIT)))
 
 
 def _batches(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

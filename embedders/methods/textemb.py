@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embedders.methods.contract import Method, Reading
+from embedders.methods.contract import Method, Parts, Reading, read_halves
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
 
@@ -36,5 +37,10 @@ class TextEmb(Method):
         dimension: int = DIMENSION,
     ) -> Reading:
         """Return the mean feature of the inputs."""
-        mean = surrogate.features(observed.inputs).mean(axis=0, dtype=np.float64)
-        return Reading({"inputs": mean.astype(np.float32)})
+        features = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
+        halves = read_halves(lambda rows: _mean(features[rows]), len(features), seed)
+        return Reading(_mean(features), halves=halves)
+
+
+def _mean(features: NDArray[np.float64]) -> Parts:
+    return {"inputs": features.mean(axis=0).astype(np.float32)}

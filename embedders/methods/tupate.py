@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import NotEmbeddableError, SettingError
-from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective
+from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective, steps_for
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
 
@@ -45,12 +45,14 @@ class TuPaTE(Method):
 
         `learning_rate` is the one that suits the tuning, where it is not set. `average_layers` takes the mean over
         layers, as the paper does. Tuning stops before `steps` when the direction has `settled`: when its cosine with
-        that of 6 steps before is at least this; 1 never stops. Noise alone would need 300 steps for 0.99.
+        that of 6 steps before is at least this; 1 never stops. Noise alone would need 300 steps for 0.99. Few examples
+        are seen at most `passes` times.
         """
         return {
             "tuning": "bias",
             "objective": "verbaliser",
             "steps": 48,
+            "passes": 8,
             "batch_size": 32,
             "learning_rate": LEARNING_RATES["bias"],
             "average_layers": "no",
@@ -116,7 +118,7 @@ def _tuned(
     for loss in tuning(
         model,
         objective,
-        steps=parameters["steps"],
+        steps=steps_for(parameters, len(objective.lengths)),
         batch_size=parameters["batch_size"],
         learning_rate=parameters["learning_rate"],
         seed=seed,

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, and_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
@@ -24,9 +25,21 @@ class Embeddings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, version_id: int, space: SpaceRecord, vector: NDArray[np.float32], provenance: dict[str, Any]) -> None:
-        """Keep a vector with its provenance and close its job, in one transaction; replaces an older one."""
+    def put(
+        self,
+        version_id: int,
+        space: SpaceRecord,
+        vector: NDArray[np.float32],
+        provenance: dict[str, Any],
+        deviations: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Keep a vector with its provenance and close its job, in one transaction; replaces an older one.
+
+        Args:
+            deviations: (splits, dimension), see `EmbeddingRecord`; kept in half precision.
+        """
         body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
+        apart = None if deviations is None else deviations.astype("<f2").tobytes()
         with self._database.write() as session:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
             if session.get(Version, version_id) is None or session.get(Space, space.id) is None:
@@ -35,7 +48,7 @@ class Embeddings:
                 row = Embedding(version_id=version_id, space_id=space.id)
                 session.add(row)
             row.vector, row.sha256, row.provenance = body, hashlib.sha256(body).hexdigest(), provenance
-            row.created_at = datetime.now(UTC)
+            row.deviations, row.created_at = apart, datetime.now(UTC)
             touch = update(Space).where(Space.id == space.id)
             session.execute(touch.values(generation=session.info["generation"]))
             done = update(Job).where(Job.version_id == version_id, Job.space_id == space.id)
@@ -44,8 +57,15 @@ class Embeddings:
     def get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         """Return the vector of a version in a space, if it has one."""
         with self._database.read() as session:
-            found = session.execute(_named().where(_is(version_id, space_id))).one_or_none()
-            return None if found is None else _record(*found)
+            query = _named().where(_is(version_id, space_id)).options(undefer(Embedding.deviations))
+            found = session.execute(query).one_or_none()
+            return None if found is None else _with_deviations(*found)
+
+    def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
+        """Return the embeddings of an answer's few ids, with their deviations; those that are gone are left out."""
+        with self._database.read() as session:
+            rows = session.execute(_named().where(Embedding.id.in_(ids)).options(undefer(Embedding.deviations)))
+            return {row.id: _with_deviations(row, name, kind, space) for row, name, kind, space in rows}
 
     def known(self, space_id: int) -> set[int]:
         """Return the ids of the versions that have a vector in a space."""
@@ -107,17 +127,6 @@ class Embeddings:
         with self._database.read() as session:
             return np.array(session.scalars(query).all(), np.int64)
 
-    def entries(self, ids: Sequence[int]) -> dict[int, tuple[EntryKind, str]]:
-        """Return the kind and name behind each embedding's id; for the few ids of an answer."""
-        query = (
-            select(Embedding.id, Entry.kind, Entry.name)
-            .join(Version, Version.id == Embedding.version_id)
-            .join(Entry)
-            .where(Embedding.id.in_(ids))
-        )
-        with self._database.read() as session:
-            return {row_id: (kind, name) for row_id, kind, name in session.execute(query)}
-
 
 def touch_spaces_of(session: Session, versions: Select[int]) -> None:
     """Mark the spaces in which these versions have vectors as changed, before the vectors go."""
@@ -147,3 +156,11 @@ def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> Embedding
         raise IntegrityError(f"The vector of {name!r} is damaged: run 'fute embed {name} --again --space {space}'.")
     vector = np.frombuffer(row.vector, "<f4").astype(np.float32)
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)
+
+
+def _with_deviations(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
+    record = _record(row, name, kind, space)
+    if row.deviations is None or len(row.deviations) % (2 * len(record.vector)):
+        return record
+    numbers = np.frombuffer(row.deviations, "<f2").astype(np.float32)
+    return replace(record, deviations=numbers.reshape(-1, len(record.vector)))

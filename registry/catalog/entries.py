@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from registry.catalog.embeddings import touch_spaces_of
-from registry.catalog.filters import passing
+from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.database import Database
 from registry.errors import AlreadyExistsError, InputError, IntegrityError, InUseError, NotFoundError
@@ -61,6 +61,18 @@ class Entries:
         with self._database.read() as session:
             entries = session.scalars(select(Entry).where(passing(where or Filter())).order_by(Entry.name)).all()
             return [_record(session, entry, _latest(session, entry.id)) for entry in entries]
+
+    def contents_of(self, names: Collection[str], role: str) -> dict[str, bytes]:
+        """Return what the latest versions of entries hold in a role, by name; those that hold nothing are left out."""
+        query = (
+            select(Entry.name, Content)
+            .join(Version, Version.entry_id == Entry.id)
+            .join(VersionContent, VersionContent.version_id == Version.id)
+            .join(Content, Content.sha256 == VersionContent.sha256)
+            .where(is_newest(), VersionContent.role == role, Entry.name.in_(names))
+        )
+        with self._database.read() as session:
+            return {name: _body(row, row.sha256) for name, row in session.execute(query)}
 
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
@@ -114,16 +126,7 @@ class Entries:
     def content(self, sha256: str) -> bytes:
         """Return stored bytes by their hash; raise `IntegrityError` where they are not what was stored."""
         with self._database.read() as session:
-            row = session.get(Content, sha256)
-            if row is None:
-                raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
-            try:
-                body = zlib.decompress(row.body)
-            except zlib.error:
-                body = b""
-            if hashlib.sha256(body).hexdigest() != sha256:
-                raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
-            return body
+            return _body(session.get(Content, sha256), sha256)
 
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
@@ -160,6 +163,18 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
     return _record(session, entry, version)
+
+
+def _body(row: Content | None, sha256: str) -> bytes:
+    if row is None:
+        raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
+    try:
+        body = zlib.decompress(row.body)
+    except zlib.error:
+        body = b""
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
+    return body
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:

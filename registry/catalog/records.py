@@ -79,6 +79,7 @@ class EmbeddingRecord:
     kind: EntryKind
     vector: NDArray[np.float32]  # (dimension,)
     provenance: dict[str, Any]
+    deviations: NDArray[np.float32] | None = None  # (splits, dimension): half of how two halves of its data differ
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class SpaceVectors:
 
 @dataclass(frozen=True)
 class TransferRecord:
-    """The score on `target` after starting from `source`, as a fraction."""
+    """The score on `target` after starting from `source`, as a fraction: what one run of it gave."""
 
     model: str
     adaptation: str
@@ -103,7 +104,17 @@ class TransferRecord:
     score_mean: float
     score_std: float | None = None
     seeds: int | None = None
+    run: str = ""  # tells repeated measurements apart; the first needs no name
+    recorded_at: datetime | None = field(default=None, compare=False)  # no part of what was measured
 
     def cells(self) -> dict[str, str | int | float | bool | None]:
-        """Return the row of a table."""
-        return asdict(self)
+        """Return the row of a table, with the run where it has a name."""
+        shown = asdict(self)
+        del shown["recorded_at"]
+        if not self.run:
+            del shown["run"]
+        return shown
+
+    def as_json(self) -> dict[str, str | int | float | bool | None]:
+        """Return all that is known of the measurement."""
+        return {**asdict(self), "recorded_at": None if self.recorded_at is None else self.recorded_at.isoformat()}

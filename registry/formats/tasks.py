@@ -43,6 +43,7 @@ __all__ = [
     "write_task",
 ]
 
+SPLITS = {"train", "test"}  # of a task's examples
 ENDS = ("low", "high")  # of a scale; what their answers are called
 MOST_EXAMPLES = 20_000  # kept per split; of a larger one a seeded sample
 

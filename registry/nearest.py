@@ -1,0 +1,118 @@
+"""What is nearest to an entry? The index's answer, without what is nearly the entry itself, and how sure it is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.duplicates import Duplicates, SetAside
+from registry.errors import InputError
+from registry.index import Neighbor, VectorIndex
+from registry.ranking import Match, Ranking, facet_cosines, weights_between
+from registry.spaces import Facet, SpaceSpec
+from registry.spread import standard_error
+from registry.tables import EntryKind
+
+EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+SIMILARITY = "similarity"
+
+M = TypeVar("M", bound=Match)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: how to rank, for which setting, and among which."""
+
+    by: str = SIMILARITY
+    setting: str | None = None  # MODEL/ADAPTATION; None for one of which nothing is known
+    own: bool = False  # whether the target's own outcomes count
+    limit: int = 10
+    where: Filter = field(default_factory=Filter)
+    weights: Mapping[str, float] | None = None
+    duplicates: bool = False  # whether near-duplicates of the target stay in the answer
+
+
+def nearest(catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> Ranking:
+    """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
+    if asked.limit < 1:
+        raise InputError(f"Ask for at least one match, not {asked.limit}.")
+    search = _Search(catalog, index, space, target, asked)
+    duplicates = duplicates_of(catalog, index, target)
+    matches, aside = kept_apart(search.best, duplicates, asked)
+    ranked = [replace(match, rank=rank) for rank, match in enumerate(search.with_errors(matches), start=1)]
+    return Ranking(ranked, query=target.name, space=space.name, set_aside=aside)
+
+
+def duplicates_of(catalog: Catalog, index: VectorIndex, target: EmbeddingRecord) -> Duplicates | None:
+    """Return what is known of a target's doubles; None where it is no task."""
+    if target.kind is not EntryKind.TASK:
+        return None
+    return Duplicates(catalog, target.name, by_vector=bool(index.centre.any()))
+
+
+def kept_apart(
+    best: Callable[[int], Sequence[M]], duplicates: Duplicates | None, asked: Asked
+) -> tuple[list[M], list[SetAside]]:
+    """Return the best matches that are no near-duplicates, as many as are asked for, and those that are.
+
+    Args:
+        best: gives so many of the best matches, best first.
+    """
+    if duplicates is None:
+        return list(best(asked.limit)), []
+    aside = 0
+    while True:
+        told = duplicates.told(best(asked.limit + aside), lambda match, shared: replace(match, shared=shared))
+        doubles = [] if asked.duplicates else [match for match in told if duplicates.include(match)]
+        if len(doubles) <= aside:
+            kept = [match for match in told if match not in doubles]
+            return kept[: asked.limit], [SetAside(d.name, d.similarity, d.shared) for d in doubles]
+        aside = len(doubles)
+
+
+class _Search:
+    """The matches of one question, as many as are wanted."""
+
+    def __init__(
+        self, catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
+    ) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._target = target
+        self._facets: Sequence[Facet] = SpaceSpec.from_document(space.spec).facets
+        self._kinds = tuple(dict.fromkeys(asked.where.kinds)) or EMBEDDABLE
+        self._weights = {k: weights_between(self._facets, target.kind, k, chosen=asked.weights) for k in self._kinds}
+        self._among = {
+            kind: catalog.embeddings.ids(space.id, replace(asked.where, kinds=(kind,))) for kind in self._kinds
+        }
+        self._held: dict[str, EmbeddingRecord] = {}
+
+    def best(self, count: int) -> list[Match]:
+        """Return the nearest, nearest first, not ranked yet."""
+        found: list[Neighbor] = []
+        for kind, ids in self._among.items():
+            among = ids[ids != self._target.id]
+            found += self._index.nearest(self._target.vector, limit=count, weights=self._weights[kind], among=among)
+        found = sorted(found, key=lambda n: (-n.similarity, n.id))[:count]
+        held = self._catalog.embeddings.some([n.id for n in found])
+        self._held = {record.name: record for record in held.values()}
+        mine = self._index.centred(self._target.vector[None])[0]
+        return [
+            Match(
+                0,
+                held[n.id].name,
+                held[n.id].kind,
+                n.similarity,
+                facet_cosines(mine, self._index.row(n.id), self._facets),
+            )
+            for n in found
+            if n.id in held  # else it was removed a moment ago
+        ]
+
+    def with_errors(self, matches: Sequence[Match]) -> list[Match]:
+        """Return matches with the standard errors of their similarities."""
+        return [replace(match, deviation=self._error(match)) for match in matches]
+
+    def _error(self, match: Match) -> float | None:
+        other = self._held[match.name]
+        return standard_error(self._target, other, self._index, self._facets, self._weights[match.kind])
