@@ -15,6 +15,7 @@ from registry.tables import EntryKind
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"
+OUTSIDE = -1  # the id of a vector that comes from a file
 
 M = TypeVar("M", bound=Match)
 
@@ -44,8 +45,8 @@ def nearest(catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: Em
 
 
 def duplicates_of(catalog: Catalog, index: VectorIndex, target: EmbeddingRecord) -> Duplicates | None:
-    """Return what is known of a target's doubles; None where it is no task."""
-    if target.kind is not EntryKind.TASK:
+    """Return what is known of a target's doubles; None where it is no task, or a vector from a file."""
+    if target.kind is not EntryKind.TASK or target.id == OUTSIDE:
         return None
     return Duplicates(catalog, target.name, by_vector=bool(index.centre.any()))
 

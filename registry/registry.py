@@ -23,7 +23,7 @@ from registry.formats.vectors import VectorFile
 from registry.indexes import Indexes, Verification
 from registry.likeness import Likeness
 from registry.location import located
-from registry.nearest import SIMILARITY, Asked, nearest
+from registry.nearest import OUTSIDE, SIMILARITY, Asked, nearest
 from registry.overlap import ROLE, Signature
 from registry.prompted import recorded_llm
 from registry.prompting import new_prompt
@@ -379,4 +379,4 @@ def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
             f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
         )
     vector = checked_vector(query.matrix[0], space.dimension)
-    return EmbeddingRecord(-1, query.names[0], _kind(query.kinds[0]), vector, {})
+    return EmbeddingRecord(OUTSIDE, query.names[0], _kind(query.kinds[0]), vector, {})

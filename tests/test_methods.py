@@ -162,7 +162,7 @@ def test_a_facet_has_as_many_numbers_as_its_parameters(name: str, surrogate: Sur
 @pytest.mark.parametrize("way", TUPATE, ids=str)
 def test_the_loss_falls_while_tupate_tunes(way: Way, surrogate: Surrogate, observed: Observed) -> None:
     rate = 4 * LEARNING_RATES[way.changed["tuning"]]
-    longer = Way(way.name, {**way.changed, "steps": 40, "learning_rate": rate, "settled": 1.0})
+    longer = Way(way.name, {**way.changed, "steps": 40, "passes": 10, "learning_rate": rate, "settled": 1.0})
 
     told = longer.read(surrogate, observed).provenance
 
