@@ -139,13 +139,13 @@ def _score(model: nn.Module, exam: Exam) -> float:
     for rows, outputs in _asked(model, exam):
         wanted = exam.targets[torch.from_numpy(rows).to(exam.targets.device)]
         if isinstance(exam, Span):
-            points += [_token_f1(scores, span) for scores, span in zip(outputs.cpu(), wanted.tolist(), strict=True)]
+            points += [token_f1(scores, span) for scores, span in zip(outputs.cpu(), wanted.tolist(), strict=True)]
         else:
             points += (outputs.argmax(dim=1) == wanted.argmax(dim=1)).float().tolist()
     return float(np.mean(points))
 
 
-def _token_f1(scores: torch.Tensor, wanted: list[int]) -> float:
+def token_f1(scores: torch.Tensor, wanted: list[int]) -> float:
     """Return the F1 of the tokens between the likeliest first and last; 0 where the answer was cut off."""
     pairs = scores[0][:, None] + scores[1][None, :]
     pairs = pairs.masked_fill(torch.ones_like(pairs).tril(-1).bool(), -torch.inf)  # no span ends before it begins
