@@ -19,7 +19,11 @@ def with_test(task: TaskData) -> TaskData:
     return replace(task, test=task.train[:12])
 
 
-TASKS = {"films": with_test(opinions(48)), "meals": with_test(opinions(24, ("bad", "good"))), "words": with_test(choices(16))}
+TASKS = {
+    "films": with_test(opinions(48)),
+    "meals": with_test(opinions(24, ("bad", "good"))),
+    "words": with_test(choices(16)),
+}
 
 
 @pytest.fixture(scope="module")
