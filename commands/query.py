@@ -1,7 +1,6 @@
 """`fute nearest`, `compare` and `map`: what is near, how near, and a picture of it."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,7 +115,7 @@ def compare(
 
     comparison = registry_of(ctx).compare(a, b, weights=weights, space=space)
     if as_json:
-        print_json(asdict(comparison))
+        print_json(comparison.as_json())
     else:
         print_table(Table([comparison]), empty="")
 

@@ -16,7 +16,7 @@ from registry.memory import MOST, Memory, Reason
 from registry.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
 from registry.ranking import Match, Ranking, weights_between
 from registry.spaces import SpaceSpec
-from registry.spread import interval
+from registry.spread import NORMAL, interval
 from registry.table import Cell
 from registry.tables import EntryKind
 from registry.track import TrackRecord, track_record
@@ -49,7 +49,7 @@ class SourceMatch(Match):
             **super().as_json(),
             "similarity": None if np.isnan(self.similarity) else self.similarity,
             "score": self.score,
-            "interval": interval(self.score, self.deviation),
+            "interval": interval(self.score, self.deviation, errors=NORMAL),
             "because": self.because,
             "reasons": [vars(reason) for reason in self.reasons],
         }

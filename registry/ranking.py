@@ -1,7 +1,7 @@
 """What is near, how near, and why: matches with the facets that make them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,11 +100,17 @@ class Comparison:
     space: str
     similarity: float
     facets: dict[str, float]
+    deviation: float | None = None  # the standard error of the similarity, where halves of the data tell it
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
         facets: dict[str, Cell] = dict(self.facets) if len(self.facets) > 1 else {}
-        return {"a": self.a, "b": self.b, "similarity": self.similarity, **facets}
+        error: dict[str, Cell] = {} if self.deviation is None else {"±": self.deviation}
+        return {"a": self.a, "b": self.b, "similarity": self.similarity, **error, **facets}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as JSON values; the interval holds what the similarity estimates in 90 of 100 cases."""
+        return {**asdict(self), "interval": interval(self.similarity, self.deviation)}
 
 
 def weights_between(

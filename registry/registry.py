@@ -30,6 +30,7 @@ from registry.prompting import new_prompt
 from registry.prompts import Prompt
 from registry.ranking import Comparison, Ranking, facet_cosines, similarity_matrix, weights_between
 from registry.spaces import SpaceSpec
+from registry.spread import standard_error
 from registry.table import Table
 from registry.tables import EntryKind
 from registry.vectors import checked_vector
@@ -282,7 +283,8 @@ class Registry:
         cosines = facet_cosines(rows[0], rows[1], facets)
         shares = weights_between(facets, one.kind, two.kind, chosen=weights)
         similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
-        return Comparison(one.name, two.name, record.name, similarity, cosines)
+        error = standard_error(one, two, index, facets, shares)
+        return Comparison(one.name, two.name, record.name, similarity, cosines, error)
 
     def best_prompt(self, asked: "PromptAsked", *, limit: int = 5, space: str | None = None) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels; see `registry.best_prompt`."""

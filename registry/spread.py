@@ -15,7 +15,8 @@ from registry.catalog.records import EmbeddingRecord
 from registry.index import VectorIndex
 from registry.spaces import Facet
 
-STUDENT = 1.86  # of 8 degrees of freedom, four splits of each vector: 90 of 100 intervals hold what they are about
+NORMAL = 1.645  # standard deviations to either side hold 90 of 100
+STUDENT = 1.86  # the same of an error that is told by 8 degrees of freedom, four splits of each of two vectors
 
 
 def standard_error(
@@ -38,9 +39,9 @@ def standard_error(
     return float(np.sqrt(variance))
 
 
-def interval(value: float, error: float | None) -> tuple[float, float] | None:
-    """Return the interval that holds what a value estimates in 90 of 100 cases."""
-    return None if error is None else (value - STUDENT * error, value + STUDENT * error)
+def interval(value: float, error: float | None, *, errors: float = STUDENT) -> tuple[float, float] | None:
+    """Return the interval that holds what a value estimates in 90 of 100 cases, so many errors to either side."""
+    return None if error is None else (value - errors * error, value + errors * error)
 
 
 def halves(count: int, splits: int, seed: int) -> NDArray[np.bool_]:
