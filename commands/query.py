@@ -95,7 +95,8 @@ def nearest(
     if as_json:
         print_json(ranking.as_json())
     else:
-        print_table(ranking, empty="Nothing else is embedded in this space that passes the filter.")
+        nothing = "Nothing else is embedded in this space that passes the filter"
+        print_table(ranking, empty=f"{nothing}, but near-duplicates." if ranking.set_aside else f"{nothing}.")
     for note in ranking.notes:
         click.echo(note, err=True)
 

@@ -1,15 +1,17 @@
 """Which tasks are nearly the target itself? They would come first in every answer, and teach nothing."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from registry.catalog import Catalog
-from registry.overlap import NEAR_DUPLICATE, ROLE, Signature
+from registry.overlap import NEAR_DUPLICATE, ROLE, Shared, Signature
 from registry.ranking import Match
 from registry.tables import EntryKind
 
-ALMOST_EQUAL = 0.995  # a similarity
+ALMOST_EQUAL = 0.995  # the cosine of each facet
+LEAST_DIMENSION = 64  # below which tasks that have nothing in common may be as alike
 
 M = TypeVar("M", bound=Match)
 
@@ -19,12 +21,18 @@ class SetAside:
     """A task that was left out of an answer, and why."""
 
     name: str
-    similarity: float
+    similarity: float | None
     shared: float | None  # the share of the smaller task that is in both; None where it is not known
+
+    @classmethod
+    def of(cls, match: Match) -> "SetAside":
+        """Return a match as one that was left out."""
+        similarity = None if math.isnan(match.similarity) else match.similarity
+        return cls(match.name, similarity, match.shared)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return asdict(self)
+        return dict(vars(self))
 
     def __str__(self) -> str:
         if self.shared is not None and self.shared >= NEAR_DUPLICATE:
@@ -35,26 +43,30 @@ class SetAside:
 class Duplicates:
     """What is known of a task's doubles: by the examples they share, and by their vectors."""
 
-    def __init__(self, catalog: Catalog, task: str, *, by_vector: bool = True) -> None:
-        """`by_vector`: whether similarities near 1 mean anything; they do not among vectors that are not centred."""
+    def __init__(self, catalog: Catalog, embedding_id: int, *, by_vector: bool = True) -> None:
+        """`by_vector`: whether cosines near 1 mean anything; not of vectors that are not centred, or short."""
         self._catalog = catalog
-        self._task = task
         self._by_vector = by_vector
-        own = catalog.entries.contents_of([task], ROLE).get(task)
+        own = catalog.embeddings.content_of(embedding_id, ROLE)
         self._signature = None if own is None else Signature.from_bytes(own)
+        self._known: dict[str, Shared | None] = {}
 
     def told(self, matches: Sequence[M], with_shared: Callable[[M, float | None], M]) -> list[M]:
         """Return matches with the share of examples that each has in common with the task."""
         if self._signature is None:
             return list(matches)
-        names = [match.name for match in matches if match.kind is EntryKind.TASK]
-        known = self._catalog.entries.contents_of(names, ROLE)
-        shares = {name: Signature.from_bytes(body).shared(self._signature) for name, body in known.items()}
-        return [with_shared(match, shares.get(match.name)) for match in matches]
+        new = {match.name for match in matches if match.kind is EntryKind.TASK} - self._known.keys()
+        bodies = self._catalog.entries.contents_of(new, ROLE)
+        for name in new:
+            self._known[name] = Signature.from_bytes(bodies[name]).shared(self._signature) if name in bodies else None
+        found = [(match, self._known.get(match.name)) for match in matches]
+        return [with_shared(match, None if shared is None else shared.share) for match, shared in found]
 
     def include(self, match: Match) -> bool:
-        """Whether a match is a near-duplicate of the task."""
+        """Whether a match is nearly the task itself: the same question to the same examples, or the same vector."""
         if match.kind is not EntryKind.TASK:
             return False
-        is_shared = match.shared is not None and match.shared >= NEAR_DUPLICATE
-        return is_shared or (self._by_vector and match.similarity >= ALMOST_EQUAL)
+        shared = self._known.get(match.name)
+        if shared is not None and shared.share >= NEAR_DUPLICATE and shared.same_question:
+            return True
+        return self._by_vector and bool(match.facets) and min(match.facets.values()) >= ALMOST_EQUAL

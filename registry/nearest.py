@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.duplicates import Duplicates, SetAside
+from registry.duplicates import LEAST_DIMENSION, Duplicates, SetAside
 from registry.errors import InputError
 from registry.index import Neighbor, VectorIndex
 from registry.ranking import Match, Ranking, facet_cosines, weights_between
@@ -48,7 +48,8 @@ def duplicates_of(catalog: Catalog, index: VectorIndex, target: EmbeddingRecord)
     """Return what is known of a target's doubles; None where it is no task, or a vector from a file."""
     if target.kind is not EntryKind.TASK or target.id == OUTSIDE:
         return None
-    return Duplicates(catalog, target.name, by_vector=bool(index.centre.any()))
+    is_telling = bool(index.centre.any()) and len(index.centre) >= LEAST_DIMENSION
+    return Duplicates(catalog, target.id, by_vector=is_telling)
 
 
 def kept_apart(
@@ -67,8 +68,8 @@ def kept_apart(
         doubles = [] if asked.duplicates else [match for match in told if duplicates.include(match)]
         if len(doubles) <= aside:
             kept = [match for match in told if match not in doubles]
-            return kept[: asked.limit], [SetAside(d.name, d.similarity, d.shared) for d in doubles]
-        aside = len(doubles)
+            return kept[: asked.limit], [SetAside.of(double) for double in doubles]
+        aside = max(len(doubles), 2 * aside)
 
 
 class _Search:

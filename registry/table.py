@@ -60,8 +60,15 @@ class Table(Sequence[R]):
         )
 
     def columns(self) -> list[str]:
-        """Return the names of the columns."""
-        return list(dict.fromkeys(name for row in self for name in row.cells()))
+        """Return the names of the columns; one that the first row lacks stands where a later row has it."""
+        names: list[str] = []
+        for row in self:
+            place = 0
+            for name in row.cells():
+                if name not in names:
+                    names.insert(place, name)
+                place = names.index(name) + 1
+        return names
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the table as a DataFrame, numbers in full."""

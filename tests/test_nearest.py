@@ -1,5 +1,7 @@
 """Questions to a hand-made space: what is near, how near, and why."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from registry import Registry
 from registry.catalog import Filter
 from registry.catalog.records import NewEntry
-from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.errors import InputError, IntegrityError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.tasks import Example, TaskData
 from registry.formats.vectors import VectorFile
 from registry.ranking import Ranking, weights_between
@@ -17,6 +19,7 @@ from registry.spaces import Facet, SpaceSpec
 from registry.tables import EntryKind
 
 ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", 3),), None)
+LONG = replace(ONE, facets=(Facet("text", 64),))
 THREE = replace(ONE, method="ours", facets=(Facet("inputs", 2), Facet("answers", 2), Facet("map", 2)))
 TASK, MODEL, PROMPTED = EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL
 
@@ -409,24 +412,90 @@ def test_a_task_that_shares_most_examples_is_set_aside_and_said(compass: Registr
     )
 
 
-def test_a_task_with_almost_the_same_vector_is_set_aside_and_said(compass: Registry) -> None:
+def in_long_space(registry: Registry, *names: str) -> None:
+    """Tasks in a space of 64 dimensions, all as far apart as chance has it."""
+    registry.add_space("s", LONG, corpus=None)
+    for number, name in enumerate(names):
+        put(registry, registry.add_task(name, task(name)).version_id, direction(number))
+
+
+def direction(seed: int) -> NDArray[np.float64]:
+    drawn = np.random.default_rng(seed).normal(size=64)
+    return drawn / np.linalg.norm(drawn)
+
+
+def test_a_task_with_almost_the_same_vector_is_set_aside_and_said(registry: Registry) -> None:
+    in_long_space(registry, "one", "two", "three")
+    put(registry, registry.add_task("twin", task("twin")).version_id, direction(0))
+
+    ranking = registry.nearest("one")
+
+    assert "twin" not in [match.name for match in ranking]
+    assert str(ranking.set_aside[0]) == "twin (has almost the same vector)"
+
+
+def test_in_few_dimensions_a_like_vector_says_nothing(compass: Registry) -> None:
     put_task(compass, "east2", COMPASS["east"])
 
-    ranking = compass.nearest("east", kind="task")
-
-    assert "east2" not in [match.name for match in ranking]
-    assert str(ranking.set_aside[0]) == "east2 (has almost the same vector)"
+    assert compass.nearest("east", limit=1)[0].name == "east2"
 
 
-def test_what_is_set_aside_takes_no_place_of_the_answer(compass: Registry) -> None:
-    for number in range(5):
-        put_task(compass, f"copy{number}", COMPASS["east"])
+def test_tasks_that_are_alike_in_one_facet_only_are_not_set_aside_however_it_is_weighed(registry: Registry) -> None:
+    registry.add_space("s", replace(ONE, facets=(Facet("inputs", 32), Facet("answers", 32))), corpus=None)
+    for number, name in enumerate(("one", "two", "three")):
+        halves = direction(number)[:32], direction(max(number, 1))[32:]  # "one" and "two" answer alike
+        vector = np.concatenate([half / np.linalg.norm(half) for half in halves]) / np.sqrt(2)
+        put(registry, registry.add_task(name, task(name)).version_id, vector)
 
-    ranking = compass.nearest("east", kind="task", limit=3)
+    ranking = registry.nearest("one", weights={"answers": 1.0})
 
-    assert len(ranking) == 3
-    assert [match.rank for match in ranking] == [1, 2, 3]
-    assert len(ranking.set_aside) == 5
+    assert (ranking[0].name, ranking[0].similarity) == ("two", pytest.approx(1.0, abs=1e-6))
+
+
+def test_what_is_set_aside_takes_no_place_of_the_answer(registry: Registry) -> None:
+    in_long_space(registry, "one", "two", "three", "four")
+    for number in range(40):
+        put(registry, registry.add_task(f"copy{number}", task(f"copy{number}")).version_id, direction(0))
+
+    ranking = registry.nearest("one", limit=2)
+
+    assert len(ranking) == 2
+    assert [match.rank for match in ranking] == [1, 2]
+    assert len(ranking.set_aside) == 40
+
+
+def test_another_question_to_the_same_texts_is_kept_with_what_it_shares(compass: Registry) -> None:
+    story = longer(0, 100)
+    rows = tuple(replace(row, label="xy"[i // 2 % 2]) for i, row in enumerate(story.train))
+    put(compass, compass.add_task("story", story).version_id, [0.36, 0.48, 0.8])
+    put(compass, compass.add_task("other", replace(story, train=rows)).version_id, [0.48, 0.36, 0.8])
+
+    match = next(match for match in compass.nearest("story", kind="task") if match.name == "other")
+
+    assert match.shared == 1.0
+
+
+def test_an_old_version_is_compared_by_its_own_examples(compass: Registry) -> None:
+    put(compass, compass.add_task("story", longer(0, 100)).version_id, [0.36, 0.48, 0.8])
+    put(compass, compass.add_task("story", longer(200, 300), replace=True).version_id, [0.48, 0.36, 0.8])
+    put(compass, compass.add_task("retold", longer(0, 100)).version_id, [0.0, 0.6, 0.8])
+
+    assert [one.name for one in compass.nearest("story:1", kind="task").set_aside] == ["retold"]
+    assert compass.nearest("story:2", kind="task").set_aside == ()
+
+
+@pytest.mark.parametrize("damage", ["x''", "3", "zeroblob(28)", "randomblob(28)"])
+def test_damage_to_what_tells_the_error_is_an_integrity_fault(compass: Registry, damage: str) -> None:
+    record = compass.catalog.spaces.get("s")
+    version = compass.catalog.entries.get("east").version_id
+    apart = np.full((4, 3), 0.01, np.float32)
+    compass.catalog.embeddings.put(version, record, np.array(COMPASS["east"], np.float32), {}, apart)
+    with closing(sqlite3.connect(compass.folder / "catalog.db")) as database:
+        database.execute(f"UPDATE embeddings SET deviations = {damage} WHERE deviations IS NOT NULL")  # noqa: S608
+        database.commit()
+
+    with pytest.raises(IntegrityError, match="How sure the vector of 'east' is, is damaged: run 'fute embed east"):
+        compass.nearest("north")
 
 
 def test_near_duplicates_are_listed_on_demand_with_what_they_share(compass: Registry) -> None:

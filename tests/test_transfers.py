@@ -469,3 +469,12 @@ def test_what_is_learnt_does_not_depend_on_the_order_of_runs() -> None:
     runs = [replace(RECORD, score_mean=n / 7, score_std=n / 30, seeds=n, run=str(n)) for n in (1, 2, 3, 4, 5)]
 
     assert mnli_against_rte(*runs) == mnli_against_rte(*reversed(runs))
+
+
+def test_a_file_that_measures_a_pair_twice_has_two_runs(tmp_path: Path) -> None:
+    rows = "m,lora,x,y,0.1,\nm,lora,x,y,0.2,\nm,lora,x,y,0.3,2\nm,lora,x,y,0.4,a\nm,lora,x,y,0.5,a\n"
+    (tmp_path / "twice.csv").write_text(f"model,adaptation,target,source,score_mean,run\n{rows}")
+
+    records = read_transfers(tmp_path / "twice.csv")
+
+    assert [(r.score_mean, r.run) for r in records] == [(0.1, ""), (0.2, "2"), (0.3, "2-2"), (0.4, "a"), (0.5, "a-2")]

@@ -1,6 +1,7 @@
 """Which vectors are there, and where did they come from?"""
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import Session, undefer
 
+from registry.catalog.contents import body_of
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.database import Database
 from registry.errors import InputError, IntegrityError
-from registry.tables import Embedding, Entry, EntryKind, Job, JobState, Space, Version
+from registry.tables import Content, Embedding, Entry, EntryKind, Job, JobState, Space, Version, VersionContent
 from registry.vectors import checked_vector
 
 
@@ -39,7 +41,7 @@ class Embeddings:
             deviations: (splits, dimension), see `EmbeddingRecord`; kept in half precision.
         """
         body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
-        apart = None if deviations is None else deviations.astype("<f2").tobytes()
+        apart = None if deviations is None else _sealed(deviations.astype("<f2").tobytes())
         with self._database.write() as session:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
             if session.get(Version, version_id) is None or session.get(Space, space.id) is None:
@@ -66,6 +68,18 @@ class Embeddings:
         with self._database.read() as session:
             rows = session.execute(_named().where(Embedding.id.in_(ids)).options(undefer(Embedding.deviations)))
             return {row.id: _with_deviations(row, name, kind, space) for row, name, kind, space in rows}
+
+    def content_of(self, embedding_id: int, role: str) -> bytes | None:
+        """Return what the version behind an embedding holds in a role, if it does."""
+        query = (
+            select(Content)
+            .join(VersionContent, VersionContent.sha256 == Content.sha256)
+            .join(Embedding, Embedding.version_id == VersionContent.version_id)
+            .where(Embedding.id == embedding_id, VersionContent.role == role)
+        )
+        with self._database.read() as session:
+            row = session.scalar(query)
+            return None if row is None else body_of(row, row.sha256)
 
     def known(self, space_id: int) -> set[int]:
         """Return the ids of the versions that have a vector in a space."""
@@ -153,14 +167,26 @@ def _named() -> Select[Embedding, str, EntryKind, str]:
 
 def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
     if hashlib.sha256(row.vector).hexdigest() != row.sha256:
-        raise IntegrityError(f"The vector of {name!r} is damaged: run 'fute embed {name} --again --space {space}'.")
+        raise IntegrityError(f"The vector of {name!r} is damaged: {_mend(name, space)}.")
     vector = np.frombuffer(row.vector, "<f4").astype(np.float32)
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)
 
 
 def _with_deviations(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
     record = _record(row, name, kind, space)
-    if row.deviations is None or len(row.deviations) % (2 * len(record.vector)):
+    if row.deviations is None:
         return record
-    numbers = np.frombuffer(row.deviations, "<f2").astype(np.float32)
+    body = row.deviations[:-4] if isinstance(row.deviations, bytes) else b""
+    if not body or len(body) % (2 * len(record.vector)) or _sealed(body) != row.deviations:
+        raise IntegrityError(f"How sure the vector of {name!r} is, is damaged: {_mend(name, space)}.")
+    numbers = np.frombuffer(body, "<f2").astype(np.float32)
     return replace(record, deviations=numbers.reshape(-1, len(record.vector)))
+
+
+def _sealed(body: bytes) -> bytes:
+    """Return bytes with their checksum behind them."""
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def _mend(name: str, space: str) -> str:
+    return f"run 'fute embed {name} --again --space {space}'"

@@ -10,11 +10,12 @@ from functools import partial
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from registry.catalog.contents import body_of
 from registry.catalog.embeddings import touch_spaces_of
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.database import Database
-from registry.errors import AlreadyExistsError, InputError, IntegrityError, InUseError, NotFoundError
+from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
 from registry.tables import Alias, Content, Entry, EntryKind, Space, Tag, Version, VersionContent
 
@@ -72,7 +73,7 @@ class Entries:
             .where(is_newest(), VersionContent.role == role, Entry.name.in_(names))
         )
         with self._database.read() as session:
-            return {name: _body(row, row.sha256) for name, row in session.execute(query)}
+            return {name: body_of(row, row.sha256) for name, row in session.execute(query)}
 
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
@@ -126,7 +127,7 @@ class Entries:
     def content(self, sha256: str) -> bytes:
         """Return stored bytes by their hash; raise `IntegrityError` where they are not what was stored."""
         with self._database.read() as session:
-            return _body(session.get(Content, sha256), sha256)
+            return body_of(session.get(Content, sha256), sha256)
 
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
@@ -163,18 +164,6 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
     return _record(session, entry, version)
-
-
-def _body(row: Content | None, sha256: str) -> bytes:
-    if row is None:
-        raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
-    try:
-        body = zlib.decompress(row.body)
-    except zlib.error:
-        body = b""
-    if hashlib.sha256(body).hexdigest() != sha256:
-        raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
-    return body
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:

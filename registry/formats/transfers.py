@@ -36,6 +36,20 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
         raise DataError(str(path), f"not a readable table ({error}).") from error
     if not made:
         raise DataError(str(path), "holds no measurements.")
+    return _told_apart(made)
+
+
+def _told_apart(records: Iterable[TransferRecord]) -> list[TransferRecord]:
+    """Number the runs of what a file has measured several times without saying so."""
+    known: set[tuple[str, ...]] = set()
+    made = []
+    for record in records:
+        pair, run, number = (record.model, record.adaptation, record.target, record.source), record.run, 1
+        while (*pair, run) in known:
+            number += 1
+            run = f"{record.run}-{number}" if record.run else f"{number}"
+        known.add((*pair, run))
+        made.append(replace(record, run=run))
     return made
 
 
