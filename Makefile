@@ -23,7 +23,7 @@ demo: setup  ## the whole story on example tasks, with a picture at the end (und
 	$(BIN)/fute demo --fresh
 
 # A process for each core; a file's tests stay together, for they share what they set up.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup  ## all tests (under ten minutes on two cores)
 	$(PYTEST)
