@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.formats.corpora import bare
 from registry.formats.examples import Example
 
 RUN = 5  # words
@@ -48,15 +47,15 @@ class Signature:
         """Return the signature of a task's examples."""
         exact: dict[int, int] = {}
         edited: dict[int, int] = {}
-        runs: dict[str, str] = {}  # a passage may be asked a hundred questions
+        known: dict[str, tuple[str, str]] = {}  # a passage may be asked a hundred questions
         for example in examples:
             answer = _key(example.label)
             said = [text for text in (example.text, example.text_pair) if text is not None]
-            exact.setdefault(_key("\0".join(map(bare, said))), answer)
             for text in said:
-                if text not in runs:
-                    runs[text] = _smallest_run(text)
-            edited.setdefault(_key("\0".join(runs[text] for text in said)), answer)
+                if text not in known:
+                    known[text] = _bare_and_smallest_run(text)
+            exact.setdefault(_key("\0".join(known[text][0] for text in said)), answer)
+            edited.setdefault(_key("\0".join(known[text][1] for text in said)), answer)
         return cls(_table(exact), _table(edited))
 
     @classmethod
@@ -97,9 +96,11 @@ def _agree(one: Keys, other: Keys) -> bool:
     return False
 
 
-def _smallest_run(text: str) -> str:
-    words = re.findall(r"\w+", text.lower())[:MOST_WORDS]
-    return min((" ".join(words[i : i + RUN]) for i in range(max(1, len(words) - RUN + 1))), key=_key)
+def _bare_and_smallest_run(text: str) -> tuple[str, str]:
+    words = re.findall(r"[^\W_]+", text.lower()) or [text]
+    first = words[:MOST_WORDS]
+    runs = (" ".join(first[i : i + RUN]) for i in range(max(1, len(first) - RUN + 1)))
+    return "".join(words), min(runs, key=_key)
 
 
 def _table(keys: dict[int, int]) -> Keys:
