@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.models_meet_tasks import DATA
-from embedders.evaluation.prompts import PromptReport, Settings, evaluated, labelled_for
+from embedders.evaluation.labelled import labelled_for
+from embedders.evaluation.prompts import PromptReport, Settings, evaluated
 from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 from embedders.threads import sleep_while_waiting
 from embedders.weights import MINILM

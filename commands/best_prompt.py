@@ -9,7 +9,9 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.argument("task")
 @click.option("--model", required=True, help="The LLM, whose prompts were embedded as MODEL@PROMPT.")
 @click.option("limit", "-k", default=5, show_default=True, type=click.IntRange(1), help="How many prompts.")
-@click.option("--by", default="fute", show_default=True, help="The method that ranks: fute, mi, globale, ...")
+@click.option(
+    "--by", default="fute", show_default=True, help="The method that ranks: fute, mi, globale, ..., self-select."
+)
 @click.option("--like", help="A labelled task like TASK, whose embedding is used in its place.")
 @click.option(
     "--calibration", default="none", show_default=True, help="Of the answers, for the other methods: contextual, batch."
@@ -32,12 +34,17 @@ def best_prompt(
     """Rank the prompts of an LLM for TASK, and show where the other methods put them.
 
     No label is read: TASK's embedding, or that of a task like it, is compared with the LLM's answers. Columns named for
-    methods hold ranks, 1 is best.
+    methods hold ranks, 1 is best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
     """
-    from registry.best_prompt import Asked
+    from registry.best_prompt import SELF_SELECT, Asked
 
-    asked = Asked(task, model, by, like, calibration)
-    ranking = registry_of(ctx).best_prompt(asked, limit=limit, space=space)
+    asked, registry = Asked(task, model, by, like, calibration), registry_of(ctx)
+    more = {}
+    if by == SELF_SELECT:
+        from embedders.self_select import self_selected
+
+        more[by] = self_selected(registry, model, space=space)
+    ranking = registry.best_prompt(asked, limit=limit, space=space, more=more)
     if as_json:
         print_json(ranking.as_json())
     else:

@@ -34,6 +34,13 @@ def evaluate() -> None:
     type=click.IntRange(0),
     help="Also evaluate on half of the examples, drawn by this seed; give several for the spread.",
 )
+@click.option(
+    "--tuned-on",
+    default=64,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Examples of a task, at most, for methods that tune the surrogate, which are slow.",
+)
 @surrogate_options
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the vectors in this folder for another run.")
 @json_option
@@ -44,6 +51,7 @@ def transfer(
     peers: Path | None,
     methods: tuple[str, ...],
     seeds: tuple[int, ...],
+    tuned_on: int,
     surrogate: str,
     device: str | None,
     keep: Path | None,
@@ -71,6 +79,7 @@ def transfer(
         surrogate=surrogate,
         device=device,
         keep=keep,
+        tuned_on=tuned_on,
     )
     if as_json:
         print_json(evaluation.as_json())

@@ -13,6 +13,18 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.option("--task", help="Labelled dataset for FUTE, a path, hf:DATASET or a registered name; else rivals only.")
 @click.option("--model", help="Instead of FOLDER: an LLM of the registry, embedded on texts that --task labels.")
 @click.option("--space", help="With --model: the space; else the current one.")
+@click.option(
+    "methods",
+    "--method",
+    multiple=True,
+    help="Embed by this method too, each prompt and calibration anew; may be given several times.",
+)
+@click.option(
+    "calibrations",
+    "--calibration",
+    multiple=True,
+    help="Of the answers: none, contextual or batch; may be given several times; else all.",
+)
 @click.option("--examples", default=2000, show_default=True, type=click.IntRange(2), help="Of the dataset, at most.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which examples are drawn.")
 @surrogate_options
@@ -24,6 +36,8 @@ def prompts(
     task: str | None,
     model: str | None,
     space: str | None,
+    methods: tuple[str, ...],
+    calibrations: tuple[str, ...],
     examples: int,
     seed: int,
     surrogate: str,
@@ -42,7 +56,14 @@ def prompts(
     from embedders.evaluation.prompts import Settings, evaluate_prompts
     from embedders.evaluation.registered_prompts import evaluate_registered
 
-    settings = Settings(examples=examples, seed=seed, surrogate=surrogate, device=device)
+    settings = Settings(
+        examples=examples,
+        seed=seed,
+        surrogate=surrogate,
+        device=device,
+        methods=methods,
+        calibrations=calibrations,
+    )
     if folder is not None:
         report = evaluate_prompts(folder, task, settings, registry=ctx.obj)
     elif task is None:

@@ -13,6 +13,7 @@ from torch import nn
 from embedders.batching import by_length, padded, tokenised
 from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.objectives import Objective
+from embedders.workers import side_by_side
 from registry.formats.corpora import Input
 from registry.formats.tasks import Example, TaskData
 
@@ -43,12 +44,32 @@ def tuning(
     optimizer = torch.optim.Adam(trainable, lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1 if decay else 1.0, max(1, steps))
     for chosen in bucketed_steps(objective.lengths, batch_size, steps, seed=seed):
-        loss = objective.losses(model, chosen).mean()
-        loss.backward()
+        loss = _with_gradients(model, objective, chosen, trainable)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
         yield loss.detach()
+
+
+def _with_gradients(
+    model: nn.Module, objective: Objective, chosen: NDArray[np.int64], trainable: Sequence[nn.Parameter]
+) -> torch.Tensor:
+    """Set the gradients of a batch's mean loss, and return that loss, (1,).
+
+    On a CPU by halves of the batch side by side, whatever the number of threads.
+    """
+    device = trainable[0].device
+    halves = [chosen] if device.type != "cpu" or len(chosen) < 2 else np.array_split(chosen, 2)
+
+    def of_part(rows: NDArray[np.int64]) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        loss = objective.losses(model, rows).sum() / len(chosen)
+        return loss.detach(), torch.autograd.grad(loss, trainable, allow_unused=True)
+
+    parts = side_by_side(of_part, halves, device=device)
+    for parameter, *gradients in zip(trainable, *(gradients for _, gradients in parts), strict=True):
+        known = [gradient for gradient in gradients if gradient is not None]
+        parameter.grad = sum(known[1:], known[0]) if known else None
+    return sum((loss for loss, _ in parts[1:]), parts[0][0])
 
 
 def tune(

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from registry.registry import Registry
 
 FUTE = "fute"
-BY = (FUTE, *METHODS, PERPLEXITY)
+SELF_SELECT = "self-select"  # the LLM's own choice, which needs the LLM: see `embedders.self_select`
+BY = (FUTE, *METHODS, PERPLEXITY, SELF_SELECT)
 
 # Below these there is nothing to go by. Prompts that answer 300 to 900 sentences at random have a likeness to a task of
 # 0.08 at most in standard deviation, and 0.21 was the most in 320 draws; the other two are plain shares of the texts.
@@ -125,8 +126,18 @@ class Outputs:
     notes: list[str] = field(default_factory=list)
 
 
-def best_prompt(registry: "Registry", asked: Asked, *, limit: int = 5, space: str | None = None) -> PromptRanking:
+def best_prompt(
+    registry: "Registry",
+    asked: Asked,
+    *,
+    limit: int = 5,
+    space: str | None = None,
+    more: Mapping[str, Mapping[str, float]] | None = None,
+) -> PromptRanking:
     """Rank an LLM's prompts for a task.
+
+    Args:
+        more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:
         InputError: there is no such method or calibration, or nothing that it could read.
@@ -143,9 +154,14 @@ def best_prompt(registry: "Registry", asked: Asked, *, limit: int = 5, space: st
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
     has_map = any(facet.name == "map" for facet in spec.facets)
     ours = expected_agreement(similarity, as_embedded) if has_map else similarity
-    scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob)}
+    others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
+    scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob), **others}
     if asked.by not in scores:
-        raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {asked.by}.")
+        raise InputError(
+            "The LLM itself must say what it would choose: give its scores, see embedders.self_select."
+            if asked.by == SELF_SELECT
+            else f"Nothing was recorded of the prompts' own probabilities, so not by {asked.by}."
+        )
     ranks = {name: _ranks(its) for name, its in scores.items()}
     order = np.lexsort((np.arange(len(outputs.prompts)), -scores[asked.by]))
     spreads = spread(as_embedded)

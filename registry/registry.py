@@ -286,11 +286,18 @@ class Registry:
         error = standard_error(one, two, index, facets, shares)
         return Comparison(one.name, two.name, record.name, similarity, cosines, error)
 
-    def best_prompt(self, asked: "PromptAsked", *, limit: int = 5, space: str | None = None) -> "PromptRanking":
+    def best_prompt(
+        self,
+        asked: "PromptAsked",
+        *,
+        limit: int = 5,
+        space: str | None = None,
+        more: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels; see `registry.best_prompt`."""
         from registry.best_prompt import best_prompt
 
-        return best_prompt(self, asked, limit=limit, space=space)
+        return best_prompt(self, asked, limit=limit, space=space, more=more)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""

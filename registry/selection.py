@@ -46,19 +46,24 @@ def calibrated(table: Table, calibration: str, content_free: ArrayLike | None = 
     Raises:
         InputError: there is no such calibration, or what it needs is missing.
     """
+    check_calibration(calibration)
     if calibration == "none":
         return table
     if calibration == "batch":
         usual = table.mean(axis=1)
-    elif calibration == "contextual":
+    else:
         if content_free is None:
             raise InputError("Contextual calibration needs answers to content-free inputs: log_prob_empty, _na, _mask.")
         usual = np.exp(np.asarray(content_free, np.float64)).mean(axis=0)
         usual = usual / np.maximum(usual.sum(axis=-1, keepdims=True), _LEAST)
-    else:
-        raise InputError(f"No calibration {calibration!r}: there are {', '.join(CALIBRATIONS)}.")
     share = table / np.maximum(usual, _LEAST)[:, None]
     return np.asarray(share / share.sum(axis=-1, keepdims=True), np.float64)
+
+
+def check_calibration(name: str) -> None:
+    """Raise `InputError` if there is no such calibration."""
+    if name not in CALIBRATIONS:
+        raise InputError(f"No calibration {name!r}: there are {', '.join(CALIBRATIONS)}.")
 
 
 def hard(table: Table) -> Table:

@@ -97,6 +97,15 @@ def test_another_method_may_choose(opt: Registry) -> None:
     assert ranking[0].score == pytest.approx(0.99 * np.log(0.99) + 0.01 * np.log(0.01), abs=1e-5)
 
 
+def test_what_the_llm_itself_would_choose_may_be_given(opt: Registry) -> None:
+    itself = {"right": -3.0, "nearly": -2.0, "onesided": -1.0, "wrong": -4.0}
+
+    ranking = best_prompt(opt, Asked("films", "opt", by="self-select"), more={"self-select": itself})
+
+    assert [(row.name, row.score) for row in ranking] == sorted(itself.items(), key=lambda pair: -pair[1])
+    assert [row.ranks["fute"] for row in ranking] == [3, 2, 1, 4]
+
+
 def test_a_like_task_may_stand_for_the_task(opt: Registry) -> None:
     ranking = best_prompt(opt, Asked("films", "opt", like="books"))
 
@@ -116,6 +125,7 @@ def test_a_task_without_a_vector_is_told_how_to_get_one(opt: Registry) -> None:
     ("asked", "problem"),
     [
         (Asked("films", "opt", by="magic"), "No method 'magic': there are fute, mi,"),
+        (Asked("films", "opt", by="self-select"), "The LLM itself must say what it would choose"),
         (Asked("films", "opt", calibration="magic"), "No calibration 'magic': there are none, contextual, batch"),
         (Asked("films", "opt", calibration="contextual"), "Contextual calibration needs answers to content-free"),
     ],

@@ -28,7 +28,7 @@ from registry.formats.corpora import Input
 from registry.formats.tasks import Example, TaskData
 
 HOW = METHODS["curvegrad"]
-SHORT = {"steps": 24, "batch_size": 8, "points": 5}
+SHORT = {"steps": 24, "passes": 8, "batch_size": 8, "points": 5}
 ROOT = Path(__file__).parent.parent
 
 
@@ -88,6 +88,15 @@ def test_what_is_embedded_are_the_differences_of_the_mean_losses_over_the_first(
     expected = [(after - before) / means[0] for before, after in pairwise(means)]
     assert reading.parts["curve"].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-6)
     assert reading.provenance == pytest.approx({"steps": 24, "first_loss": means[0], "last_loss": means[-1]})
+
+
+def test_few_examples_are_not_seen_often_unless_the_points_need_it(surrogate: Surrogate, observed: Observed) -> None:
+    batches = -(-len(observed.inputs) // 8)
+
+    steps = [read(surrogate, observed, passes=passes).provenance["steps"] for passes in (1, 2, 100)]
+
+    assert steps == [max(batches, 6), max(2 * batches, 6), 24]
+    assert read(surrogate, observed, passes=1, points=20).provenance["steps"] == 21
 
 
 def test_what_is_learnt_faster_has_steeper_gradients(surrogate: Surrogate, observed: Observed) -> None:
@@ -152,7 +161,7 @@ def test_a_space_has_as_many_dimensions_as_there_are_gradients(filled: Registry,
 
 
 def test_tasks_and_models_are_embedded_compared_and_found(filled: Registry, folder: Path, surrogate: Surrogate) -> None:
-    made = space(filled, folder, steps="24", batch_size="8", points="6", learning_rate="0.001")
+    made = space(filled, folder, steps="24", passes="8", batch_size="8", points="6", learning_rate="0.001")
 
     report = embed(filled, device="cpu")
 
@@ -161,7 +170,7 @@ def test_tasks_and_models_are_embedded_compared_and_found(filled: Registry, fold
     assert vectors.matrix.shape == (5, 6)
     assert np.linalg.norm(vectors.matrix, axis=1).tolist() == pytest.approx([1.0] * 5, abs=1e-5)
     task = from_task(drawn(1), examples=COMMON["examples"], seed=0)
-    parameters = {**HOW.parameters(), "steps": 24, "batch_size": 8, "points": 6, "learning_rate": 0.001}
+    parameters = {**HOW.parameters(), "steps": 24, "passes": 8, "batch_size": 8, "points": 6, "learning_rate": 0.001}
     curve = HOW.read(surrogate, task, parameters, seed=0).parts["curve"]
     held = vectors.matrix[vectors.names.index("meals")]
     assert held.tolist() == pytest.approx((curve / np.linalg.norm(curve)).tolist(), abs=1e-4)

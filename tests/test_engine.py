@@ -629,7 +629,8 @@ def test_few_examples_are_seen_at_most_eight_times(
     registry: Registry, encoder: Path, method: str, examples: int, steps: int
 ) -> None:
     registry.add_task("films", opinions(examples))
-    create_space(registry, "tiny", surrogate=str(encoder), method=method, corpus=None, settings={"steps": "16"})
+    settings = {"steps": "16", "batch_size": "32"}
+    create_space(registry, "tiny", surrogate=str(encoder), method=method, corpus=None, settings=settings)
 
     _embed(registry)
 

@@ -13,7 +13,10 @@ from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli
 from embedders.engine import assemble
-from embedders.evaluation.prompts import Fute, Settings, evaluate_prompts, labelled_for
+from embedders.evaluation.closeness import Fute
+from embedders.evaluation.labelled import labelled_for
+from embedders.evaluation.prompts import Settings, evaluate_prompts
+from embedders.methods import method_named
 from embedders.methods.mapemb import MapEmb
 from embedders.observed import Observed, from_answers, from_task
 from embedders.recalling import RecallingSurrogate
@@ -193,7 +196,6 @@ def test_similarity_is_what_the_space_of_a_registry_has_it_to_be(tmp_path: Path,
     """The maps of all prompts come from one solution; the method itself, prompt by prompt, gives the same vectors."""
     folder = recorded(tmp_path / "llm")
     llm, task = read_recorded_llm(folder), read_task(str(shop))
-    settings = Settings(surrogate=str(surrogate), device="cpu")
     dimension = 2048  # the map of a surrogate of 16 units has 256 numbers: nothing is projected
     with Registry.create(tmp_path / "registry") as registry:
         made = create_space(registry, "s", surrogate=str(surrogate), corpus=None, dimension=dimension)
@@ -212,10 +214,41 @@ def test_similarity_is_what_the_space_of_a_registry_has_it_to_be(tmp_path: Path,
         mte = facets(from_answers(prompt.outputs.inputs, prompt.choices, prompt.outputs.probabilities, hard=True))
         expected.append(0.2 * float(dte[0] @ mte[0]) + 0.8 * float(dte[1] @ mte[1]))
 
-    scores = Fute(llm, labelled_for(llm, task, "shop"), settings).scores(probabilities(llm.log_prob))
+    fute = Fute(llm, labelled_for(llm, task, "shop"), base, examples=2000, seed=0)
+    scores = fute.scores(probabilities(llm.log_prob))
 
     assert scores["fute-similarity"] == pytest.approx(expected, abs=1e-4)
     assert len({round(score, 3) for score in expected}) == 5
+
+
+@pytest.mark.parametrize("method", ["taskemb", "tupate"])
+def test_other_methods_embed_each_prompt_in_a_space_of_their_own(
+    tmp_path: Path, surrogate: Path, shop: Path, method: str
+) -> None:
+    """What a registry would keep of the task and of the prompts, and their cosines before centring."""
+    folder = recorded(tmp_path / "llm")
+    settings = Settings(surrogate=str(surrogate), device="cpu", methods=(method,), calibrations=("none",))
+
+    report = evaluate_prompts(folder, str(shop), settings)
+
+    with Registry.create(tmp_path / "registry") as registry:
+        made = create_space(registry, "s", surrogate=str(surrogate), method=method, corpus=None)
+        spec = SpaceSpec.from_document(made.spec)
+    base = RecallingSurrogate(surrogate, device="cpu", max_length=spec.parameters["max_length"])
+    task = from_task(read_task(str(shop)), examples=512, seed=0)
+    asked = {
+        prompt.name: from_answers(prompt.outputs.inputs, prompt.choices, prompt.outputs.probabilities, hard=True)
+        for prompt in read_llm(folder)
+    }
+    dte, *mtes = (
+        assemble(method_named(method).read(base, one, spec.parameters, seed=0, dimension=spec.dimension), spec)
+        for one in (task, *asked.values())
+    )
+    assert {row.calibration for row in report.rows} == {"none"}
+    (row,) = (row for row in report.rows if row.name == f"fute-{method}")
+    assert row.scores == pytest.approx(
+        {name: float(dte @ mte) for name, mte in zip(asked, mtes, strict=True)}, abs=1e-5
+    )
 
 
 # -- the labelled dataset ----------------------------------------------------------------------------
@@ -310,6 +343,9 @@ def test_bad_input_is_one_line(tmp_path: Path, registry: Registry) -> None:
         (str(unlabelled),): "there is no truth to score against",
         (str(folder), "--task", "nowhere"): "No task named 'nowhere'",
         (str(folder), "--task", str(write_task(tmp_path / "yes-no", 1))): "are not the choices of the prompts",
+        (str(folder), "--method", "tupate"): "tupate compares prompts with a labelled dataset: name one with --task.",
+        (str(folder), "--task", "nowhere", "--method", "textemb"): "textemb sees no answers, so all models would get",
+        (str(folder), "--calibration", "magic"): "No calibration 'magic': there are none, contextual, batch",
     }
 
     for arguments, problem in cases.items():

@@ -17,6 +17,7 @@ from tiny_cli import LABELS, tiny_bert, tiny_rows, write_task
 import cli
 from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.truth import read_truth
+from registry import Registry
 from registry.errors import DataError
 from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE
 from registry.formats.taskweb import read_examples, read_scores
@@ -324,6 +325,27 @@ def test_kept_vectors_are_found_again(tmp_path: Path, examples: Path, surrogate:
     assert embedded(folder) == before
     assert len(before) == len(TASKS)
     assert second.as_json() == first.as_json()
+
+
+def test_methods_that_tune_the_surrogate_are_given_few_examples_and_it_is_said(
+    tmp_path: Path, examples: Path, surrogate: Path
+) -> None:
+    truth, keep = write_truth(tmp_path / "truth.csv", "m,full"), tmp_path / "kept"
+    usual = ("--examples", examples, "--truth", truth, "--surrogate", surrogate, "--keep", keep)
+    methods = ("--method", "mapemb", "--method", "curvegrad")
+
+    code, text = run(*usual, *methods, "--tuned-on", "4")
+
+    assert code == 0
+    assert "curvegrad: the surrogate was tuned on 4 examples of each task (--tuned-on)." in text.splitlines()
+    (folder,) = keep.iterdir()
+    with Registry.open(folder) as registry:
+        spaces = {space.name: space.spec["parameters"]["examples"] for space in registry.catalog.spaces.all()}
+        assert spaces == {"mapemb": 512, "curvegrad-4": 4}
+        film = registry.catalog.entries.get("film").version_id
+        found = [registry.catalog.embeddings.get(film, space.id) for space in registry.catalog.spaces.all()]
+    assert sorted(one.provenance["examples"] for one in found if one) == [4, len(tiny_rows(0))]
+    assert "tuned on" not in run(*usual, *methods, "--tuned-on", "400")[1]
 
 
 # -- what is learnt ----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Way:
         return "-".join([self.name, *(str(v) for v in self.changed.values() if isinstance(v, str))])
 
 
-PLAIN = [Way("mapemb"), Way("textemb"), Way("curvegrad", {"steps": 22, "batch_size": 8})]
+PLAIN = [Way("mapemb"), Way("textemb"), Way("curvegrad", {"steps": 22, "passes": 8, "batch_size": 8})]
 TUPATE = [Way("tupate", {"tuning": tuning, **SHORT}) for tuning in TUNINGS]
 TUPATE.append(Way("tupate", {"tuning": "bias", "objective": "head", **SHORT}))
 

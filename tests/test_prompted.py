@@ -2,8 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,10 +19,13 @@ import cli
 from embedders.engine import assemble, unasked
 from embedders.methods import method_named
 from embedders.observed import Observed
+from embedders.predictors.language import Asked, LanguageModel, Scored, language_model
+from embedders.self_select import self_select
 from embedders.surrogate import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.prompts import Prompt
 from registry.spaces import SpaceSpec
 
 ANSWERS = ("negative", "positive")
@@ -350,6 +354,39 @@ def test_what_was_answered_to_nothing_calibrates_the_prompts(store: Path, encode
         expected[name] = float(-(table * np.log(table)).sum(axis=1).mean())
     assert ranked == pytest.approx(expected, abs=1e-4)
     assert ranked != pytest.approx(plain, abs=1e-4)
+
+
+def test_the_model_itself_is_asked_for_its_choice(store: Path) -> None:
+    embedded(store, "enc@*", "films")
+
+    answer = done(store, "best-prompt", "films", "--model", "enc", "--by", "self-select", "-k", "3", "--json")
+
+    with Registry.open(store) as registry:
+        model = registry.catalog.entries.get("enc")
+        prompts = {name: registry.prompt(name) for name in TEMPLATES}
+    names = [row["name"] for row in sorted(answer["prompts"], key=lambda row: row["name"])]
+    scores = self_select(language_model(model.spec, device="cpu", name="enc"), [prompts[name] for name in names])
+    told = {row["name"]: row["score"] for row in answer["prompts"]}
+    assert told == pytest.approx(dict(zip(names, scores, strict=True)))
+    assert [row["score"] for row in answer["prompts"]] == sorted(scores, reverse=True)
+
+
+def test_the_question_for_its_choice_has_each_prompt_by_its_number() -> None:
+    class Told:
+        """Keeps what it is asked."""
+
+        def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+            self.asked, self.words = asked, words
+            return Scored(np.array([[-2.0, -1.0]]), None)
+
+    told_of = Told()
+    prompts = [Prompt(text, ANSWERS, (("bad", "dull"), ("good",))) for text in ("{{ text }} is", "Is {{ text }} good?")]
+
+    scores = self_select(cast("LanguageModel", told_of), prompts)
+
+    (asked,) = told_of.asked
+    assert "1. {{ text }} is (bad, good)\n2. Is {{ text }} good? (bad, good)\n" in asked.text
+    assert (scores.tolist(), told_of.words) == ([-2.0, -1.0], ["1", "2"])
 
 
 def test_perplexity_is_refused_where_a_model_cannot_tell_it(store: Path) -> None:

@@ -1,14 +1,15 @@
 """Spaces outside a registry, and where models land among the tasks of one."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedders.engine import assemble
+from embedders.errors import SettingError
 from embedders.methods import method_named
 from embedders.observed import Observed, from_task
 from embedders.spaces import create_space
@@ -22,6 +23,8 @@ from registry.spaces import Facet, SpaceSpec
 from registry.table import Cell
 from registry.tables import EntryKind
 from registry.vectors import unit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,21 +76,21 @@ class MethodSpace:
 
     def __init__(self, method: str, surrogate: Surrogate, source: str, *, seed: int) -> None:
         """`source`: where the surrogate is from."""
-        self._method = method_named(method)
+        self.method = method
         self._surrogate = surrogate
         with tempfile.TemporaryDirectory() as folder, Registry.create(folder) as registry:
             made = create_space(registry, method, surrogate=source, method=method, corpus=None, seed=seed)
-            self._spec = SpaceSpec.from_document(made.spec)
-        self.facets = self._spec.facets
+            self.spec = SpaceSpec.from_document(made.spec)
+        self.facets = self.spec.facets
 
     def of_task(self, task: TaskData) -> NDArray[np.float32]:
         """Return the DTE of a sample of the training examples."""
-        return self.of_model(from_task(task, examples=self._spec.parameters["examples"], seed=self._spec.seed))
+        return self.of_model(from_task(task, examples=self.spec.parameters["examples"], seed=self.spec.seed))
 
     def of_model(self, observed: Observed) -> NDArray[np.float32]:
         """Return the embedding of labelled inputs."""
-        spec = self._spec
-        reading = self._method.read(
+        spec = self.spec
+        reading = method_named(self.method).read(
             self._surrogate, observed, spec.parameters, seed=spec.seed, dimension=spec.dimension
         )
         return assemble(reading, spec)
@@ -168,3 +171,17 @@ class Ranked:
         cosines = facet_cosines(rows[0], rows[1], self._facets)
         weights = weights_between(self._facets, EntryKind.MODEL, EntryKind.MODEL)
         return sum(weights[facet] * cosine for facet, cosine in cosines.items()), cosines
+
+
+def check_sees_answers(methods: Iterable[str]) -> None:
+    """Raise `SettingError` if one of the methods cannot tell models apart."""
+    for name in methods:
+        if not method_named(name).sees_answers:
+            raise SettingError(f"{name} sees no answers, so all models would get the same vector: leave it out.")
+
+
+def shown(items: Iterable[T], what: str) -> Iterable[T]:
+    """Go through items with a bar on stderr, where that is a terminal."""
+    from tqdm.auto import tqdm
+
+    return cast("Iterable[T]", tqdm(list(items), desc=what, disable=None, dynamic_ncols=True))

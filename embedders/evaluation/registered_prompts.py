@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from embedders.evaluation.prompts import OtherLabelsError, PromptReport, Settings, evaluated, labelled_for, plain
-from embedders.evaluation.self_select import self_select
-from embedders.predictors.language import language_model
+from embedders.evaluation.labelled import OtherLabelsError, labelled_for, plain
+from embedders.evaluation.prompts import PromptReport, Settings, check, evaluated
+from embedders.self_select import self_selected
 from registry import Registry
-from registry.best_prompt import outputs_of_prompts
+from registry.best_prompt import SELF_SELECT, outputs_of_prompts
 from registry.errors import InputError
 from registry.formats.corpora import Input, bare
 from registry.formats.recorded import PromptNote, RecordedLLM, outputs_of
@@ -33,15 +33,16 @@ def evaluate_registered(
         InputError: the task labels too few of the texts, or the LLM has no prompts.
         NotEmbeddedError: nothing was recorded of the LLM in this space.
     """
-    data, settings = registry.task_data(task), settings or Settings()
+    settings = settings or Settings()
+    check(settings, has_task=True)
+    data = registry.task_data(task)
     llm = llm_of(registry, model, data, task, space=space)
     labelled = labelled_for(llm, data, task)
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
     if entry.spec["type"] == RECORDED:
         return evaluated(llm, labelled, settings)
-    asked = language_model(entry.spec, device=settings.device, name=entry.name)
-    prompts = [registry.prompt(note.name) for note in llm.prompts]
-    return evaluated(llm, labelled, settings, more={"self-select": self_select(asked, prompts)})
+    chosen = self_selected(registry, model, space=space, device=settings.device)
+    return evaluated(llm, labelled, settings, more={SELF_SELECT: np.array([chosen[note.name] for note in llm.prompts])})
 
 
 def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:

@@ -26,6 +26,7 @@ from registry.metrics import source_metrics
 from registry.table import Cell, Table
 
 ALL = "all"  # the setting of the row that averages over settings
+TUNED_ON = 64  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour
 SIZE = "size"  # DataSize of Vu et al. (2020): sources by their number of examples
 IN_CLASS = "in-class (sources of the target's class alone)"
 
@@ -99,6 +100,7 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     surrogate: str = MINILM,
     device: str | None = None,
     keep: Path | None = None,
+    tuned_on: int = TUNED_ON,
 ) -> TransferEvaluation:
     """Embed the tasks of a folder, rank the sources of every target by each method, and score the rankings.
 
@@ -114,6 +116,7 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
         surrogate: `minilm`, a folder, or a hub id.
         device: `cuda`, `cpu`, ...; None for the best there is.
         keep: a folder where the scratch registries stay, so that another run finds the vectors; None to drop them.
+        tuned_on: examples of a task, at most, that are given to methods which tune the surrogate: they are slow.
 
     Raises:
         DataError: a file is faulty, or the truth names a task that has no examples.
@@ -131,13 +134,14 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     _check_covered(measured, tasks, examples)
     lessons = Lessons(told).among(tasks)
     with tempfile.TemporaryDirectory() as temporary:
-        scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons)
+        scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons, tuned_on)
         whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
         drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
         halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
     scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
     of_class = in_class(measured, {name: one.kind for name, one in named.items()})
-    return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=(*_missing(named), *lessons.notes))
+    notes = (*_fewer(names, tasks, tuned_on), *_missing(named), *lessons.notes)
+    return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=notes)
 
 
 def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> dict[str, MethodScore]:
@@ -199,8 +203,9 @@ def _evaluation(
 class _Scratch:
     """Registries made for an evaluation, one for each sample of the examples: where vectors are found again."""
 
-    def __init__(self, folder: Path, surrogate: str, device: str | None, lessons: Lessons) -> None:
+    def __init__(self, folder: Path, surrogate: str, device: str | None, lessons: Lessons, tuned_on: int) -> None:
         self._folder = folder
+        self._tuned_on = tuned_on
         self._lessons = lessons
         self._surrogate = surrogate
         self._surrogates = Surrogates(device=device)  # every half and method reads the same texts
@@ -213,15 +218,24 @@ class _Scratch:
         with Registry.create(folder) as registry:
             for name, task in tasks.items():
                 registry.add_task(name, task)
-            for method in methods:
-                create_space(registry, method, surrogate=self._surrogate, method=method, corpus=None)
-                failed = embed(registry, space=method, surrogates=self._surrogates).failed
+            spaces = {method: self._space(registry, method) for method in methods}
+            for method, space in spaces.items():
+                failed = embed(registry, space=space, surrogates=self._surrogates).failed
                 for name, why in failed.items():
                     raise EmbedderError(f"{method} cannot embed {name}: {why}")
-                found[method] = SourceScores(source_similarities(registry, method, truth))
-            likeness = registry.likeness(space=DEFAULT if DEFAULT in methods else methods[0])
+                found[method] = SourceScores(source_similarities(registry, space, truth))
+            likeness = registry.likeness(space=spaces.get(DEFAULT, spaces[methods[0]]))
         sources = {target: sorted(its) for target, its in sources_of(truth).items()}
         return {**found, **learned_scores(self._lessons, likeness, sources, truth)}
+
+    def _space(self, registry: Registry, method: str) -> str:
+        """Make a method's space, of fewer examples if it tunes the surrogate, and return its name."""
+        tunes = method_named(method).tunes
+        settings = {"examples": str(self._tuned_on)} if tunes else {}
+        name = f"{method}-{self._tuned_on}" if tunes else method
+        return create_space(
+            registry, name, surrogate=self._surrogate, method=method, corpus=None, settings=settings
+        ).name
 
 
 def source_similarities(
@@ -249,6 +263,13 @@ def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, Scores]:
         for target, sources in sources_of(truth).items()
     }
     return {SIZE: counts}
+
+
+def _fewer(methods: Sequence[str], tasks: Mapping[str, ExampleSet], most: int) -> Iterator[str]:
+    """Say which methods were given fewer examples than there are."""
+    tuned = [name for name in methods if method_named(name).tunes]
+    if tuned and max(len(one.task.train) for one in tasks.values()) > most:
+        yield f"{', '.join(tuned)}: the surrogate was tuned on {most} examples of each task (--tuned-on)."
 
 
 def _missing(tasks: Mapping[str, ExampleSet]) -> Iterator[str]:

@@ -6,19 +6,28 @@ come first: among all tasks, and among those that have the same answers, where t
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import SettingError
-from embedders.evaluation.placing import AnswerText, MethodSpace, Placed, Ranked, Score, Space
+from embedders.evaluation.placing import (
+    AnswerText,
+    MethodSpace,
+    Placed,
+    Ranked,
+    Score,
+    Space,
+    check_sees_answers,
+    shown,
+)
 from embedders.evaluation.proxies import ARCHITECTURES, TrainedModel, trained_model
 from embedders.evaluation.unlabelled import OTHERS, Unlabelled, unlabelled
-from embedders.methods import DEFAULT, method_named
+from embedders.methods import DEFAULT
 from embedders.observed import Observed, from_answers
 from embedders.recalling import RecallingSurrogate
 from embedders.spaces import COMMON
@@ -27,8 +36,6 @@ from registry.errors import DataError, InputError, NotFoundError
 from registry.formats.lines import read_json
 from registry.formats.tasks import CLASSIFICATION, TaskData, read_task
 from registry.table import Cell, Table
-
-T = TypeVar("T")
 
 BASELINE = "answer text"  # the mean text of the answers, and nothing else
 ALL = "all"
@@ -124,7 +131,7 @@ def unify(folder: Path, settings: Settings) -> UnifyReport:
     tasks, skipped = read_tasks(folder, settings.tasks)
     corpus = unlabelled(settings.corpus, tasks, per_task=settings.per_task, seed=settings.seed)
     models = _trained(tasks, settings)
-    answered = {model: model.ask(corpus.inputs, device=settings.device) for model in _shown(models, "ask")}
+    answered = {model: model.ask(corpus.inputs, device=settings.device) for model in shown(models, "ask")}
     base = model_folder(settings.surrogate)
     surrogate = RecallingSurrogate(
         base, device=settings.device, max_length=min(COMMON["max_length"], most_tokens(base))
@@ -134,10 +141,10 @@ def unify(folder: Path, settings: Settings) -> UnifyReport:
         space: Space = AnswerText(surrogate)
         if name != BASELINE:
             space = MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed)
-        dtes = {task: space.of_task(data) for task, data in _shown(tasks.items(), f"{name}, tasks")}
+        dtes = {task: space.of_task(data) for task, data in shown(tasks.items(), f"{name}, tasks")}
         mtes = {
             model: space.of_model(_observed(model, corpus, table))
-            for model, table in _shown(answered.items(), f"{name}, models")
+            for model, table in shown(answered.items(), f"{name}, models")
         }
         ranked = Ranked(name, space.facets, dtes, {(m.task, m.architecture): vector for m, vector in mtes.items()})
         report.scores += ranked.scores(groups_of(tasks))
@@ -180,9 +187,7 @@ def groups_of(tasks: Mapping[str, TaskData]) -> dict[str, list[str]]:
 
 
 def _check(settings: Settings) -> None:
-    for name in settings.methods:
-        if not method_named(name).sees_answers:
-            raise SettingError(f"{name} sees no answers, so all models would get the same vector: leave it out.")
+    check_sees_answers(settings.methods)
     for name in settings.architectures:
         if name not in ARCHITECTURES:
             raise SettingError(f"No architecture {name!r}: there are {', '.join(ARCHITECTURES)}.")
@@ -203,7 +208,7 @@ def _trained(tasks: Mapping[str, TaskData], settings: Settings) -> list[TrainedM
             seed=settings.seed,
             device=settings.device,
         )
-        for name, task, architecture in _shown(wanted, "train")
+        for name, task, architecture in shown(wanted, "train")
     ]
 
 
@@ -226,7 +231,7 @@ def _blurred(
     made = []
     for share in REPLACED:
         found = []
-        for model, table in _shown(answered.items(), f"{name}, {share:.0%} replaced"):
+        for model, table in shown(answered.items(), f"{name}, {share:.0%} replaced"):
             if model.architecture == architecture:
                 observed = _observed(model, corpus, replaced(table, share, seed=settings.seed))
                 found.append(ranked.compared(mtes[model], space.of_model(observed)))
@@ -243,13 +248,6 @@ def replaced(answered: NDArray[np.float32], share: float, *, seed: int) -> NDArr
     chosen = random.permutation(count)[: round(share * count)]
     made[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
     return made
-
-
-def _shown(items: Iterable[T], what: str) -> Iterable[T]:
-    """Go through items with a bar on stderr, where that is a terminal."""
-    from tqdm.auto import tqdm
-
-    return cast("Iterable[T]", tqdm(list(items), desc=what, disable=None, dynamic_ncols=True))
 
 
 def _cache() -> Path:

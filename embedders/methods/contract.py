@@ -56,6 +56,7 @@ class Method(ABC):
 
     name: ClassVar[str]  # how a space refers to it
     sees_answers: ClassVar[bool]  # whether answers change the embedding; if not, it cannot embed a model
+    tunes: ClassVar[bool] = False  # whether the surrogate is trained, which takes as long as many readings
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the values of parameters that have a fixed few
     may_be_zero: ClassVar[tuple[str, ...]] = ()  # the parameters that need not be positive
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import NotEmbeddableError, SettingError
-from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective
+from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective, steps_for
 from embedders.observed import Observed
 from registry.spaces import DIMENSION, Facet
 
@@ -33,13 +33,18 @@ class CurveGrad(Method):
 
     name = "curvegrad"
     sees_answers = True
+    tunes = True
     choices: ClassVar = {"objective": OBJECTIVES}
 
     def parameters(self) -> dict[str, Any]:
-        """Return how the surrogate is fine-tuned, at a constant rate, and the number of gradients, `points`."""
+        """Return how the surrogate is fine-tuned, at a constant rate, and the number of gradients, `points`.
+
+        Few examples are seen at most `passes` times, unless the points need more steps.
+        """
         return {
             "objective": "verbaliser",
             "steps": 32,
+            "passes": 2,
             "batch_size": 8,
             "learning_rate": 2e-5,
             "points": 10,
@@ -106,7 +111,7 @@ def _losses(surrogate: "Surrogate", observed: Observed, parameters: dict[str, An
     losses = tuning(
         objective.fresh_model(),
         objective,
-        steps=parameters["steps"],
+        steps=max(steps_for(parameters, len(objective.lengths)), parameters["points"] + 1),
         batch_size=parameters["batch_size"],
         learning_rate=parameters["learning_rate"],
         seed=seed,

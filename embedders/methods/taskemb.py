@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from embedders.sketch import CountSketch
     from embedders.surrogate import Surrogate
 
+AT_ONCE = 32  # examples in a batch of the Fisher, which is the same whatever their number
+
 
 class TaskEmb(Method):
     """Embeds where the surrogate's weights are sensitive to the task."""
 
     name = "taskemb"
     sees_answers = True
+    tunes = True
     may_be_zero = ("steps",)
     choices: ClassVar = {
         "objective": OBJECTIVES,
@@ -64,7 +67,7 @@ class TaskEmb(Method):
             "variant": "per-example",
             "steps": 16,
             "passes": 8,
-            "batch_size": 32,
+            "batch_size": 8,
             "learning_rate": 2e-5,
         }
 
@@ -154,10 +157,9 @@ def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[st
 
 def _batch_size(parameters: dict[str, Any], rows: int) -> int:
     """Return the size of the Fisher's batches: of few rows small ones, so that there are halves of them to compare."""
-    size: int = parameters["batch_size"]
     if parameters["variant"] != "per-example":  # the batch gradient is another one for each size
-        return size
-    return max(1, min(size, -(-rows // LEAST_TO_SPLIT)))
+        return int(parameters["batch_size"])
+    return max(1, min(AT_ONCE, -(-rows // LEAST_TO_SPLIT)))
 
 
 def _batches(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

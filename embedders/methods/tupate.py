@@ -34,6 +34,7 @@ class TuPaTE(Method):
 
     name = "tupate"
     sees_answers = True
+    tunes = True
     choices: ClassVar = {
         "tuning": tuple(LEARNING_RATES),
         "objective": OBJECTIVES,
