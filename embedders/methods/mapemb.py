@@ -90,4 +90,6 @@ def ridge_map(
 
 def _expected(observed: Observed, texts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected answer's feature of each input, (inputs, hidden); padding has probability 0."""
-    return np.einsum("ik,ikh->ih", observed.probabilities.astype(np.float64), texts[observed.options])
+    table = np.zeros((len(observed.inputs), len(texts)))
+    np.add.at(table, (np.arange(len(table))[:, None], observed.options), observed.probabilities)
+    return table @ texts
