@@ -36,7 +36,7 @@ def evaluate() -> None:
 )
 @click.option(
     "--tuned-on",
-    default=64,
+    default=40,
     show_default=True,
     type=click.IntRange(2),
     help="Examples of a task, at most, for methods that tune the surrogate, which are slow.",
