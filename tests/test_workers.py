@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import sentences, tiny_encoder
+from tiny import opinions, sentences, tiny_encoder
 
+from embedders.methods import METHODS
+from embedders.observed import from_task
 from embedders.surrogate import Surrogate
 from embedders.workers import side_by_side
 from registry.formats.corpora import Input
@@ -55,3 +57,19 @@ def test_features_do_not_hang_on_the_number_of_threads(tmp_path: Path) -> None:
 
     assert np.array_equal(made[0], made[1])
     assert np.array_equal(made[0], made[2])
+
+
+@pytest.mark.parametrize("name", ["mapemb", "taskemb", "tupate", "curvegrad"])
+def test_no_vector_hangs_on_the_number_of_threads(tmp_path: Path, name: str) -> None:
+    surrogate = Surrogate(tiny_encoder(tmp_path / "encoder"), device="cpu")
+    observed = from_task(opinions(90), examples=90, seed=0)
+    made = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        surrogate.forget()
+        made.append(METHODS[name].read(surrogate, observed, METHODS[name].parameters(), seed=0).parts)
+
+    for other in made[1:]:
+        assert {facet: part.tobytes() for facet, part in other.items()} == {
+            facet: part.tobytes() for facet, part in made[0].items()
+        }
