@@ -1,5 +1,7 @@
 """`fute best-prompt`: which prompt of an LLM should one use for a task?"""
 
+from dataclasses import replace
+
 import click
 
 from commands.output import json_option, print_json, print_table, registry_of
@@ -36,13 +38,14 @@ def best_prompt(
     No label is read: TASK's embedding, or that of a task like it, is compared with the LLM's answers. Columns named for
     methods hold ranks, 1 is best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
     """
-    from registry.best_prompt import SELF_SELECT, Asked
+    from registry.best_prompt import FUTE, SELF_SELECT, Asked
 
     asked, registry = Asked(task, model, by, like, calibration), registry_of(ctx)
     more = {}
     if by == SELF_SELECT:
         from embedders.self_select import self_selected
 
+        registry.best_prompt(replace(asked, by=FUTE), space=space)  # what is wrong is told before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
     ranking = registry.best_prompt(asked, limit=limit, space=space, more=more)
     if as_json:

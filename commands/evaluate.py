@@ -38,7 +38,7 @@ def evaluate() -> None:
     "--tuned-on",
     default=40,
     show_default=True,
-    type=click.IntRange(2),
+    type=click.IntRange(2, 1_000_000),
     help="Examples of a task, at most, for methods that tune the surrogate, which are slow.",
 )
 @surrogate_options

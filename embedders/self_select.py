@@ -1,6 +1,7 @@
 """Self-Select: the language model is asked itself which prompt it would choose (a baseline of the FUTE paper)."""
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 
 import numpy as np
 
@@ -13,20 +14,27 @@ from registry.prompts import Prompt
 from registry.selection import Scores
 from registry.tables import EntryKind
 
-QUESTION = (
-    "Below are {count} prompts for one task, by number. Which prompt is the best?\n\n{prompts}\n\nThe best is prompt"
-)
+QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
 
 
 def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> Scores:
-    """Return how likely the model is to name each prompt by its number, as log-likelihoods, (prompts,)."""
+    """Return how likely the model is to name each prompt by its letter, as log-likelihoods, (prompts,).
+
+    More prompts than there are letters are numbered.
+
+    Raises:
+        InputError: the list of the prompts is longer than what the model can read.
+    """
+    few = len(prompts) <= len(ascii_uppercase)
+    names = list(ascii_uppercase[: len(prompts)]) if few else [str(i) for i in range(1, len(prompts) + 1)]
     listed = "\n".join(
-        f"{number}. {prompt.template} ({', '.join(own[0] for own in prompt.words)})"
-        for number, prompt in enumerate(prompts, start=1)
+        f"{name}. {prompt.template} ({', '.join(own[0] for own in prompt.words)})"
+        for name, prompt in zip(names, prompts, strict=True)
     )
-    question = QUESTION.format(count=len(prompts), prompts=listed)
-    scored = model.score([Asked(question)], [str(number) for number in range(1, len(prompts) + 1)])
-    return np.asarray(scored.log_prob[0], np.float64)
+    question = Asked(QUESTION.format(by="letter" if few else "number", prompts=listed))
+    if not model.can_read(question, names):
+        raise InputError(f"No self-select: a list of {len(prompts)} prompts is longer than what the model can read.")
+    return np.asarray(model.score([question], names).log_prob[0], np.float64)
 
 
 def self_selected(
@@ -43,5 +51,6 @@ def self_selected(
     if entry.spec.get("type") == RECORDED:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
     asked = language_model(entry.spec, device=device, name=entry.name)
-    scores = self_select(asked, [registry.prompt(name) for name in names])
+    pairs = [registry.catalog.entries.get(f"{entry.name}@{name}") for name in names]  # of the versions asked
+    scores = self_select(asked, [registry.prompt(pair.spec["prompt"]) for pair in pairs])
     return dict(zip(names, scores.tolist(), strict=True))

@@ -68,8 +68,15 @@ def _with_gradients(
     parts = side_by_side(of_part, halves, device=device)
     for parameter, *gradients in zip(trainable, *(gradients for _, gradients in parts), strict=True):
         known = [gradient for gradient in gradients if gradient is not None]
-        parameter.grad = sum(known[1:], known[0]) if known else None
+        parameter.grad = _laid_out_as(parameter, sum(known[1:], known[0])) if known else None
     return sum((loss for loss, _ in parts[1:]), parts[0][0])
+
+
+def _laid_out_as(parameter: nn.Parameter, gradient: torch.Tensor) -> torch.Tensor:
+    """Return a gradient with its parameter's strides, which a fused optimizer takes for granted."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def tune(

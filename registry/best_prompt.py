@@ -176,7 +176,7 @@ def best_prompt(
         )
         for place, i in enumerate(order[:limit].tolist(), start=1)
     ]
-    doubt = why_in_doubt(outputs.table, similarity if asked.by == FUTE and has_map else None)
+    doubt = why_in_doubt(outputs.table, scores[asked.by], similarity if asked.by == FUTE and has_map else None)
     agreement = _agreement(scores, asked.by)
     return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
 
@@ -227,11 +227,12 @@ def likeness(vectors: NDArray[np.float32], target: NDArray[np.float32], spec: Sp
     return np.asarray(unit(vectors[:, part]) @ unit(target[None, part])[0], np.float64)
 
 
-def why_in_doubt(table: NDArray[np.float64], similarity: Scores | None) -> str | None:
+def why_in_doubt(table: NDArray[np.float64], scores: Scores, similarity: Scores | None) -> str | None:
     """Say why there is not enough evidence to choose by, None where there is.
 
     Args:
         table: (prompts, inputs, choices).
+        scores: of the prompts, by the method that chooses.
         similarity: of the prompts' maps to the task's; None where another method chooses.
     """
     if len(table) < 2:
@@ -243,6 +244,9 @@ def why_in_doubt(table: NDArray[np.float64], similarity: Scores | None) -> str |
     different = float((said != said[:1]).any(axis=0).mean())
     if different < LEAST_DIFFERENT:
         return f"the prompts answer alike: they differ on {different:.1%} of the texts"
+    first = int((scores == scores.max()).sum())
+    if first > 1:
+        return f"{first} prompts are equally good"
     if similarity is not None and float(similarity.max()) < LEAST_LIKENESS:
         return f"no prompt answers as the task does: the nearest has {float(similarity.max()):.2f}, chance reaches 0.21"
     return None

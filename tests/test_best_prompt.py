@@ -106,6 +106,14 @@ def test_what_the_llm_itself_would_choose_may_be_given(opt: Registry) -> None:
     assert [row.ranks["fute"] for row in ranking] == [3, 2, 1, 4]
 
 
+def test_a_best_prompt_that_is_one_of_several_is_in_doubt(opt: Registry) -> None:
+    itself = {"right": -1.0, "nearly": -2.0, "onesided": -1.0, "wrong": -4.0}
+
+    ranking = best_prompt(opt, Asked("films", "opt", by="self-select"), more={"self-select": itself})
+
+    assert ranking.doubt == "2 prompts are equally good"
+
+
 def test_a_like_task_may_stand_for_the_task(opt: Registry) -> None:
     ranking = best_prompt(opt, Asked("films", "opt", like="books"))
 

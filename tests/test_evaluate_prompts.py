@@ -251,6 +251,23 @@ def test_other_methods_embed_each_prompt_in_a_space_of_their_own(
     )
 
 
+def test_a_prompt_whose_answers_cannot_be_embedded_comes_last_and_it_is_said(
+    tmp_path: Path, surrogate: Path, shop: Path
+) -> None:
+    folder = recorded(tmp_path / "llm")
+    prompts = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
+    prompts[2]["choices"] = ["good", "good"]
+    write_rows(folder / "prompts.jsonl", prompts)
+    settings = Settings(surrogate=str(surrogate), device="cpu", methods=("tupate",), calibrations=("none", "none"))
+
+    report = evaluate_prompts(folder, str(shop), settings)
+
+    (row,) = (row for row in report.rows if row.name == "fute-tupate")
+    assert row.scores["always"] == min(row.scores.values()) == -1.0
+    (note,) = (note for note in report.notes if "cannot embed" in note)
+    assert note.startswith("fute-tupate cannot embed the answers under always, which is put last: ")
+
+
 # -- the labelled dataset ----------------------------------------------------------------------------
 
 
@@ -338,6 +355,7 @@ def test_bad_input_is_one_line(tmp_path: Path, registry: Registry) -> None:
     unlabelled = recorded(tmp_path / "bare")
     write_rows(unlabelled / "inputs.jsonl", [{"text": row["text"]} for row in truth()])
     place = ["--registry", str(registry.folder), "evaluate", "prompts"]
+    bare = recorded(tmp_path / "without", without=("log_prob_na",))
     cases = {
         (str(tmp_path / "none"),): "inputs.jsonl: no such file",
         (str(unlabelled),): "there is no truth to score against",
@@ -345,6 +363,7 @@ def test_bad_input_is_one_line(tmp_path: Path, registry: Registry) -> None:
         (str(folder), "--task", str(write_task(tmp_path / "yes-no", 1))): "are not the choices of the prompts",
         (str(folder), "--method", "tupate"): "tupate compares prompts with a labelled dataset: name one with --task.",
         (str(folder), "--task", "nowhere", "--method", "textemb"): "textemb sees no answers, so all models would get",
+        (str(bare), "--calibration", "contextual"): "There is no contextual calibration: nothing was recorded of",
         (str(folder), "--calibration", "magic"): "No calibration 'magic': there are none, contextual, batch",
     }
 

@@ -348,6 +348,22 @@ def test_methods_that_tune_the_surrogate_are_given_few_examples_and_it_is_said(
     assert "tuned on" not in run(*usual, *methods, "--tuned-on", "400")[1]
 
 
+def test_a_task_that_a_method_cannot_embed_is_named(tmp_path: Path, examples: Path, surrogate: Path) -> None:
+    answers = ["yes"] * 60 + ["no"]
+    rows = [{"input": f"a film {number}", "output": answer, "choices": None} for number, answer in enumerate(answers)]
+    write_lines(examples / "film.jsonl", rows)
+    truth = write_truth(tmp_path / "truth.csv", "m,full")
+
+    code, text = run(
+        "--examples", examples, "--truth", truth, "--surrogate", surrogate, "--method", "taskemb", "--tuned-on", "4"
+    )
+
+    assert code == 1
+    assert text.startswith("Error: taskemb cannot embed film: ")
+    assert text.endswith("Of more than 4 examples (--tuned-on) it may.\n")
+    assert text.count("\n") == 1
+
+
 # -- what is learnt ----------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from embedders.surrogate import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.errors import InputError
 from registry.prompts import Prompt
 from registry.spaces import SpaceSpec
 
@@ -357,13 +358,13 @@ def test_what_was_answered_to_nothing_calibrates_the_prompts(store: Path, encode
 
 
 def test_the_model_itself_is_asked_for_its_choice(store: Path) -> None:
-    embedded(store, "enc@*", "films")
+    embedded(store, "enc@short", "enc@nli/pair", "films")
 
     answer = done(store, "best-prompt", "films", "--model", "enc", "--by", "self-select", "-k", "3", "--json")
 
     with Registry.open(store) as registry:
         model = registry.catalog.entries.get("enc")
-        prompts = {name: registry.prompt(name) for name in TEMPLATES}
+        prompts = {name: registry.prompt(name) for name in ("short", "nli/pair")}
     names = [row["name"] for row in sorted(answer["prompts"], key=lambda row: row["name"])]
     scores = self_select(language_model(model.spec, device="cpu", name="enc"), [prompts[name] for name in names])
     told = {row["name"]: row["score"] for row in answer["prompts"]}
@@ -371,9 +372,12 @@ def test_the_model_itself_is_asked_for_its_choice(store: Path) -> None:
     assert [row["score"] for row in answer["prompts"]] == sorted(scores, reverse=True)
 
 
-def test_the_question_for_its_choice_has_each_prompt_by_its_number() -> None:
+def test_the_question_for_its_choice_has_each_prompt_by_its_letter() -> None:
     class Told:
         """Keeps what it is asked."""
+
+        def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+            return len(asked.text) < 200
 
         def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
             self.asked, self.words = asked, words
@@ -385,8 +389,48 @@ def test_the_question_for_its_choice_has_each_prompt_by_its_number() -> None:
     scores = self_select(cast("LanguageModel", told_of), prompts)
 
     (asked,) = told_of.asked
-    assert "1. {{ text }} is (bad, good)\n2. Is {{ text }} good? (bad, good)\n" in asked.text
-    assert (scores.tolist(), told_of.words) == ([-2.0, -1.0], ["1", "2"])
+    assert "A. {{ text }} is (bad, good)\nB. Is {{ text }} good? (bad, good)\n" in asked.text
+    assert (scores.tolist(), told_of.words) == ([-2.0, -1.0], ["A", "B"])
+    with pytest.raises(InputError, match="a list of 14 prompts is longer than what the model can read"):
+        self_select(cast("LanguageModel", told_of), prompts * 7)
+
+
+def test_it_is_asked_for_its_choice_among_the_prompts_as_they_were_embedded(store: Path) -> None:
+    embedded(store, "enc@short", "enc@nli/pair", "films")
+    asked = ("best-prompt", "films", "--model", "enc", "--by", "self-select", "--json")
+    before = done(store, *asked)["prompts"]
+
+    done(store, "prompt", "add", "short", "--template", "is {{ text }} warm or cold", *CHOICES, "--replace")
+
+    assert done(store, *asked)["prompts"] == before
+
+
+def test_a_list_of_prompts_that_is_too_long_to_be_read_is_refused(store: Path) -> None:
+    embedded(store, "enc@*", "films")
+
+    assert told(store, "best-prompt", "films", "--model", "enc", "--by", "self-select") == (
+        2,
+        "Error: No self-select: a list of 3 prompts is longer than what the model can read.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (("nowhere",), "No task named 'nowhere' in this registry."),
+        (("films", "--calibration", "magic"), "No calibration 'magic': there are none, contextual, batch."),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_told_before_the_model_is_loaded(
+    store: Path, encoder: Path, wrong: tuple[str, ...], problem: str
+) -> None:
+    embedded(store, "enc@*", "films")
+    shutil.rmtree(encoder)
+
+    code, error = told(store, "best-prompt", *wrong, "--model", "enc", "--by", "self-select")
+
+    assert (code, error.count("\n")) == (2, 1)
+    assert problem in error
 
 
 def test_perplexity_is_refused_where_a_model_cannot_tell_it(store: Path) -> None:

@@ -3,15 +3,20 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tiny import opinions, sentences, tiny_encoder
+from torch import nn
 
 from embedders.methods import METHODS
+from embedders.objectives import Objective
 from embedders.observed import from_task
 from embedders.surrogate import Surrogate
+from embedders.training import tuning
 from embedders.workers import side_by_side
 from registry.formats.corpora import Input
 
@@ -73,3 +78,31 @@ def test_no_vector_hangs_on_the_number_of_threads(tmp_path: Path, name: str) -> 
         assert {facet: part.tobytes() for facet, part in other.items()} == {
             facet: part.tobytes() for facet, part in made[0].items()
         }
+
+
+def test_a_step_is_that_of_the_whole_batch_whatever_the_layout_of_its_gradients(tmp_path: Path) -> None:
+    """The gradient of a weight that is used transposed has other strides than the weight."""
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4))
+
+    class Squares:
+        head = nn.Identity()
+        lengths = np.ones(7, np.int64)
+
+        def losses(self, model: Turned, rows: NDArray[np.int64]) -> torch.Tensor:
+            inputs = torch.from_numpy(np.outer(rows + 1.0, [1.0, -2.0, 0.5])).float()  # (rows, 3)
+            return ((inputs @ model.weight.t().contiguous().t() - 1) ** 2).sum(dim=1)
+
+    model, plain = Turned(), Turned()
+    for _ in tuning(model, cast("Objective", Squares()), steps=3, batch_size=7, learning_rate=0.1, seed=0, decay=False):
+        pass
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.1)
+    for _ in range(3):
+        Squares().losses(plain, np.arange(7)).mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    assert torch.allclose(model.weight, plain.weight, atol=1e-5)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embedders.errors import NotEmbeddableError
 from embedders.evaluation.labelled import Labelled
 from embedders.evaluation.placing import MethodSpace, shown
 from embedders.methods.mapemb import MapEmb, ridge_map
@@ -19,6 +20,8 @@ from registry.tables import EntryKind
 if TYPE_CHECKING:
     from embedders.recalling import RecallingSurrogate
 
+WORST = -1.0  # a cosine
+
 
 class Fute:
     """Scores prompts by the closeness of their MTEs to a DTE, and by their agreement with a trained classifier."""
@@ -27,6 +30,7 @@ class Fute:
         self, llm: RecordedLLM, labelled: Labelled, surrogate: "RecallingSurrogate", *, examples: int, seed: int
     ) -> None:
         """Embed the dataset, of which `examples` are drawn by the seed; each text goes through the surrogate once."""
+        self.notes: list[str] = []
         method = MapEmb()
         observed = from_task(labelled.task, examples=examples, seed=seed)
         labelled.described["examples"] = len(observed.inputs)
@@ -79,7 +83,8 @@ class ByMethod:
     """Scores prompts by the cosine of their MTEs with a DTE in the space of one method, as `best-prompt` does."""
 
     def __init__(self, llm: RecordedLLM, labelled: Labelled, space: MethodSpace) -> None:
-        """Embed the dataset."""
+        """Embed the dataset; raise `NotEmbeddableError` where that cannot be."""
+        self.notes: list[str] = []
         self._llm = llm
         self._space = space
         self._task = space.of_task(labelled.task)
@@ -90,12 +95,17 @@ class ByMethod:
         Args:
             answered: probabilities of the prompts' answers, calibrated or not, (prompts, inputs, choices).
         """
-        llm = self._llm
-        vectors = [
-            self._space.of_model(from_answers(llm.inputs, note.choices, table.astype(np.float32), hard=True))
-            for note, table in shown(list(zip(llm.prompts, answered, strict=True)), f"{self._space.method}, prompts")
-        ]
-        return {f"fute-{self._space.method}": likeness(np.stack(vectors), self._task, self._space.spec)}
+        llm, name = self._llm, f"fute-{self._space.method}"
+        scores = np.full(len(llm.prompts), WORST)
+        for number, note in shown(list(enumerate(llm.prompts)), f"{name}, prompts"):
+            observed = from_answers(llm.inputs, note.choices, answered[number].astype(np.float32), hard=True)
+            try:
+                vector = self._space.of_model(observed)
+            except NotEmbeddableError as error:
+                self.notes.append(f"{name} cannot embed the answers under {note.name}, which is put last: {error}")
+            else:
+                scores[number] = likeness(vector[None], self._task, self._space.spec)[0]
+        return {name: scores}
 
 
 def _classified(

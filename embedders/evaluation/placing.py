@@ -12,7 +12,7 @@ from embedders.engine import assemble
 from embedders.errors import SettingError
 from embedders.methods import method_named
 from embedders.observed import Observed, from_task
-from embedders.spaces import create_space
+from embedders.spaces import COMMON, create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
 from registry.formats.tasks import TaskData
@@ -74,12 +74,17 @@ class Space(Protocol):
 class MethodSpace:
     """A space of one method with its defaults."""
 
-    def __init__(self, method: str, surrogate: Surrogate, source: str, *, seed: int) -> None:
-        """`source`: where the surrogate is from."""
+    def __init__(
+        self, method: str, surrogate: Surrogate, source: str, *, seed: int, examples: int = COMMON["examples"]
+    ) -> None:
+        """Make it: `source` is where the surrogate is from, `examples` how many of a task are taken at most."""
         self.method = method
         self._surrogate = surrogate
         with tempfile.TemporaryDirectory() as folder, Registry.create(folder) as registry:
-            made = create_space(registry, method, surrogate=source, method=method, corpus=None, seed=seed)
+            settings = {"examples": str(examples)}
+            made = create_space(
+                registry, method, surrogate=source, method=method, corpus=None, seed=seed, settings=settings
+            )
             self.spec = SpaceSpec.from_document(made.spec)
         self.facets = self.spec.facets
 

@@ -132,9 +132,12 @@ def evaluated(
     table = probabilities(llm.log_prob)
     accuracy: dict[str, Scores] = {"none": _accuracy(llm.log_prob, right)}
     rows: list[PromptScore] = []
-    for calibration in settings.calibrations or CALIBRATIONS:
+    for calibration in dict.fromkeys(settings.calibrations or CALIBRATIONS):
         if calibration == "contextual" and llm.content_free is None:
-            notes.append("no contextual calibration: nothing was recorded of content-free inputs (log_prob_empty, ...)")
+            missing = "no contextual calibration: nothing was recorded of content-free inputs (log_prob_empty, ...)"
+            if set(settings.calibrations) == {calibration}:
+                raise InputError(f"There is {missing}.")
+            notes.append(missing)
             continue
         answered = calibrated(table, calibration, llm.content_free)
         if calibration != "none":
@@ -142,6 +145,7 @@ def evaluated(
         fute = {name: its for scorer in ours for name, its in scorer.scores(answered).items()}
         scores = {**fute, **score_prompts(answered, llm.prompt_prob), **(more or {})}
         rows += [_row(llm, name, calibration, its, accuracy) for name, its in scores.items()]
+    notes += [note for scorer in ours for note in scorer.notes]
     best = max(accuracy["none"])
     title = f"{len(llm.prompts)} prompts on {len(llm.inputs)} inputs; uncalibrated, the best is right in {best:.1%}"
     of_prompts = {name: _by_prompt(llm, values) for name, values in accuracy.items()}
@@ -170,8 +174,10 @@ def _ours(llm: RecordedLLM, labelled: Labelled, settings: Settings) -> list[Fute
     length = min(COMMON["max_length"], most_tokens(base))
     surrogate = RecallingSurrogate(base, device=settings.device, max_length=length)
     fute = Fute(llm, labelled, surrogate, examples=settings.examples, seed=settings.seed)
+    examples = min(settings.examples, COMMON["examples"])
     spaces = [
-        MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed) for name in dict.fromkeys(settings.methods)
+        MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed, examples=examples)
+        for name in dict.fromkeys(settings.methods)
     ]
     return [fute, *(ByMethod(llm, labelled, space) for space in spaces)]
 

@@ -41,7 +41,12 @@ def evaluate_registered(
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
     if entry.spec["type"] == RECORDED:
         return evaluated(llm, labelled, settings)
-    chosen = self_selected(registry, model, space=space, device=settings.device)
+    try:
+        chosen = self_selected(registry, model, space=space, device=settings.device)
+    except InputError as error:
+        report = evaluated(llm, labelled, settings)
+        report.notes.append(str(error))
+        return report
     return evaluated(llm, labelled, settings, more={SELF_SELECT: np.array([chosen[note.name] for note in llm.prompts])})
 
 

@@ -220,9 +220,10 @@ class _Scratch:
                 registry.add_task(name, task)
             spaces = {method: self._space(registry, method) for method in methods}
             for method, space in spaces.items():
-                failed = embed(registry, space=space, surrogates=self._surrogates).failed
-                for name, why in failed.items():
-                    raise EmbedderError(f"{method} cannot embed {name}: {why}")
+                report = embed(registry, space=space, surrogates=self._surrogates)
+                for name, why in {**report.failed, **report.skipped}.items():
+                    more = f" Of more than {self._tuned_on} examples (--tuned-on) it may."
+                    raise EmbedderError(f"{method} cannot embed {name}: {why}{more if space != method else ''}")
                 found[method] = SourceScores(source_similarities(registry, space, truth))
             likeness = registry.likeness(space=spaces.get(DEFAULT, spaces[methods[0]]))
         sources = {target: sorted(its) for target, its in sources_of(truth).items()}

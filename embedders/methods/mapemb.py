@@ -90,6 +90,7 @@ def ridge_map(
 
 def _expected(observed: Observed, texts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected answer's feature of each input, (inputs, hidden); padding has probability 0."""
-    table = np.zeros((len(observed.inputs), len(texts)))
-    np.add.at(table, (np.arange(len(table))[:, None], observed.options), observed.probabilities)
-    return table @ texts
+    probabilities = observed.probabilities.astype(np.float64)
+    if len(probabilities) and observed.has_fixed_options:
+        return probabilities @ texts[observed.options[0]]
+    return np.einsum("ik,ikh->ih", probabilities, texts[observed.options])

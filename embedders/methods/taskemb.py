@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from embedders.sketch import CountSketch
     from embedders.surrogate import Surrogate
 
-AT_ONCE = 32  # examples in a batch of the Fisher, which is the same whatever their number
+LARGER = 4  # times as large as those of the training are the Fisher's batches, to which their size makes no difference
+AT_ONCE = 32  # examples in one of them, at most
 
 
 class TaskEmb(Method):
@@ -159,7 +160,7 @@ def _batch_size(parameters: dict[str, Any], rows: int) -> int:
     """Return the size of the Fisher's batches: of few rows small ones, so that there are halves of them to compare."""
     if parameters["variant"] != "per-example":  # the batch gradient is another one for each size
         return int(parameters["batch_size"])
-    return max(1, min(AT_ONCE, -(-rows // LEAST_TO_SPLIT)))
+    return max(1, min(AT_ONCE, LARGER * int(parameters["batch_size"]), -(-rows // LEAST_TO_SPLIT)))
 
 
 def _batches(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

@@ -71,7 +71,7 @@ class CausalLM:
 
     def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
         """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
-        room = _SPARE + max((len(ids) for ids in self._tokens(list(words), special=False)), default=0)
+        room = self._room(words)
         questions = [self._question(one, words, room) for one in asked]
         table, own = np.zeros((len(asked), len(words))), np.zeros(len(asked))
         shared = self._shared([question.prompt for question in questions]) if self._keeps_cache else []
@@ -84,6 +84,10 @@ class CausalLM:
                 table[chosen], own[chosen] = self._scored_singly(some[0])
         self._model.checked(table)
         return Scored(table, np.exp(self._model.checked(own)))
+
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored."""
+        return len(self._tokens([self._text(asked)])[0]) <= self._most(self._room(words))
 
     def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuations."""
@@ -106,7 +110,7 @@ class CausalLM:
     # -- tokens ------------------------------------------------------------------------------------------
 
     def _question(self, asked: Asked, words: Sequence[str], room: int) -> _Question:
-        most = max(1, self._model.max_length - room)
+        most = self._most(room)
         asked = cut(asked, lambda one: len(self._tokens([self._text(one)])[0]) <= most)
         text = self._text(asked)
         prompt, *wholes = self._tokens([text, *(joined(text, word) for word in words)])
@@ -118,6 +122,14 @@ class CausalLM:
             known -= 1  # a word that is the beginning of the prompt's last token
         prompt = prompt[:known] if wholes else prompt
         return _Question(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
+
+    def _room(self, words: Sequence[str]) -> int:
+        """Return how many tokens are kept for the words."""
+        return _SPARE + max((len(ids) for ids in self._tokens(list(words), special=False)), default=0)
+
+    def _most(self, room: int) -> int:
+        """Return how many tokens of a prompt are read."""
+        return max(1, self._model.max_length - room)
 
     def _text(self, asked: Asked) -> str:
         return chat(asked, self._tokenizer) if self._is_chat else plain(asked)

@@ -34,6 +34,10 @@ class LanguageModel(Protocol):
         """Return the likeliest continuation of each prompt, token by token."""
         ...
 
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored; of a longer one the end is."""
+        ...
+
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it, for the provenance of what comes of it."""
         ...

@@ -44,6 +44,10 @@ class SentenceEncoder:
         meanings = self._encoder.text_features(words).astype(float)  # (words, hidden)
         return Scored(prompts @ meanings.T / TEMPERATURE, None)
 
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored."""
+        return len(self._encoder.tokenizer(plain(asked), verbose=False)["input_ids"]) <= self._encoder.max_length
+
     def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
         """Raise `SettingError`."""
         raise SettingError(

@@ -78,6 +78,10 @@ class EndpointModel:
         table = np.array([row.scores for row in rows]).reshape(len(asked), len(words))
         return Scored(table, np.exp(own) if own and len(own) == len(rows) else None)
 
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say that a prompt is read whole: a server refuses what is too long for its model."""
+        return True
+
     def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         with self._client:

@@ -30,6 +30,10 @@ class OnDemand:
         """Return the likeliest continuation of each prompt."""
         return self._loaded().write(asked, most_tokens=most_tokens)
 
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored."""
+        return self._loaded().can_read(asked, words)
+
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it; nothing where it was not asked."""
         return {} if self._model is None else self._model.settings()

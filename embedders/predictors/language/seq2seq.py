@@ -35,6 +35,10 @@ class Seq2SeqLM:
             table[chosen] = sums.cpu().numpy() / [len(ids) for ids in tokens]
         return Scored(self._model.checked(table), None)
 
+    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored."""
+        return len(self._model.tokenizer(plain(asked), verbose=False)["input_ids"]) <= self._model.max_length
+
     def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         from embedders.predictors.language.writing import written_on
