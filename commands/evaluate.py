@@ -36,7 +36,7 @@ def evaluate() -> None:
 )
 @click.option(
     "--tuned-on",
-    default=40,
+    default=32,
     show_default=True,
     type=click.IntRange(2, 1_000_000),
     help="Examples of a task, at most, for methods that tune the surrogate, which are slow.",

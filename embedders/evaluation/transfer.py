@@ -26,7 +26,7 @@ from registry.metrics import source_metrics
 from registry.table import Cell, Table
 
 ALL = "all"  # the setting of the row that averages over settings
-TUNED_ON = 40  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour
+TUNED_ON = 32  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour
 SIZE = "size"  # DataSize of Vu et al. (2020): sources by their number of examples
 IN_CLASS = "in-class (sources of the target's class alone)"
 

@@ -67,7 +67,7 @@ class TaskEmb(Method):
             "labels": "data",
             "variant": "per-example",
             "steps": 16,
-            "passes": 8,
+            "passes": 2,
             "batch_size": 8,
             "learning_rate": 2e-5,
         }
