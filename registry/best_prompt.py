@@ -156,12 +156,7 @@ def best_prompt(
     ours = expected_agreement(similarity, as_embedded) if has_map else similarity
     others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
     scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob), **others}
-    if asked.by not in scores:
-        raise InputError(
-            "The LLM itself must say what it would choose: give its scores, see embedders.self_select."
-            if asked.by == SELF_SELECT
-            else f"Nothing was recorded of the prompts' own probabilities, so not by {asked.by}."
-        )
+    _check_scored(asked.by, scores)
     ranks = {name: _ranks(its) for name, its in scores.items()}
     order = np.lexsort((np.arange(len(outputs.prompts)), -scores[asked.by]))
     spreads = spread(as_embedded)
@@ -250,6 +245,14 @@ def why_in_doubt(table: NDArray[np.float64], scores: Scores, similarity: Scores 
     if similarity is not None and float(similarity.max()) < LEAST_LIKENESS:
         return f"no prompt answers as the task does: the nearest has {float(similarity.max()):.2f}, chance reaches 0.21"
     return None
+
+
+def _check_scored(by: str, scores: Mapping[str, Scores]) -> None:
+    if by in scores:
+        return
+    if by == SELF_SELECT:
+        raise InputError("The LLM itself must say what it would choose: give its scores, see embedders.self_select.")
+    raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {by}.")
 
 
 def _target(registry: "Registry", asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:

@@ -105,8 +105,7 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     """Embed the tasks of a folder, rank the sources of every target by each method, and score the rankings.
 
     Args:
-        examples: a folder of TASK.jsonl files (input, output, choices) or task folders. Only those tell a task's kind,
-            without which there are no figures in class.
+        examples: a folder of TASK.jsonl files (input, output, choices) or task folders, which alone tell their kinds.
         truth: a CSV of measured transfers.
         history: a CSV of measured transfers, from which memory and gain learn; None for the truth. What was measured
             on the target itself is always left out. Memory's likeness is the default method's, if that embeds.
@@ -125,21 +124,19 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     for name in names:
         method_named(name)
     measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
-    told = standardised(read_transfers(history or truth))
     tasks = read_examples(examples)
     named = {name: tasks[name] for name in sorted(tasks_of(measured) & set(tasks))}
     sizes = _sizes(named, measured)
-    for name in {*names, *LEARNED, *sizes} & set(theirs):
-        raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
+    _check_names({*names, *LEARNED, *sizes} & set(theirs), peers)
     _check_covered(measured, tasks, examples)
-    lessons = Lessons(told).among(tasks)
+    lessons = Lessons(standardised(read_transfers(history or truth))).among(tasks)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons, tuned_on)
         whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
         drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
         halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
-    scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
     of_class = in_class(measured, {name: one.kind for name, one in named.items()})
+    scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
     notes = (*_fewer(names, tasks, tuned_on), *_missing(named), *lessons.notes)
     return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=notes)
 
@@ -281,6 +278,11 @@ def _missing(tasks: Mapping[str, ExampleSet]) -> Iterator[str]:
     unknown = [name for name, one in tasks.items() if one.kind is None]
     if 0 < len(unknown) < len(tasks):
         yield f"in-class: no figures, as files do not tell the kind of a task: {', '.join(unknown)}."
+
+
+def _check_names(both: Collection[str], peers: Path | None) -> None:
+    for name in sorted(both):
+        raise DataError(str(peers), f"has scores of {name!r}, which is evaluated here: give the column another name.")
 
 
 def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path) -> None:
