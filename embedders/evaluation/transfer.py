@@ -125,11 +125,11 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
         method_named(name)
     measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
     tasks = read_examples(examples)
+    lessons = Lessons(standardised(read_transfers(history or truth))).among(tasks)
     named = {name: tasks[name] for name in sorted(tasks_of(measured) & set(tasks))}
     sizes = _sizes(named, measured)
     _check_names({*names, *LEARNED, *sizes} & set(theirs), peers)
     _check_covered(measured, tasks, examples)
-    lessons = Lessons(standardised(read_transfers(history or truth))).among(tasks)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons, tuned_on)
         whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
