@@ -1,5 +1,7 @@
 """The command `fute`: assembles the commands and turns errors into one line and an exit code. No logic."""
 
+import atexit
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from registry import __version__
 from registry.errors import RegistryError
 
 INTERRUPTED = 130
+GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short command goes into looking for garbage
 
 
 class _OneLineError(click.ClickException):
@@ -81,3 +84,10 @@ for command in (
     evaluate.evaluate,
 ):
     main.add_command(command)
+
+
+def run() -> None:
+    """Run a command in a process of its own, which begins and ends with it."""
+    gc.set_threshold(GARBAGE_AFTER)
+    atexit.register(gc.freeze)  # what is left goes with the process: nothing to look for
+    main()

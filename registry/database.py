@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import filelock
-from sqlalchemy import MetaData, Table, exc, insert, inspect, select, update
+from sqlalchemy import String, column, exc, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
 from registry import sqlite
@@ -67,11 +66,9 @@ class Database:
     def schema(self) -> str | None:
         """Return the revision that the database is at, None where it has no tables."""
         with self.read() as session:
-            connection = session.connection()
-            if not inspect(connection).has_table("alembic_version"):
+            if not inspect(session.connection()).has_table("alembic_version"):
                 return None
-            table = Table("alembic_version", MetaData(), autoload_with=connection)
-            return session.execute(select(table.c.version_num)).scalar_one_or_none()
+            return session.scalar(select(column("version_num", String)).select_from(table("alembic_version")))
 
     def upgrade(self) -> Path | None:
         """Bring the tables to this release, under the lock; return the backup of what was there before."""
@@ -97,6 +94,8 @@ class Database:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the one lock between processes: for migrations and rebuilds, never over a model run."""
+        import filelock
+
         try:
             with filelock.FileLock(self.folder / "lock", timeout=LOCK_SECONDS):
                 yield

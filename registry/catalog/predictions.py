@@ -62,15 +62,25 @@ class Predictions:
 
     def of(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, dict[int, Answered]]:
         """Return the chunks of several versions by version."""
+        columns = (  # not objects: there may be thousands, and they take three times as long
+            Prediction.version_id,
+            Prediction.start,
+            Prediction.id,
+            Prediction.answers,
+            Prediction.count,
+            Prediction.probabilities,
+            Prediction.prompt_prob,
+            Prediction.sha256,
+        )
         query = (
-            select(Prediction)
+            select(*columns)
             .where(Prediction.version_id.in_(version_ids), Prediction.corpus_version_id == corpus_version_id)
             .order_by(Prediction.start)
         )
         made: dict[int, dict[int, Answered]] = {version_id: {} for version_id in version_ids}
         with self._database.read() as session:
-            for row in session.scalars(query):
-                made[row.version_id][row.start] = _answered(row)
+            for version_id, start, row, answers, count, body, of_prompt, sha256 in session.execute(query):
+                made[version_id][start] = _answered(row, answers, count, body, of_prompt, sha256)
         return made
 
 
@@ -89,9 +99,9 @@ def joined(chunks: Mapping[int, Answered]) -> Answered:
     return Answered(answers, table, np.concatenate(own) if own and len(own) == len(parts) else None)
 
 
-def _answered(row: Prediction) -> Answered:
-    if hashlib.sha256(row.probabilities + (row.prompt_prob or b"")).hexdigest() != row.sha256:
-        raise IntegrityError(f"Recorded outputs {row.id} are damaged: restore the catalog from a backup.")
-    table = np.frombuffer(row.probabilities, "<f4").astype(np.float32)
-    own = None if row.prompt_prob is None else np.frombuffer(row.prompt_prob, "<f4").astype(np.float32)
-    return Answered(tuple(row.answers), table.reshape(row.count, len(row.answers)), own)
+def _answered(row: int, answers: list[str], count: int, body: bytes, of_prompt: bytes | None, sha256: str) -> Answered:
+    if hashlib.sha256(body + (of_prompt or b"")).hexdigest() != sha256:
+        raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
+    table = np.frombuffer(body, "<f4").astype(np.float32)
+    own = None if of_prompt is None else np.frombuffer(of_prompt, "<f4").astype(np.float32)
+    return Answered(tuple(answers), table.reshape(count, len(answers)), own)
