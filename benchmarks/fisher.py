@@ -66,7 +66,7 @@ class Case:
             self.losses(rows).mean().backward()
             self.model.zero_grad(set_to_none=True)
 
-    def fisher(self, sink: Any, **options: str) -> int:  # noqa: ANN401 - what can add
+    def fisher(self, sink: Any, **options: Any) -> int:  # noqa: ANN401 - what can add, and what the pass can be told
         """Stream the Fisher into a sink, and return what its sums are to be divided by."""
         return diagonal_fisher(self.model, self.losses, self.batches, self.layout, sink, **options).count
 

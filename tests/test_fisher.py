@@ -127,6 +127,30 @@ def test_it_does_not_depend_on_the_batches(case: Case) -> None:
         assert distance(case.fisher("all", batch)[0], alone) <= SAME
 
 
+def test_halves_of_the_batches_go_to_two_sinks_side_by_side(case: Case) -> None:
+    # Four batches of three: a half of one example each time.
+    wanted, alone = case.fisher("all", batch=3)
+    layout = select(case.model, "all")
+    first, second = Whole(layout), Whole(layout)
+
+    fisher = diagonal_fisher(case.model, case.losses, batches(3), layout, first, beside=second)
+
+    assert fisher == alone
+    assert distance((first.vector + second.vector).numpy(), wanted) <= SAME
+    assert bool(second.vector.any()) == (fisher.way == "hooks")
+
+
+@pytest.mark.parametrize(("batch", "variant"), [(1, "per-example"), (4, "batch-gradient")])
+def test_what_has_no_halves_goes_to_the_first_sink(bert: Case, batch: int, variant: str) -> None:
+    layout = select(bert.model, "encoder")
+    first, second = Whole(layout), Whole(layout)
+
+    diagonal_fisher(bert.model, bert.losses, batches(batch), layout, first, beside=second, variant=variant)
+
+    assert distance(first.vector.numpy(), bert.fisher("encoder", batch, variant=variant)[0]) <= SAME
+    assert not second.vector.any()
+
+
 def test_only_deberta_goes_one_by_one(surrogates: dict[str, Surrogate], observed: Observed) -> None:
     ways = {family: made(surrogates[family], observed).fisher("encoder", batch=4)[1] for family in FAMILIES}
 
@@ -195,10 +219,10 @@ class Small:
 
     def run(self, batch: int) -> tuple[Array, Fisher]:
         layout = select(self.model, "all")
-        whole = Whole(layout)
+        whole, beside = Whole(layout), Whole(layout)
         parts = np.array_split(np.arange(len(self.words)), -(-len(self.words) // batch))
-        fisher = diagonal_fisher(self.model, self.losses, parts, layout, whole)
-        return whole.vector.numpy(), fisher
+        fisher = diagonal_fisher(self.model, self.losses, parts, layout, whole, beside=beside)
+        return (whole.vector + beside.vector).numpy(), fisher
 
     def fisher(self, batch: int) -> Array:
         return self.run(batch)[0]
@@ -410,8 +434,8 @@ def test_labels_drawn_from_the_surrogate_are_not_the_data_s(
     assert distance(sampled, told) > 0.01
 
 
-def test_taskemb_says_how_it_went_one_by_one(surrogates: dict[str, Surrogate], observed: Observed) -> None:
-    provenance = read(surrogates["deberta"], observed).provenance
+def test_taskemb_says_how_it_went_one_by_one(surrogates: dict[str, Surrogate]) -> None:
+    provenance = read(surrogates["deberta"], from_task(opinions(40), examples=40, seed=0)).provenance
 
     assert (provenance["way"], provenance["reason"]) == ("single", "Linear shares rows between the examples")
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from embedders.errors import SettingError
-from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError, Sink
+from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError
 from embedders.fisher.layers import accumulate
 from embedders.fisher.selection import Layout
+from embedders.fisher.sums import Sink
 
 VARIANTS = ("per-example", "batch-gradient")
 POWERS = ("1", "0.5", "log")
@@ -34,6 +35,7 @@ def diagonal_fisher(
     layout: Layout,
     sink: Sink,
     *,
+    beside: Sink | None = None,
     variant: str = "per-example",
     power: str = "1",
 ) -> Fisher:
@@ -48,6 +50,9 @@ def diagonal_fisher(
         batches: row numbers, (rows,) each.
         layout: which parameters, from `select`.
         sink: gets each part of the sums once per batch, to be read at once: the memory is reused.
+        beside: another sink, whose sums are to be added to those of the first: on a CPU, a batch's halves are then
+            passed side by side and go to a sink each, from threads of their own. What each gets does not hang on the
+            number of threads.
         variant: `batch-gradient` squares the mean gradient of each batch instead, as the published code of FUTE does
             with all the data: not the Fisher, for comparison only.
         power: `1`; `0.5` for the mean of |grad|, each example's root; `log` for the mean of log(1 + grad^2 / 1e-12).
@@ -61,7 +66,8 @@ def diagonal_fisher(
     with ExitStack() as stack:
         hooks: BatchHooks | None = None
         try:
-            hooks = BatchHooks(model, layout, sink, power=power, is_mean=is_mean)
+            sinks = [sink] if beside is None or is_mean or not _is_on_cpu(layout) else [sink, beside]
+            hooks = BatchHooks(model, layout, sinks, power=power, is_mean=is_mean)
             stack.enter_context(hooks.attached())
         except NotSeparableError as error:
             reason = str(error)
@@ -77,6 +83,10 @@ def diagonal_fisher(
                 _one_by_one(model, losses, groups, layout, sink, power)
             count += 1 if is_mean else len(rows)
     return Fisher(count, "single" if reason else "hooks", reason)
+
+
+def _is_on_cpu(layout: Layout) -> bool:
+    return all(parameter.device.type == "cpu" for parameter in layout.parameters.values())
 
 
 def _check(variant: str, power: str) -> None:

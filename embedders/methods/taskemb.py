@@ -102,18 +102,20 @@ class TaskEmb(Method):
         tuned = _tuned(model, objective, parameters, seed)
         layout = select(model, parameters["selection"])
         drawn = torch.Generator(surrogate.device).manual_seed(seed) if parameters["labels"] == "sampled" else None
-        sketch = CountSketch(layout.size, dimension, (seed, 0), device=surrogate.device)
-        watched = _Watched(_batches(objective.lengths, _batch_size(parameters, len(objective.lengths))), sketch)
+        sketches = [CountSketch(layout.size, dimension, (seed, 0), device=surrogate.device) for _ in range(2)]
+        batches = _batches(objective.lengths, _batch_size(parameters, len(objective.lengths)))
+        watched = _Watched(batches, sketches)
         fisher = diagonal_fisher(
             model,
             lambda rows: objective.losses(model, rows, sample=drawn),
             watched,
             layout,
-            sketch,
+            sketches[0],
+            beside=None if drawn else sketches[1],  # answers are drawn one after another
             variant=parameters["variant"],
             power=parameters["power"],
         )
-        vector = sketch.values() / np.float32(fisher.count)
+        vector = watched.values() / np.float32(fisher.count)
         if not np.isfinite(vector).all() or not vector.any():
             raise NotEmbeddableError("its answers have no gradients: they are all alike, or were cut off.")
         why = {"reason": fisher.reason} if fisher.reason else {}
@@ -122,23 +124,28 @@ class TaskEmb(Method):
 
 
 class _Watched:
-    """Batches, and what each of them added to a sketch."""
+    """Batches, and what each of them added to sketches of one vector."""
 
-    def __init__(self, batches: list[NDArray[np.int64]], sketch: "CountSketch") -> None:
+    def __init__(self, batches: list[NDArray[np.int64]], sketches: "list[CountSketch]") -> None:
         self._batches = batches
-        self._sketch = sketch
+        self._sketches = sketches
         self.totals: list[torch.Tensor] = []  # after each batch, on the device
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         for batch in self._batches:
             yield batch
-            self.totals.append(self._sketch.totals())
+            first, second = self._sketches
+            self.totals.append(first.totals() + second.totals())
+
+    def values(self) -> NDArray[np.float32]:
+        """Return what all batches added, sketched."""
+        return self._sketches[0].values_of(self.totals[-1])
 
     def sum_of(self, chosen: NDArray[np.bool_]) -> Parts:
         """Return what the chosen batches added, (batches,)."""
         ends = [0 * self.totals[0], *self.totals]
         added = [after - before for (before, after), wanted in zip(pairwise(ends), chosen, strict=True) if wanted]
-        return {"fisher": self._sketch.values_of(sum(added[1:], added[0]))}
+        return {"fisher": self._sketches[0].values_of(sum(added[1:], added[0]))}
 
 
 def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[str, Any], seed: int) -> dict[str, Any]:
