@@ -79,7 +79,7 @@ def _learn(registry: Registry, task: str, target: Path) -> str:
         return f"{name} is there from an earlier run"
     from embedders.training import finetune_classifier
 
-    accuracy = finetune_classifier(model_folder(MINILM), registry.task_data(task), target, epochs=12)
+    accuracy = finetune_classifier(model_folder(MINILM), registry.task_data(task), target, epochs=8, learning_rate=2e-4)
     hf_model(registry, name, str(target))
     return f"{name}: accuracy {accuracy:.2f} on {len(registry.task_data(task).test)} unseen examples"
 
