@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.models_meet_tasks import DATA
-from embedders.fisher import POWERS, Layout, diagonal_fisher, select
+from embedders.fisher import POWERS, Layout, Sink, diagonal_fisher, select
 from embedders.objectives import Objective, objective_for
 from embedders.observed import from_task
 from embedders.sketch import CountSketch, sketch
@@ -66,9 +66,14 @@ class Case:
             self.losses(rows).mean().backward()
             self.model.zero_grad(set_to_none=True)
 
-    def fisher(self, sink: Any, **options: Any) -> int:  # noqa: ANN401 - what can add, and what the pass can be told
-        """Stream the Fisher into a sink, and return what its sums are to be divided by."""
-        return diagonal_fisher(self.model, self.losses, self.batches, self.layout, sink, **options).count
+    def streams(self) -> list[CountSketch]:
+        """Return the sketches of a batch's halves, as the method has them."""
+        return [CountSketch(self.layout.size, SIZE, (0, 0)) for _ in range(2)]
+
+    def fisher(self, sink: Sink, beside: Sink | None = None, **options: str) -> int:
+        """Stream the Fisher into a sink or two, and return what its sums are to be divided by."""
+        made = diagonal_fisher(self.model, self.losses, self.batches, self.layout, sink, beside=beside, **options)
+        return made.count
 
     def one_by_one(self) -> None:
         """Add up the squares of single examples' gradients, as one would without this module."""
@@ -107,21 +112,21 @@ def main() -> None:
 
 def _cost(options: argparse.Namespace) -> None:
     case = _case(options.data / options.task, options.examples)
-    stream = CountSketch(case.layout.size, SIZE, (0, 0))
+    streams = case.streams()
     few = Case(case.model, case.objective, case.layout, case.batches[:: max(1, len(case.batches) // 2)])
-    _alternated({"forward and backward": few.pass_through, "Fisher": lambda: few.fisher(stream)}, repeats=1)
+    _alternated({"forward and backward": few.pass_through, "Fisher": lambda: few.fisher(*streams)}, repeats=1)
     count, tokens = len(case.objective.lengths), case.objective.lengths.mean()
     print(f"{options.task}, {count} examples of {tokens:.0f} tokens, batches of {BATCH}")
-    _print(_alternated({"forward and backward": case.pass_through, "Fisher": lambda: case.fisher(stream)}))
+    _print(_alternated({"forward and backward": case.pass_through, "Fisher": lambda: case.fisher(*streams)}))
     print(f"the same for {sum(map(len, few.batches))} of them")
     _print(
         _alternated(
             {
                 "forward and backward": few.pass_through,
-                "Fisher": lambda: few.fisher(stream),
-                "Fisher, power 0.5": lambda: few.fisher(stream, power="0.5"),
-                "Fisher, power log": lambda: few.fisher(stream, power="log"),
-                "batch gradient": lambda: few.fisher(stream, variant="batch-gradient"),
+                "Fisher": lambda: few.fisher(*streams),
+                "Fisher, power 0.5": lambda: few.fisher(*streams, power="0.5"),
+                "Fisher, power log": lambda: few.fisher(*streams, power="log"),
+                "batch gradient": lambda: few.fisher(*streams, variant="batch-gradient"),
                 "loop of single examples": few.one_by_one,
             }
         )
@@ -168,15 +173,16 @@ def _child(kind: str, options: argparse.Namespace) -> list[float]:
 def _peak(kind: str, options: argparse.Namespace) -> list[float]:
     """Return this process's peak memory in MiB after the first task, a quarter, half and all of them."""
     case = _case(options.data / options.task, (1 if kind == "tasks" else 4) * BATCH)
-    stream = CountSketch(case.layout.size, SIZE, (0, 0)) if kind in ("fisher", "tasks") else None
+    streams = case.streams() if kind in ("fisher", "tasks") else []
     if kind == "passes":
         case.pass_through()
     peaks = []
     for _ in range(options.tasks if kind == "tasks" else 1):
-        if stream is not None:
-            stream.clear()
-            case.again().fisher(stream)
+        if streams:
+            case.again().fisher(*streams)
+        for stream in streams:
             stream.values()
+            stream.clear()
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return [peaks[0], peaks[len(peaks) // 4], peaks[len(peaks) // 2], peaks[-1]]
 
@@ -189,8 +195,8 @@ def _kept(options: argparse.Namespace) -> None:
         case = _case(options.data / name, options.few)
         for kind, vectors in held.items():
             whole = Whole(case.layout)
-            chosen = {"variant": "batch-gradient"} if kind not in POWERS else {"power": kind}
-            vectors.append((whole.vector / case.fisher(whole, **chosen)).numpy())
+            variant, power = ("per-example", kind) if kind in POWERS else ("batch-gradient", "1")
+            vectors.append((whole.vector / case.fisher(whole, variant=variant, power=power)).numpy())
     print(f"{len(names)} tasks, {options.few} examples each, {SIZE} dimensions; cosines raw (centred)")
     for power in POWERS:
         before, after = np.stack(held[power]), np.stack([sketch(v, SIZE, (0, 0)) for v in held[power]])
