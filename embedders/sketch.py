@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-PIECE = 1 << 20  # coordinates whose buckets are drawn at once
+PIECE = 1 << 20  # coordinates whose buckets are drawn, or added to, at once
 BITS = 34  # of the largest number; with 63 in all, 2^29 numbers fit one bucket
 
 
@@ -43,11 +43,12 @@ class CountSketch:
 
     def add(self, start: int, values: "torch.Tensor") -> None:
         """Add `values`, of any shape, to the coordinates from `start` on."""
-        buckets = self._buckets[start : start + values.numel()].int()
+        buckets = self._buckets[start : start + values.numel()]
         if values.device.type == "cpu":
-            self._totals.index_add_(0, buckets, values.reshape(-1).double())
+            for own, piece in zip(buckets.split(PIECE), values.reshape(-1).split(PIECE), strict=True):
+                self._totals.index_add_(0, own.int(), piece.double())
         elif len(buckets):
-            add_in_any_order(self._totals, buckets, values.reshape(-1))
+            add_in_any_order(self._totals, buckets.int(), values.reshape(-1))
 
     def values(self) -> NDArray[np.float32]:
         """Return what was added since the last `clear`, sketched: (size,)."""

@@ -6,7 +6,7 @@ one to wait for, and what a part gives does not hang on how many threads there a
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TypeVar
 
@@ -24,7 +24,14 @@ def side_by_side(function: Callable[[P], R], parts: Iterable[P], *, device: torc
     """
     if device.type != "cpu":
         return [function(part) for part in parts]
-    return list(_pool(torch.get_num_threads()).map(function, parts))
+    pool = _pool(torch.get_num_threads())
+    futures = [pool.submit(function, part) for part in parts]
+    try:
+        return [future.result() for future in futures]
+    finally:  # where one fails, none is still at work beside what follows
+        for future in futures:
+            future.cancel()
+        wait(futures)
 
 
 @lru_cache(maxsize=1)

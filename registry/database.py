@@ -68,7 +68,8 @@ class Database:
         with self.read() as session:
             if not inspect(session.connection()).has_table("alembic_version"):
                 return None
-            return session.scalar(select(column("version_num", String)).select_from(table("alembic_version")))
+            query = select(column("version_num", String)).select_from(table("alembic_version"))
+            return session.scalars(query).one_or_none()
 
     def upgrade(self) -> Path | None:
         """Bring the tables to this release, under the lock; return the backup of what was there before."""

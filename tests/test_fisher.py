@@ -137,7 +137,31 @@ def test_halves_of_the_batches_go_to_two_sinks_side_by_side(case: Case) -> None:
 
     assert fisher == alone
     assert distance((first.vector + second.vector).numpy(), wanted) <= SAME
-    assert bool(second.vector.any()) == (fisher.way == "hooks")
+    assert first.vector.any()
+    assert second.vector.any()
+
+
+@pytest.mark.parametrize("family", ["bert", "deberta"])  # with hooks, and one by one
+@pytest.mark.parametrize("batch", [1, 3])
+def test_beside_each_other_no_pass_has_more_than_one_thread(
+    surrogates: dict[str, Surrogate], observed: Observed, family: str, batch: int
+) -> None:
+    case = made(surrogates[family], observed)
+    layout = select(case.model, "encoder")
+    seen = []
+
+    def losses(rows: NDArray[np.int64]) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return case.losses(rows)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        diagonal_fisher(case.model, losses, batches(batch), layout, Whole(layout), beside=Whole(layout))
+    finally:
+        torch.set_num_threads(before)
+
+    assert set(seen) == {1}
 
 
 @pytest.mark.parametrize(("batch", "variant"), [(1, "per-example"), (4, "batch-gradient")])

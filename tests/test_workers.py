@@ -1,6 +1,7 @@
 """Parts of a computation, each on a thread of its own."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -52,6 +53,21 @@ def test_what_a_part_raises_is_raised() -> None:
         side_by_side(lambda part: 1 // part, (2, 1, 0), device=CPU)
 
 
+def test_nothing_is_at_work_any_more_once_a_part_has_failed() -> None:
+    ended = threading.Event()
+
+    def work(part: int) -> None:
+        if part == 0:
+            raise KeyError(part)
+        time.sleep(0.3)
+        ended.set()
+
+    with pytest.raises(KeyError):
+        side_by_side(work, (0, 1), device=CPU)
+
+    assert ended.is_set()
+
+
 def test_features_do_not_hang_on_the_number_of_threads(tmp_path: Path) -> None:
     folder = tiny_encoder(tmp_path / "encoder")
     inputs = [Input(text) for text in sentences(("fine", "dull"), 200)]
@@ -64,10 +80,11 @@ def test_features_do_not_hang_on_the_number_of_threads(tmp_path: Path) -> None:
     assert np.array_equal(made[0], made[2])
 
 
+@pytest.mark.parametrize("examples", [6, 90])
 @pytest.mark.parametrize("name", ["mapemb", "taskemb", "tupate", "curvegrad"])
-def test_no_vector_hangs_on_the_number_of_threads(tmp_path: Path, name: str) -> None:
+def test_no_vector_hangs_on_the_number_of_threads(tmp_path: Path, name: str, examples: int) -> None:
     surrogate = Surrogate(tiny_encoder(tmp_path / "encoder"), device="cpu")
-    observed = from_task(opinions(90), examples=90, seed=0)
+    observed = from_task(opinions(examples), examples=examples, seed=0)
     made = []
     for count in (1, 2, 3):
         torch.set_num_threads(count)

@@ -68,7 +68,7 @@ class BatchHooks:
         parts = np.array_split(rows, max(1, min(len(self._sums), len(rows))))
         ways = list(zip(self._sums, parts, strict=False))
         for sums, part in ways:
-            sums.begin(len(part), is_alone=len(ways) == 1)
+            sums.begin(len(part), is_alone=len(self._sums) == 1)
         try:
             made = self._each(lambda way: self._forward(losses, *way), ways)
             self._each(lambda way: way[0].read(way[1]), list(zip(self._sums, made, strict=False)))
@@ -77,7 +77,7 @@ class BatchHooks:
                 sums.end()
 
     def _each(self, function: Callable[[Any], Any], ways: list[Any]) -> list[Any]:
-        if len(ways) == 1:
+        if len(self._sums) == 1:
             return [function(ways[0])]
         return side_by_side(function, ways, device=self._device)
 

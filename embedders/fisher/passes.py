@@ -14,6 +14,7 @@ from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError
 from embedders.fisher.layers import accumulate
 from embedders.fisher.selection import Layout
 from embedders.fisher.sums import Sink
+from embedders.workers import side_by_side
 
 VARIANTS = ("per-example", "batch-gradient")
 POWERS = ("1", "0.5", "log")
@@ -63,10 +64,10 @@ def diagonal_fisher(
     """
     _check(variant, power)
     is_mean, count, reason = variant == "batch-gradient", 0, ""
+    sinks = [sink] if beside is None or is_mean or not _is_on_cpu(layout) else [sink, beside]
     with ExitStack() as stack:
         hooks: BatchHooks | None = None
         try:
-            sinks = [sink] if beside is None or is_mean or not _is_on_cpu(layout) else [sink, beside]
             hooks = BatchHooks(model, layout, sinks, power=power, is_mean=is_mean)
             stack.enter_context(hooks.attached())
         except NotSeparableError as error:
@@ -80,7 +81,7 @@ def diagonal_fisher(
                     stack.close()
             if hooks is None:
                 groups = [rows] if is_mean else np.split(rows, len(rows))
-                _one_by_one(model, losses, groups, layout, sink, power)
+                _one_by_one(model, losses, groups, layout, sinks, power)
             count += 1 if is_mean else len(rows)
     return Fisher(count, "single" if reason else "hooks", reason)
 
@@ -101,20 +102,30 @@ def _one_by_one(
     losses: Losses,
     groups: list[NDArray[np.int64]],
     layout: Layout,
-    sink: Sink,
+    sinks: list[Sink],
     power: str,
 ) -> None:
-    """Add one batch, each group of rows by a pass of its own; the sum of the batch is held until its end."""
+    """Add one batch, each group of rows by a pass of its own; a sink's sum of the batch is held until its end."""
     chosen = list(layout.parameters.values())
-    totals = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in chosen]
-    with _learning(model, chosen):
-        for rows in groups:
+
+    def add(part: tuple[Sink, list[NDArray[np.int64]]]) -> None:
+        sink, own = part
+        totals = [torch.zeros_like(parameter, dtype=torch.float32) for parameter in chosen]
+        for rows in own:
             gradients = torch.autograd.grad(losses(rows).mean(), chosen, allow_unused=True)
             for total, gradient in zip(totals, gradients, strict=True):
                 if gradient is not None:
                     accumulate(total, gradient[None], power)
-    for name, total in zip(layout.parameters, totals, strict=True):
-        sink.add(layout.starts[name], total)
+        for name, total in zip(layout.parameters, totals, strict=True):
+            sink.add(layout.starts[name], total)
+
+    with _learning(model, chosen):
+        if len(sinks) == 1:
+            add((sinks[0], groups))
+            return
+        middle = -(-len(groups) // 2)
+        parts = [(sinks[0], groups[:middle]), (sinks[1], groups[middle:])]
+        side_by_side(add, [part for part in parts if part[1]], device=chosen[0].device)
 
 
 @contextmanager
