@@ -118,7 +118,12 @@ def scored(tasks: Mapping[str, TaskData], trainer: Trainer, options: argparse.Na
         for name in tasks:
             (Path(folder) / name).symlink_to(options.data.resolve() / name)
         found = evaluate_transfer(
-            Path(folder), options.out, methods=options.methods, surrogate=options.model, device=options.device
+            Path(folder),
+            options.out,
+            methods=options.methods,
+            surrogate=options.model,
+            device=options.device,
+            tuned_on=options.tuned_on,
         )
     return [
         found.rows,
@@ -147,9 +152,11 @@ def models_as_sources(
     for method in options.methods:
         plain = {target: dict(ranked) for target, ranked in found.rankings[method].items()}
         rows += score_rankings(method, plain, truth).values()
-        if not method_named(method).sees_answers:
+        how = method_named(method)
+        if not how.sees_answers:
             continue
-        space = MethodSpace(method, surrogate, options.model, seed=0)
+        examples = options.tuned_on if how.tunes else COMMON["examples"]
+        space = MethodSpace(method, surrogate, options.model, seed=0, examples=examples)
         dtes = {name: space.of_task(task) for name, task in tqdm(asked.items(), desc=f"{method} DTEs", disable=None)}
         mtes = {}
         for name, task in tqdm(asked.items(), desc=f"{method} MTEs", disable=None):
@@ -181,6 +188,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", default="minilm", help="the base model, which is the surrogate too")
     parser.add_argument("--methods", type=lambda text: tuple(text.split(",")), default=tuple(METHODS))
     parser.add_argument("--seeds", type=int, default=2, help="runs of each cell")
+    parser.add_argument(
+        "--tuned-on",
+        type=int,
+        default=COMMON["examples"],
+        help="examples of a task for methods that tune the surrogate",
+    )
     parser.add_argument("--device")
     parser.add_argument("--out", type=Path, default=KEPT / "minilm_finetune.csv", help="the measured transfers")
     parser.add_argument("--models", type=Path, help="where trained sources are kept")
