@@ -102,10 +102,10 @@ def main() -> None:
     if options.child:
         print(_peak(options.child, options))
         return
+    if "memory" in options.parts:  # first: a process is told of its parent's peak as its own
+        _memory(options)
     if "cost" in options.parts:
         _cost(options)
-    if "memory" in options.parts:
-        _memory(options)
     if "sketch" in options.parts:
         _kept(options)
 
@@ -245,7 +245,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--examples", type=int, default=512)
     parser.add_argument("--few", type=int, default=64, help="examples of each task whose cosines are compared")
     parser.add_argument("--tasks", type=int, default=64, help="embedded one after the other by one process")
-    parser.add_argument("--parts", nargs="+", default=["cost", "memory", "sketch"])
+    parser.add_argument("--parts", nargs="+", default=["memory", "cost", "sketch"])
     parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
     return parser.parse_args()
 

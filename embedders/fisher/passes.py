@@ -63,15 +63,10 @@ def diagonal_fisher(
         SettingError: no such variant or power.
     """
     _check(variant, power)
-    is_mean, count, reason = variant == "batch-gradient", 0, ""
+    is_mean, count = variant == "batch-gradient", 0
     sinks = [sink] if beside is None or is_mean or not _is_on_cpu(layout) else [sink, beside]
     with ExitStack() as stack:
-        hooks: BatchHooks | None = None
-        try:
-            hooks = BatchHooks(model, layout, sinks, power=power, is_mean=is_mean)
-            stack.enter_context(hooks.attached())
-        except NotSeparableError as error:
-            reason = str(error)
+        hooks, reason = _hooks(stack, model, layout, sinks, power=power, is_mean=is_mean)
         for rows in batches:
             if hooks is not None:
                 try:
@@ -84,6 +79,18 @@ def diagonal_fisher(
                 _one_by_one(model, losses, groups, layout, sinks, power)
             count += 1 if is_mean else len(rows)
     return Fisher(count, "single" if reason else "hooks", reason)
+
+
+def _hooks(
+    stack: ExitStack, model: nn.Module, layout: Layout, sinks: list[Sink], *, power: str, is_mean: bool
+) -> tuple[BatchHooks | None, str]:
+    """Return hooks that are attached until the stack is closed, or why there can be none."""
+    try:
+        hooks = BatchHooks(model, layout, sinks, power=power, is_mean=is_mean)
+    except NotSeparableError as error:
+        return None, str(error)
+    stack.enter_context(hooks.attached())
+    return hooks, ""
 
 
 def _is_on_cpu(layout: Layout) -> bool:
