@@ -293,7 +293,7 @@ def test_an_interruption_does_not_wait_for_an_endpoint_that_hangs(
     os.kill(process, signal.SIGINT)
 
     assert nursery.wait() == 130
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 12  # a busy machine takes some seconds; the endpoint would take 20
     assert (tmp_path / "said").read_text() == INTERRUPTED
 
 
