@@ -54,11 +54,13 @@ def test_what_a_part_raises_is_raised() -> None:
 
 
 def test_nothing_is_at_work_any_more_once_a_part_has_failed() -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def work(part: int) -> None:
         if part == 0:
+            begun.wait()
             raise KeyError(part)
+        begun.set()
         time.sleep(0.3)
         ended.set()
 
