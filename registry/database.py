@@ -18,7 +18,7 @@ from registry.tables import State
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0003"  # the newest revision in migrations/versions; a test holds the two together
+SCHEMA = "0004"  # the newest revision in migrations/versions; a test holds the two together
 LOCK_SECONDS = 120
 CHECKED_BYTES = 256_000_000  # 30 ms per 100 MB; a larger database is not checked at each opening
 
@@ -115,11 +115,12 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, undone when it raises. Raises the generation.
 
-        `session.info["generation"]` is the number of this change.
+        `session.info` holds this change's `generation`, and its `mark`: of a backup that is restored the numbers
+        come again, a mark never does.
         """
         with _told_plainly(self.path), Session(self._writer) as session, session.begin():
             session.execute(update(State).values(generation=State.generation + 1))
-            session.info["generation"] = session.scalar(select(State.generation))
+            session.info.update(generation=session.scalar(select(State.generation)), mark=uuid.uuid4().hex)
             yield session
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Keeps each space's index at hand: from memory, from its snapshot, or rebuilt from the catalog."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,19 +33,19 @@ class Indexes:
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self._catalog = catalog
         self._folder = folder
-        self._held: dict[str, tuple[int, VectorIndex]] = {}  # fingerprint -> generation, index
+        self._held: dict[str, tuple[SnapshotHeader, VectorIndex]] = {}  # by fingerprint
 
     def of(self, space: SpaceRecord) -> VectorIndex:
         """Return the index of a space, as the catalog has it now."""
-        generation, index = self._held.get(space.fingerprint, (-1, None))
-        if index is not None and generation == space.generation:
+        header, index = self._held.get(space.fingerprint, (None, None))
+        if index is not None and header == _header(space, space.vectors):
             return index
         index, state = self._from_snapshot(space)
         if index is None:
             index = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return index
-        self._held[space.fingerprint] = (space.generation, index)
+        self._held[space.fingerprint] = (_header(space, space.vectors), index)
         return index
 
     def refresh(self, space: SpaceRecord) -> None:
@@ -57,8 +57,8 @@ class Indexes:
         """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""
         vectors = self._catalog.embeddings.all(space.id)
         index = _built(vectors, space)
-        self._held[space.fingerprint] = (vectors.generation, index)
-        header = SnapshotHeader(space.fingerprint, vectors.generation, len(index), space.dimension)
+        header = _header(replace(space, generation=vectors.generation, mark=vectors.mark), len(index))
+        self._held[space.fingerprint] = (header, index)
         try:
             with self._catalog.database.lock():
                 write_snapshot(self._path(space), index, header)
@@ -84,11 +84,14 @@ class Indexes:
             return None, "damaged"
         except OSError:
             return None, "missing"
-        expected = SnapshotHeader(space.fingerprint, space.generation, space.vectors, space.dimension)
-        return (index, "sound") if header == expected else (None, "stale")
+        return (index, "sound") if header == _header(space, space.vectors) else (None, "stale")
 
     def _path(self, space: SpaceRecord) -> Path:
         return self._folder / f"{space.fingerprint}.idx"
+
+
+def _header(space: SpaceRecord, count: int) -> SnapshotHeader:
+    return SnapshotHeader(space.fingerprint, space.generation, count, space.dimension, space.mark)
 
 
 def _built(vectors: SpaceVectors, space: SpaceRecord) -> VectorIndex:

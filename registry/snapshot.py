@@ -33,6 +33,7 @@ class SnapshotHeader:
     generation: int
     count: int
     dimension: int
+    mark: str | None = None  # of the change, unknown of what an older release wrote
 
 
 def write_snapshot(path: Path, index: VectorIndex, header: SnapshotHeader) -> None:

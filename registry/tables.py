@@ -159,6 +159,7 @@ class Space(Base):
     corpus_version_id: Mapped[int | None] = mapped_column(ForeignKey("versions.id"))
     generation: Mapped[int]  # of the last change to this space's vectors: what a snapshot must match
     created_at: Mapped[Time]
+    mark: Mapped[str | None] = mapped_column(String(32))  # of that change alone, also after a backup was restored
 
 
 class Embedding(Base):

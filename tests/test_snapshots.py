@@ -189,22 +189,35 @@ def make_empty(registry: Registry) -> None:
     file_of(registry).write_bytes(b"")
 
 
+def header_of(registry: Registry) -> SnapshotHeader:
+    """Return what a snapshot must say of itself to be used."""
+    space = registry.catalog.spaces.get("s")
+    return SnapshotHeader(space.fingerprint, space.generation, space.vectors, space.dimension, space.mark)
+
+
 def put_an_older_generation(registry: Registry) -> None:
-    generation = registry.catalog.spaces.get("s").generation
-    header = SnapshotHeader(SPEC.fingerprint(), generation - 1, len(NAMES), 8)
-    write_snapshot(file_of(registry), built(vectors()[::-1].copy()), header)
+    header = header_of(registry)
+    put(registry, replace(header, generation=header.generation - 1))
+
+
+def put_one_of_another_history(registry: Registry) -> None:
+    put(registry, replace(header_of(registry), mark="0" * 32))
+
+
+def put_one_of_an_older_release(registry: Registry) -> None:
+    put(registry, replace(header_of(registry), mark=None))
 
 
 def put_another_spaces(registry: Registry) -> None:
-    generation = registry.catalog.spaces.get("s").generation
-    header = SnapshotHeader("0" * 64, generation, len(NAMES), 8)
-    write_snapshot(file_of(registry), built(vectors()[::-1].copy()), header)
+    put(registry, replace(header_of(registry), fingerprint="0" * 64))
 
 
 def put_one_of_fewer(registry: Registry) -> None:
-    generation = registry.catalog.spaces.get("s").generation
-    header = SnapshotHeader(SPEC.fingerprint(), generation, 2, 8)
-    write_snapshot(file_of(registry), built(vectors()[:2]), header)
+    write_snapshot(file_of(registry), built(vectors()[:2]), replace(header_of(registry), count=2))
+
+
+def put(registry: Registry, header: SnapshotHeader) -> None:
+    write_snapshot(file_of(registry), built(vectors()[::-1].copy()), header)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +229,8 @@ def put_one_of_fewer(registry: Registry) -> None:
         (fill_with_garbage, "damaged"),
         (make_empty, "damaged"),
         (put_an_older_generation, "stale"),
+        (put_one_of_another_history, "stale"),
+        (put_one_of_an_older_release, "stale"),
         (put_another_spaces, "stale"),
         (put_one_of_fewer, "stale"),
     ],
@@ -301,14 +316,33 @@ def test_an_entry_that_another_process_removes_is_found_no_more(embedded: Regist
         assert nearest not in [match.name for match in other.nearest("a")]
 
 
+def test_after_a_backup_is_restored_the_snapshot_of_what_was_lost_is_not_taken_for_what_follows(
+    embedded: Registry,
+) -> None:
+    space = embedded.catalog.spaces.get("s")
+    versions = {name: embedded.add_task(name, task(name)).version_id for name in ("lost", "twin")}
+    folder = embedded.folder
+    embedded.close()
+
+    def embed(name: str, vector: NDArray[np.float32]) -> list[str]:
+        with Registry.open(folder) as registry:
+            registry.catalog.embeddings.put(versions[name], space, vector, {})
+            registry.refresh_index("s")
+            return [match.name for match in registry.nearest("a", limit=20, duplicates=True)]
+
+    backup = (folder / "catalog.db").read_bytes()
+    assert "lost" in embed("lost", -vectors()[0])
+    (folder / "catalog.db").write_bytes(backup)
+
+    assert embed("twin", vectors()[0])[0] == "twin"
+
+
 # -- verification ------------------------------------------------------------------------------------
 
 
 def put_well_formed(registry: Registry, index: VectorIndex) -> None:
     """Put an index in place that says all the right things about itself."""
-    space = registry.catalog.spaces.get("s")
-    header = SnapshotHeader(space.fingerprint, space.generation, space.vectors, space.dimension)
-    write_snapshot(file_of(registry), index, header)
+    write_snapshot(file_of(registry), index, header_of(registry))
 
 
 def faults(registry: Registry) -> tuple[str, int, str, tuple[str, ...]]:

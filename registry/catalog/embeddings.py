@@ -51,8 +51,7 @@ class Embeddings:
                 session.add(row)
             row.vector, row.sha256, row.provenance = body, hashlib.sha256(body).hexdigest(), provenance
             row.deviations, row.created_at = apart, datetime.now(UTC)
-            touch = update(Space).where(Space.id == space.id)
-            session.execute(touch.values(generation=session.info["generation"]))
+            session.execute(update(Space).where(Space.id == space.id).values(session.info))
             done = update(Job).where(Job.version_id == version_id, Job.space_id == space.id)
             session.execute(done.values(state=JobState.DONE, error=None, updated_at=datetime.now(UTC)))
 
@@ -104,9 +103,9 @@ class Embeddings:
             return list(session.scalars(query))
 
     def all(self, space_id: int) -> SpaceVectors:
-        """Return the latest versions' vectors in a space, checked, with the generation they belong to."""
+        """Return the latest versions' vectors in a space, checked, with the change they belong to."""
         query = _named().where(Embedding.space_id == space_id, is_newest()).order_by(Embedding.id)
-        with self._database.read() as session:  # one view: the generation belongs to the rows
+        with self._database.read() as session:  # one view: the change belongs to the rows
             space = session.get_one(Space, space_id)
             records = [_record(*row) for row in session.execute(query)]
             matrix = np.zeros((len(records), space.dimension), np.float32)
@@ -114,6 +113,7 @@ class Embeddings:
                 row[:] = record.vector
             return SpaceVectors(
                 generation=space.generation,
+                mark=space.mark,
                 ids=np.array([record.id for record in records], np.int64),
                 names=tuple(record.name for record in records),
                 kinds=tuple(record.kind for record in records),
@@ -146,7 +146,7 @@ def touch_spaces_of(session: Session, versions: Select[int]) -> None:
     """Mark the spaces in which these versions have vectors as changed, before the vectors go."""
     touched = select(Embedding.space_id).where(Embedding.version_id.in_(versions))
     session.execute(
-        update(Space).where(Space.id.in_(touched)).values(generation=session.info["generation"]),
+        update(Space).where(Space.id.in_(touched)).values(session.info),
         execution_options={"synchronize_session": False},
     )
 

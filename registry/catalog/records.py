@@ -66,6 +66,7 @@ class SpaceRecord:
     corpus: str | None
     corpus_version_id: int | None
     generation: int
+    mark: str | None
     vectors: int
     current: bool
 
@@ -87,6 +88,7 @@ class SpaceVectors:
     """All vectors of a space, by rising id: what the index is made of."""
 
     generation: int
+    mark: str | None
     ids: NDArray[np.int64]  # (n,)
     names: tuple[str, ...]  # n
     kinds: tuple[EntryKind, ...]  # n

@@ -49,8 +49,8 @@ class Spaces:
                         dimension=dimension,
                         spec=spec,
                         corpus_version_id=corpus.version_id if corpus else None,
-                        generation=session.info["generation"],
                         created_at=datetime.now(UTC),
+                        **session.info,
                     )
                 )
                 session.execute(update(State).where(State.current_space.is_(None)).values(current_space=name))
@@ -82,6 +82,7 @@ class Spaces:
                     corpus=corpus,
                     corpus_version_id=space.corpus_version_id,
                     generation=space.generation,
+                    mark=space.mark,
                     vectors=vectors,
                     current=space.name == current,
                 )

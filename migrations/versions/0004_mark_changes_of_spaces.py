@@ -1,0 +1,26 @@
+"""mark each change of a space's vectors, for a counter repeats itself once a backup is restored.
+
+Revision ID: 0004
+Revises: 0003
+Created: 2026-11-22 08:00:00
+
+Rules: spell out columns and enum values here, import nothing from `registry`; only add (a release must be
+able to read what the next one wrote); write the way down; raise SCHEMA in registry/database.py.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("spaces", sa.Column("mark", sa.String(length=32), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("spaces", schema=None) as batch_op:
+        batch_op.drop_column("mark")
