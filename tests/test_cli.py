@@ -750,7 +750,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
             "empty.csv": "files/empty.csv: holds no examples.",
             "header.csv": "files/header.csv: holds no examples.",
             "nul.csv": "files/nul.csv",
-            "not-utf8.csv": "files/not-utf8.csv: not a readable table",
+            "not-utf8.csv": "files/not-utf8.csv: not UTF-8 at byte",
             "quote.csv": "files/quote.csv: not a readable table",
             "broken.parquet": "files/broken.parquet: not a parquet file",
             "photo.jpg": "files/photo.jpg: not a task folder and not a",

@@ -70,6 +70,8 @@ def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Pat
         (HEADER + SOUND + "m,f,SST-2,b,0.5,,\n", r"t\.csv line 3: 'SST-2' is not a name"),
         (HEADER + SOUND + "m,f,a,../b,0.5,,\n", r"t\.csv line 3: '\.\./b' is not a name"),
         (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv: not a readable table"),
+        (HEADER + SOUND + "m,f,a,b,0,85,0,01,3\n", r"t\.csv line 3: has more cells than the first line"),
+        ("score_mean," + HEADER + "0.1," + SOUND, r"t\.csv: names a column twice: score_mean, model, "),
         (HEADER + f"{'m' * 129},f,a,b,0.5,,\n", r"t\.csv line 2: model is longer than 128 characters\."),
         (HEADER + "m,f\x1b[2J,a,b,0.5,,\n", r"t\.csv line 2: adaptation 'f\\x1b\[2J' holds a control character\."),
         ("run," + HEADER + f"{'r' * 129}," + SOUND, r"t\.csv line 2: run is longer than 128 characters\."),
@@ -85,7 +87,7 @@ def test_a_fault_is_reported_with_its_line(tmp_path: Path, body: str, problem: s
 
 
 def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"t\.csv: not a readable table"):
+    with pytest.raises(DataError, match=r"t\.csv: not UTF-8 at byte 58\."):
         read_transfers(csv_file(tmp_path / "t.csv", HEADER.encode() + b"\xe9"))
 
 

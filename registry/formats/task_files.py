@@ -1,12 +1,12 @@
 """The tables that tasks are read from: rows of a file, or of a dataset of the Hugging Face hub."""
 
-import csv
 import io
 from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, MissingExtraError
-from registry.formats.lines import LINE_LIMIT, parse_lines, read_file
+from registry.formats.lines import parse_lines, read_file
+from registry.formats.separated import separated_rows
 
 
 def file_rows(path: Path) -> list[dict[str, Any]]:
@@ -23,24 +23,10 @@ def file_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
-    try:
-        text = io.StringIO(body.decode("utf-8-sig"), newline="")
-        csv.field_size_limit(LINE_LIMIT)
-        reader = csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-        names = list(reader.fieldnames or ())
-        if len(set(names)) != len(names):
-            raise DataError(str(path), f"names a column twice: {', '.join(names)[:200]}.")
-        rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(str(path), f"not a readable table ({error}).") from error
+    _, rows = separated_rows(body, path, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     if not rows:
         raise DataError(str(path), "holds no examples.")
-    if b"\0" in body:
-        raise DataError(str(path), "holds a NUL character: is it a text file?")
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise DataError(f"{path} example {number}", "has more cells than the first line: quote the commas in it.")
-    return [{key: value for key, value in row.items() if value not in (None, "")} for row in rows]
+    return [{key: value for key, value in row.items() if value} for _, row in rows]
 
 
 def _parquet_rows(body: bytes, path: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Examples and peers' scores as TaskWeb has them: TASK.jsonl with input, output, choices; a CSV of source scores."""
 
-import csv
-import io
 import math
 import random
 from collections.abc import Mapping
@@ -11,6 +9,7 @@ from typing import Any
 
 from registry.errors import DataError, NameFormError
 from registry.formats.lines import numbered_lines, read_file
+from registry.formats.separated import separated_rows
 from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE, Example, TaskData, read_task
 from registry.names import checked_name
 
@@ -65,21 +64,17 @@ def read_scores(path: Path) -> dict[str, Scores]:
 
     An empty cell is no score; raise `DataError` with the line of the first fault.
     """
-    try:
-        rows = csv.DictReader(io.StringIO(read_file(path).decode("utf-8-sig"), newline=""), strict=True)
-        names = list(rows.fieldnames or ())
-        methods = [name for name in names if name not in ("target", "source")]
-        if "target" not in names or "source" not in names or not methods or len(set(names)) != len(names):
-            raise DataError(str(path), "needs the columns target, source, and one for each method.")
-        found: dict[str, dict[str, dict[str, float]]] = {method: {} for method in methods}
-        for row in rows:
-            place = f"{path} line {rows.line_num}"
-            target, source = _name(row["target"], place), _name(row["source"], place)
-            for method in methods:
-                if row[method]:
-                    found[method].setdefault(target, {})[source] = _number(row[method], place)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(str(path), f"not a readable table ({error}).") from error
+    columns, rows = separated_rows(read_file(path), path)
+    methods = [name for name in columns if name not in ("target", "source")]
+    if "target" not in columns or "source" not in columns or not methods:
+        raise DataError(str(path), "needs the columns target, source, and one for each method.")
+    found: dict[str, dict[str, dict[str, float]]] = {method: {} for method in methods}
+    for number, row in rows:
+        place = f"{path} line {number}"
+        target, source = _name(row["target"], place), _name(row["source"], place)
+        for method in methods:
+            if row[method]:
+                found[method].setdefault(target, {})[source] = _number(row[method], place)
     return dict(found)
 
 
@@ -115,14 +110,14 @@ def _example(row: dict[str, Any], place: str) -> Example | None:
     return Example(text, answer, choices=offered if answer in offered and len(offered) > 1 else None)
 
 
-def _name(text: str | None, place: str) -> str:
+def _name(text: str, place: str) -> str:
     try:
-        return checked_name(text or "")
+        return checked_name(text)
     except NameFormError as error:
         raise DataError(place, str(error)) from error
 
 
-def _number(text: str | None, place: str) -> float:
+def _number(text: str, place: str) -> float:
     try:
         value = float(text or "nan")
     except ValueError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from registry.catalog.records import TransferRecord
 from registry.errors import DataError, InputError
 from registry.formats.lines import read_file, written
+from registry.formats.separated import separated_rows
 from registry.names import checked_name
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
@@ -26,17 +27,13 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
         run: of the rows that name none.
     """
     _check_text("run", run)
-    try:
-        rows = csv.DictReader(io.StringIO(read_file(path).decode("utf-8-sig"), newline=""), strict=True)
-        missing = [name for name in NEEDED if name not in (rows.fieldnames or ())]
-        if missing:
-            raise DataError(str(path), f"has no column {missing[0]!r}.")
-        made = [_transfer(row, run, f"{path} line {rows.line_num}") for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(str(path), f"not a readable table ({error}).") from error
-    if not made:
+    columns, rows = separated_rows(read_file(path), path)
+    missing = [name for name in NEEDED if name not in columns]
+    if missing:
+        raise DataError(str(path), f"has no column {missing[0]!r}.")
+    if not rows:
         raise DataError(str(path), "holds no measurements.")
-    return _told_apart(made)
+    return _told_apart(_transfer(row, run, f"{path} line {number}") for number, row in rows)
 
 
 def _told_apart(records: Iterable[TransferRecord]) -> list[TransferRecord]:
@@ -91,15 +88,15 @@ def _check_text(what: str, text: str) -> None:
         raise InputError(f"{what} {text!r} holds a control character.")
 
 
-def _transfer(row: dict[str, str | None], run: str, place: str) -> TransferRecord:
+def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:
     deviation, seeds = row.get("score_std"), row.get("seeds")
     try:
         return checked_transfer(
             TransferRecord(
-                model=row["model"] or "",
-                adaptation=row["adaptation"] or "",
-                target=row["target"] or "",
-                source=row["source"] or "",
+                model=row["model"],
+                adaptation=row["adaptation"],
+                target=row["target"],
+                source=row["source"],
                 score_mean=float(row["score_mean"] or "nan"),
                 score_std=float(deviation) if deviation else None,
                 seeds=int(seeds) if seeds else None,
