@@ -118,11 +118,11 @@ class _Run:
         with tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar:
             for entry in bar:
                 bar.set_description(entry.name)
-                if not jobs.claim(entry.version_id, self._space.id, again=again):
-                    is_done = not again and entry.version_id in self._held()
-                    (self._report.known if is_done else self._report.busy).append(entry.name)
-                    continue
                 try:
+                    if not jobs.claim(entry.version_id, self._space.id, again=again):
+                        is_done = not again and entry.version_id in self._held()
+                        (self._report.known if is_done else self._report.busy).append(entry.name)
+                        continue
                     seconds = self._embed_one(entry)
                 except NotEmbeddableError as error:
                     jobs.fail(entry.version_id, self._space.id, str(error))

@@ -148,14 +148,18 @@ def alembic_config() -> "Config":
 
 @contextmanager
 def _told_plainly(path: Path) -> Iterator[None]:
-    """Turn the driver's errors into ours: damage is an integrity fault, the rest a failure."""
+    """Turn the driver's errors into ours: damage, what another process has removed, and failures."""
     try:
         yield
     except (exc.OperationalError, sqlite3.OperationalError) as error:
         raise StorageError(f"{path}: {getattr(error, 'orig', error)}.") from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise InputError(f"Not a value that the catalog can hold: {error}.") from error
+    except exc.IntegrityError as error:
+        if "FOREIGN KEY" not in str(error.orig):
+            raise
+        raise InputError("What this belongs to has been removed meanwhile: nothing is kept.") from error
     except exc.DatabaseError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error, exc.IntegrityError):
+        if isinstance(error.orig, sqlite3.DatabaseError):
             raise IntegrityError(f"{path} is damaged ({error.orig}): restore it from a backup.") from error
         raise

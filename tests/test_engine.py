@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent.parent
 TEXTS = [Input(text) for text in sentences(("fine", "dull", "great", "poor"), 40)]
 PAIRS = [Input("a fine film", "a great meal"), Input("a dull film", "a poor song")]
 MANY = [Input(text) for text in sentences(("fine", "dull", "great", "poor"), 2 * CHUNK + 44)]
+GONE = "What this belongs to has been removed meanwhile: nothing is kept."
 BODY = "return ['good' if 'fine' in text or 'great' in text else 'bad' for text in texts]"
 Writer = Callable[[str], str]
 
@@ -275,6 +276,35 @@ def test_what_another_run_has_embedded_meanwhile_is_not_embedded_again(filled: R
 
     assert list(report.embedded) == ["films"]
     assert _attempts(filled) == [1, 1]
+
+
+def test_an_entry_that_is_removed_meanwhile_fails_and_the_others_are_embedded(filled: Registry) -> None:
+    def meanwhile(name: str, _: float) -> None:
+        if name == "films":
+            with Registry.open(filled.folder) as same:
+                same.remove("meals", "task")
+
+    report = _embed(filled, ["films", "meals", "critic"], on_done=meanwhile)
+
+    assert list(report.embedded) == ["films", "critic"]
+    assert report.failed == {"meals": GONE}
+    assert filled.catalog.jobs.counts() == {"done": 2}
+
+
+def test_a_model_that_is_removed_while_it_answers_fails_and_the_others_are_embedded(
+    filled: Registry, function: Writer
+) -> None:
+    leave = (
+        "from registry import Registry\n"
+        f"with Registry.open({str(filled.folder)!r}) as same:\n"
+        "    if 'box' in [model.name for model in same.models()]: same.remove('box', 'model')\n"
+    )
+    function_model(filled, "box", function(leave + BODY))
+
+    report = _embed(filled, ["box", "critic"])
+
+    assert list(report.embedded) == ["critic"]
+    assert report.failed == {"box": GONE}
 
 
 def test_two_processes_embed_each_entry_once(registry: Registry, encoder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from registry.catalog.contents import body_of
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.database import Database
-from registry.errors import InputError, IntegrityError
+from registry.errors import IntegrityError
 from registry.tables import Content, Embedding, Entry, EntryKind, Job, JobState, Space, Version, VersionContent
 from registry.vectors import checked_vector
 
@@ -44,8 +44,6 @@ class Embeddings:
         apart = None if deviations is None else _sealed(deviations.astype("<f2").tobytes())
         with self._database.write() as session:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
-            if session.get(Version, version_id) is None or session.get(Space, space.id) is None:
-                raise InputError("What was embedded, or its space, has been removed meanwhile: nothing is kept.")
             if row is None:
                 row = Embedding(version_id=version_id, space_id=space.id)
                 session.add(row)
