@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from commands.output import json_option, print_one, print_rows, registry_of
 
@@ -23,6 +24,9 @@ def create(
     ctx: click.Context, name: str, data: Path | None, per_task: int, exclude: tuple[str, ...], seed: int
 ) -> None:
     """Make a corpus from a file, or from the texts of the registered tasks."""
+    for option in ("per_task", "exclude", "seed"):
+        if data is not None and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option.replace('_', '-')} is for texts of registered tasks, not for --data.")
     registry = registry_of(ctx)
     if data is None:
         record = registry.sample_corpus(name, per_task=per_task, exclude=exclude, seed=seed)

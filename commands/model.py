@@ -97,7 +97,7 @@ def _kind_of(name: str) -> str:
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the models."""
-    print_rows(registry_of(ctx).models(tags=tags), as_json=as_json, noun="models")
+    print_rows(registry_of(ctx).models(tags=tags), as_json=as_json, noun="models", tags=tags)
 
 
 @model.command()
@@ -124,5 +124,7 @@ def remove(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
-    record = registry_of(ctx).catalog.entries.set_alias(name, alias)
+    from registry.tables import EntryKind
+
+    record = registry_of(ctx).catalog.entries.set_alias(name, alias, EntryKind(_kind_of(name)))
     click.echo(f"{record.name}:{alias} is version {record.version}")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -49,12 +49,12 @@ def print_table(table: "Table[Any]", *, empty: str) -> None:
     Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
 
 
-def print_rows(table: "Table[Any]", *, as_json: bool, noun: str) -> None:
-    """Print entries or spaces as a table, or as `{noun: [...]}`."""
+def print_rows(table: "Table[Any]", *, as_json: bool, noun: str, tags: Sequence[str] = ()) -> None:
+    """Print entries or spaces, those with these tags, as a table or as `{noun: [...]}`."""
     if as_json:
         print_json({noun: [row.as_json() for row in table]})
     else:
-        print_table(table, empty=f"No {noun} yet.")
+        print_table(table, empty=f"No {noun} {'with these tags' if tags else 'yet'}.")
 
 
 def print_one(value: dict[str, Any], *, as_json: bool) -> None:

@@ -166,7 +166,7 @@ def import_(
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the prompts."""
-    print_rows(registry_of(ctx).entries("prompt", tags=tags), as_json=as_json, noun="prompts")
+    print_rows(registry_of(ctx).entries("prompt", tags=tags), as_json=as_json, noun="prompts", tags=tags)
 
 
 @prompt.command()

@@ -99,7 +99,7 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the tasks."""
-    print_rows(registry_of(ctx).tasks(tags=tags), as_json=as_json, noun="tasks")
+    print_rows(registry_of(ctx).tasks(tags=tags), as_json=as_json, noun="tasks", tags=tags)
 
 
 @task.command()
@@ -137,5 +137,7 @@ def export(ctx: click.Context, name: str, folder: Path) -> None:
 @click.pass_context
 def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
     """Put tags on a task, or take them away."""
-    record = registry_of(ctx).catalog.entries.tag(name, add=add, remove=remove)
+    from registry.tables import EntryKind
+
+    record = registry_of(ctx).catalog.entries.tag(name, EntryKind.TASK, add=add, remove=remove)
     click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")

@@ -15,6 +15,7 @@ from embedders.batching import by_length, padded, tokenised
 from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.workers import side_by_side
+from registry.errors import first_line
 from registry.formats.corpora import Input
 
 BATCH_SIZE = 32
@@ -81,7 +82,7 @@ class Surrogate:
                     dtype=torch.float32,
                 )
         except (OSError, ValueError, SafetensorError) as error:
-            raise ModelNotUsableError(f"{self.folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+            raise ModelNotUsableError(f"{self.folder} cannot be loaded: {first_line(error)}") from error
         model.config.use_cache = False  # one pass over each input: nothing to keep
         loaded: nn.Module = model.to(self.device).eval()
         return loaded

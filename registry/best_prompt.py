@@ -184,7 +184,10 @@ def outputs_of_prompts(registry: "Registry", model: str, space: SpaceRecord) -> 
         InputError: the model has no prompts.
     """
     catalog = registry.catalog
-    name = catalog.entries.get(model, EntryKind.MODEL).name
+    asked = catalog.entries.get(model, EntryKind.MODEL)
+    name = asked.name
+    if asked.version_id != catalog.entries.get(name).version_id:
+        raise InputError(f"Prompts are compared of the latest version of {name!r}: ask for {name!r} alone.")
     prompts = catalog.entries.prompts_of(name)
     if not prompts:
         raise InputError(f"{name!r} has no prompts here: embed it under some, 'fute embed {name}@PROMPT'.")
@@ -199,12 +202,18 @@ def outputs_of_prompts(registry: "Registry", model: str, space: SpaceRecord) -> 
     made = _stacked([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
     if len(held) < len(prompts):
         count = len(prompts) - len(held)
-        made.notes.append(f"{count} prompts have no vector in space {space.name}: run 'fute embed {name}'")
+        made.notes.append(
+            f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
+        )
     if len(kept) < len(held):
         first = next(record for version, record in held.items() if version not in kept)
         count = len(held) - len(kept)
-        made.notes.append(f"{count} prompts are left out, which choose from other answers: {_prompt(first)} ...")
+        made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
     return made
+
+
+def _prompts(count: int) -> str:
+    return f"{count} prompt is" if count == 1 else f"{count} prompts are"
 
 
 def likeness(vectors: NDArray[np.float32], target: NDArray[np.float32], spec: SpaceSpec) -> Scores:

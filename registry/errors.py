@@ -5,6 +5,11 @@ from collections.abc import Sequence
 BAD_INPUT, FAILURE, FAULT = 2, 1, 3
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or what it is where it says nothing."""
+    return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
+
+
 class RegistryError(Exception):
     """Anything that a user can cause or mend; shown as one line, without a traceback."""
 

@@ -17,4 +17,7 @@ def located(location: str | os.PathLike[str] | None) -> Path:
         raise InputError("Only a folder can be a registry so far; database URLs are not supported yet.")
     if "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
         raise InputError(f"{text[:60]!r} is not the path of a folder.")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~somebody who is not known here
+        raise InputError(f"{text[:60]!r} is not the path of a folder: {error}") from error

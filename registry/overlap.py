@@ -85,15 +85,20 @@ def _compared(one: Keys, other: Keys) -> Shared | None:
 
 
 def _agree(one: Keys, other: Keys) -> bool:
-    """Say whether either task's answers follow from the other's: the same question, or a finer one."""
-    if not len(one):
+    """Say whether either task's answers follow from the other's: the same question, or a finer one.
+
+    An answer that is nearly always given follows from anything: half of the errors that it makes must be gone.
+    """
+    count = len(one)
+    if not count:
         return False
     pairs, counts = np.unique(np.stack([one, other]), axis=1, return_counts=True)
-    for given in pairs:
-        likeliest = {answer: int(counts[given == answer].max()) for answer in given.tolist()}
-        if sum(likeliest.values()) >= SAME_QUESTION * len(one):
+    for given, asked in (pairs, pairs[::-1]):
+        right = sum(int(counts[given == answer].max()) for answer in np.unique(given))
+        usual = max(int(counts[asked == answer].sum()) for answer in np.unique(asked))
+        if right >= SAME_QUESTION * count and count - right < (count - usual) / 2:
             return True
-    return False
+    return float((one == other).mean()) >= SAME_QUESTION
 
 
 def _bare_and_smallest_run(text: str) -> tuple[str, str]:

@@ -23,9 +23,9 @@ from registry.formats.vectors import VectorFile
 from registry.indexes import Indexes, Verification
 from registry.likeness import Likeness
 from registry.location import located
-from registry.nearest import OUTSIDE, SIMILARITY, Asked, nearest
+from registry.nearest import EMBEDDABLE, OUTSIDE, SIMILARITY, Asked, nearest
 from registry.overlap import ROLE, Signature
-from registry.prompted import recorded_llm
+from registry.prompted import is_language_model, recorded_llm
 from registry.prompting import new_prompt
 from registry.prompts import Prompt
 from registry.ranking import Comparison, Ranking, facet_cosines, similarity_matrix, weights_between
@@ -364,6 +364,12 @@ class Registry:
             return _outside(query, space)
         entry = self.catalog.entries.get(query)
         found = self.catalog.embeddings.get(entry.version_id, space.id)
+        if found is None and entry.kind not in EMBEDDABLE:
+            raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
+        if found is None and entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
+            raise InputError(
+                f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'."
+            )
         if found is None:
             raise NotEmbeddedError(query, space.name, self.catalog.embeddings.spaces_of(entry.version_id))
         return found

@@ -152,6 +152,13 @@ def test_a_model_without_prompts_and_an_unknown_one_are_told_apart(opt: Registry
         best_prompt(opt, Asked("films", "op"))
 
 
+def test_prompts_of_an_older_version_are_not_compared(opt: Registry) -> None:
+    opt.add_model("opt", {"type": "recorded-llm"}, content_hash="new", replace=True)
+
+    with pytest.raises(InputError, match="Prompts are compared of the latest version of 'opt': ask for 'opt' alone"):
+        best_prompt(opt, Asked("films", "opt:1"))
+
+
 def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry) -> None:
     fill(registry, embed=False)
     with pytest.raises(NotEmbeddedError, match="'opt@nearly' has no vector in space 's': run 'fute embed opt@nearly"):
@@ -164,7 +171,7 @@ def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry
 
     ranking = best_prompt(registry, Asked("films", "opt"))
     assert [row.name for row in ranking] == ["right", "wrong"]
-    assert ranking.notes == ("2 prompts have no vector in space s: run 'fute embed opt'",)
+    assert ranking.notes == ("2 prompts are without a vector in space s: run 'fute embed opt --space s'",)
 
 
 def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Registry) -> None:
@@ -180,7 +187,7 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
     ranking = best_prompt(opt, Asked("films", "opt"), limit=9)
 
     assert len(ranking) == 4
-    assert ranking.notes == ("1 prompts are left out, which choose from other answers: three ...",)
+    assert ranking.notes == ("1 prompt is left out, which choose from other answers: three ...",)
 
 
 def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> None:

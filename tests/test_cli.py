@@ -150,6 +150,7 @@ def test_init_makes_the_default_registry_here(tmp_path: Path) -> None:
 
 def test_an_empty_registry_has_nothing_to_list(empty: Path) -> None:
     assert told("task", "list") == (0, "No tasks yet.\n")
+    assert told("task", "list", "--tag", "new") == (0, "No tasks with these tags.\n")
     assert told("model", "list") == (0, "No models yet.\n")
     assert told("corpus", "list") == (0, "No corpora yet.\n")
     assert told("space", "list") == (0, "No spaces yet.\n")
@@ -649,12 +650,12 @@ def test_a_bad_name_is_told_and_changes_nothing(
     [
         (("task", "show", "flim"), "No task named 'flim' in this registry. Did you mean 'film'?"),
         (("task", "remove", "flim"), "No task named 'flim' in this registry. Did you mean 'film'?"),
-        (("task", "tag", "flim", "new"), "No entry named 'flim' in this registry. Did you mean 'film'?"),
+        (("task", "tag", "flim", "new"), "No task named 'flim' in this registry. Did you mean 'film'?"),
         (("task", "show", "oracle"), "No task named 'oracle' in this registry."),
         (("task", "show", "film:7"), "No version named 'film:7' in this registry."),
         (("task", "show", "film:gold"), "No version named 'film:gold' in this registry."),
         (("model", "show", "orakle"), "No model named 'orakle' in this registry. Did you mean 'oracle'?"),
-        (("model", "alias", "orakle", "x"), "No entry named 'orakle' in this registry. Did you mean 'oracle'?"),
+        (("model", "alias", "orakle", "x"), "No model named 'orakle' in this registry. Did you mean 'oracle'?"),
         (("corpus", "show", "text"), "No corpus named 'text' in this registry. Did you mean 'texts'?"),
         (("corpus", "create", "c", "--exclude", "flim"), "No task named 'flim' in this registry. Did you mean 'film'?"),
         (("space", "show", "tini"), "No space named 'tini' in this registry. Did you mean 'tiny'?"),
@@ -770,6 +771,15 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "name of a model": (("task", "add", "oracle", "--data", "files/good.jsonl"), "is already the name of a model"),
     "no tasks there": (("task", "import", "files/no-task"), "holds no task folders"),
     "folder in use": (("task", "export", "film", "files"), "files is there already: name a new folder."),
+    "no folder named": (("task", "export", "film", "."), "."),
+    "no file named": (("transfer", "export", "."), "'.' is a folder that is there already: name a new file or folder."),
+    "root named": (("transfer", "export", "/"), "'/' is a folder that is there already: name a new file or folder."),
+    "tag of a corpus": (("task", "tag", "texts", "new"), "No task named 'texts' in this registry."),
+    "alias of a task": (("model", "alias", "film", "prod"), "No model named 'film' in this registry."),
+    "texts of tasks, from a file": (
+        ("corpus", "create", "c", "--data", "files/good.jsonl", "--exclude", "film"),
+        "--exclude is for texts of registered tasks, not for --data.",
+    ),
     # models and corpora
     "answers missing": (("model", "add", "m", "--recorded", "files/no-answer.jsonl"), "needs a 'text' and an 'answer'"),
     "one answer": (("model", "add", "m", "--recorded", "files/one-answer.jsonl"), "one and the same answer"),
@@ -830,6 +840,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
         "'alone' has no vector in space 'tiny' (it has one in words, which cannot be compared): run 'fute embed alone "
         "--space tiny'.",
     ),
+    "what cannot be embedded": (("nearest", "texts"), "'texts' is a corpus: only tasks and models have vectors."),
     "not embedded at all": (("compare", "film", "oracle", "--space", "words"), "'oracle' has no vector in space"),
     "no vector file": (("nearest", "--vector", "files/missing.npz"), "files/missing.npz: no such file."),
     "junk vectors": (("nearest", "--vector", "files/junk.npz"), "not a .npz file of vectors"),
@@ -951,7 +962,7 @@ def test_without_a_registry_the_way_to_one_is_told(tmp_path: Path, arguments: tu
 @pytest.mark.parametrize("command", [("init",), ("task", "list"), ("db", "upgrade")], ids=" ".join)
 @pytest.mark.parametrize(
     "location",
-    ["postgresql://user:secret@host/db", "sqlite:///x.db", "file", "file/below", "x" * 5000, "a\0b"],
+    ["postgresql://user:secret@host/db", "sqlite:///x.db", "file", "file/below", "x" * 5000, "a\0b", "~nobody-here/x"],
     ids=lambda value: value[:20],
 )
 def test_what_is_no_folder_is_no_registry(tmp_path: Path, location: str, command: tuple[str, ...]) -> None:

@@ -35,6 +35,12 @@ def test_a_text_corpus_holds_a_text_per_line(tmp_path: Path) -> None:
     assert read_corpus(path) == [Input("first, line"), Input("second")]
 
 
+def test_a_line_ends_where_files_end_lines_and_nowhere_else(tmp_path: Path) -> None:
+    path = corpus_file(tmp_path / "u.txt", "one\u2028text\x0bof\x85parts\r\nanother\rthird")
+
+    assert read_corpus(path) == [Input("one\u2028text\x0bof\x85parts"), Input("another"), Input("third")]
+
+
 @pytest.mark.parametrize(
     ("name", "body", "problem"),
     [
@@ -45,6 +51,7 @@ def test_a_text_corpus_holds_a_text_per_line(tmp_path: Path) -> None:
         ("u.jsonl", '{"text":"a","text_pair":["b"]}\n', r"u\.jsonl text 1: 'text_pair' is not a text"),
         ("u.jsonl", b'{"text":"\xe9"}\n', r"u\.jsonl: not UTF-8 at byte 9"),
         ("u.txt", b"abc\xe9\n", r"u\.txt: not UTF-8 at byte 3"),
+        ("u.txt", "a\0b\n", r"u\.txt: holds a NUL character"),
         ("u.csv", "text\na\n", r"u\.csv: not a \.jsonl or \.txt file"),
     ],
 )

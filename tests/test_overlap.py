@@ -75,6 +75,21 @@ def test_another_question_to_the_same_texts_is_told_from_the_same_one_by_other_n
     assert asked.shared(other) == Shared(1.0, same_question=False)
 
 
+def test_one_and_the_same_answer_to_all_shared_examples_makes_no_same_question() -> None:
+    films = [sentence(number) for number in range(100)]
+    opinion = Signature.of(Example(text, "good" if i % 10 else "bad") for i, text in enumerate(films))
+    domain = Signature.of(
+        [*(Example(text, "film") for text in films), *(Example(sentence(i), "sport") for i in range(100, 200))]
+    )
+    seldom = Signature.of(Example(text, "long" if i % 11 else "short") for i, text in enumerate(films))
+    renamed = Signature.of(Example(text, "yes" if i % 10 else "no") for i, text in enumerate(films))
+
+    assert opinion.shared(domain) == domain.shared(opinion) == Shared(1.0, same_question=False)
+    assert opinion.shared(seldom) == seldom.shared(opinion) == Shared(1.0, same_question=False)
+    assert opinion.shared(renamed) == renamed.shared(opinion) == Shared(1.0, same_question=True)
+    assert domain.shared(domain) == Shared(1.0, same_question=True)
+
+
 def test_of_less_than_eight_different_examples_nothing_is_said() -> None:
     few, enough = [Example(f"a{number}", "x") for number in range(7)], [Example(f"a{n}", "x") for n in range(8)]
 

@@ -89,6 +89,12 @@ def test_a_registered_llm_gets_the_figures_of_its_folder(made: Path) -> None:
             assert own["picked"] == row["picked"]
 
 
+def test_a_registered_llm_may_be_named_with_its_version(made: Path) -> None:
+    alone, versioned = (evaluate(made, "--model", name, "--task", "films") for name in ("opt", "opt:1"))
+
+    assert versioned["methods"] == alone["methods"]
+
+
 def test_the_labels_are_those_of_the_task_in_any_letters_and_others_are_left_out(store: Path, tmp_path: Path) -> None:
     """A task may tell its labels in capitals, and have one more that no prompt offers."""
     rows = [{**row, "label": {"negative": "0", "positive": "1"}[row["label"]]} for row in truth()]

@@ -54,7 +54,8 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry, model, record)
-    inputs = _asked(registry, f"{model}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
+    owner = registry.catalog.entries.get(model).name
+    inputs = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
     labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
     if len(labelled) < LEAST_LABELLED:

@@ -17,6 +17,7 @@ from embedders.predictors.heads import (
     SEQ2SEQ_LM,
     TEXT_TO_TEXT,
 )
+from registry.errors import first_line
 from registry.formats.corpora import Input
 
 MOST_TOKENS = {  # of an input
@@ -74,7 +75,7 @@ class Checkpoint:
                     output_loading_info=True,
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ModelNotUsableError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+            raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
         missing = sorted(key for key in told["missing_keys"] if not key.startswith(f"{model.base_model_prefix}."))
         if missing:
             raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
@@ -127,7 +128,7 @@ class Checkpoint:
             with torch.inference_mode(), autocast(self.device):
                 return call(**given)
         except (ValueError, IndexError) as error:
-            raise BlackBoxError(f"{self.name!r} cannot answer: {str(error).splitlines()[0]}") from error
+            raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
 
     def checked(self, table: NDArray[Any]) -> NDArray[Any]:
         """Return its outputs; raise `BlackBoxError` where one is no number."""

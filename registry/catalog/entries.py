@@ -104,18 +104,20 @@ class Entries:
             session.flush()
             session.execute(delete(Content).where(Content.sha256.not_in(select(VersionContent.sha256))))
 
-    def tag(self, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> EntryRecord:
+    def tag(
+        self, name: str, kind: EntryKind | None = None, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> EntryRecord:
         """Add and remove tags."""
-        record = self.get(name)
+        record = self.get(name, kind)
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
             _add_tags(session, entry.id, add)
             session.execute(delete(Tag).where(Tag.entry_id == entry.id, Tag.tag.in_(list(remove))))
         return self.get(record.name)
 
-    def set_alias(self, name: str, alias: str) -> EntryRecord:
+    def set_alias(self, name: str, alias: str, kind: EntryKind | None = None) -> EntryRecord:
         """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
-        record = self.get(name)
+        record = self.get(name, kind)
         alias = checked_name(alias)
         if alias.isdigit():
             raise InputError(f"{alias!r} cannot be an alias: a number means a version.")

@@ -1,12 +1,13 @@
 """Corpora: the unlabelled inputs on which black boxes are observed."""
 
+import io
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from registry.errors import DataError, InputError
-from registry.formats.lines import dump_lines, parse_lines, read_file
+from registry.formats.lines import decoded, dump_lines, parse_lines, read_file
 from registry.formats.tasks import Example
 
 
@@ -25,10 +26,8 @@ def read_corpus(path: Path) -> list[Input]:
     if path.suffix.lower() == ".jsonl":
         rows = parse_lines(body, path)
     elif path.suffix.lower() == ".txt":
-        try:
-            rows = [{"text": line} for line in body.decode("utf-8-sig").splitlines() if line.strip()]
-        except UnicodeDecodeError as error:
-            raise DataError(str(path), f"not UTF-8 at byte {error.start}.") from error
+        lines = io.StringIO(decoded(body, path), newline=None)  # not at every character that Unicode breaks lines at
+        rows = [{"text": line.rstrip("\n")} for line in lines if line.strip()]
     else:
         raise DataError(str(path), "not a .jsonl or .txt file.")
     return distinct(_input(row, f"{path} text {number}") for number, row in enumerate(rows, start=1))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from registry.errors import DataError, StorageError
+from registry.errors import DataError, InputError, StorageError
 
 LINE_LIMIT = 10_000_000  # characters; a longer line is not an example but a mistake
 
@@ -33,6 +33,8 @@ def read_file(path: Path) -> bytes:
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
     """Hand out a draft beside `path` and put it in place when the block ends: whole, or not at all."""
+    if not path.name:
+        raise InputError(f"{str(path)!r} is a folder that is there already: name a new file or folder.")
     draft = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:
         yield draft

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from registry.errors import DataError, MissingExtraError
+from registry.errors import DataError, MissingExtraError, first_line
 from registry.formats.lines import parse_lines, read_file
 from registry.formats.separated import separated_rows
 
@@ -55,7 +55,9 @@ def hub_rows(name: str, split: str) -> list[dict[str, Any]]:
     try:
         table = datasets.load_dataset(path, config, split=split)
     except (OSError, ValueError) as error:
-        raise DataError(f"hf:{name}", str(error).splitlines()[0]) from error
+        raise DataError(f"hf:{name}", first_line(error)) from error
+    if not len(table):
+        raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
     names = {key: f.names for key, f in table.features.items() if hasattr(f, "names")}
     return [
         {k: names[k][v] if k in names and isinstance(v, int) and v >= 0 else v for k, v in row.items()} for row in table
