@@ -45,7 +45,11 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 @click.option("--language", help="Only entries in this language.")
 @_weigh_option
 @click.option("--by", type=click.Choice(BY), default="similarity", show_default=True, help=HELP_OF_BY)
-@click.option("--setting", metavar="MODEL/ADAPTATION", help="By memory or gain: the model and adaptation that you will train, such as t5l/finetune; else all count.")
+@click.option(
+    "--setting",
+    metavar="MODEL/ADAPTATION",
+    help="By memory or gain: the model and adaptation that you will train, such as t5l/finetune; else all count.",
+)
 @click.option("--own", is_flag=True, help="By memory or gain: use NAME's own measured outcomes too.")
 @click.option("--duplicates", is_flag=True, help="List near-duplicates of the task NAME too; else they are set aside.")
 @click.option("--space", help="The space; else the current one.")

@@ -51,9 +51,8 @@ def from_task(task: TaskData, *, examples: int, seed: int) -> Observed:
     random = np.random.default_rng(seed)
     rows = [task.train[i] for i in random.permutation(len(task.train))[:examples]]
     if task.labels is not None:
-        texts = tuple(task.answers.get(label, label) for label in task.labels)
         chosen = np.array([task.labels.index(row.label) for row in rows])
-        return from_answers(_inputs(rows), texts, np.eye(len(texts), dtype=np.float32)[chosen])
+        return from_answers(_inputs(rows), task.answer_texts, np.eye(len(task.labels), dtype=np.float32)[chosen])
     if task.kind == "regression":
         return _from_numbers(task, rows)
     if task.kind == "question-answering":
@@ -127,10 +126,11 @@ def passage(context: str, start: int, answer: str, random: np.random.Generator) 
 
 def _from_numbers(task: TaskData, rows: Sequence[Example]) -> Observed:
     """A number is the probability of the scale's high end: 3.5 out of 0 to 5 is 0.7."""
-    low, high = task.range or (0.0, 1.0)
+    assert task.range is not None, "whoever reads a regression sees to it"  # noqa: S101
+    low, high = task.range
     share = np.clip([(float(row.label) - low) / (high - low) for row in rows], 0.0, 1.0)
-    ends = (task.answers.get("low", f"{low:g}"), task.answers.get("high", f"{high:g}"))
-    return from_answers(_inputs(rows), ends, np.stack([1 - share, share], axis=1).astype(np.float32), is_number=True)
+    probabilities = np.stack([1 - share, share], axis=1).astype(np.float32)
+    return from_answers(_inputs(rows), task.answer_texts, probabilities, is_number=True)
 
 
 def _from_choices(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from registry.catalog.records import NewEntry
 from registry.errors import DataError, InputError
 from registry.formats.corpora import Input
-from registry.formats.examples import CLASSIFICATION, REGRESSION
 from registry.formats.tasks import TaskData
 from registry.prompts import Prompt
 from registry.table import Cell, Table
@@ -155,8 +154,8 @@ def check_fits(found: Sequence[Fit]) -> None:
 
 def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
     """Say why a prompt's answers are not the texts of a task's labels; None where they are."""
-    labels = label_texts(task)
-    if labels is None:
+    labels = task.answer_texts
+    if not labels:
         return f"{name!r} is a {task.kind} task, whose answers differ from input to input; a prompt's do not."
     missing = [text for text in labels if text not in prompt.answers]
     unknown = [answer for answer in prompt.answers if answer not in labels]
@@ -165,16 +164,6 @@ def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
     odd = f"no answer for {missing[0][:60]!r}" if missing else f"the answer {unknown[0][:60]!r}"
     mend = "give --choice LABEL=WORD for each of them (--choices A,B for a file)."
     return f"The prompt has {odd}; the labels of {name!r} are {', '.join(labels)[:300]}: {mend}"
-
-
-def label_texts(task: TaskData) -> tuple[str, ...] | None:
-    """Return the texts of a task's labels, or of the ends of its scale; None where each input has its own."""
-    if task.kind == REGRESSION and task.range:
-        low, high = task.range
-        return task.answers.get("low", f"{low:g}"), task.answers.get("high", f"{high:g}")
-    if task.kind != CLASSIFICATION or task.labels is None:
-        return None
-    return tuple(task.answers.get(label, label) for label in task.labels)
 
 
 def _entry(name: str, prompt: Prompt, tags: Sequence[str]) -> NewEntry:

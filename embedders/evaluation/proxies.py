@@ -121,8 +121,7 @@ def trained_model(
             files = {path.name: _sha256(path) for path in sorted(draft.iterdir())}
             note = {"recipe": recipe, "accuracy": accuracy, "files": files}
             (draft / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    answers = tuple(task.answers.get(label, label) for label in task.labels or ())
-    return TrainedModel(name, architecture, answers, note["accuracy"], place)
+    return TrainedModel(name, architecture, task.answer_texts, note["accuracy"], place)
 
 
 def _train(

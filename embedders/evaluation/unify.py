@@ -180,8 +180,7 @@ def groups_of(tasks: Mapping[str, TaskData]) -> dict[str, list[str]]:
     """
     same: dict[frozenset[str], list[str]] = {}
     for name, task in tasks.items():
-        answers = frozenset(task.answers.get(label, label) for label in task.labels or ())
-        same.setdefault(answers, []).append(name)
+        same.setdefault(frozenset(task.answer_texts), []).append(name)
     groups = {"/".join(sorted(answers)): names for answers, names in same.items() if len(names) >= LEAST_IN_GROUP}
     return {ALL: list(tasks), **groups}
 

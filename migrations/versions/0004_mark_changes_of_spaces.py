@@ -22,4 +22,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_column("spaces", "mark")  # not in a batch, which makes the table anew: its vectors would go with the old one
+    op.drop_column("spaces", "mark")  # a batch would make the table anew, and the vectors go with the old one

@@ -63,6 +63,14 @@ class TaskData:
     license: str | None = None
     range: tuple[float, float] | None = None  # of a regression: the ends of the scale
 
+    @property
+    def answer_texts(self) -> tuple[str, ...]:
+        """The texts of the labels, or of the ends of the scale; () where each input has answers of its own."""
+        if self.range is not None:
+            low, high = self.range
+            return self.answers.get("low", f"{low:g}"), self.answers.get("high", f"{high:g}")
+        return tuple(self.answers.get(label, label) for label in self.labels or ())
+
     def spec(self) -> dict[str, Any]:
         """Return what `task.json` says, beside the name."""
         return {
