@@ -12,7 +12,7 @@ import transformers
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from tiny import TOLERANCE, one_thread, tiny_classifier  # noqa: F401 - a fixture
-from tiny_boxes import tiny_box
+from tiny_boxes import edit_config, loaded, tiny_box
 
 import cli
 from embedders.errors import (
@@ -50,18 +50,8 @@ def ask(registry: Registry, name: str, inputs: Sequence[Input]) -> Answers:
     return predictor.predict(predictor.answerable(inputs))
 
 
-def loaded(folder: Path, auto: str) -> tuple[Any, Any]:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    return tokenizer, getattr(transformers, auto).from_pretrained(folder).eval()
-
-
 def softmax(scores: Sequence[Sequence[float]]) -> list[float]:
     return torch.softmax(torch.tensor(scores), dim=-1).ravel().tolist()
-
-
-def edit_config(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - JSON
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 def alike_in_any_batch(registry: Registry, name: str) -> bool:

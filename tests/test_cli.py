@@ -1,19 +1,27 @@
 """The program as it is typed: what it prints where, with which exit code, and what it refuses."""
 
 import json
-import logging
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from tiny_cli import dump, fute, tiny_bert, tiny_rows, write_rows, write_task
+from click.testing import Result
+from tiny_cli import (  # noqa: F401 - a fixture
+    dump,
+    fute,
+    log_as_before,
+    run,
+    tiny_bert,
+    tiny_rows,
+    told,
+    write_rows,
+    write_task,
+)
 
 import cli
 from embedders import create_space, embed, recorded_model
@@ -29,16 +37,6 @@ TRANSFERS = (
 )
 
 
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-
-
-def told(*arguments: str | Path) -> tuple[int, str]:
-    """Return the exit code, and stdout followed by stderr."""
-    result = run(*arguments)
-    return result.exit_code, result.stdout + result.stderr
-
-
 def json_of(*arguments: str | Path) -> Any:  # noqa: ANN401 - any JSON value
     """Return the one JSON object that is all of stdout; NaN and infinities are no JSON."""
     result = run(*arguments, "--json")
@@ -50,14 +48,6 @@ def json_of(*arguments: str | Path) -> Any:  # noqa: ANN401 - any JSON value
     value = json.loads(result.stdout, parse_constant=refuse)
     assert isinstance(value, dict)
     return value
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    log = logging.getLogger("registry")
-    handlers = log.handlers
-    yield
-    log.handlers = handlers
 
 
 @pytest.fixture(scope="module")

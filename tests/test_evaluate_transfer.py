@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tiny import one_thread  # noqa: F401 - a fixture
-from tiny_cli import LABELS, tiny_bert, tiny_rows, write_task
+from tiny_cli import LABELS, tiny_bert, tiny_rows, write_rows, write_task
 
 import cli
 from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, score_rankings
@@ -35,11 +35,6 @@ OUTCOMES = (
 )
 
 
-def write_lines(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
 def write_truth(path: Path, *settings: str) -> Path:
     rows = (f"{setting},{target},{source},{score},,\n" for setting in settings for target, source, score in OUTCOMES)
     path.write_text(HEADER + "".join(rows))
@@ -59,7 +54,7 @@ def examples(tmp_path: Path) -> Path:
         folder.mkdir(exist_ok=True)
         rows = tiny_rows(number)
         choices = list(LABELS[number])
-        write_lines(
+        write_rows(
             folder / f"{name}.jsonl",
             [{"input": row["text"], "output": row["label"], "choices": choices} for row in rows],
         )
@@ -179,8 +174,8 @@ def test_examples_know_their_choices_and_blank_templates_are_passed_over(tmp_pat
         {"input": "This is a", "output": "good review.", "choices": ["bad", "good"]},
         {"input": "What is it?", "output": "a film", "choices": None},
     ]
-    write_lines(tmp_path / "free.jsonl", rows)
-    write_lines(tmp_path / "closed.jsonl", rows[:2])
+    write_rows(tmp_path / "free.jsonl", rows)
+    write_rows(tmp_path / "closed.jsonl", rows[:2])
 
     found = read_examples(tmp_path)
 
@@ -196,7 +191,7 @@ def test_examples_know_their_choices_and_blank_templates_are_passed_over(tmp_pat
 def test_a_half_holds_half_of_the_examples_under_all_their_templates(tmp_path: Path) -> None:
     rows = [{"input": f"text {n} template {t}", "output": str(n), "choices": None} for n in range(32) for t in range(3)]
     rows[4]["input"] = ""  # example 1 has one template less
-    write_lines(tmp_path / "task.jsonl", rows)
+    write_rows(tmp_path / "task.jsonl", rows)
     whole = read_examples(tmp_path)["task"]
 
     halves = [whole.half(seed) for seed in (0, 0, 1)]
@@ -220,7 +215,7 @@ def test_a_half_holds_half_of_the_examples_under_all_their_templates(tmp_path: P
     ],
 )
 def test_faulty_examples_are_told_with_their_place(tmp_path: Path, row: dict[str, Any], problem: str) -> None:
-    write_lines(tmp_path / "task.jsonl", [row])
+    write_rows(tmp_path / "task.jsonl", [row])
 
     with pytest.raises(DataError, match=problem):
         read_examples(tmp_path)
@@ -351,7 +346,7 @@ def test_methods_that_tune_the_surrogate_are_given_few_examples_and_it_is_said(
 def test_a_task_that_a_method_cannot_embed_is_named(tmp_path: Path, examples: Path, surrogate: Path) -> None:
     answers = ["yes"] * 60 + ["no"]
     rows = [{"input": f"a film {number}", "output": answer, "choices": None} for number, answer in enumerate(answers)]
-    write_lines(examples / "film.jsonl", rows)
+    write_rows(examples / "film.jsonl", rows)
     truth = write_truth(tmp_path / "truth.csv", "m,full")
 
     code, text = run(

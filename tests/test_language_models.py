@@ -12,7 +12,7 @@ import transformers
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from tiny import TOLERANCE, one_thread  # noqa: F401 - a fixture
-from tiny_boxes import tiny_box
+from tiny_boxes import loaded, tiny_box
 from tiny_families import tiny_family
 
 import cli
@@ -90,11 +90,6 @@ def after(text: str, word: str) -> str:
 
 
 @cache
-def loaded(folder: Path, auto: str) -> tuple[Any, Any]:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    return tokenizer, getattr(transformers, auto).from_pretrained(folder).eval()
-
-
 def naive_decoder(folder: Path, text: str, word: str, *, special: bool = True) -> tuple[float, float]:
     """Return a word's mean log-likelihood and the prompt's probability: one text, one pass, nothing kept."""
     tokenizer, lm = loaded(folder, "AutoModelForCausalLM")

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import TOLERANCE, one_thread, tiny_classifier, tiny_encoder  # noqa: F401 - a fixture
+from tiny_boxes import edit_config
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from embedders.errors import BlackBoxError, EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
@@ -58,11 +59,6 @@ def function(tmp_path: Path) -> Writer:
 def _ask(registry: Registry, name: str, inputs: list[Input]) -> Answers:
     predictor = predictor_for(registry, registry.catalog.entries.get(name), device="cpu")
     return predictor.predict(predictor.answerable(inputs))
-
-
-def _edit_config(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - JSON
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 def _nothing_registered(registry: Registry) -> bool:
@@ -267,7 +263,7 @@ def _bring_code(folder: Path, canary: Path) -> None:
     exec((folder / "evil.py").read_text(encoding="utf-8"))  # noqa: S102 - our own, to see that the canary tells
     assert canary.exists()
     canary.unlink()
-    _edit_config(folder, auto_map={"AutoModelForSequenceClassification": "evil.Evil", "AutoConfig": "evil.Evil"})
+    edit_config(folder, auto_map={"AutoModelForSequenceClassification": "evil.Evil", "AutoConfig": "evil.Evil"})
 
 
 def test_a_model_with_code_of_its_own_is_refused(registry: Registry, classifier: Path, tmp_path: Path) -> None:

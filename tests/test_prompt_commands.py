@@ -1,20 +1,17 @@
 """`fute prompt` as it is typed: what it prints, what it refuses, and that a refusal leaves nothing behind."""
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from template_attacks import INJECTIONS, RUNAWAYS
-from tiny_cli import dump, fute
+from tiny_cli import dump, fute, log_as_before, run, told  # noqa: F401 - a fixture
 
 import cli
 from registry import Registry
@@ -26,27 +23,9 @@ TEMPLATE = 'Is "{{ review }}" {{ answers|join(" or ") }}?'
 PROMPT_FILE = '{"name":"short","template":"{{ text }}?","choices":["negative","positive"]}\n'
 
 
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-
-
-def told(*arguments: str | Path) -> tuple[int, str]:
-    """Return the exit code, and stdout followed by stderr."""
-    result = run(*arguments)
-    return result.exit_code, result.stdout + result.stderr
-
-
 def json_of(*arguments: str | Path) -> Any:  # noqa: ANN401 - any JSON value
     result = run(*arguments, "--json")
     return json.loads(result.stdout)
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    log = logging.getLogger("registry")
-    handlers = log.handlers
-    yield
-    log.handlers = handlers
 
 
 def filled(folder: Path) -> Path:

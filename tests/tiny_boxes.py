@@ -1,7 +1,9 @@
 """Tiny checkpoints that answer: the families of tests/tiny_families.py, and BART, with a head of random weights."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -52,3 +54,15 @@ def _bart() -> transformers.BartConfig:
     return transformers.BartConfig(
         vocab_size=256, max_position_embeddings=256, init_std=0.2, **size, **layers, **heads, **ends
     )
+
+
+def edit_config(folder: Path, **changes: Any) -> None:  # noqa: ANN401 - JSON
+    """Change what a checkpoint says of itself."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+
+
+def loaded(folder: Path, auto: str) -> tuple[Any, Any]:
+    """Return a checkpoint's tokenizer and model, as transformers loads them by the name of an auto class."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return tokenizer, getattr(transformers, auto).from_pretrained(folder).eval()

@@ -2,17 +2,22 @@
 
 import hashlib
 import json
+import logging
 import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+import cli
 from registry import Registry
 from registry.catalog import SpaceRecord
 from registry.spaces import Facet, SpaceSpec
@@ -28,6 +33,26 @@ WORDS = (
     *("positive", "negative", "sport", "money", "yes", "no"),
 )
 LABELS = (("negative", "positive"), ("yes", "no"), ("good", "bad"), ("sport", "money"))
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run a command in this very process."""
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def told(*arguments: str | Path) -> tuple[int, str]:
+    """Return the exit code, and stdout followed by stderr."""
+    result = run(*arguments)
+    return result.exit_code, result.stdout + result.stderr
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Take away what a command in this process has put into the log."""
+    log = logging.getLogger("registry")
+    handlers = log.handlers
+    yield
+    log.handlers = handlers
 
 
 def tiny_bert(folder: Path) -> Path:
@@ -103,7 +128,7 @@ def tiny_rows(number: int, examples: int = 12) -> list[dict[str, str]]:
     return rows
 
 
-def write_rows(path: Path, rows: list[dict[str, str]]) -> Path:
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Write JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
