@@ -8,7 +8,8 @@ One row per method, over real tasks of ../shared/data:
     own, other     cosine of two embeddings of a task from disjoint halves of its data, and the mean cosine of halves
                    of different tasks, centred on the tasks' mean
     knows          the share of halves whose nearest half is the same task's
-    top-1, MRR     of the own task of models of three architectures (see `fute evaluate unify`)
+    top-1, MRR     of the own task of models of three architectures (see `fute evaluate unify`); a second table has them
+                   among the tasks that share their answers
 
     python -m benchmarks.methods
 """
@@ -37,13 +38,13 @@ TASKS = (
     *("snli", "scitail", "mrpc", "tweet_stance_abortion", "tweet_stance_atheism", "tweet_stance_hillary"),
 )
 ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
+ALL = "all"  # the group of all tasks
 
 
 @dataclass
-class Row:
-    """What one method costs and can do."""
+class Measured:
+    """What one method costs, and whether it knows a task again."""
 
-    method: str
     seconds: float
     per_second: float
     peak: float
@@ -51,13 +52,10 @@ class Row:
     own: float
     other: float
     knows: float
-    found: dict[str, tuple[float, float]]  # architecture -> top-1, MRR
 
     def cells(self) -> dict[str, Cell]:
-        """Return the row of a table."""
-        found: dict[str, Cell] = {f"top-1 {name}": f"{top:.2f} ({mrr:.2f})" for name, (top, mrr) in self.found.items()}
+        """Return its part of the row of a table."""
         return {
-            "method": self.method,
             "s/task": f"{self.seconds:.1f}",
             "ex/s": f"{self.per_second:.0f}",
             "peak MiB": f"{self.peak:.0f}",
@@ -65,8 +63,21 @@ class Row:
             "own": f"{self.own:.2f}",
             "other": f"{self.other:.2f}",
             "knows": f"{self.knows:.2f}",
-            **found,
         }
+
+
+@dataclass
+class Row:
+    """A method, or the baseline beside them, of which nothing is measured."""
+
+    method: str
+    measured: Measured | None
+    found: dict[str, tuple[float, float]]  # architecture -> top-1, MRR
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        found: dict[str, Cell] = {f"top-1 {name}": f"{top:.2f} ({mrr:.2f})" for name, (top, mrr) in self.found.items()}
+        return {"method": self.method, **(self.measured.cells() if self.measured else {}), **found}
 
 
 def main() -> None:
@@ -76,27 +87,26 @@ def main() -> None:
         print(json.dumps(asdict(_measured(options.measure, options))))
         return
     print(f"{len(options.tasks)} tasks, {options.examples} examples each at most", file=sys.stderr)
-    rows = []
+    measured: dict[str, Measured] = {}
     for method in options.methods:  # each in a process of its own, so that memory is its own too
         again = [sys.executable, "-m", "benchmarks.methods", *sys.argv[1:], "--measure", method]
         told = subprocess.run(again, stdout=subprocess.PIPE, check=True, text=True).stdout  # noqa: S603 - this module
-        rows.append(Row(**json.loads(told)))
-        print(rows[-1].cells(), file=sys.stderr)
-    found = _found(options)
-    for row in rows:
-        row.found = found.get(row.method, {})
-    nothing = float("nan")
-    rows += [
-        Row(name, nothing, nothing, nothing, nothing, nothing, nothing, nothing, found[name])
-        for name in found
-        if name not in options.methods
-    ]
+        measured[method] = Measured(**json.loads(told))
+        print(method, measured[method].cells(), file=sys.stderr)
+    scores = _found(options)
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for one in scores:
+        if one.group == ALL:
+            found.setdefault(one.method, {})[one.architecture] = (one.top1, one.mrr)
+    rows = [Row(name, measured.get(name), found.get(name, {})) for name in dict.fromkeys([*measured, *found])]
     from rich.console import Console
 
-    Console(width=200).print(Table(rows))
+    console = Console(width=200)
+    console.print(Table(rows))
+    console.print(Table([one for one in scores if one.group != ALL], title="among tasks with the same answers"))
 
 
-def _measured(method: str, options: argparse.Namespace) -> Row:
+def _measured(method: str, options: argparse.Namespace) -> Measured:
     """Embed the tasks by one method, whole and by halves."""
     from embedders.evaluation.placing import MethodSpace
     from embedders.observed import from_task
@@ -121,7 +131,7 @@ def _measured(method: str, options: argparse.Namespace) -> Row:
     halves = [space.of_model(one.take(range(start, len(one.inputs), 2))) for start in (0, 1) for one in observed]
     own, other, knows = _consistency(np.stack(whole), np.stack(halves), [facet.size for facet in space.facets])
     count = sum(len(one.inputs) for one in observed) / len(observed)
-    return Row(method, seconds, count / seconds, peak, seconds / passes, own, other, knows, {})
+    return Measured(seconds, count / seconds, peak, seconds / passes, own, other, knows)
 
 
 def _forward_and_backward(surrogate: Any, observed: Any) -> None:  # noqa: ANN401 - Surrogate and Observed
@@ -160,13 +170,13 @@ def _consistency(
     return float(cosines[mine].mean()), float(cosines[~mine].mean()), knows
 
 
-def _found(options: argparse.Namespace) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return how well the methods that see answers find the tasks of models."""
-    from embedders.evaluation.unify import ALL, Settings, unify
+def _found(options: argparse.Namespace) -> list[Any]:
+    """Return how well the methods that see answers find the tasks of models, a `Score` for each group of tasks."""
+    from embedders.evaluation.unify import Settings, unify
     from embedders.methods import METHODS
 
     methods = tuple(name for name in options.methods if METHODS[name].sees_answers)
-    report = unify(
+    return unify(
         options.data,
         Settings(
             tasks=tuple(options.tasks),
@@ -175,12 +185,7 @@ def _found(options: argparse.Namespace) -> dict[str, dict[str, tuple[float, floa
             models=options.models,
             device=options.device,
         ),
-    )
-    made: dict[str, dict[str, tuple[float, float]]] = {}
-    for score in report.scores:
-        if score.group == ALL:
-            made.setdefault(score.method, {})[score.architecture] = (score.top1, score.mrr)
-    return made
+    ).scores
 
 
 def _options() -> argparse.Namespace:
