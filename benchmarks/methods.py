@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,14 @@ from benchmarks.models_meet_tasks import DATA
 from registry.formats.tasks import read_task
 from registry.table import Cell, Table
 
+if TYPE_CHECKING:
+    from embedders.evaluation.placing import Score
+
 TASKS = (
     *("sst2", "movie_review", "customer_review", "subjectivity", "trec", "tweet_emotion"),
     *("snli", "scitail", "mrpc", "tweet_stance_abortion", "tweet_stance_atheism", "tweet_stance_hillary"),
 )
 ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
-ALL = "all"  # the group of all tasks
 
 
 @dataclass
@@ -93,14 +95,16 @@ def main() -> None:
         told = subprocess.run(again, stdout=subprocess.PIPE, check=True, text=True).stdout  # noqa: S603 - this module
         measured[method] = Measured(**json.loads(told))
         print(method, measured[method].cells(), file=sys.stderr)
+    from rich.console import Console
+
+    from embedders.evaluation.unify import ALL
+
     scores = _found(options)
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for one in scores:
         if one.group == ALL:
             found.setdefault(one.method, {})[one.architecture] = (one.top1, one.mrr)
     rows = [Row(name, measured.get(name), found.get(name, {})) for name in dict.fromkeys([*measured, *found])]
-    from rich.console import Console
-
     console = Console(width=200)
     console.print(Table(rows))
     console.print(Table([one for one in scores if one.group != ALL], title="among tasks with the same answers"))
@@ -170,8 +174,8 @@ def _consistency(
     return float(cosines[mine].mean()), float(cosines[~mine].mean()), knows
 
 
-def _found(options: argparse.Namespace) -> list[Any]:
-    """Return how well the methods that see answers find the tasks of models, a `Score` for each group of tasks."""
+def _found(options: argparse.Namespace) -> "list[Score]":
+    """Return how well the methods that see answers find the tasks of models, among all and in each group."""
     from embedders.evaluation.unify import Settings, unify
     from embedders.methods import METHODS
 

@@ -761,7 +761,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "name of a model": (("task", "add", "oracle", "--data", "files/good.jsonl"), "is already the name of a model"),
     "no tasks there": (("task", "import", "files/no-task"), "holds no task folders"),
     "folder in use": (("task", "export", "film", "files"), "files is there already: name a new folder."),
-    "no folder named": (("task", "export", "film", "."), "."),
+    "no folder named": (("task", "export", "film", "."), ". is there already: name a new folder."),
     "no file named": (("transfer", "export", "."), "'.' is a folder that is there already: name a new file or folder."),
     "root named": (("transfer", "export", "/"), "'/' is a folder that is there already: name a new file or folder."),
     "tag of a corpus": (("task", "tag", "texts", "new"), "No task named 'texts' in this registry."),
