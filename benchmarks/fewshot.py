@@ -19,8 +19,8 @@ from embedders.observed import Observed, from_task
 from embedders.surrogate import Surrogate
 from embedders.training import tune
 from embedders.weights import identity, model_folder
-from registry.formats.lines import written
-from registry.formats.tasks import TaskData
+from registry.data.tasks import TaskData
+from registry.files.lines import written
 from registry.metrics import spearman
 
 Exam = Head | Verbaliser | Regression | Span  # objectives whose outputs can be scored

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from benchmarks.models_meet_tasks import DATA
 from registry.formats.tasks import read_task
-from registry.table import Cell, Table
+from registry.results import Cell, Table
 
 if TYPE_CHECKING:
     from embedders.evaluation.placing import Score

@@ -37,10 +37,12 @@ from embedders.observed import from_answers
 from embedders.recalling import RecallingSurrogate
 from embedders.spaces import COMMON, EVERYDAY
 from embedders.weights import model_folder
-from registry.catalog import TransferRecord
-from registry.formats.tasks import CLASSIFICATION, TaskData, read_task
+from registry.data.examples import CLASSIFICATION
+from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
+from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers, write_transfers
-from registry.table import Table
+from registry.results import Table
 
 TASKS = (
     *("customer_review", "movie_review", "subjectivity", "trec", "tweet_emotion", "tweet_irony"),

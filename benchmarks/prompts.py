@@ -22,12 +22,13 @@ from embedders.evaluation.prompts import PromptReport, Settings, evaluated
 from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
 from embedders.threads import sleep_while_waiting
 from embedders.weights import MINILM
-from registry.formats.corpora import Input
-from registry.formats.recorded import PromptNote, RecordedLLM
-from registry.formats.tasks import TaskData, read_task
+from registry.data.inputs import Input
+from registry.data.recordings import PromptNote, RecordedLLM
+from registry.data.tasks import TaskData
+from registry.formats.tasks import read_task
 from registry.prompts import Prompt
 from registry.rendering import rendered
-from registry.table import Cell, Table
+from registry.results import Cell, Table
 
 TEMPLATES = ("{{ text }}", '"{{ text }}" This is', "Text: {{ text }} Label:", "What kind of text is this? {{ text }}")
 Words = dict[str, str]  # label -> what stands for it

@@ -124,7 +124,7 @@ def remove(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
-    from registry.tables import EntryKind
+    from registry.kinds import EntryKind
 
     record = registry_of(ctx).catalog.entries.set_alias(name, alias, EntryKind(_kind_of(name)))
     click.echo(f"{record.name}:{alias} is version {record.version}")

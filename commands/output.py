@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from registry import Registry
-    from registry.table import Table
+    from registry.results import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -206,7 +206,7 @@ def render(
     as_json: bool,
 ) -> None:
     """Print what the LLM is asked under a prompt."""
-    from registry.formats.corpora import Input
+    from registry.data.inputs import Input
     from registry.prompting import asked_of, sample_of
 
     if (text is None) == (task is None) or (task is not None and text_pair is not None):

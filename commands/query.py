@@ -81,7 +81,7 @@ def nearest(
         raise click.UsageError("Give a name, or --vector FILE.")
     from registry.catalog import Filter
     from registry.formats.vectors import read_vectors
-    from registry.tables import EntryKind
+    from registry.kinds import EntryKind
 
     where = Filter(tuple(EntryKind(kind) for kind in kinds), tags, task_kind, language)
     query = read_vectors(vector) if vector is not None else str(name)
@@ -116,7 +116,7 @@ def compare(
     ctx: click.Context, a: str, b: str, weights: dict[str, float] | None, space: str | None, *, as_json: bool
 ) -> None:
     """Say how near A and B are, facet by facet."""
-    from registry.table import Table
+    from registry.results import Table
 
     comparison = registry_of(ctx).compare(a, b, weights=weights, space=space)
     if as_json:

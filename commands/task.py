@@ -60,7 +60,8 @@ def add(
     replace: bool,
 ) -> None:
     """Register a task; its examples are copied into the catalog."""
-    from registry.formats.tasks import Columns, read_task
+    from registry.data.examples import Columns
+    from registry.formats.tasks import read_task
 
     registry = registry_of(ctx)
     columns = Columns(text, text_pair, label, choices, answer_start)
@@ -137,7 +138,7 @@ def export(ctx: click.Context, name: str, folder: Path) -> None:
 @click.pass_context
 def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
     """Put tags on a task, or take them away."""
-    from registry.tables import EntryKind
+    from registry.kinds import EntryKind
 
     record = registry_of(ctx).catalog.entries.tag(name, EntryKind.TASK, add=add, remove=remove)
     click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")

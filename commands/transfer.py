@@ -49,8 +49,7 @@ def record(
     run: str | None,
 ) -> None:
     """Keep one measurement, beside older ones of the same: the first run has no name, the next are 2, 3, ..."""
-    from registry.catalog import TransferRecord
-    from registry.formats.transfers import checked_transfer
+    from registry.data.transfers import TransferRecord, checked_transfer
 
     measured = checked_transfer(TransferRecord(model, adaptation, target, source, score, std, seeds, run or ""))
     kept = registry_of(ctx).catalog.transfers.add(measured, anew=run is None)
@@ -75,7 +74,7 @@ def export(ctx: click.Context, file: Path) -> None:
 @click.pass_context
 def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     """List measured transfers, best first for each target and setting."""
-    from registry.table import Table
+    from registry.results import Table
 
     records = registry_of(ctx).transfers(target)
     if as_json:

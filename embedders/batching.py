@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 def tokenised(tokenizer: Any, inputs: Sequence[Input], *, max_length: int) -> list[dict[str, list[int]]]:  # noqa: ANN401

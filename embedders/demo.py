@@ -11,14 +11,14 @@ from embedders.spaces import create_space
 from embedders.weights import MINILM, model_folder
 from registry import Match, Registry
 from registry.best_prompt import Asked, outputs_of_prompts
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 from registry.errors import InputError
-from registry.formats.corpora import Input
-from registry.formats.tasks import TaskData
 from registry.importing import import_tasks
+from registry.kinds import EntryKind
 from registry.picture import draw_map
 from registry.prompts import Prompt
 from registry.resources import resource
-from registry.tables import EntryKind
 
 LEARNED = ("news_topic", "question_type", "support_intent")  # a model is fine-tuned on each
 TARGETS = ("product_reviews", "claim_check", "message_spam")

@@ -25,12 +25,12 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, RegistryError
+from registry.kinds import EntryKind
 from registry.nearest import EMBEDDABLE
 from registry.prompted import entered, is_language_model, meant_by
 from registry.selection import calibrated
 from registry.spaces import SpaceSpec
 from registry.spread import deviations_of
-from registry.tables import EntryKind
 from registry.vectors import unit
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 
 DISTRACTORS = 7  # answers of other examples beside the right one, where a question has no choices of its own
 PASSAGE = 400  # characters of a long context that are kept around the answer in it

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.surrogate import Surrogate
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 class RecallingSurrogate(Surrogate):

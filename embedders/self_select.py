@@ -9,10 +9,10 @@ from embedders.predictors.language import Asked, LanguageModel, language_model
 from registry import Registry
 from registry.best_prompt import outputs_of_prompts
 from registry.errors import InputError
+from registry.kinds import EntryKind
 from registry.prompted import RECORDED
 from registry.prompts import Prompt
 from registry.selection import Scores
-from registry.tables import EntryKind
 
 QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
 

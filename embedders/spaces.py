@@ -11,12 +11,12 @@ from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
 from registry.catalog.records import NewEntry
 from registry.corpora import new_corpus
+from registry.data.inputs import Input, distinct
 from registry.errors import NotFoundError
-from registry.formats.corpora import Input, distinct
 from registry.formats.tasks import read_task
+from registry.kinds import EntryKind
 from registry.resources import resource
 from registry.spaces import DIMENSION, SpaceSpec
-from registry.tables import EntryKind
 
 DEFAULT_SPACE = "default"
 LEAST_TOKENS = 8  # with fewer, all inputs would look alike

@@ -15,8 +15,8 @@ from embedders.batching import by_length, padded, tokenised
 from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.workers import side_by_side
+from registry.data.inputs import Input
 from registry.errors import first_line
-from registry.formats.corpora import Input
 
 BATCH_SIZE = 32
 REMEMBERED = 4  # feature tables, and tokenised inputs, kept in memory

@@ -14,8 +14,9 @@ from embedders.batching import by_length, padded, tokenised
 from embedders.devices import attention, autocast, best_device, quiet_transformers
 from embedders.objectives import Objective
 from embedders.workers import side_by_side
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 
 BATCH_SIZE = 32
 MAX_LENGTH = 128  # tokens of an input that a classifier is trained on

@@ -11,14 +11,14 @@ from registry.duplicates import SetAside
 from registry.errors import InputError
 from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
 from registry.index import VectorIndex
+from registry.kinds import EntryKind
 from registry.likeness import Likeness
 from registry.memory import MOST, Memory, Reason
 from registry.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
 from registry.ranking import Match, Ranking, weights_between
+from registry.results import Cell
 from registry.spaces import SpaceSpec
 from registry.spread import NORMAL, interval
-from registry.table import Cell
-from registry.tables import EntryKind
 from registry.track import TrackRecord, track_record
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"

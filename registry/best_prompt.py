@@ -15,20 +15,11 @@ from numpy.typing import NDArray
 from registry.catalog import EmbeddingRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, NotEmbeddedError
+from registry.kinds import EntryKind
 from registry.metrics import spearman
-from registry.selection import (
-    METHODS,
-    PERPLEXITY,
-    Scores,
-    calibrated,
-    expected_agreement,
-    hard,
-    score_prompts,
-    spread,
-)
+from registry.results import Cell, Table
+from registry.selection import METHODS, PERPLEXITY, Scores, calibrated, expected_agreement, hard, score_prompts, spread
 from registry.spaces import SpaceSpec
-from registry.table import Cell, Table
-from registry.tables import EntryKind
 from registry.vectors import unit
 
 if TYPE_CHECKING:

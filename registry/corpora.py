@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 
 from registry.catalog.records import NewEntry
-from registry.formats.corpora import Input, dump_corpus, parse_corpus
-from registry.tables import EntryKind
+from registry.data.inputs import Input, dump_corpus, parse_corpus
+from registry.kinds import EntryKind
 
 
 def new_corpus(name: str, inputs: Iterable[Input], *, source: str) -> NewEntry:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from registry.catalog import Catalog
-from registry.overlap import NEAR_DUPLICATE, ROLE, Shared, Signature
+from registry.data.signatures import NEAR_DUPLICATE, ROLE, Shared, Signature
+from registry.kinds import EntryKind
 from registry.ranking import Match
-from registry.tables import EntryKind
 
 ALMOST_EQUAL = 0.995  # the cosine of each facet
 LEAST_DIMENSION = 64  # below which tasks that have nothing in common may be as alike

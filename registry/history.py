@@ -7,7 +7,7 @@ from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from registry.catalog import TransferRecord
+    from registry.data.transfers import TransferRecord
 
 
 @dataclass(frozen=True, order=True)

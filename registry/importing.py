@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.data.examples import KINDS
 from registry.errors import DataError, InputError
-from registry.formats.lines import read_json
-from registry.formats.tasks import KINDS, read_task
+from registry.files.lines import read_json
+from registry.formats.tasks import read_task
 from registry.registry import Registry
 
 

@@ -10,9 +10,9 @@ from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.records import SpaceVectors
 from registry.errors import StorageError
 from registry.index import VectorIndex
+from registry.kinds import EntryKind
 from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
 from registry.spaces import Facet, SpaceSpec
-from registry.tables import EntryKind
 
 log = logging.getLogger("registry")
 

@@ -8,10 +8,10 @@ from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.duplicates import LEAST_DIMENSION, Duplicates, SetAside
 from registry.errors import InputError
 from registry.index import Neighbor, VectorIndex
+from registry.kinds import EntryKind
 from registry.ranking import Match, Ranking, facet_cosines, weights_between
 from registry.spaces import Facet, SpaceSpec
 from registry.spread import standard_error
-from registry.tables import EntryKind
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.data.vectors import VectorFile
 from registry.errors import InputError, MissingExtraError, StorageError
-from registry.formats.vectors import VectorFile
 from registry.registry import Registry
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
+from registry.data.recordings import RecordedPrompt
 from registry.errors import InputError, NotFoundError
-from registry.formats.recorded import RecordedPrompt
+from registry.kinds import EntryKind
 from registry.names import Reference, checked_name
-from registry.tables import EntryKind
 
 RECORDED = "recorded-llm"  # an LLM of which only the answers under its own prompts are known
 LANGUAGE_MODELS = ("causal-lm", "seq2seq-lm", "sentence-encoder")  # heads that answer under a prompt alone

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.catalog.records import NewEntry
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
-from registry.formats.corpora import Input
-from registry.formats.tasks import TaskData
+from registry.kinds import EntryKind
 from registry.prompts import Prompt
-from registry.table import Cell, Table
-from registry.tables import EntryKind
+from registry.results import Cell, Table
 
 if TYPE_CHECKING:
     from registry.formats.prompt_files import PromptFile, PromptOptions

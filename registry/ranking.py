@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.data.signatures import WORTH_SAYING
 from registry.errors import InputError
-from registry.overlap import WORTH_SAYING
+from registry.kinds import EntryKind
+from registry.results import Cell, Table
 from registry.spaces import Facet
 from registry.spread import interval
-from registry.table import Cell, Table
-from registry.tables import EntryKind
 
 if TYPE_CHECKING:
     from registry.duplicates import SetAside

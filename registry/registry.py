@@ -10,29 +10,30 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.records import EmbeddingRecord, NewEntry
 from registry.corpora import new_corpus
+from registry.data.inputs import Input, parse_corpus, sample_inputs
+from registry.data.recordings import RecordedPrompt
+from registry.data.signatures import ROLE, Signature
+from registry.data.tasks import SPLITS, TaskData, task_of
+from registry.data.transfers import TransferRecord, checked_transfer
+from registry.data.vectors import VectorFile
 from registry.database import Database
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
-from registry.formats.corpora import Input, parse_corpus, sample_inputs
-from registry.formats.recorded import RecordedPrompt
-from registry.formats.tasks import SPLITS, TaskData, task_of, write_task
-from registry.formats.transfers import checked_transfer
-from registry.formats.vectors import VectorFile
+from registry.formats.tasks import write_task
 from registry.indexes import Indexes, Verification
+from registry.kinds import EntryKind
 from registry.likeness import Likeness
 from registry.location import located
 from registry.nearest import EMBEDDABLE, OUTSIDE, SIMILARITY, Asked, nearest
-from registry.overlap import ROLE, Signature
 from registry.prompted import is_language_model, recorded_llm
 from registry.prompting import new_prompt
 from registry.prompts import Prompt
 from registry.ranking import Comparison, Ranking, facet_cosines, similarity_matrix, weights_between
+from registry.results import Table
 from registry.spaces import SpaceSpec
 from registry.spread import standard_error
-from registry.table import Table
-from registry.tables import EntryKind
 from registry.vectors import checked_vector
 from registry.views import EntryRow, SpaceRow, Status
 

@@ -10,8 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from registry.data.inputs import Input
 from registry.errors import InputError, RegistryError, StoppedError, TemplateError
-from registry.formats.corpora import Input
 from registry.prompts import PAIR, Prompt
 from registry.renderer import Reply
 from registry.templates import asked, checked_template

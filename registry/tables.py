@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from registry.kinds import EntryKind
+
 NAMING = {  # SQLite can only alter a table whose constraints have names
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -30,16 +32,6 @@ Name = Annotated[str, mapped_column(String(260))]
 Sha256 = Annotated[str, mapped_column(String(64))]
 Document = Annotated[dict[str, Any], mapped_column(JSON)]
 Time = Annotated[datetime, mapped_column(DateTime(timezone=True))]
-
-
-class EntryKind(enum.StrEnum):
-    """What an entry is."""
-
-    TASK = "task"
-    MODEL = "model"
-    PROMPT = "prompt"
-    PROMPTED_MODEL = "prompted-model"
-    CORPUS = "corpus"
 
 
 class JobState(enum.StrEnum):

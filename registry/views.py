@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.catalog import EntryRecord, SpaceRecord
-from registry.table import Cell
-from registry.tables import EntryKind
+from registry.kinds import EntryKind
+from registry.results import Cell
 
 ENTRY_COLUMNS: dict[EntryKind, tuple[str, ...]] = {
     EntryKind.TASK: ("kind", "train", "test", "labels", "language", "tags"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from registry import Registry
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"

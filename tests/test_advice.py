@@ -15,14 +15,16 @@ import cli
 from commands import query
 from registry import Registry, advice
 from registry.advice import SourceRanking
-from registry.catalog import Filter, TransferRecord
+from registry.catalog import Filter
 from registry.catalog.records import NewEntry
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
 from registry.errors import InputError
-from registry.formats.tasks import Example, TaskData
 from registry.history import standardised, without
+from registry.kinds import EntryKind
 from registry.memory import Memory
 from registry.spaces import Facet, SpaceSpec
-from registry.tables import EntryKind
 from registry.vectors import unit
 
 NAMES = ("bank", "film", "game", "meal", "rain", "song", "team")

@@ -11,10 +11,11 @@ import cli
 from registry import Registry
 from registry.best_prompt import Asked, best_prompt, outputs_of_prompts
 from registry.catalog.predictions import CONTENT_FREE, Answered
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.recordings import RecordedOutputs, RecordedPrompt
+from registry.data.tasks import TaskData
 from registry.errors import InputError, NotEmbeddedError, NotFoundError
-from registry.formats.corpora import Input
-from registry.formats.recorded import RecordedOutputs, RecordedPrompt
-from registry.formats.tasks import Example, TaskData
 from registry.spaces import Facet, SpaceSpec
 from registry.vectors import unit
 

@@ -26,8 +26,8 @@ from embedders.errors import (
 from embedders.predictors import LEAST_COVERED, Answers, Form, Predictor, hf_model, predictor_for
 from embedders.predictors.readers import MOST_ANSWER_TOKENS
 from registry import Registry
+from registry.data.inputs import Input
 from registry.errors import InputError
-from registry.formats.corpora import Input
 
 LABELS = ("bad", "so-so", "good")
 INPUTS = [Input("a fine film"), Input("a dull meal from start to end"), Input("a great phone", "an awful book")]

@@ -14,9 +14,13 @@ import pytest
 from sqlalchemy import delete, exc
 
 from registry import Registry
-from registry.catalog import EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.catalog.records import NewEntry
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
 from registry.errors import (
     AlreadyExistsError,
     InputError,
@@ -26,10 +30,9 @@ from registry.errors import (
     NotFoundError,
     StorageError,
 )
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData
+from registry.kinds import EntryKind
 from registry.spaces import Facet, SpaceSpec
-from registry.tables import Entry, EntryKind
+from registry.tables import Entry
 
 VECTOR = np.array([0.6, 0.8, 0.0], np.float32)
 SPEC = SpaceSpec("5" * 64, "here", "textemb", {}, (Facet("text", 3),), None)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry import Registry
+from registry.data.examples import Example
+from registry.data.inputs import Input, distinct, dump_corpus, parse_corpus, sample_inputs
+from registry.data.tasks import TaskData
 from registry.errors import AlreadyExistsError, DataError, InputError
-from registry.formats.corpora import Input, distinct, dump_corpus, parse_corpus, read_corpus, sample_inputs
-from registry.formats.tasks import Example, TaskData
+from registry.formats.corpora import read_corpus
 
 
 def corpus_file(path: Path, body: str | bytes) -> Path:

@@ -24,8 +24,9 @@ from embedders.surrogate import Surrogate
 from embedders.training import tuning
 from registry import Registry
 from registry.catalog import SpaceRecord
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 
 HOW = METHODS["curvegrad"]
 SHORT = {"steps": 24, "passes": 8, "batch_size": 8, "points": 5}

@@ -32,8 +32,8 @@ from embedders.predictors.language.client import Client
 from embedders.predictors.language.endpoint import EndpointModel, Way
 from embedders.predictors.language.replies import LEAST
 from registry import Registry
+from registry.data.inputs import Input
 from registry.errors import RegistryError
-from registry.formats.corpora import Input
 from registry.prompts import Prompt
 
 WORDS = ["great", "dull", "so say"]

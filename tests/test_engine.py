@@ -22,8 +22,8 @@ from embedders.engine import CHUNK, EmbedReport
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
 from registry import Registry
 from registry.catalog import EmbeddingRecord, SpaceRecord
+from registry.data.inputs import Input
 from registry.errors import InputError, NotFoundError
-from registry.formats.corpora import Input
 
 ROOT = Path(__file__).parent.parent
 TEXTS = [Input(text) for text in sentences(("fine", "dull", "great", "poor"), 40)]

@@ -18,8 +18,8 @@ import cli
 from embedders.evaluation.transfer import ALL, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.truth import read_truth
 from registry import Registry
+from registry.data.examples import FREE_TEXT, MULTIPLE_CHOICE
 from registry.errors import DataError
-from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE
 from registry.formats.taskweb import read_examples, read_scores
 from registry.metrics import source_metrics
 

@@ -18,7 +18,8 @@ from embedders.spaces import create_space
 from embedders.surrogate import Surrogate
 from embedders.weights import most_tokens
 from registry import Registry
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
 
 BRIEF = {"steps": 2, "batch_size": 4}
 NO_TEXT = "An encoder writes no text: the objective text-to-text needs a T5 or a decoder."

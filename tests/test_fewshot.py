@@ -11,7 +11,7 @@ from tiny import choices, one_thread, opinions, tiny_encoder  # noqa: F401 - a f
 from benchmarks.fewshot import Recipe, Trainer, token_f1
 from benchmarks.paper_tables import Grid, measure
 from embedders.observed import from_answers, from_task
-from registry.formats.tasks import TaskData
+from registry.data.tasks import TaskData
 from registry.formats.transfers import read_transfers, write_transfers
 
 

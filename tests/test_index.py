@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from registry import Registry
 from registry.catalog import SpaceRecord
+from registry.data.tasks import TaskData
 from registry.errors import InputError, SpaceMismatchError
-from registry.formats.tasks import TaskData
 from registry.index import VectorIndex
 from registry.spaces import Facet, SpaceSpec
 

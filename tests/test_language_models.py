@@ -23,7 +23,7 @@ from embedders.predictors.language.encoder import TEMPERATURE
 from embedders.predictors.language.prompted import REASONING_TOKENS
 from embedders.weights import MINILM
 from registry import Registry
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 from registry.prompts import Prompt
 
 WORDS = ["great", "dull", "so say", "a fine film indeed"]

@@ -10,7 +10,7 @@ from tiny import TOLERANCE, one_thread, opinions, tiny_encoder  # noqa: F401 - a
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import from_answers, from_task
 from embedders.surrogate import Surrogate
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 from registry.spaces import Facet
 
 

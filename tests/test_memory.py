@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny_history import SETTINGS, likeness_of, records_of
 
-from registry.catalog import TransferRecord
+from registry.data.transfers import TransferRecord
 from registry.formats.transfers import read_transfers
 from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
 from registry.likeness import Likeness

@@ -17,7 +17,7 @@ from embedders.sketch import sketch
 from embedders.spaces import COMMON, create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
-from registry.formats.tasks import TaskData
+from registry.data.tasks import TaskData
 from registry.spaces import SpaceSpec
 
 SHORT = {"steps": 6, "batch_size": 8}

@@ -14,9 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 from registry import Registry, sqlite
+from registry.data.tasks import TaskData
 from registry.database import SCHEMA, alembic_config, upgrade_folder
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError
-from registry.formats.tasks import TaskData
 from registry.spaces import Facet, SpaceSpec
 from registry.tables import Base
 

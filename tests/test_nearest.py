@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from registry import Registry
 from registry.catalog import Filter
 from registry.catalog.records import NewEntry
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
+from registry.data.vectors import VectorFile
 from registry.errors import InputError, IntegrityError, NotEmbeddedError, SpaceMismatchError
-from registry.formats.tasks import Example, TaskData
-from registry.formats.vectors import VectorFile
+from registry.kinds import EntryKind
 from registry.ranking import Ranking, weights_between
 from registry.spaces import Facet, SpaceSpec
-from registry.tables import EntryKind
 
 ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", 3),), None)
 LONG = replace(ONE, facets=(Facet("text", 64),))

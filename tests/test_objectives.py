@@ -24,7 +24,7 @@ from embedders.objectives import (
 )
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.surrogate import Surrogate, as_one_text
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 COUNT = 9
 TEXTS = tuple(Input(text) for text in sentences(("fine", "dull", "great"), COUNT))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tiny import opinions
 
 from embedders.observed import DISTRACTORS, PASSAGE, from_answers, from_spans, from_task, passage
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 
 QUIZ = TaskData(
     kind="multiple-choice",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.formats.examples import Example
+from registry.data.examples import Example
+from registry.data.signatures import Shared, Signature
 from registry.formats.tasks import read_task
-from registry.overlap import Shared, Signature
 
 
 def sentence(number: int) -> str:

@@ -19,18 +19,11 @@ from tiny_boxes import edit_config
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from embedders.errors import BlackBoxError, EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
-from embedders.predictors import (
-    LEAST_COVERED,
-    Answers,
-    function_model,
-    hf_model,
-    predictor_for,
-    recorded_model,
-)
+from embedders.predictors import LEAST_COVERED, Answers, function_model, hf_model, predictor_for, recorded_model
 from registry import Registry
+from registry.data.inputs import Input
 from registry.errors import DataError, InputError
-from registry.formats.corpora import Input
-from registry.tables import EntryKind
+from registry.kinds import EntryKind
 
 LABELS = ("negative", "neutral", "positive")
 INPUTS = [Input("a fine film"), Input("a dull meal from start to end"), Input("a great phone", "an awful book")]

@@ -15,7 +15,8 @@ from tiny_cli import dump, fute, log_as_before, run, told  # noqa: F401 - a fixt
 
 import cli
 from registry import Registry
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
 from registry.prompts import Prompt
 
 CHOICES = ("--choice", "negative=bad,awful", "--choice", "positive=good")

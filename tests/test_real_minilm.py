@@ -14,7 +14,7 @@ from registry import Registry
 from registry.catalog import Filter
 from registry.formats.tasks import read_task
 from registry.importing import import_tasks
-from registry.tables import EntryKind
+from registry.kinds import EntryKind
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STANCES = [f"tweet_stance_{topic}" for topic in ("abortion", "atheism", "climate", "feminist", "hillary")]

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from registry import Registry
+from registry.data.inputs import Input
+from registry.data.recordings import RecordedOutputs, RecordedPrompt, outputs_of
 from registry.errors import DataError, InputError
-from registry.formats.corpora import Input
-from registry.formats.recorded import RecordedOutputs, RecordedPrompt, outputs_of, read_answers, read_llm
+from registry.formats.recorded import read_answers, read_llm
 
 INPUTS: list[Any] = [{"text": "good"}, {"text": "bad", "text_pair": "so"}, {"text": "meh"}]
 PROMPTS: list[Any] = [

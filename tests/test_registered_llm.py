@@ -19,7 +19,7 @@ from tiny_cli import tiny_bert, write_rows
 from registry import Registry
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.database import alembic_config, sqlite
-from registry.formats.lines import dump_lines
+from registry.files.lines import dump_lines
 from registry.formats.recorded import read_recorded_llm
 from registry.metrics import spearman
 from registry.selection import probabilities, score_prompts

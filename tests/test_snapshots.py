@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from registry import Registry
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
 from registry.index import VectorIndex
 from registry.ranking import Match
 from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot

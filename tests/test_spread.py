@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from registry.catalog import EmbeddingRecord
 from registry.index import VectorIndex
+from registry.kinds import EntryKind
 from registry.spaces import Facet
 from registry.spread import deviations_of, halves, interval, standard_error
-from registry.tables import EntryKind
 from registry.vectors import unit
 
 FACETS = (Facet("all", 40),)

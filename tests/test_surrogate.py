@@ -19,7 +19,7 @@ from embedders.devices import best_device
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
 from embedders.surrogate import Surrogate
 from embedders.weights import model_folder
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 TEXTS = [Input(text) for text in sentences(("fine", "dull", "great"), 2 * module.BATCH_SIZE + 7)]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
+from registry.kinds import EntryKind
 from registry.ranking import Match, Ranking
-from registry.table import Cell, Table
-from registry.tables import EntryKind
+from registry.results import Cell, Table
 
 
 @dataclass(frozen=True)

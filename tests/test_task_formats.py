@@ -10,17 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import Registry
+from registry.data.examples import Columns, Example
+from registry.data.tasks import MOST_EXAMPLES, TaskData, task_of
 from registry.errors import DataError, InputError
-from registry.formats.lines import dump_lines
-from registry.formats.tasks import (
-    MOST_EXAMPLES,
-    Columns,
-    Example,
-    TaskData,
-    read_task,
-    task_of,
-    write_task,
-)
+from registry.files.lines import dump_lines
+from registry.formats.tasks import read_task, write_task
 
 GOOD = {"text": "fine", "label": "pos"}
 BAD = {"text": "dull", "label": "neg"}

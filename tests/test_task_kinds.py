@@ -9,9 +9,11 @@ from click.testing import CliRunner
 
 import cli
 from registry import Registry
+from registry.data.examples import Columns, Example
+from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
-from registry.formats.lines import dump_lines
-from registry.formats.tasks import Columns, Example, TaskData, read_task, write_task
+from registry.files.lines import dump_lines
+from registry.formats.tasks import read_task, write_task
 from registry.importing import import_tasks
 
 RATED = [

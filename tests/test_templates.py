@@ -15,8 +15,8 @@ from template_attacks import INJECTIONS, RUNAWAYS
 from tiny_cli import dump
 
 from registry import Registry
+from registry.data.inputs import Input
 from registry.errors import InputError, StoppedError, TemplateError
-from registry.formats.corpora import Input
 from registry.prompts import PAIR, TEXT, Prompt
 from registry.rendering import checked_prompt, checked_prompts, render, rendered
 from registry.templates import MOST_NODES, asked, checked_template

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import cli
 from registry import Registry
-from registry.catalog import TransferRecord
+from registry.data.transfers import TransferRecord, checked_transfer
 from registry.errors import DataError, InputError
-from registry.formats.transfers import checked_transfer, read_transfers, write_transfers
+from registry.formats.transfers import read_transfers, write_transfers
 from registry.history import Measurement, mean_score, standardised
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"

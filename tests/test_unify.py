@@ -29,9 +29,11 @@ from embedders.surrogate import Surrogate
 from embedders.training import finetune_classifier
 from embedders.weights import label_names
 from registry import Registry
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 from registry.errors import InputError, NotFoundError
-from registry.formats.corpora import Input
-from registry.formats.tasks import Example, TaskData, write_task
+from registry.formats.tasks import write_task
 from registry.spaces import Facet
 from registry.vectors import unit
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError, RegistryError
-from registry.formats.vectors import VectorFile, read_vectors, write_vectors
+from registry.formats.vectors import read_vectors, write_vectors
 
 MATRIX = np.array([[0.6, 0.8], [-0.8, 0.6]], np.float32)
 VECTORS = VectorFile("f" * 64, ("films", "m@p"), ("task", "prompted-model"), MATRIX)

@@ -19,7 +19,7 @@ from embedders.observed import from_task
 from embedders.surrogate import Surrogate
 from embedders.training import tuning
 from embedders.workers import side_by_side
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 CPU = torch.device("cpu")
 

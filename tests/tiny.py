@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
 from embedders.devices import bf16_pays, quiet_transformers
-from registry.formats.tasks import Example, TaskData
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
 
 HIDDEN, LAYERS = 32, 2
 TOLERANCE = 2e-2 if bf16_pays(torch.device("cpu")) else 1e-5  # of one forward pass against another

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from registry.catalog import TransferRecord
+from registry.data.transfers import TransferRecord
 from registry.likeness import Likeness
 
 SETTINGS = ("small/full", "large/lora")

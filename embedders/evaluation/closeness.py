@@ -12,10 +12,10 @@ from embedders.evaluation.placing import MethodSpace, shown
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import Observed, from_answers, from_task
 from registry.best_prompt import likeness
-from registry.formats.recorded import RecordedLLM
+from registry.data.recordings import RecordedLLM
+from registry.kinds import EntryKind
 from registry.ranking import weights_between
 from registry.selection import Scores, combined, expected_agreement, hard
-from registry.tables import EntryKind
 
 if TYPE_CHECKING:
     from embedders.recalling import RecallingSurrogate

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from registry.data.examples import CLASSIFICATION, Example
+from registry.data.inputs import bare
+from registry.data.recordings import RecordedLLM
+from registry.data.tasks import TaskData
 from registry.errors import InputError
-from registry.formats.corpora import bare
-from registry.formats.recorded import RecordedLLM
-from registry.formats.tasks import CLASSIFICATION, Example, TaskData
 
 
 class Labelled(NamedTuple):

@@ -15,13 +15,13 @@ from embedders.observed import Observed, from_task
 from embedders.spaces import COMMON, create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
-from registry.formats.tasks import TaskData
+from registry.data.tasks import TaskData
 from registry.index import VectorIndex
+from registry.kinds import EntryKind
 from registry.metrics import retrieval
 from registry.ranking import facet_cosines, weights_between
+from registry.results import Cell
 from registry.spaces import Facet, SpaceSpec
-from registry.table import Cell
-from registry.tables import EntryKind
 from registry.vectors import unit
 
 T = TypeVar("T")

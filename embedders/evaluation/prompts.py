@@ -19,12 +19,14 @@ from embedders.evaluation.placing import MethodSpace, check_sees_answers
 from embedders.spaces import COMMON
 from embedders.weights import MINILM, model_folder, most_tokens
 from registry import Registry
+from registry.data.recordings import RecordedLLM
+from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
-from registry.formats.recorded import RecordedLLM, read_recorded_llm
-from registry.formats.tasks import TaskData, read_task
+from registry.formats.recorded import read_recorded_llm
+from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
+from registry.results import Cell, Table
 from registry.selection import CALIBRATIONS, Scores, calibrated, check_calibration, probabilities, score_prompts
-from registry.table import Cell, Table
 
 MOST_EXAMPLES = 2000  # of the labelled dataset
 NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs

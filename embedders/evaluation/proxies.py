@@ -37,11 +37,12 @@ from embedders.training import (
     save_classifier,
 )
 from embedders.weights import identity
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 from registry.errors import DataError
-from registry.formats.corpora import Input
-from registry.formats.lines import read_file, read_json, written
-from registry.formats.recorded import UNREADABLE
-from registry.formats.tasks import Example, TaskData
+from registry.files.arrays import UNREADABLE
+from registry.files.lines import read_file, read_json, written
 
 NOTE, WORDS = "trained.json", "words.safetensors"
 

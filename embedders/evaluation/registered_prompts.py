@@ -7,12 +7,12 @@ from embedders.evaluation.prompts import PromptReport, Settings, check, evaluate
 from embedders.self_select import self_selected
 from registry import Registry
 from registry.best_prompt import SELF_SELECT, outputs_of_prompts
+from registry.data.inputs import Input, bare
+from registry.data.recordings import PromptNote, RecordedLLM, outputs_of
+from registry.data.tasks import TaskData
 from registry.errors import InputError
-from registry.formats.corpora import Input, bare
-from registry.formats.recorded import PromptNote, RecordedLLM, outputs_of
-from registry.formats.tasks import TaskData
+from registry.kinds import EntryKind
 from registry.prompted import RECORDED
-from registry.tables import EntryKind
 
 LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 

@@ -17,13 +17,13 @@ from embedders.spaces import create_space
 from embedders.surrogates import Surrogates
 from embedders.weights import MINILM
 from registry import Registry
+from registry.data.tasks import TaskData
 from registry.errors import DataError
-from registry.formats.tasks import TaskData
 from registry.formats.taskweb import ExampleSet, Scores, read_examples, read_scores
 from registry.formats.transfers import read_transfers
 from registry.history import standardised
 from registry.metrics import source_metrics
-from registry.table import Cell, Table
+from registry.results import Cell, Table
 
 ALL = "all"  # the setting of the row that averages over settings
 TUNED_ON = 32  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from registry.catalog import TransferRecord
+from registry.data.examples import CLASSIFICATION, FREE_TEXT, MULTIPLE_CHOICE, QUESTION_ANSWERING, REGRESSION
+from registry.data.transfers import TransferRecord
 from registry.errors import DataError
-from registry.formats.tasks import CLASSIFICATION, FREE_TEXT, MULTIPLE_CHOICE, QUESTION_ANSWERING, REGRESSION
 from registry.formats.taskweb import Scores
 from registry.formats.transfers import read_transfers
 from registry.history import mean_score, setting_of

@@ -32,10 +32,12 @@ from embedders.observed import Observed, from_answers
 from embedders.recalling import RecallingSurrogate
 from embedders.spaces import COMMON
 from embedders.weights import MINILM, model_folder, most_tokens
+from registry.data.examples import CLASSIFICATION
+from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError, NotFoundError
-from registry.formats.lines import read_json
-from registry.formats.tasks import CLASSIFICATION, TaskData, read_task
-from registry.table import Cell, Table
+from registry.files.lines import read_json
+from registry.formats.tasks import read_task
+from registry.results import Cell, Table
 
 BASELINE = "answer text"  # the mean text of the answers, and nothing else
 ALL = "all"

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.spaces import EVERYDAY, everyday_inputs
+from registry.data.inputs import Input, bare, distinct, sample_inputs
+from registry.data.tasks import TaskData
 from registry.errors import InputError
-from registry.formats.corpora import Input, bare, distinct, read_corpus, sample_inputs
-from registry.formats.tasks import TaskData
+from registry.formats.corpora import read_corpus
 
 OTHERS = "others"
 

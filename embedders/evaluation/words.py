@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 

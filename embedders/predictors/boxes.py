@@ -24,9 +24,9 @@ from embedders.predictors.text_to_text import TextToTextPredictor
 from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
+from registry.kinds import EntryKind
 from registry.prompts import Prompt
 from registry.rendering import rendered
-from registry.tables import EntryKind
 
 
 class Boxes:

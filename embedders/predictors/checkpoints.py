@@ -17,8 +17,8 @@ from embedders.predictors.heads import (
     SEQ2SEQ_LM,
     TEXT_TO_TEXT,
 )
+from registry.data.inputs import Input
 from registry.errors import first_line
-from registry.formats.corpora import Input
 
 MOST_TOKENS = {  # of an input
     CLASSIFICATION: 256,

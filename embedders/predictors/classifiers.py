@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Answers, Form
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 class ClassifierPredictor:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 LEAST_COVERED = 32  # answers to so many texts of a corpus are enough to embed
 

@@ -13,7 +13,7 @@ import numpy as np
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.contract import Answers, Form
 from registry.catalog import EntryRecord
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 class FunctionPredictor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.weights import label_names
-from registry.formats.lines import read_json
+from registry.files.lines import read_json
 from registry.prompted import LANGUAGE_MODELS
 
 CLASSIFICATION, REGRESSION = "classification", "regression"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embedders.errors import ModelNotUsableError, NotCoveredError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 MOST_ANSWER_TOKENS = 30  # of a span
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from embedders.errors import NotCoveredError
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
 from registry.catalog import EntryRecord
-from registry.formats.corpora import Input
-from registry.formats.recorded import outputs_of
+from registry.data.inputs import Input
+from registry.data.recordings import outputs_of
 
 
 class RecordedPredictor:

@@ -8,7 +8,7 @@ import numpy as np
 from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Answers, Form
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 class TextToTextPredictor:

@@ -6,12 +6,12 @@ from registry.catalog.embeddings import Embeddings
 from registry.catalog.entries import Entries
 from registry.catalog.jobs import Jobs
 from registry.catalog.predictions import Predictions
-from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord, TransferRecord
+from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.spaces import Spaces
 from registry.catalog.transfers import Transfers
 from registry.database import Database
 
-__all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord", "TransferRecord"]
+__all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord"]
 
 
 class Catalog:

@@ -17,7 +17,8 @@ from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.database import Database
 from registry.errors import IntegrityError
-from registry.tables import Content, Embedding, Entry, EntryKind, Job, JobState, Space, Version, VersionContent
+from registry.kinds import EntryKind
+from registry.tables import Content, Embedding, Entry, Job, JobState, Space, Version, VersionContent
 from registry.vectors import checked_vector
 
 

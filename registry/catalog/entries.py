@@ -16,8 +16,9 @@ from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.database import Database
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
+from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
-from registry.tables import Alias, Content, Entry, EntryKind, Space, Tag, Version, VersionContent
+from registry.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
 
 
 class Entries:

@@ -1,13 +1,13 @@
 """What the catalog hands out: plain, frozen values, never live rows."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.tables import EntryKind
+from registry.kinds import EntryKind
 
 
 @dataclass(frozen=True)
@@ -93,30 +93,3 @@ class SpaceVectors:
     names: tuple[str, ...]  # n
     kinds: tuple[EntryKind, ...]  # n
     matrix: NDArray[np.float32]  # (n, dimension)
-
-
-@dataclass(frozen=True)
-class TransferRecord:
-    """The score on `target` after starting from `source`, as a fraction: what one run of it gave."""
-
-    model: str
-    adaptation: str
-    target: str
-    source: str
-    score_mean: float
-    score_std: float | None = None
-    seeds: int | None = None
-    run: str = ""  # tells repeated measurements apart; the first needs no name
-    recorded_at: datetime | None = field(default=None, compare=False)  # no part of what was measured
-
-    def cells(self) -> dict[str, str | int | float | bool | None]:
-        """Return the row of a table, with the run where it has a name."""
-        shown = asdict(self)
-        del shown["recorded_at"]
-        if not self.run:
-            del shown["run"]
-        return shown
-
-    def as_json(self) -> dict[str, str | int | float | bool | None]:
-        """Return all that is known of the measurement."""
-        return {**asdict(self), "recorded_at": None if self.recorded_at is None else self.recorded_at.isoformat()}

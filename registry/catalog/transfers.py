@@ -8,7 +8,7 @@ from itertools import chain, count
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.catalog.records import TransferRecord
+from registry.data.transfers import TransferRecord
 from registry.database import Database
 from registry.tables import Transfer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError
-from registry.formats.lines import decoded, numbered_lines, read_file
+from registry.files.lines import decoded, numbered_lines, read_file
 from registry.names import checked_name
 from registry.prompts import CONCLUSION, Prompt
 
@@ -127,7 +127,7 @@ def _are_texts(value: object) -> bool:
 
 
 def _yaml(path: Path, options: PromptOptions) -> PromptFile:
-    from registry.formats.yaml_data import read_yaml
+    from registry.files.yaml_data import read_yaml
 
     document = read_yaml(path)
     if isinstance(document.get("templates"), dict):

@@ -5,101 +5,18 @@ Either a file of lines `text`, `answer` (and `text_pair`), or a recorded LLM: a 
 """
 
 import io
-import zipfile
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.data.inputs import Input
+from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedOutputs, RecordedPrompt
 from registry.errors import DataError
-from registry.formats.corpora import Input, dump_corpus
-from registry.formats.lines import numbered_lines, parse_lines, read_file
-
-CONTENT_FREE = ("empty", "na", "mask")  # inputs that say nothing, as Zhao et al. (2021) use them
-
-# What numpy and zipfile raise for files that are damaged, of another kind, or hold pickled objects. A single
-# array (.npy) is a TypeError; an unknown compression a NotImplementedError, which is a RuntimeError.
-UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-@dataclass(frozen=True)
-class RecordedOutputs:
-    """What one model, or one model under one prompt, answered to each of its inputs."""
-
-    inputs: tuple[Input, ...]
-    answers: tuple[str, ...]  # the texts of the answers, one per column
-    probabilities: NDArray[np.float32]  # (inputs, answers)
-    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of the prompt
-    content_free: NDArray[np.float32] | None = None  # (3, answers), probabilities for inputs that say nothing
-
-    def contents(self) -> dict[str, bytes]:
-        """Return what the catalog keeps."""
-        tables = {"outputs": self.probabilities, "prompt_prob": self.prompt_prob, "content_free": self.content_free}
-        held = {role: _dumped(table) for role, table in tables.items() if table is not None}
-        return {"inputs": dump_corpus(self.inputs), **held}
-
-
-@dataclass(frozen=True)
-class RecordedPrompt:
-    """A prompt of a recorded LLM, with what the LLM answered under it."""
-
-    name: str
-    template: str
-    choices: tuple[str, ...]
-    outputs: RecordedOutputs
-
-
-@dataclass(frozen=True)
-class PromptNote:
-    """What `prompts.jsonl` says of a prompt."""
-
-    name: str
-    template: str
-    choices: tuple[str, ...]
-    accuracy: float | None = None  # as whoever recorded it measured it
-
-
-@dataclass(frozen=True)
-class RecordedLLM:
-    """Everything that was recorded of an LLM under many prompts."""
-
-    inputs: tuple[Input, ...]
-    labels: tuple[str, ...] | None  # the right answers, for scoring only; None where an input has none
-    prompts: tuple[PromptNote, ...]
-    log_prob: NDArray[np.float64]  # (prompts, inputs, choices), log p(choice | input, prompt), not normalised
-    prompt_prob: NDArray[np.float64] | None  # (prompts, inputs), mean probability of the prompt's tokens
-    content_free: NDArray[np.float64] | None  # (3, prompts, choices), log_prob of an empty, an n/a and a masked input
-
-    def right(self) -> NDArray[np.int64] | None:
-        """Return the column of each input's right answer under each prompt, (prompts, inputs); None without labels.
-
-        A label is looked up among the prompt's own choices, and where it is none of them, among those of the first
-        prompt that knows all labels: a column means the same under every prompt. Raises `DataError` if none does.
-        """
-        if self.labels is None:
-            return None
-        needed = set(self.labels)
-        common = next((note.choices for note in self.prompts if needed <= set(note.choices)), None)
-        made = []
-        for note in self.prompts:
-            choices = note.choices if needed <= set(note.choices) else common
-            if choices is None:
-                raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(needed)}.")
-            made.append([choices.index(label) for label in self.labels])
-        return np.array(made, np.int64)
+from registry.files.arrays import UNREADABLE
+from registry.files.lines import numbered_lines, parse_lines, read_file
 
 
 def read_answers(path: Path) -> RecordedOutputs:
@@ -163,16 +80,6 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
     )
 
 
-def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutputs:
-    """Rebuild recorded outputs from what the catalog holds."""
-    rows = parse_lines(contents["inputs"], "recorded inputs")
-    inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
-    tables = {role: _loaded(body) for role, body in contents.items() if role != "inputs"}
-    return RecordedOutputs(
-        inputs, tuple(answers), tables["outputs"], tables.get("prompt_prob"), tables.get("content_free")
-    )
-
-
 def _recorded(
     folder: Path,
 ) -> tuple[list[dict[str, Any]], tuple[Input, ...], list[dict[str, Any]], list[PromptNote], NDArray[np.float64]]:
@@ -224,10 +131,6 @@ def _accuracy(row: dict[str, Any], place: str) -> float | None:
     return float(accuracy)
 
 
-def _few(labels: set[str]) -> str:
-    return ", ".join(sorted(labels))[:200]
-
-
 def _array(path: Path, name: str) -> NDArray[np.float64]:
     try:
         with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
@@ -261,13 +164,3 @@ def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return probabilities over the choices of log probabilities (..., choices)."""
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)
-
-
-def _dumped(table: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, table.astype("<f4"), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _loaded(body: bytes) -> NDArray[np.float32]:
-    return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), np.float32)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from registry.data.examples import FREE_TEXT, MULTIPLE_CHOICE, Example
+from registry.data.tasks import TaskData
 from registry.errors import DataError, NameFormError
-from registry.formats.lines import numbered_lines, read_file
-from registry.formats.separated import separated_rows
-from registry.formats.tasks import FREE_TEXT, MULTIPLE_CHOICE, Example, TaskData, read_task
+from registry.files.lines import numbered_lines, read_file
+from registry.files.separated import separated_rows
+from registry.formats.tasks import read_task
 from registry.names import checked_name
 
 EXAMPLES = 32  # in a file of TaskWeb; the rows of one example, under one template each, follow each other

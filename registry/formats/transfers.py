@@ -2,22 +2,17 @@
 
 import csv
 import io
-import math
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from registry.catalog.records import TransferRecord
+from registry.data.transfers import TransferRecord, check_text, checked_transfer
 from registry.errors import DataError, InputError
-from registry.formats.lines import read_file, written
-from registry.formats.separated import separated_rows
-from registry.names import checked_name
+from registry.files.lines import read_file, written
+from registry.files.separated import separated_rows
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
 COLUMNS = (*NEEDED, "score_std", "seeds")  # and `run`, where some measurement names its own
-LONGEST = 128  # characters of the name of a model, an adaptation or a run
-LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
 
 
 def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
@@ -26,7 +21,7 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
     Args:
         run: of the rows that name none.
     """
-    _check_text("run", run)
+    check_text("run", run)
     columns, rows = separated_rows(read_file(path), path)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
@@ -64,28 +59,6 @@ def write_transfers(path: Path, records: Iterable[TransferRecord]) -> int:
     with written(path) as draft:
         draft.write_bytes(text.getvalue().encode())
     return len(ordered)
-
-
-def checked_transfer(record: TransferRecord) -> TransferRecord:
-    """Return a measurement if it is one; raise `InputError`."""
-    if record.score_std is not None and not 0 <= record.score_std < math.inf:
-        raise InputError("score_std is not a finite number from 0.")
-    if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
-        raise InputError(f"a score, and its deviation, is at most {LARGEST:g} in size.")
-    if record.seeds is not None and not 0 < record.seeds < 2**31:
-        raise InputError("seeds is not a number of runs.")
-    if not math.isfinite(record.score_mean) or not record.model or not record.adaptation:
-        raise InputError("needs a model, an adaptation and a score_mean that is a number.")
-    for what in ("model", "adaptation", "run"):
-        _check_text(what, getattr(record, what))
-    return replace(record, target=checked_name(record.target), source=checked_name(record.source))
-
-
-def _check_text(what: str, text: str) -> None:
-    if len(text) > LONGEST:
-        raise InputError(f"{what} is longer than {LONGEST} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise InputError(f"{what} {text!r} holds a control character.")
 
 
 def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:

@@ -1,25 +1,14 @@
 """Vectors in and out: .npz and .parquet, with the fingerprint of their space."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError, MissingExtraError
-from registry.formats.lines import read_file, written
-from registry.formats.recorded import UNREADABLE
-
-
-@dataclass(frozen=True)
-class VectorFile:
-    """Named vectors of one space."""
-
-    fingerprint: str
-    names: tuple[str, ...]
-    kinds: tuple[str, ...]
-    matrix: NDArray[np.float32]  # (names, dimension)
+from registry.files.arrays import UNREADABLE
+from registry.files.lines import read_file, written
 
 
 def write_vectors(vectors: VectorFile, path: Path) -> None:

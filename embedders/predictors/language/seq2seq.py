@@ -9,7 +9,7 @@ from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.language.contract import Asked, Scored
 from embedders.predictors.language.texts import cut, plain
 from embedders.predictors.text_to_text import log_likelihoods, told_apart
-from registry.formats.corpora import Input
+from registry.data.inputs import Input
 
 
 class Seq2SeqLM:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, MissingExtraError, first_line
-from registry.formats.lines import parse_lines, read_file
-from registry.formats.separated import separated_rows
+from registry.files.lines import parse_lines, read_file
+from registry.files.separated import separated_rows
 
 
 def file_rows(path: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.formats.examples import Example
+from registry.data.examples import Example
 
 RUN = 5  # words
 MOST_WORDS = 256  # of a text that are looked at for runs

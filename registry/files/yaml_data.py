@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from registry.errors import DataError
-from registry.formats.lines import decoded, read_file
+from registry.files.lines import decoded, read_file
 
 FILE_LIMIT = 500_000  # bytes
 MOST_NODES = 20_000  # texts, lists and mappings; read in about a second

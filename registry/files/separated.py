@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from registry.errors import DataError
-from registry.formats.lines import LINE_LIMIT, decoded
+from registry.files.lines import LINE_LIMIT, decoded
 
 
 def separated_rows(

@@ -1,0 +1,1 @@
+"""What tasks, inputs, transfers and recordings mean, whatever file they came from."""

@@ -1,0 +1,63 @@
+"""A measured transfer: the score on a target after starting from a source."""
+
+import math
+import unicodedata
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+
+from registry.errors import InputError
+from registry.names import checked_name
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """The score on `target` after starting from `source`, as a fraction: what one run of it gave."""
+
+    model: str
+    adaptation: str
+    target: str
+    source: str
+    score_mean: float
+    score_std: float | None = None
+    seeds: int | None = None
+    run: str = ""  # tells repeated measurements apart; the first needs no name
+    recorded_at: datetime | None = field(default=None, compare=False)  # no part of what was measured
+
+    def cells(self) -> dict[str, str | int | float | bool | None]:
+        """Return the row of a table, with the run where it has a name."""
+        shown = asdict(self)
+        del shown["recorded_at"]
+        if not self.run:
+            del shown["run"]
+        return shown
+
+    def as_json(self) -> dict[str, str | int | float | bool | None]:
+        """Return all that is known of the measurement."""
+        return {**asdict(self), "recorded_at": None if self.recorded_at is None else self.recorded_at.isoformat()}
+
+
+LONGEST = 128  # characters of the name of a model, an adaptation or a run
+LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
+
+
+def checked_transfer(record: TransferRecord) -> TransferRecord:
+    """Return a measurement if it is one; raise `InputError`."""
+    if record.score_std is not None and not 0 <= record.score_std < math.inf:
+        raise InputError("score_std is not a finite number from 0.")
+    if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
+        raise InputError(f"a score, and its deviation, is at most {LARGEST:g} in size.")
+    if record.seeds is not None and not 0 < record.seeds < 2**31:
+        raise InputError("seeds is not a number of runs.")
+    if not math.isfinite(record.score_mean) or not record.model or not record.adaptation:
+        raise InputError("needs a model, an adaptation and a score_mean that is a number.")
+    for what in ("model", "adaptation", "run"):
+        check_text(what, getattr(record, what))
+    return replace(record, target=checked_name(record.target), source=checked_name(record.source))
+
+
+def check_text(what: str, text: str) -> None:
+    """Raise `InputError` where a name is too long, or holds what no name should."""
+    if len(text) > LONGEST:
+        raise InputError(f"{what} is longer than {LONGEST} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise InputError(f"{what} {text!r} holds a control character.")

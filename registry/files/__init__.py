@@ -1,0 +1,1 @@
+"""How files are read and written: lines, separated values, YAML, arrays."""
