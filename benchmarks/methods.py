@@ -160,7 +160,7 @@ def _consistency(
         halves: (2 tasks, dimension), all first halves before all second ones.
         sizes: of the facets.
     """
-    from registry.vectors import unit
+    from registry.spaces.vectors import unit
 
     edges = np.cumsum([0, *sizes])
     centred = halves - whole.mean(axis=0)

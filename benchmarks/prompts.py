@@ -26,8 +26,8 @@ from registry.data.inputs import Input
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.formats.tasks import read_task
-from registry.prompts import Prompt
-from registry.rendering import rendered
+from registry.prompts.prompt import Prompt
+from registry.prompts.render import rendered
 from registry.results import Cell, Table
 
 TEMPLATES = ("{{ text }}", '"{{ text }}" This is', "Text: {{ text }} Label:", "What kind of text is this? {{ text }}")

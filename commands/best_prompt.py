@@ -38,7 +38,7 @@ def best_prompt(
     No label is read: TASK's embedding, or that of a task like it, is compared with the LLM's answers. Columns named for
     methods hold ranks, 1 is best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
     """
-    from registry.best_prompt import FUTE, SELF_SELECT, Asked
+    from registry.prompts.best import FUTE, SELF_SELECT, Asked
 
     asked, registry = Asked(task, model, by, like, calibration), registry_of(ctx)
     more = {}

@@ -8,8 +8,8 @@ import click
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
 
 if TYPE_CHECKING:
-    from registry.formats.prompt_files import PromptOptions
-    from registry.prompts import Prompt, Style
+    from registry.prompts.files import PromptOptions
+    from registry.prompts.prompt import Prompt, Style
 
 FILE = click.Path(path_type=Path)
 
@@ -99,8 +99,8 @@ def add(
 
     A template may use the variables text, text_pair and answers, and usual names of datasets' fields.
     """
-    from registry.formats.prompt_files import read_template
-    from registry.prompts import CONCLUSION, Prompt
+    from registry.prompts.files import read_template
+    from registry.prompts.prompt import CONCLUSION, Prompt
 
     if (template is None) == (template_file is None):
         raise click.UsageError("Give one of --template and --template-file.")
@@ -115,7 +115,7 @@ def add(
 
 
 def _options(fields: dict[str, str], choices: tuple[str, ...], prefix: str = "") -> "PromptOptions":
-    from registry.formats.prompt_files import PromptOptions
+    from registry.prompts.files import PromptOptions
 
     return PromptOptions(fields, choices, prefix)
 
@@ -144,9 +144,7 @@ def import_(
     """
     from dataclasses import asdict
 
-    from registry.prompting import import_prompts
-
-    report = import_prompts(registry_of(ctx), file, _options(fields, choices, prefix), tags=tags)
+    report = registry_of(ctx).import_prompts(file, _options(fields, choices, prefix), tags=tags)
     if as_json:
         print_json(asdict(report))
     else:
@@ -207,7 +205,7 @@ def render(
 ) -> None:
     """Print what the LLM is asked under a prompt."""
     from registry.data.inputs import Input
-    from registry.prompting import asked_of, sample_of
+    from registry.prompts.fit import asked_of, sample_of
 
     if (text is None) == (task is None) or (task is not None and text_pair is not None):
         raise click.UsageError("Give --text (and --text-pair), or --task.")
@@ -243,7 +241,8 @@ def test(
     as_json: bool,
 ) -> None:
     """Say whether a prompt fits a task: its answers are the task's labels, and its examples can be asked."""
-    from registry.prompting import check_fits, fits, usable_prompts
+    from registry.prompts.fit import check_fits, fits
+    from registry.prompts.importing import usable_prompts
 
     if (name is None) == (file is None) or (name is not None and (fields or choices)):
         raise click.UsageError("Give a prompt's NAME, or --file (with --field and --choices).")

@@ -64,7 +64,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Show one space with all its settings."""
-    from registry.views import SpaceRow
+    from registry.views.rows import SpaceRow
 
     print_one(SpaceRow(registry_of(ctx).catalog.spaces.get(name)).as_json(), as_json=as_json)
 

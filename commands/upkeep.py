@@ -61,7 +61,7 @@ def db() -> None:
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
     """Bring the database to this release; a backup of the old one is kept."""
-    from registry.database import upgrade_folder
+    from registry.catalog.database import upgrade_folder
     from registry.location import located
 
     backup = upgrade_folder(located(ctx.obj))

@@ -10,15 +10,15 @@ from embedders.predictors import hf_model
 from embedders.spaces import create_space
 from embedders.weights import MINILM, model_folder
 from registry import Match, Registry
-from registry.best_prompt import Asked, outputs_of_prompts
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.importing import import_tasks
 from registry.kinds import EntryKind
-from registry.picture import draw_map
-from registry.prompts import Prompt
+from registry.prompts.best import Asked, outputs_of_prompts
+from registry.prompts.prompt import Prompt
 from registry.resources import resource
+from registry.views.picture import draw_map
 
 LEARNED = ("news_topic", "question_type", "support_intent")  # a model is fine-tuned on each
 TARGETS = ("product_reviews", "claim_check", "message_spam")
@@ -98,7 +98,7 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
     embed(registry, ["product_reviews", "minilm@films/*"], space=space.name)
     asked = Asked("film_reviews", "minilm", like="product_reviews")
     ranking = registry.best_prompt(asked, limit=len(PROMPTS), space=space.name)
-    outputs = outputs_of_prompts(registry, "minilm", registry.catalog.spaces.get(space.name))
+    outputs = outputs_of_prompts(registry.catalog, "minilm", registry.catalog.spaces.get(space.name))
     right = [outputs.answers.index(row.label) for row in rows]
     for row in ranking:
         table = outputs.table[outputs.prompts.index(row.name)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
 from embedders.methods import Method, Parts, Reading, method_named
+from embedders.methods.halves import deviations_of
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors import Answers, Boxes, Calibratable, Predictor, PromptedPredictor
 from embedders.sketch import sketch
@@ -26,12 +27,11 @@ from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind
-from registry.nearest import EMBEDDABLE
-from registry.prompted import entered, is_language_model, meant_by
-from registry.selection import calibrated
-from registry.spaces import SpaceSpec
-from registry.spread import deviations_of
-from registry.vectors import unit
+from registry.prompts.pairs import entered, is_language_model, meant_by
+from registry.prompts.scores import calibrated
+from registry.ranking.nearest import EMBEDDABLE
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate

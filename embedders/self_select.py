@@ -7,12 +7,12 @@ import numpy as np
 
 from embedders.predictors.language import Asked, LanguageModel, language_model
 from registry import Registry
-from registry.best_prompt import outputs_of_prompts
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.prompted import RECORDED
-from registry.prompts import Prompt
-from registry.selection import Scores
+from registry.prompts.best import outputs_of_prompts
+from registry.prompts.pairs import RECORDED
+from registry.prompts.prompt import Prompt
+from registry.prompts.scores import Scores
 
 QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
 
@@ -47,7 +47,7 @@ def self_selected(
         NotEmbeddedError: no prompt of the model has a vector in the space.
     """
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
-    names = outputs_of_prompts(registry, model, registry.catalog.spaces.get(space)).prompts
+    names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space)).prompts
     if entry.spec.get("type") == RECORDED:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
     asked = language_model(entry.spec, device=device, name=entry.name)

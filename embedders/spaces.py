@@ -9,14 +9,14 @@ from embedders.methods import DEFAULT, Method, method_named
 from embedders.weights import MINILM, identity, model_folder, model_type, most_tokens
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
+from registry.catalog.new_entries import new_corpus
 from registry.catalog.records import NewEntry
-from registry.corpora import new_corpus
 from registry.data.inputs import Input, distinct
 from registry.errors import NotFoundError
 from registry.formats.tasks import read_task
 from registry.kinds import EntryKind
 from registry.resources import resource
-from registry.spaces import DIMENSION, SpaceSpec
+from registry.spaces.spec import DIMENSION, SpaceSpec
 
 DEFAULT_SPACE = "default"
 LEAST_TOKENS = 8  # with fewer, all inputs would look alike

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from embedders.weights import checked_folder
 from registry.errors import MissingExtraError
-from registry.spaces import SpaceSpec
+from registry.spaces.spec import SpaceSpec
 
 if TYPE_CHECKING:
     from embedders.recalling import RecallingSurrogate

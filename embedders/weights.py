@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError
-from registry.spaces import SpaceSpec
+from registry.spaces.spec import SpaceSpec
 
 MINILM = "minilm"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

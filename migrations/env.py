@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `registry.database` hands over, or on FUTE_REGISTRY."""
+"""Runs the migrations on the connection that `registry.catalog.database` hands over, or on FUTE_REGISTRY."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from alembic import context
 from sqlalchemy import Connection
 
-from registry import sqlite
-from registry.tables import Base
+from registry.catalog.engines import sqlite
+from registry.catalog.tables import Base
 
 
 def migrate(connection: Connection) -> None:

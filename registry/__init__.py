@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from registry.catalog.records import Filter
-    from registry.ranking import Comparison, Match, Ranking
+    from registry.ranking.matches import Comparison, Match, Ranking
     from registry.registry import Registry
 
 __all__ = ["Comparison", "Filter", "Match", "Ranking", "Registry"]
@@ -13,9 +13,9 @@ __version__ = "0.3.0"
 _HOMES = {
     "Filter": "registry.catalog.records",
     "Registry": "registry.registry",
-    "Comparison": "registry.ranking",
-    "Match": "registry.ranking",
-    "Ranking": "registry.ranking",
+    "Comparison": "registry.ranking.matches",
+    "Match": "registry.ranking.matches",
+    "Ranking": "registry.ranking.matches",
 }
 
 

@@ -8,6 +8,7 @@ from registry.data.examples import KINDS
 from registry.errors import DataError, InputError
 from registry.files.lines import read_json
 from registry.formats.tasks import read_task
+from registry.kinds import EntryKind
 from registry.registry import Registry
 
 
@@ -38,7 +39,7 @@ def import_tasks(
     found = sorted(path.parent for path in folder.glob("*/task.json"))
     if not found:
         raise DataError(str(folder), "holds no task folders (folders with a task.json).")
-    known = {row.name: row.record.content_hash for row in registry.tasks()}
+    known = registry.catalog.entries.hashes(EntryKind.TASK)
     report = ImportReport()
     for path in found:
         name = prefix + path.name

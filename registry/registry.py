@@ -11,35 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
+from registry.catalog.database import Database
+from registry.catalog.new_entries import new_corpus
 from registry.catalog.records import EmbeddingRecord, NewEntry
-from registry.corpora import new_corpus
 from registry.data.inputs import Input, parse_corpus, sample_inputs
 from registry.data.recordings import RecordedPrompt
 from registry.data.signatures import ROLE, Signature
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import VectorFile
-from registry.database import Database
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.tasks import write_task
-from registry.indexes import Indexes, Verification
+from registry.index.current import Indexes
+from registry.index.verify import Verification
 from registry.kinds import EntryKind
-from registry.likeness import Likeness
 from registry.location import located
-from registry.nearest import EMBEDDABLE, OUTSIDE, SIMILARITY, Asked, nearest
-from registry.prompted import is_language_model, recorded_llm
-from registry.prompting import new_prompt
-from registry.prompts import Prompt
-from registry.ranking import Comparison, Ranking, facet_cosines, similarity_matrix, weights_between
+from registry.prompts.importing import PromptReport, import_prompts, new_prompt
+from registry.prompts.pairs import is_language_model, recorded_llm
+from registry.prompts.prompt import Prompt
+from registry.ranking.matches import Comparison, Ranking
+from registry.ranking.nearest import EMBEDDABLE, OUTSIDE, SIMILARITY, Asked, nearest
+from registry.ranking.uncertainty import standard_error
 from registry.results import Table
-from registry.spaces import SpaceSpec
-from registry.spread import standard_error
-from registry.vectors import checked_vector
-from registry.views import EntryRow, SpaceRow, Status
+from registry.sources.likeness import Likeness
+from registry.spaces.facets import facet_cosines, similarity_matrix, weights_between
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import checked_vector
+from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
-    from registry.best_prompt import Asked as PromptAsked
-    from registry.best_prompt import PromptRanking
+    from registry.prompts.best import Asked as PromptAsked
+    from registry.prompts.best import PromptRanking
+    from registry.prompts.files import PromptOptions
 
 
 class Registry:
@@ -121,6 +124,12 @@ class Registry:
     def add_prompt(self, name: str, prompt: Prompt, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
         """Register a prompt; its template is checked, and tried. Raises `TemplateError`."""
         return self.catalog.entries.add(new_prompt(name, prompt, tags=tags), replace=replace)
+
+    def import_prompts(
+        self, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
+    ) -> PromptReport:
+        """Register the prompts of a file, all or none; see `registry.prompts.importing`."""
+        return import_prompts(self.catalog, path, options, tags=tags)
 
     def add_recorded_llm(
         self,
@@ -268,7 +277,7 @@ class Registry:
         asked = Asked(by, setting, own, limit, where, weights, duplicates)
         if by == SIMILARITY and setting is None and not own:
             return nearest(self.catalog, index, record, target, asked)
-        from registry.advice import rank_sources
+        from registry.sources.rank import rank_sources
 
         return rank_sources(self.catalog, index, record, target, asked)
 
@@ -295,10 +304,10 @@ class Registry:
         space: str | None = None,
         more: Mapping[str, Mapping[str, float]] | None = None,
     ) -> "PromptRanking":
-        """Rank an LLM's prompts for a task, without labels; see `registry.best_prompt`."""
-        from registry.best_prompt import best_prompt
+        """Rank an LLM's prompts for a task, without labels; see `registry.prompts.best`."""
+        from registry.prompts.best import best_prompt
 
-        return best_prompt(self, asked, limit=limit, space=space, more=more)
+        return best_prompt(self.catalog, asked, limit=limit, space=space, more=more)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""

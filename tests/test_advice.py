@@ -13,19 +13,20 @@ from tiny_history import records_of
 
 import cli
 from commands import query
-from registry import Registry, advice
-from registry.advice import SourceRanking
+from registry import Registry
 from registry.catalog import Filter
 from registry.catalog.records import NewEntry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
 from registry.errors import InputError
-from registry.history import standardised, without
 from registry.kinds import EntryKind
-from registry.memory import Memory
-from registry.spaces import Facet, SpaceSpec
-from registry.vectors import unit
+from registry.sources import rank as advice
+from registry.sources.history import standardised, without
+from registry.sources.memory import Memory
+from registry.sources.rank import SourceRanking
+from registry.spaces.spec import Facet, SpaceSpec
+from registry.spaces.vectors import unit
 
 NAMES = ("bank", "film", "game", "meal", "rain", "song", "team")
 SPEC = SpaceSpec("5" * 64, "here", "ours", {}, (Facet("inputs", 3), Facet("answers", 3)), None)
@@ -156,7 +157,7 @@ def test_of_very_many_tasks_those_that_were_measured_and_the_most_alike_are_comp
         TransferRecord("m", "full", "rain", name, score) for name, score in [("bank", 1), ("m", 0)]
     )
     nearest = [m.name for m in unmeasured.nearest("song", kind="task") if m.name not in ("rain", "bank")]
-    monkeypatch.setattr("registry.advice.CANDIDATES", 3)
+    monkeypatch.setattr("registry.sources.rank.CANDIDATES", 3)
 
     ranking = ask(unmeasured, by="size")
 

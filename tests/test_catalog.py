@@ -17,6 +17,7 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.catalog.records import NewEntry
+from registry.catalog.tables import Entry
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
@@ -31,8 +32,7 @@ from registry.errors import (
     StorageError,
 )
 from registry.kinds import EntryKind
-from registry.spaces import Facet, SpaceSpec
-from registry.tables import Entry
+from registry.spaces.spec import Facet, SpaceSpec
 
 VECTOR = np.array([0.6, 0.8, 0.0], np.float32)
 SPEC = SpaceSpec("5" * 64, "here", "textemb", {}, (Facet("text", 3),), None)

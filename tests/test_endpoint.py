@@ -34,7 +34,7 @@ from embedders.predictors.language.replies import LEAST
 from registry import Registry
 from registry.data.inputs import Input
 from registry.errors import RegistryError
-from registry.prompts import Prompt
+from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say"]
 ASKED = [Asked(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]

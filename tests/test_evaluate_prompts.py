@@ -26,9 +26,9 @@ from registry.errors import DataError, InputError
 from registry.formats.recorded import read_llm, read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
-from registry.selection import METHODS, probabilities
-from registry.spaces import SpaceSpec
-from registry.vectors import unit
+from registry.prompts.scores import METHODS, probabilities
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
 
 WORDS = ("good", "bad", "fine", "dull", "warm", "cold", "cheap", "dear")
 GOOD = {"good", "fine", "warm", "cheap"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import MissingExtraError
-from registry.index import load_faiss
+from registry.index.faiss_flat import load_faiss
 
 
 def test_two_builds_of_faiss_at_once_are_refused_with_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

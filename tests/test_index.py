@@ -12,8 +12,8 @@ from registry import Registry
 from registry.catalog import SpaceRecord
 from registry.data.tasks import TaskData
 from registry.errors import InputError, SpaceMismatchError
-from registry.index import VectorIndex
-from registry.spaces import Facet, SpaceSpec
+from registry.index.faiss_flat import VectorIndex
+from registry.spaces.spec import Facet, SpaceSpec
 
 ONE = (Facet("text", 4),)
 

@@ -24,7 +24,7 @@ from embedders.predictors.language.prompted import REASONING_TOKENS
 from embedders.weights import MINILM
 from registry import Registry
 from registry.data.inputs import Input
-from registry.prompts import Prompt
+from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say", "a fine film indeed"]
 ASKED = [

@@ -11,7 +11,7 @@ from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import from_answers, from_task
 from embedders.surrogate import Surrogate
 from registry.data.inputs import Input
-from registry.spaces import Facet
+from registry.spaces.spec import Facet
 
 
 def _pair(examples: int, hidden: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,10 +16,10 @@ from tiny_history import SETTINGS, likeness_of, records_of
 
 from registry.data.transfers import TransferRecord
 from registry.formats.transfers import read_transfers
-from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
-from registry.likeness import Likeness
-from registry.memory import Kernel, Memory
-from registry.track import track_record
+from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
+from registry.sources.likeness import Likeness
+from registry.sources.memory import Kernel, Memory
+from registry.sources.track import track_record
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 TARGETS = NAMES[:4]

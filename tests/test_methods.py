@@ -18,7 +18,7 @@ from embedders.spaces import COMMON, create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
 from registry.data.tasks import TaskData
-from registry.spaces import SpaceSpec
+from registry.spaces.spec import SpaceSpec
 
 SHORT = {"steps": 6, "batch_size": 8}
 TUNINGS = TuPaTE.choices["tuning"]

@@ -13,12 +13,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
-from registry import Registry, sqlite
+from registry import Registry
+from registry.catalog.database import SCHEMA, alembic_config, upgrade_folder
+from registry.catalog.engines import sqlite
+from registry.catalog.tables import Base
 from registry.data.tasks import TaskData
-from registry.database import SCHEMA, alembic_config, upgrade_folder
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError
-from registry.spaces import Facet, SpaceSpec
-from registry.tables import Base
+from registry.spaces.spec import Facet, SpaceSpec
 
 Migrate = Callable[[str], None]
 

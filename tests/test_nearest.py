@@ -16,8 +16,9 @@ from registry.data.tasks import TaskData
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, IntegrityError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EntryKind
-from registry.ranking import Ranking, weights_between
-from registry.spaces import Facet, SpaceSpec
+from registry.ranking.matches import Ranking
+from registry.spaces.facets import weights_between
+from registry.spaces.spec import Facet, SpaceSpec
 
 ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", 3),), None)
 LONG = replace(ONE, facets=(Facet("text", 64),))

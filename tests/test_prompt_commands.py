@@ -17,7 +17,7 @@ import cli
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
-from registry.prompts import Prompt
+from registry.prompts.prompt import Prompt
 
 CHOICES = ("--choice", "negative=bad,awful", "--choice", "positive=good")
 TEMPLATE = 'Is "{{ review }}" {{ answers|join(" or ") }}?'
@@ -279,9 +279,9 @@ def test_an_attack_on_the_program_ends_in_one_line(store: Path, tmp_path: Path, 
 
 BUSY = """
 import signal
-from registry.formats.corpora import Input
-from registry.prompts import Prompt
-from registry.rendering import rendered
+from registry.data.inputs import Input
+from registry.prompts.prompt import Prompt
+from registry.prompts.render import rendered
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 loops = "{% for i in range(10) %}{% for j in range(900) %}{% set x = text|title %}{% endfor %}{% endfor %}"

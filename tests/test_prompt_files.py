@@ -8,10 +8,10 @@ from tiny_cli import dump
 
 from registry import Registry
 from registry.errors import AlreadyExistsError, DataError, InputError
-from registry.formats.prompt_files import PromptOptions, read_prompts
 from registry.formats.recorded import read_llm
-from registry.prompting import import_prompts, usable_prompts
-from registry.prompts import CONCLUSION, Prompt
+from registry.prompts.files import PromptOptions, read_prompts
+from registry.prompts.importing import import_prompts, usable_prompts
+from registry.prompts.prompt import CONCLUSION, Prompt
 
 SOURCE = """\
 dataset: glue
@@ -298,10 +298,10 @@ def test_what_is_no_file_of_prompts_is_refused(tmp_path: Path, name: str, proble
 
 def test_an_import_is_told_again_and_changes_nothing(tmp_path: Path, registry: Registry) -> None:
     path = written(tmp_path, "templates.yaml", SOURCE)
-    first = import_prompts(registry, path, tags=("glue",))
+    first = import_prompts(registry.catalog, path, tags=("glue",))
     before = [row.as_json() for row in registry.entries("prompt")]
 
-    again = import_prompts(registry, path, tags=("glue",))
+    again = import_prompts(registry.catalog, path, tags=("glue",))
 
     assert (first.added, first.known) == (["is-it-good", "is-it-good-2"], [])
     assert (again.added, again.known) == ([], ["is-it-good", "is-it-good-2"])
@@ -315,7 +315,7 @@ def test_an_import_is_all_or_none(tmp_path: Path, registry: Registry) -> None:
     before = dump(registry.folder)
 
     with pytest.raises(AlreadyExistsError, match="'b' is already the name of a prompt with other content"):
-        import_prompts(registry, written(tmp_path, "p.jsonl", lines(GOOD, {**GOOD, "name": "b"})))
+        import_prompts(registry.catalog, written(tmp_path, "p.jsonl", lines(GOOD, {**GOOD, "name": "b"})))
 
     assert dump(registry.folder) == before
 
@@ -326,7 +326,7 @@ def test_the_prompts_of_a_recorded_llm_are_the_same_prompts_when_they_are_import
     folder = data / "prompt_selection" / "sst2_opt-2.7b"
     registry.add_recorded_llm("opt", read_llm(folder)[:3], source="there")
 
-    report = import_prompts(registry, folder / "prompts.jsonl")
+    report = import_prompts(registry.catalog, folder / "prompts.jsonl")
 
     assert (len(report.added), len(report.known)) == (47, 3)
     assert report.left_out == {}

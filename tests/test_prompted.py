@@ -26,8 +26,8 @@ from registry import Registry
 from registry.catalog import EmbeddingRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError
-from registry.prompts import Prompt
-from registry.spaces import SpaceSpec
+from registry.prompts.prompt import Prompt
+from registry.spaces.spec import SpaceSpec
 
 ANSWERS = ("negative", "positive")
 CHOICES = ("--choice", "negative=bad,dull", "--choice", "positive=good,fine,warm")

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from tiny_cli import dump, hand_made_space, put_vector, tiny_rows, write_rows
 
 import cli
-from registry import Registry, database, sqlite
+from registry import Registry
+from registry.catalog import database
+from registry.catalog.engines import sqlite
 from registry.errors import RegistryError
 from registry.formats.tasks import read_task
 

@@ -17,12 +17,12 @@ from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import tiny_bert, write_rows
 
 from registry import Registry
+from registry.catalog.database import alembic_config, sqlite
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.database import alembic_config, sqlite
 from registry.files.lines import dump_lines
 from registry.formats.recorded import read_recorded_llm
 from registry.metrics import spearman
-from registry.selection import probabilities, score_prompts
+from registry.prompts.scores import probabilities, score_prompts
 
 NAMES = ["right", "wrong", "always", "mostly", "coin"]
 

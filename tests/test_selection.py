@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from registry.errors import InputError
 from registry.metrics import prompt_metrics
-from registry.selection import (
+from registry.prompts.scores import (
     CALIBRATIONS,
     METHODS,
     PERPLEXITY,

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
-from registry.index import VectorIndex
-from registry.ranking import Match
-from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
-from registry.spaces import Facet, SpaceSpec
-from registry.vectors import unit
+from registry.index.faiss_flat import VectorIndex
+from registry.index.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
+from registry.ranking.matches import Match
+from registry.spaces.spec import Facet, SpaceSpec
+from registry.spaces.vectors import unit
 
 FACETS = (Facet("inputs", 3), Facet("answers", 5))
 SPEC = SpaceSpec("5" * 64, "here", "textemb", {}, FACETS, None)

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedders.methods.halves import deviations_of, halves
 from registry.catalog import EmbeddingRecord
-from registry.index import VectorIndex
+from registry.index.faiss_flat import VectorIndex
 from registry.kinds import EntryKind
-from registry.spaces import Facet
-from registry.spread import deviations_of, halves, interval, standard_error
-from registry.vectors import unit
+from registry.ranking.uncertainty import interval, standard_error
+from registry.spaces.spec import Facet
+from registry.spaces.vectors import unit
 
 FACETS = (Facet("all", 40),)
 SPLITS = 4

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from registry.kinds import EntryKind
-from registry.ranking import Match, Ranking
+from registry.ranking.matches import Match, Ranking
 from registry.results import Cell, Table
 
 

@@ -17,9 +17,9 @@ from tiny_cli import dump
 from registry import Registry
 from registry.data.inputs import Input
 from registry.errors import InputError, StoppedError, TemplateError
-from registry.prompts import PAIR, TEXT, Prompt
-from registry.rendering import checked_prompt, checked_prompts, render, rendered
-from registry.templates import MOST_NODES, asked, checked_template
+from registry.prompts.prompt import PAIR, TEXT, Prompt
+from registry.prompts.render import checked_prompt, checked_prompts, render, rendered
+from registry.prompts.templates import MOST_NODES, asked, checked_template
 
 ROOT = Path(__file__).parent.parent
 FILM = Input("a fine film")
@@ -79,7 +79,7 @@ def test_ten_thousand_inputs_are_rendered_by_one_child_in_their_order() -> None:
 
 
 def test_a_child_starts_in_a_blink_and_loads_next_to_nothing() -> None:
-    code = "import registry.renderer, sys; print(*sys.modules)"
+    code = "import registry.prompts.child, sys; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert set(found.stdout.split()) & {"numpy", "sqlalchemy", "torch", "click", "faiss", "yaml"} == set()
@@ -232,8 +232,8 @@ MEASURE = """
 import json, resource, sys, time
 from template_attacks import RUNAWAYS
 from registry.errors import InputError
-from registry.prompts import Prompt
-from registry.rendering import checked_prompt, render
+from registry.prompts.prompt import Prompt
+from registry.prompts.render import checked_prompt, render
 
 def bypassed(template):
     job = {"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}

@@ -18,7 +18,7 @@ from registry import Registry
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.errors import DataError, InputError
 from registry.formats.transfers import read_transfers, write_transfers
-from registry.history import Measurement, mean_score, standardised
+from registry.sources.history import Measurement, mean_score, standardised
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"
 SOUND = "t5-small,fine-tuning,cb,mnli,0.85,0.01,3\n"

@@ -34,8 +34,8 @@ from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import InputError, NotFoundError
 from registry.formats.tasks import write_task
-from registry.spaces import Facet
-from registry.vectors import unit
+from registry.spaces.spec import Facet
+from registry.spaces.vectors import unit
 
 ASKED = [Input(text) for text in sentences((*GOOD, *BAD), 24)]
 

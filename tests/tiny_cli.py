@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 import cli
 from registry import Registry
 from registry.catalog import SpaceRecord
-from registry.spaces import Facet, SpaceSpec
-from registry.vectors import unit
+from registry.spaces.spec import Facet, SpaceSpec
+from registry.spaces.vectors import unit
 
 FUTE = str(Path(sys.executable).parent / "fute")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from registry.data.transfers import TransferRecord
-from registry.likeness import Likeness
+from registry.sources.likeness import Likeness
 
 SETTINGS = ("small/full", "large/lora")
 

@@ -11,11 +11,11 @@ from embedders.evaluation.labelled import Labelled
 from embedders.evaluation.placing import MethodSpace, shown
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import Observed, from_answers, from_task
-from registry.best_prompt import likeness
 from registry.data.recordings import RecordedLLM
 from registry.kinds import EntryKind
-from registry.ranking import weights_between
-from registry.selection import Scores, combined, expected_agreement, hard
+from registry.prompts.best import likeness
+from registry.prompts.scores import Scores, combined, expected_agreement, hard
+from registry.spaces.facets import weights_between
 
 if TYPE_CHECKING:
     from embedders.recalling import RecallingSurrogate

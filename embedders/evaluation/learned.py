@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from registry.formats.taskweb import Scores
-from registry.history import Measurement, mean_gains, of_most_alike, settings_of, without
-from registry.likeness import Likeness
-from registry.memory import MOST, Memory
+from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, without
+from registry.sources.likeness import Likeness
+from registry.sources.memory import MOST, Memory
 
 MEMORY, GAIN = "memory", "gain"
 LEARNED = (MEMORY, GAIN)

@@ -16,13 +16,13 @@ from embedders.spaces import COMMON, create_space
 from embedders.surrogate import Surrogate
 from registry import Registry
 from registry.data.tasks import TaskData
-from registry.index import VectorIndex
+from registry.index.faiss_flat import VectorIndex
 from registry.kinds import EntryKind
 from registry.metrics import retrieval
-from registry.ranking import facet_cosines, weights_between
 from registry.results import Cell
-from registry.spaces import Facet, SpaceSpec
-from registry.vectors import unit
+from registry.spaces.facets import facet_cosines, weights_between
+from registry.spaces.spec import Facet, SpaceSpec
+from registry.spaces.vectors import unit
 
 T = TypeVar("T")
 

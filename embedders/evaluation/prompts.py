@@ -1,8 +1,8 @@
 """`fute evaluate prompts`: which prompt of a recorded LLM does each method pick, and how good is it in truth?
 
-The rivals read the LLM's answers alone (`registry.selection`). FUTE compares two embeddings by MapEmb: that of another
-labelled dataset (DTE) and that of the LLM under each prompt (MTE), made of its answers to the recorded inputs. The
-labels of the inputs are read for the true accuracies, and for nothing else.
+The rivals read the LLM's answers alone (`registry.prompts.scores`). FUTE compares two embeddings by MapEmb: that of
+another labelled dataset (DTE) and that of the LLM under each prompt (MTE), made of its answers to the recorded inputs.
+The labels of the inputs are read for the true accuracies, and for nothing else.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ from registry.errors import DataError, InputError
 from registry.formats.recorded import read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
+from registry.prompts.scores import CALIBRATIONS, Scores, calibrated, check_calibration, probabilities, score_prompts
 from registry.results import Cell, Table
-from registry.selection import CALIBRATIONS, Scores, calibrated, check_calibration, probabilities, score_prompts
 
 MOST_EXAMPLES = 2000  # of the labelled dataset
 NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs

@@ -6,13 +6,13 @@ from embedders.evaluation.labelled import OtherLabelsError, labelled_for, plain
 from embedders.evaluation.prompts import PromptReport, Settings, check, evaluated
 from embedders.self_select import self_selected
 from registry import Registry
-from registry.best_prompt import SELF_SELECT, outputs_of_prompts
 from registry.data.inputs import Input, bare
 from registry.data.recordings import PromptNote, RecordedLLM, outputs_of
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.prompted import RECORDED
+from registry.prompts.best import SELF_SELECT, outputs_of_prompts
+from registry.prompts.pairs import RECORDED
 
 LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 
@@ -53,7 +53,7 @@ def evaluate_registered(
 def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
     """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
-    outputs = outputs_of_prompts(registry, model, record)
+    outputs = outputs_of_prompts(registry.catalog, model, record)
     owner = registry.catalog.entries.get(model).name
     inputs = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}

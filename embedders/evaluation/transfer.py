@@ -21,9 +21,9 @@ from registry.data.tasks import TaskData
 from registry.errors import DataError
 from registry.formats.taskweb import ExampleSet, Scores, read_examples, read_scores
 from registry.formats.transfers import read_transfers
-from registry.history import standardised
 from registry.metrics import source_metrics
 from registry.results import Cell, Table
+from registry.sources.history import standardised
 
 ALL = "all"  # the setting of the row that averages over settings
 TUNED_ON = 32  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour

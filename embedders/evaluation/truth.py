@@ -8,8 +8,8 @@ from registry.data.transfers import TransferRecord
 from registry.errors import DataError
 from registry.formats.taskweb import Scores
 from registry.formats.transfers import read_transfers
-from registry.history import mean_score, setting_of
 from registry.metrics import REGRETS
+from registry.sources.history import mean_score, setting_of
 
 Truth = Mapping[str, Scores]  # setting -> target -> source -> measured score, as a fraction
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import SettingError
+from embedders.methods.halves import halves
 from embedders.observed import Observed
-from registry.spaces import DIMENSION, Facet
-from registry.spread import halves
+from registry.spaces.spec import DIMENSION, Facet
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate

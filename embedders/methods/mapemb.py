@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from embedders.methods.contract import Method, Parts, Reading, read_halves
 from embedders.observed import Observed
-from registry.spaces import DIMENSION, Facet
+from registry.spaces.spec import DIMENSION, Facet
 
 if TYPE_CHECKING:
     from embedders.surrogate import Surrogate

@@ -23,7 +23,7 @@ from embedders.methods.contract import (
     steps_for,
 )
 from embedders.observed import Observed
-from registry.spaces import DIMENSION, Facet
+from registry.spaces.spec import DIMENSION, Facet
 
 if TYPE_CHECKING:
     import torch

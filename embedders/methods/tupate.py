@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective, steps_for
 from embedders.observed import Observed
-from registry.spaces import DIMENSION, Facet
+from registry.spaces.spec import DIMENSION, Facet
 
 if TYPE_CHECKING:
     import torch

@@ -25,8 +25,8 @@ from embedders.weights import identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.kinds import EntryKind
-from registry.prompts import Prompt
-from registry.rendering import rendered
+from registry.prompts.prompt import Prompt
+from registry.prompts.render import rendered
 
 
 class Boxes:

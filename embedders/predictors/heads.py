@@ -8,7 +8,7 @@ from pathlib import Path
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.weights import label_names
 from registry.files.lines import read_json
-from registry.prompted import LANGUAGE_MODELS
+from registry.prompts.pairs import LANGUAGE_MODELS
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from registry.catalog.database import Database
 from registry.catalog.embeddings import Embeddings
 from registry.catalog.entries import Entries
 from registry.catalog.jobs import Jobs
@@ -9,7 +10,6 @@ from registry.catalog.predictions import Predictions
 from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.spaces import Spaces
 from registry.catalog.transfers import Transfers
-from registry.database import Database
 
 __all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord"]
 

@@ -3,8 +3,8 @@
 import hashlib
 import zlib
 
+from registry.catalog.tables import Content
 from registry.errors import IntegrityError
-from registry.tables import Content
 
 
 def body_of(row: Content | None, sha256: str) -> bytes:

@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from registry.catalog.contents import body_of
+from registry.catalog.database import Database
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
-from registry.database import Database
+from registry.catalog.tables import Content, Embedding, Entry, Job, JobState, Space, Version, VersionContent
 from registry.errors import IntegrityError
 from registry.kinds import EntryKind
-from registry.tables import Content, Embedding, Entry, Job, JobState, Space, Version, VersionContent
-from registry.vectors import checked_vector
+from registry.spaces.vectors import checked_vector
 
 
 class Embeddings:

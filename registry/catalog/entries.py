@@ -11,14 +11,14 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from registry.catalog.contents import body_of
+from registry.catalog.database import Database
 from registry.catalog.embeddings import touch_spaces_of
 from registry.catalog.filters import is_newest, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
-from registry.database import Database
+from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
-from registry.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
 
 
 class Entries:
@@ -75,6 +75,12 @@ class Entries:
         )
         with self._database.read() as session:
             return {name: body_of(row, row.sha256) for name, row in session.execute(query)}
+
+    def hashes(self, kind: EntryKind) -> dict[str, str]:
+        """Return the content hash of the latest version of every entry of a kind, by name."""
+        query = select(Entry.name, Version.content_hash).join(Version).where(Entry.kind == kind, is_newest())
+        with self._database.read() as session:
+            return {name: content_hash for name, content_hash in session.execute(query)}
 
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""

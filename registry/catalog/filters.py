@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import aliased
 
 from registry.catalog.records import Filter
-from registry.tables import Entry, Tag, Version
+from registry.catalog.tables import Entry, Tag, Version
 
 
 def passing(where: Filter) -> ColumnElement[bool]:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from registry.database import Database
-from registry.tables import Embedding, Entry, Job, JobState, Version
+from registry.catalog.database import Database
+from registry.catalog.tables import Embedding, Entry, Job, JobState, Version
 
 ABANDONED_AFTER = timedelta(hours=6)  # for a job of another host, whose processes we cannot see
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from registry.database import Database
+from registry.catalog.database import Database
+from registry.catalog.tables import Prediction
 from registry.errors import IntegrityError
-from registry.tables import Prediction
 
 CONTENT_FREE = -1  # where the answers to inputs that say nothing are kept, before those to the corpus
 

@@ -56,7 +56,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class SpaceRecord:
-    """A space as the catalog knows it. `spec` is described in `registry.spaces`."""
+    """A space as the catalog knows it. `spec` is described in `registry.spaces.spec`."""
 
     id: int
     name: str

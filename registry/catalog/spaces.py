@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import aliased
 
+from registry.catalog.database import Database
 from registry.catalog.entries import enter
 from registry.catalog.filters import is_newest
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
-from registry.database import Database
+from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.names import checked_name
-from registry.tables import Embedding, Entry, Space, State, Version
 
 
 class Spaces:

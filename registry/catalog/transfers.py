@@ -8,9 +8,9 @@ from itertools import chain, count
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from registry.catalog.database import Database
+from registry.catalog.tables import Transfer
 from registry.data.transfers import TransferRecord
-from registry.database import Database
-from registry.tables import Transfer
 
 Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
 

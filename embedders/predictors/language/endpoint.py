@@ -20,7 +20,7 @@ from embedders.predictors.language.replies import (
     scored_echoes,
 )
 from embedders.predictors.language.texts import joined, plain
-from registry.prompts import CONCLUSION
+from registry.prompts.prompt import CONCLUSION
 
 MOST_LIKELIEST = (20, 5)  # first tokens to ask a chat for: what OpenAI and vLLM give, and what others do
 TEXT_TOKENS = 32  # of a chat's reply that is read as text

@@ -9,7 +9,7 @@ from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
 from embedders.predictors.language.contract import Asked, LanguageModel
 from registry.data.inputs import Input
-from registry.prompts import PAIR, Prompt
+from registry.prompts.prompt import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
 

@@ -1,7 +1,6 @@
 """Nearest neighbours by cosine similarity over the centred vectors of one space."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from types import ModuleType
 from typing import Any
@@ -10,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError, SpaceMismatchError
-from registry.spaces import Facet
-from registry.vectors import unit
-
-LEAST_TO_CENTRE = 3  # the mean of two vectors would make them opposites, whatever they are
-
-
-@dataclass(frozen=True)
-class Neighbor:
-    """A row of the index: `similarity` is higher the nearer, 1 for the same direction."""
-
-    id: int
-    similarity: float
+from registry.index.contract import Neighbor
+from registry.spaces.centring import centre_of
+from registry.spaces.spec import Facet
+from registry.spaces.vectors import unit
 
 
 def load_faiss() -> ModuleType:
@@ -37,21 +28,6 @@ def load_faiss() -> ModuleType:
         raise MissingExtraError("The index needs FAISS ('cpu', or 'gpu' with CUDA)", "cpu") from error
     module: ModuleType = faiss
     return module
-
-
-def centre_of(matrix: NDArray[np.float32], is_reference: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the space's mean: of its tasks where there are enough, else of all its vectors, else zero.
-
-    Tasks alone, so that a hundred prompts of one model do not move what tasks are compared by.
-
-    Args:
-        matrix: (n, dimension).
-        is_reference: (n,), true for tasks.
-    """
-    for rows in (matrix[is_reference], matrix):
-        if len(rows) >= LEAST_TO_CENTRE:
-            return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
-    return np.zeros(matrix.shape[1], np.float32)
 
 
 class VectorIndex:

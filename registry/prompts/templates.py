@@ -9,8 +9,8 @@ from dataclasses import replace
 from jinja2 import TemplateSyntaxError, nodes
 
 from registry.errors import InputError, TemplateError
-from registry.prompts import ANSWERS, FIELDS, TEXT, USUAL, Prompt
-from registry.sandbox import FILTERS, LOOP, METHODS, MOST_RANGE, TESTS, Sandbox
+from registry.prompts.prompt import ANSWERS, FIELDS, TEXT, USUAL, Prompt
+from registry.prompts.sandbox import FILTERS, LOOP, METHODS, MOST_RANGE, TESTS, Sandbox
 
 TEMPLATE_LIMIT = 65_536  # bytes
 MOST_NODES = 5_000

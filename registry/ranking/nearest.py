@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.duplicates import LEAST_DIMENSION, Duplicates, SetAside
 from registry.errors import InputError
-from registry.index import Neighbor, VectorIndex
+from registry.index.contract import Neighbor
+from registry.index.faiss_flat import VectorIndex
 from registry.kinds import EntryKind
-from registry.ranking import Match, Ranking, facet_cosines, weights_between
-from registry.spaces import Facet, SpaceSpec
-from registry.spread import standard_error
+from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
+from registry.ranking.matches import Match, Ranking, SetAside
+from registry.ranking.uncertainty import standard_error
+from registry.spaces.facets import facet_cosines, weights_between
+from registry.spaces.spec import Facet, SpaceSpec
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"

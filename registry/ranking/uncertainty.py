@@ -9,11 +9,10 @@ vectors. How the space's mean, and a surrogate that was tuned on all the data, w
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.catalog.records import EmbeddingRecord
-from registry.index import VectorIndex
-from registry.spaces import Facet
+from registry.index.faiss_flat import VectorIndex
+from registry.spaces.spec import Facet
 
 NORMAL = 1.645  # standard deviations to either side hold 90 of 100
 STUDENT = 1.86  # the same of an error that is told by 8 degrees of freedom, four splits of each of two vectors
@@ -42,17 +41,3 @@ def standard_error(
 def interval(value: float, error: float | None, *, errors: float = STUDENT) -> tuple[float, float] | None:
     """Return the interval that holds what a value estimates in 90 of 100 cases, so many errors to either side."""
     return None if error is None else (value - errors * error, value + errors * error)
-
-
-def halves(count: int, splits: int, seed: int) -> NDArray[np.bool_]:
-    """Return balanced halves of `count` rows, (splits, count): of each two rows that follow each other one is true.
-
-    Rows in the order of what they are like, such as their length, are halved evenly.
-    """
-    coins = np.random.default_rng((seed, 2)).integers(0, 2, (splits, -(-count // 2)), dtype=np.int8)
-    return np.stack([coins, 1 - coins], axis=2).reshape(splits, -1)[:, :count].astype(bool)
-
-
-def deviations_of(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return half the differences of the vectors of complementary halves, (splits, dimension)."""
-    return ((first - second) / 2).astype(np.float32)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.history import Measurement
-from registry.likeness import Likeness, Matrix
+from registry.sources.history import Measurement
+from registry.sources.likeness import Likeness, Matrix
 
 Rows = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from typing import Any
 from registry.errors import DataError, InputError
 from registry.files.lines import decoded, numbered_lines, read_file
 from registry.names import checked_name
-from registry.prompts import CONCLUSION, Prompt
+from registry.prompts.prompt import CONCLUSION, Prompt
 
 MOST_PROMPTS = 2_000
 LONGEST = 65_536  # characters of any of a prompt's texts
@@ -166,7 +166,7 @@ def _source_prompt(template: dict[str, Any], options: PromptOptions) -> Prompt:
         raise InputError("It has no answer choices: name them with --choices A,B.")
     if choices is not None and not _are_texts(choices):
         raise InputError("Its answer choices are not texts.")
-    from registry.templates import asked
+    from registry.prompts.templates import asked
 
     return prompt_of_choices(asked(template["jinja"]), [one.strip() for one in choices or ()], options)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, column, exc, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
-from registry import sqlite
+from registry.catalog.engines import sqlite
+from registry.catalog.tables import State
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
 from registry.resources import resource
-from registry.tables import State
 
 if TYPE_CHECKING:
     from alembic.config import Config

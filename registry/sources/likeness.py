@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.spaces import Facet
+from registry.spaces.spec import Facet
 
 Matrix = NDArray[np.float64]
 

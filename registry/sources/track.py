@@ -5,8 +5,8 @@ from statistics import fmean
 
 import numpy as np
 
-from registry.memory import Memory
 from registry.metrics import average_ranks, regret
+from registry.sources.memory import Memory
 
 BEST = 3  # a first source among the truly best three counts as good advice
 

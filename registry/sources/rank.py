@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.duplicates import SetAside
 from registry.errors import InputError
-from registry.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
-from registry.index import VectorIndex
+from registry.index.faiss_flat import VectorIndex
 from registry.kinds import EntryKind
-from registry.likeness import Likeness
-from registry.memory import MOST, Memory, Reason
-from registry.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
-from registry.ranking import Match, Ranking, weights_between
+from registry.ranking.matches import Match, Ranking, SetAside
+from registry.ranking.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
+from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
-from registry.spaces import SpaceSpec
-from registry.spread import NORMAL, interval
-from registry.track import TrackRecord, track_record
+from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
+from registry.sources.likeness import Likeness
+from registry.sources.memory import MOST, Memory, Reason
+from registry.sources.track import TrackRecord, track_record
+from registry.spaces.facets import weights_between
+from registry.spaces.spec import SpaceSpec
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)

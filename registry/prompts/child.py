@@ -1,6 +1,6 @@
 """A process of its own that renders templates, under limits: JSON lines in, one JSON line out for each.
 
-A line with an object brings a template, a line with a list one input for it. `registry.rendering` starts it.
+A line with an object brings a template, a line with a list one input for it. `registry.prompts.render` starts it.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from registry.sandbox import Sandbox
+from registry.prompts.sandbox import Sandbox
 
 MEMORY = 256 * 2**20  # bytes
 SECONDS = 0.5  # of the processor, for one template or one input; an honest one needs a thousandth

@@ -1,7 +1,7 @@
 """Keeps each space's index at hand: from memory, from its snapshot, or rebuilt from the catalog."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +9,13 @@ import numpy as np
 from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.records import SpaceVectors
 from registry.errors import StorageError
-from registry.index import VectorIndex
+from registry.index.faiss_flat import VectorIndex
+from registry.index.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
+from registry.index.verify import Verification, _differences, _search_faults
 from registry.kinds import EntryKind
-from registry.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
-from registry.spaces import Facet, SpaceSpec
+from registry.spaces.spec import Facet, SpaceSpec
 
 log = logging.getLogger("registry")
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What `index verify` found in one space; `faults` is empty where all is well."""
-
-    space: str
-    vectors: int
-    snapshot: str  # sound, stale, missing or damaged
-    faults: tuple[str, ...]
 
 
 class Indexes:
@@ -101,26 +92,3 @@ def _built(vectors: SpaceVectors, space: SpaceRecord) -> VectorIndex:
 
 def _facets(space: SpaceRecord) -> tuple[Facet, ...]:
     return SpaceSpec.from_document(space.spec).facets
-
-
-def _differences(found: VectorIndex, expected: VectorIndex) -> list[str]:
-    if not np.array_equal(found.ids, expected.ids):
-        return ["the index and the catalog hold different ids"]
-    if not np.allclose(found.centre, expected.centre, atol=1e-5):
-        return ["the centre of the index is not that of the catalog's vectors"]
-    wrong = int((np.abs(found.rows() - expected.rows()).max(axis=1, initial=0.0) > 1e-5).sum())
-    return [f"{wrong} vectors of the index differ from the catalog's"] if wrong else []
-
-
-def _search_faults(index: VectorIndex, truth: VectorIndex, *, queries: int = 50, limit: int = 10) -> list[str]:
-    """Compare FAISS's own search with numpy's over the truth: ids in order, and values."""
-    rows, ids = truth.rows(), truth.ids
-    wrong = 0
-    for row in rows[:queries]:
-        expected = rows @ row
-        best = np.lexsort((ids, -expected))[:limit]
-        similarities, found = index.faiss_index.search(row[None], min(limit, len(ids)))
-        gap = np.abs(np.sort(similarities[0])[::-1] - expected[best]).max(initial=0.0)
-        strangers = set(found[0].tolist()) - set(ids[expected >= expected[best[-1]] - 1e-5].tolist())
-        wrong += bool(gap > 1e-5 or strangers)
-    return [f"{wrong} of {min(queries, len(rows))} queries answered otherwise than brute force"] if wrong else []

@@ -1,34 +1,20 @@
-"""Prompts in the registry: registered one by one or by the file, rendered, and held against a task."""
+"""How does a prompt get on with a task? Its answers against the labels, and what it asks."""
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from registry.catalog.records import NewEntry
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
-from registry.errors import DataError, InputError
-from registry.kinds import EntryKind
-from registry.prompts import Prompt
+from registry.errors import InputError
+from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 
 if TYPE_CHECKING:
-    from registry.formats.prompt_files import PromptFile, PromptOptions
-    from registry.registry import Registry
+    pass
 
 SAMPLE = 100  # examples that a prompt is held against
-
-
-@dataclass
-class PromptReport:
-    """What came of an import."""
-
-    added: list[str] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)  # name -> why
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -73,47 +59,6 @@ class Asked:
         return self.question if len(said) == 1 else "\n".join(f"[{name}]\n{text}" for name, text in said.items())
 
 
-def new_prompt(name: str, prompt: Prompt, *, tags: Sequence[str] = ()) -> NewEntry:
-    """Return a prompt as an entry to be registered; raise `TemplateError` where its template is refused."""
-    from registry.rendering import checked_prompt
-
-    return _entry(name, checked_prompt(prompt), tags)
-
-
-def import_prompts(
-    registry: "Registry", path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
-) -> PromptReport:
-    """Register the prompts of a file, all or none; what PromptSource holds that cannot be asked is left out."""
-    found = usable_prompts(path, options)
-    report = PromptReport(left_out=found.left_out, notes=found.notes)
-    known = {row.name: row.record.content_hash for row in registry.entries(EntryKind.PROMPT)}
-    with registry.catalog.entries.adding() as add:
-        for name, prompt in found.prompts.items():
-            record = add(_entry(name, prompt, tags))
-            (report.known if known.get(name) == record.content_hash else report.added).append(name)
-    return report
-
-
-def usable_prompts(path: Path, options: "PromptOptions | None" = None) -> "PromptFile":
-    """Read the prompts of a file, their templates checked and tried."""
-    from registry.formats.prompt_files import read_prompts
-    from registry.rendering import checked_prompts
-
-    found = read_prompts(path, options)
-    usable: dict[str, Prompt] = {}
-    for name, prompt in checked_prompts(found.prompts).items():
-        if isinstance(prompt, Prompt):
-            usable[name] = prompt
-        elif found.whole:
-            raise DataError(str(path), f"{name}: {prompt}")
-        else:
-            found.left_out[name] = str(prompt)
-    if not usable:
-        why = next(iter(found.left_out.values()))
-        raise DataError(str(path), f"has no prompt that can be used: {why}")
-    return replace(found, prompts=usable)
-
-
 def sample_of(task: TaskData, count: int) -> list[Input]:
     """Return so many inputs of a task, the same ones each time, test examples if there are any."""
     rows = task.test or task.train
@@ -123,7 +68,7 @@ def sample_of(task: TaskData, count: int) -> list[Input]:
 
 def asked_of(prompt: Prompt, inputs: Sequence[Input]) -> list[Asked]:
     """Return all that an LLM is asked of each input under a prompt."""
-    from registry.rendering import rendered
+    from registry.prompts.render import rendered
 
     conclusion = prompt.conclusion if prompt.style == "chain-of-thought" else None
     questions = rendered(prompt, inputs)
@@ -132,7 +77,7 @@ def asked_of(prompt: Prompt, inputs: Sequence[Input]) -> list[Asked]:
 
 def fits(prompts: Mapping[str, Prompt], task: TaskData, name: str, *, count: int = SAMPLE) -> Table[Fit]:
     """Hold prompts against a task: their answers against its labels, and what they ask of some of its examples."""
-    from registry.rendering import rendered_each
+    from registry.prompts.render import rendered_each
 
     made = rendered_each(list(prompts.values()), sample_of(task, count))
     found = []
@@ -164,7 +109,3 @@ def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
     odd = f"no answer for {missing[0][:60]!r}" if missing else f"the answer {unknown[0][:60]!r}"
     mend = "give --choice LABEL=WORD for each of them (--choices A,B for a file)."
     return f"The prompt has {odd}; the labels of {name!r} are {', '.join(labels)[:300]}: {mend}"
-
-
-def _entry(name: str, prompt: Prompt, tags: Sequence[str]) -> NewEntry:
-    return NewEntry(EntryKind.PROMPT, name, prompt.content_hash(), prompt.spec(), tags=tuple(tags))

@@ -1,29 +1,35 @@
 """Which prompt of an LLM is best for a task? Answered from vectors and recorded answers, without any label.
 
-FUTE compares a task's embedding (DTE) with that of the LLM under each prompt (MTE). The other methods read the
-answers alone (`registry.selection`). Needs no torch: everything that an LLM says was recorded when it was embedded.
+FUTE compares a task's embedding (DTE) with that of the LLM under each prompt (MTE). The other methods read the answers
+alone (`registry.prompts.scores`). Needs no torch: everything that an LLM says was recorded when it was embedded.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import EmbeddingRecord, SpaceRecord
+from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 from registry.metrics import spearman
+from registry.prompts.scores import (
+    METHODS,
+    PERPLEXITY,
+    Scores,
+    calibrated,
+    expected_agreement,
+    hard,
+    score_prompts,
+    spread,
+)
 from registry.results import Cell, Table
-from registry.selection import METHODS, PERPLEXITY, Scores, calibrated, expected_agreement, hard, score_prompts, spread
-from registry.spaces import SpaceSpec
-from registry.vectors import unit
-
-if TYPE_CHECKING:
-    from registry.registry import Registry
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
 
 FUTE = "fute"
 SELF_SELECT = "self-select"  # the LLM's own choice, which needs the LLM: see `embedders.self_select`
@@ -118,7 +124,7 @@ class Outputs:
 
 
 def best_prompt(
-    registry: "Registry",
+    catalog: Catalog,
     asked: Asked,
     *,
     limit: int = 5,
@@ -136,9 +142,9 @@ def best_prompt(
     """
     if asked.by not in BY:
         raise InputError(f"No method {asked.by!r}: there are {', '.join(BY)}.")
-    record = registry.catalog.spaces.get(space)
-    target = _target(registry, asked, record)
-    outputs = outputs_of_prompts(registry, asked.model, record)
+    record = catalog.spaces.get(space)
+    target = _target(catalog, asked, record)
+    outputs = outputs_of_prompts(catalog, asked.model, record)
     spec = SpaceSpec.from_document(record.spec)
     similarity = likeness(outputs.vectors, target, spec)
     answered = calibrated(outputs.table, asked.calibration, outputs.content_free)
@@ -167,14 +173,13 @@ def best_prompt(
     return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
 
 
-def outputs_of_prompts(registry: "Registry", model: str, space: SpaceRecord) -> Outputs:
+def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outputs:
     """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
 
     Raises:
         NotEmbeddedError: no prompt of the model has a vector in the space.
         InputError: the model has no prompts.
     """
-    catalog = registry.catalog
     asked = catalog.entries.get(model, EntryKind.MODEL)
     name = asked.name
     if asked.version_id != catalog.entries.get(name).version_id:
@@ -255,14 +260,14 @@ def _check_scored(by: str, scores: Mapping[str, Scores]) -> None:
     raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {by}.")
 
 
-def _target(registry: "Registry", asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:
+def _target(catalog: Catalog, asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:
     name = asked.like or asked.task
     if asked.like is not None:
-        registry.catalog.entries.get(asked.task)  # what the answer is for should be known too
-    entry = registry.catalog.entries.get(name, EntryKind.TASK)
-    found = registry.catalog.embeddings.get(entry.version_id, space.id)
+        catalog.entries.get(asked.task)  # what the answer is for should be known too
+    entry = catalog.entries.get(name, EntryKind.TASK)
+    found = catalog.embeddings.get(entry.version_id, space.id)
     if found is None:
-        raise NotEmbeddedError(name, space.name, registry.catalog.embeddings.spaces_of(entry.version_id))
+        raise NotEmbeddedError(name, space.name, catalog.embeddings.spaces_of(entry.version_id))
     return found.vector
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from registry.index import VectorIndex, load_faiss
-from registry.spaces import Facet
+from registry.index.faiss_flat import VectorIndex, load_faiss
+from registry.spaces.spec import Facet
 
 _MAGIC = b"FUTEIDX1"
 

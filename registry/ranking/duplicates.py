@@ -1,43 +1,17 @@
 """Which tasks are nearly the target itself? They would come first in every answer, and teach nothing."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from registry.catalog import Catalog
 from registry.data.signatures import NEAR_DUPLICATE, ROLE, Shared, Signature
 from registry.kinds import EntryKind
-from registry.ranking import Match
+from registry.ranking.matches import Match
 
 ALMOST_EQUAL = 0.995  # the cosine of each facet
 LEAST_DIMENSION = 64  # below which tasks that have nothing in common may be as alike
 
 M = TypeVar("M", bound=Match)
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A task that was left out of an answer, and why."""
-
-    name: str
-    similarity: float | None
-    shared: float | None  # the share of the smaller task that is in both; None where it is not known
-
-    @classmethod
-    def of(cls, match: Match) -> "SetAside":
-        """Return a match as one that was left out."""
-        similarity = None if math.isnan(match.similarity) else match.similarity
-        return cls(match.name, similarity, match.shared)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return dict(vars(self))
-
-    def __str__(self) -> str:
-        if self.shared is not None and self.shared >= NEAR_DUPLICATE:
-            return f"{self.name} (shares {self.shared:.0%} of the examples)"
-        return f"{self.name} (has almost the same vector)"
 
 
 class Duplicates:

@@ -12,9 +12,9 @@ from typing import Any
 
 from registry.data.inputs import Input
 from registry.errors import InputError, RegistryError, StoppedError, TemplateError
-from registry.prompts import PAIR, Prompt
-from registry.renderer import Reply
-from registry.templates import asked, checked_template
+from registry.prompts.child import Reply
+from registry.prompts.prompt import PAIR, Prompt
+from registry.prompts.templates import asked, checked_template
 
 STOPPED = (-getattr(signal, "SIGPROF", 0), -getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGKILL", 0))
 STARTING = 20  # seconds to wait for a child on a busy machine, beside what its own limits grant it
@@ -115,10 +115,10 @@ def render(lines: Iterable[Collection[Any]]) -> list[Reply]:
     It sees the modules that this process sees, and nothing else of its environment.
     """
     body = [json.dumps(line) for line in lines]
-    path = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
+    path = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
     try:
         child = subprocess.run(  # noqa: S603 - our own module; it ends with this call, also on Ctrl-C
-            [sys.executable, "-P", "-S", "-m", "registry.renderer", str(len(body))],
+            [sys.executable, "-P", "-S", "-m", "registry.prompts.child", str(len(body))],
             input="".join(f"{line}\n" for line in body).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""What is near an entry, how near, and how sure that is."""

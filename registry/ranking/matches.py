@@ -1,0 +1,122 @@
+"""What is near, how near, and why: matches with the facets that make them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from registry.data.signatures import NEAR_DUPLICATE, WORTH_SAYING
+from registry.kinds import EntryKind
+from registry.ranking.uncertainty import interval
+from registry.results import Cell, Table
+
+
+@dataclass(frozen=True)
+class Match:
+    """One answer to a query. `similarity` is the weighted mean of the facets' cosines; higher is nearer."""
+
+    rank: int
+    name: str
+    kind: EntryKind
+    similarity: float
+    facets: dict[str, float]
+    deviation: float | None = field(default=None, kw_only=True)  # of what it is ranked by, where that is known
+    shared: float | None = field(default=None, kw_only=True)  # of the smaller task's examples: the share in both
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        return {
+            "rank": self.rank,
+            "name": self.name,
+            "kind": self.kind.value,
+            "similarity": self.similarity,
+            **({} if self.deviation is None else {"±": self.deviation}),
+            **(self.facets if len(self.facets) > 1 else {}),
+            **self._shared_cell(),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values; the interval holds what the score estimates in 90 of 100 cases."""
+        return {
+            "rank": self.rank,
+            "name": self.name,
+            "kind": self.kind,
+            "similarity": self.similarity,
+            "deviation": self.deviation,
+            "interval": interval(self.similarity, self.deviation),
+            "facets": self.facets,
+            "shared": self.shared,
+        }
+
+    def _shared_cell(self) -> dict[str, Cell]:
+        worth_saying = self.shared is not None and self.shared >= WORTH_SAYING
+        return {"shared examples": f"{self.shared:.0%}"} if worth_saying else {}
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A task that was left out of an answer, and why."""
+
+    name: str
+    similarity: float | None
+    shared: float | None  # the share of the smaller task that is in both; None where it is not known
+
+    @classmethod
+    def of(cls, match: Match) -> "SetAside":
+        """Return a match as one that was left out."""
+        similarity = None if math.isnan(match.similarity) else match.similarity
+        return cls(match.name, similarity, match.shared)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        if self.shared is not None and self.shared >= NEAR_DUPLICATE:
+            return f"{self.name} (shares {self.shared:.0%} of the examples)"
+        return f"{self.name} (has almost the same vector)"
+
+
+class Ranking(Table[Match]):
+    """The nearest entries, nearest first."""
+
+    def __init__(self, matches: Sequence[Match], *, query: str, space: str, set_aside: Sequence[SetAside] = ()) -> None:
+        super().__init__(matches, title=f"nearest to {query} in space {space}")
+        self.query = query
+        self.space = space
+        self.set_aside = tuple(set_aside)  # near-duplicates of the query
+        self.notes: tuple[str, ...] = ()  # what is to be said with it
+        if set_aside:
+            told = ", ".join(map(str, set_aside))
+            self.notes = (f"Set aside as nearly {query} itself: {told}; '--duplicates' lists them too.",)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ranking as JSON values."""
+        return {
+            "query": self.query,
+            "space": self.space,
+            "matches": [match.as_json() for match in self],
+            "set_aside": [one.as_json() for one in self.set_aside],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How near two entries are."""
+
+    a: str
+    b: str
+    space: str
+    similarity: float
+    facets: dict[str, float]
+    deviation: float | None = None  # the standard error of the similarity, where halves of the data tell it
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        facets: dict[str, Cell] = dict(self.facets) if len(self.facets) > 1 else {}
+        error: dict[str, Cell] = {} if self.deviation is None else {"±": self.deviation}
+        return {"a": self.a, "b": self.b, "similarity": self.similarity, **error, **facets}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as JSON values; the interval holds what the similarity estimates in 90 of 100 cases."""
+        return {**asdict(self), "interval": interval(self.similarity, self.deviation)}

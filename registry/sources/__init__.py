@@ -1,0 +1,1 @@
+"""Which task should one start from?"""

@@ -1,0 +1,1 @@
+"""What makes two vectors comparable, and how they are compared."""

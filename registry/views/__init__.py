@@ -1,0 +1,1 @@
+"""What people see: rows of tables, points in a plane, a picture."""
