@@ -11,7 +11,7 @@ import click
 
 from commands import best_prompt, corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
-from embedders.threads import sleep_while_waiting
+from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.models_meet_tasks import DATA
+from embedders.hardware.threads import sleep_while_waiting
 from embedders.methods.tupate import LEARNING_RATES, LOOK, TuPaTE
-from embedders.objectives import objective_for
 from embedders.observed import from_task
-from embedders.surrogate import Surrogate
-from embedders.threads import sleep_while_waiting
-from embedders.training import tuning
-from embedders.tunings import Start, with_tuning
-from embedders.weights import model_folder
+from embedders.surrogate.model import Surrogate
+from embedders.surrogate.weights import model_folder
+from embedders.tuning.few_parameters import Start, with_tuning
+from embedders.tuning.objectives import objective_for
+from embedders.tuning.training import tuning
 from registry.formats.tasks import read_task
 
 TASKS = (

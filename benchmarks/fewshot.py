@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from embedders.objectives import Head, Regression, Span, Verbaliser, objective_for
 from embedders.observed import Observed, from_task
-from embedders.surrogate import Surrogate
-from embedders.training import tune
-from embedders.weights import identity, model_folder
+from embedders.surrogate.model import Surrogate
+from embedders.surrogate.weights import identity, model_folder
+from embedders.tuning.objectives import Head, Regression, Span, Verbaliser, objective_for
+from embedders.tuning.training import tune
 from registry.data.tasks import TaskData
 from registry.files.lines import written
 from registry.metrics import spearman

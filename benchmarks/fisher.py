@@ -28,11 +28,11 @@ from torch import nn
 
 from benchmarks.models_meet_tasks import DATA
 from embedders.fisher import POWERS, Layout, Sink, diagonal_fisher, select
-from embedders.objectives import Objective, objective_for
 from embedders.observed import from_task
 from embedders.sketch import CountSketch, sketch
-from embedders.surrogate import Surrogate
-from embedders.weights import MINILM, model_folder
+from embedders.surrogate.model import Surrogate
+from embedders.surrogate.weights import MINILM, model_folder
+from embedders.tuning.objectives import Objective, objective_for
 from registry.formats.tasks import read_task
 
 BATCH, LENGTH, SIZE = 32, 64, 2048

@@ -34,7 +34,7 @@ from registry.formats.tasks import read_task
 from registry.results import Cell, Table
 
 if TYPE_CHECKING:
-    from embedders.evaluation.placing import Score
+    from embedders.evaluation.unify.ranked import Score
 
 TASKS = (
     *("sst2", "movie_review", "customer_review", "subjectivity", "trec", "tweet_emotion"),
@@ -97,7 +97,7 @@ def main() -> None:
         print(method, measured[method].cells(), file=sys.stderr)
     from rich.console import Console
 
-    from embedders.evaluation.unify import ALL
+    from embedders.evaluation.unify.evaluate import ALL
 
     scores = _found(options)
     found: dict[str, dict[str, tuple[float, float]]] = {}
@@ -114,8 +114,8 @@ def _measured(method: str, options: argparse.Namespace) -> Measured:
     """Embed the tasks by one method, whole and by halves."""
     from embedders.evaluation.placing import MethodSpace
     from embedders.observed import from_task
-    from embedders.surrogate import Surrogate
-    from embedders.weights import MINILM, model_folder
+    from embedders.surrogate.model import Surrogate
+    from embedders.surrogate.weights import MINILM, model_folder
 
     surrogate = Surrogate(model_folder(MINILM), device=options.device)
     space = MethodSpace(method, surrogate, MINILM, seed=0)
@@ -140,8 +140,8 @@ def _measured(method: str, options: argparse.Namespace) -> Measured:
 
 def _forward_and_backward(surrogate: Any, observed: Any) -> None:  # noqa: ANN401 - Surrogate and Observed
     """Make one forward and backward pass over all weights, in batches of 32 of like length."""
-    from embedders.batching import by_length, padded
-    from embedders.surrogate import pooled
+    from embedders.hardware.batching import by_length, padded
+    from embedders.surrogate.model import pooled
 
     rows = surrogate.rows(observed.inputs)
     for chosen in by_length(rows, batch_size=32):
@@ -176,7 +176,7 @@ def _consistency(
 
 def _found(options: argparse.Namespace) -> "list[Score]":
     """Return how well the methods that see answers find the tasks of models, among all and in each group."""
-    from embedders.evaluation.unify import Settings, unify
+    from embedders.evaluation.unify.evaluate import Settings, unify
     from embedders.methods import METHODS
 
     methods = tuple(name for name in options.methods if METHODS[name].sees_answers)

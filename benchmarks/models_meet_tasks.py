@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from embedders import create_space, embed, hf_model
-from embedders.training import finetune_classifier
-from embedders.weights import model_folder
+from embedders.surrogate.weights import model_folder
+from embedders.tuning.training import finetune_classifier
 from registry import Registry
 from registry.importing import import_tasks
 
@@ -45,7 +45,7 @@ def main() -> None:
         space = create_space(registry, "bench", method=options.method, corpus=corpus)
         report = embed(registry, space=space.name)
         size = registry.catalog.entries.get(corpus).spec["texts"]
-        print(f"method {options.method}, corpus {corpus} ({size} texts), {space.vectors} vectors before")
+        print(f"method {options.method}, corpus {corpus} ({size} texts)")
         print(f"{'model of':<24}{'accuracy':>9}{'seconds':>9}  nearest tasks to its MTE")
         right, right_with_inputs = 0, 0
         for name in LEARNED:

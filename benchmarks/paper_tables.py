@@ -28,15 +28,17 @@ from tqdm.auto import tqdm
 
 from benchmarks.fewshot import Recipe, Trainer
 from benchmarks.models_meet_tasks import DATA
-from embedders.evaluation.placing import MethodSpace, Ranked
-from embedders.evaluation.transfer import MethodScore, TransferEvaluation, evaluate_transfer, score_rankings
-from embedders.evaluation.truth import read_truth
-from embedders.evaluation.unlabelled import unlabelled
+from embedders.evaluation.placing import MethodSpace
+from embedders.evaluation.transfer.evaluate import MethodScore, TransferEvaluation, evaluate_transfer, score_rankings
+from embedders.evaluation.transfer.truth import read_truth
+from embedders.evaluation.unify.ranked import Ranked
+from embedders.evaluation.unify.unlabelled import unlabelled
 from embedders.methods import METHODS, method_named
+from embedders.methods.settings import COMMON
 from embedders.observed import from_answers
-from embedders.recalling import RecallingSurrogate
-from embedders.spaces import COMMON, EVERYDAY
-from embedders.weights import model_folder
+from embedders.spaces import EVERYDAY
+from embedders.surrogate.recalling import RecallingSurrogate
+from embedders.surrogate.weights import model_folder
 from registry.data.examples import CLASSIFICATION
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.models_meet_tasks import DATA
-from embedders.evaluation.labelled import labelled_for
-from embedders.evaluation.prompts import PromptReport, Settings, evaluated
-from embedders.predictors.language import LanguageModel, PromptedPredictor, language_model
-from embedders.threads import sleep_while_waiting
-from embedders.weights import MINILM
+from embedders.black_boxes.loading import language_model
+from embedders.evaluation.prompts.evaluate import PromptReport, Settings, evaluated
+from embedders.evaluation.prompts.labelled import labelled_for
+from embedders.hardware.threads import sleep_while_waiting
+from embedders.predictors.language.contract import LanguageModel
+from embedders.predictors.language.prompted import PromptedPredictor
+from embedders.surrogate.weights import MINILM
 from registry.data.inputs import Input
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData

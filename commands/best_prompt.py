@@ -43,7 +43,7 @@ def best_prompt(
     asked, registry = Asked(task, model, by, like, calibration), registry_of(ctx)
     more = {}
     if by == SELF_SELECT:
-        from embedders.self_select import self_selected
+        from embedders.black_boxes.self_select import self_selected
 
         registry.best_prompt(replace(asked, by=FUTE), space=space)  # what is wrong is told before the LLM is asked
         more[by] = self_selected(registry, model, space=space)

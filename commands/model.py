@@ -53,10 +53,10 @@ def add(
     readers. Language models, text-to-text models without --labels, sentence encoders and endpoints answer under a
     prompt: embed MODEL@PROMPT.
     """
-    from embedders import predictors
+    from embedders.black_boxes import registering
+    from embedders.predictors.endpoint.client import Limits
 
-    sources = [source for source in (hf, endpoint, function, recorded) if source is not None]
-    if len(sources) != 1:
+    if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
     _check_options(hf, (labels, ends, revision), "--labels, --range and --revision go with --hf.")
     _check_options(
@@ -68,15 +68,15 @@ def add(
     common: dict[str, Any] = {"tags": tags, "replace": replace}
     named = [label.strip() for label in labels.split(",")] if labels else None
     if hf is not None:
-        made = [predictors.hf_model(registry, name, hf, revision=revision, labels=named, range=ends, **common)]
+        made = [registering.hf_model(registry, name, hf, revision=revision, labels=named, range=ends, **common)]
     elif endpoint is not None:
-        limits = predictors.Limits(requests_per_second, 4 if concurrent is None else concurrent)
+        limits = Limits(requests_per_second, 4 if concurrent is None else concurrent)
         asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
-        made = [predictors.endpoint_model(registry, name, endpoint, **asked, **common)]
+        made = [registering.endpoint_model(registry, name, endpoint, **asked, **common)]
     elif function is not None:
-        made = [predictors.function_model(registry, name, function, **common)]
+        made = [registering.function_model(registry, name, function, **common)]
     else:
-        made = predictors.recorded_model(registry, name, sources[0], **common)
+        made = registering.recorded_model(registry, name, str(recorded), **common)
     more = f", with {len(made) - 1} prompts" if len(made) > 1 else ""
     click.echo(f"{made[0].name} version {made[0].version}{more}")
 
@@ -124,7 +124,5 @@ def remove(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
-    from registry.kinds import EntryKind
-
-    record = registry_of(ctx).catalog.entries.set_alias(name, alias, EntryKind(_kind_of(name)))
+    record = registry_of(ctx).set_alias(name, alias, _kind_of(name))
     click.echo(f"{record.name}:{alias} is version {record.version}")

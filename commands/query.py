@@ -131,9 +131,7 @@ def compare(
 @click.pass_context
 def map_(ctx: click.Context, file: Path, space: str | None) -> None:
     """Draw the space as a picture, FILE.png, .svg or .pdf."""
-    from registry.views.picture import draw_map
-
-    draw_map(registry_of(ctx), file, space=space)
+    registry_of(ctx).draw_map(file, space=space)
     click.echo(f"Map written to {file}")
 
 

@@ -64,9 +64,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Show one space with all its settings."""
-    from registry.views.rows import SpaceRow
-
-    print_one(SpaceRow(registry_of(ctx).catalog.spaces.get(name)).as_json(), as_json=as_json)
+    print_one(registry_of(ctx).space(name).as_json(), as_json=as_json)
 
 
 @space.command()
@@ -74,7 +72,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 @click.pass_context
 def use(ctx: click.Context, name: str) -> None:
     """Make a space the current one."""
-    click.echo(f"current space: {registry_of(ctx).catalog.spaces.use(name).name}")
+    click.echo(f"current space: {registry_of(ctx).use_space(name).name}")
 
 
 @space.command()
@@ -82,7 +80,7 @@ def use(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def remove(ctx: click.Context, name: str) -> None:
     """Remove a space with all its vectors."""
-    registry_of(ctx).catalog.spaces.remove(name)
+    registry_of(ctx).remove_space(name)
     click.echo(f"removed {name}")
 
 

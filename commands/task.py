@@ -138,7 +138,5 @@ def export(ctx: click.Context, name: str, folder: Path) -> None:
 @click.pass_context
 def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
     """Put tags on a task, or take them away."""
-    from registry.kinds import EntryKind
-
-    record = registry_of(ctx).catalog.entries.tag(name, EntryKind.TASK, add=add, remove=remove)
+    record = registry_of(ctx).tag(name, "task", add=add, remove=remove)
     click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")

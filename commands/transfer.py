@@ -49,10 +49,10 @@ def record(
     run: str | None,
 ) -> None:
     """Keep one measurement, beside older ones of the same: the first run has no name, the next are 2, 3, ..."""
-    from registry.data.transfers import TransferRecord, checked_transfer
+    from registry.data.transfers import TransferRecord
 
-    measured = checked_transfer(TransferRecord(model, adaptation, target, source, score, std, seeds, run or ""))
-    kept = registry_of(ctx).catalog.transfers.add(measured, anew=run is None)
+    measured = TransferRecord(model, adaptation, target, source, score, std, seeds, run or "")
+    kept = registry_of(ctx).record_transfer(measured, anew=run is None)
     which = f" (run {kept.run})" if kept.run else ""
     click.echo(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}{which}")
 

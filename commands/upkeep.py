@@ -46,10 +46,11 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @index.command()
+@click.option("--recentre", is_flag=True, help="Begin a new epoch: centre on the tasks that there are now.")
 @click.pass_context
-def rebuild(ctx: click.Context) -> None:
+def rebuild(ctx: click.Context, *, recentre: bool) -> None:
     """Make the index anew from the catalog."""
-    click.echo(f"Index rebuilt: {registry_of(ctx).rebuild_index()} vectors")
+    click.echo(f"Index rebuilt: {registry_of(ctx).rebuild_index(recentre=recentre)} vectors")
 
 
 @click.group()
@@ -61,10 +62,9 @@ def db() -> None:
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
     """Bring the database to this release; a backup of the old one is kept."""
-    from registry.catalog.database import upgrade_folder
-    from registry.location import located
+    from registry import Registry
 
-    backup = upgrade_folder(located(ctx.obj))
+    backup = Registry.upgrade(ctx.obj)
     click.echo(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")
 
 
@@ -75,7 +75,7 @@ def demo(folder: str, *, fresh: bool) -> None:
     """Show the whole story on example tasks, offline: register, fine-tune, embed, ask, draw."""
     from pathlib import Path
 
-    from embedders.demo import run_demo
+    from commands.story import run_demo
 
     run_demo(Path(folder), say=click.echo, fresh=fresh)
 

@@ -3,20 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embedders.engine import EmbedReport, embed
-    from embedders.predictors import endpoint_model, function_model, hf_model, recorded_model
+    from embedders.black_boxes.registering import endpoint_model, function_model, hf_model, recorded_model
+    from embedders.jobs.runs import EmbedReport, embed
     from embedders.spaces import create_space
 
 __all__ = ["EmbedReport", "create_space", "embed", "endpoint_model", "function_model", "hf_model", "recorded_model"]
 
 _HOMES = {
-    "EmbedReport": "embedders.engine",
+    "EmbedReport": "embedders.jobs.runs",
     "create_space": "embedders.spaces",
-    "embed": "embedders.engine",
-    "endpoint_model": "embedders.predictors",
-    "function_model": "embedders.predictors",
-    "hf_model": "embedders.predictors",
-    "recorded_model": "embedders.predictors",
+    "embed": "embedders.jobs.runs",
+    "endpoint_model": "embedders.black_boxes.registering",
+    "function_model": "embedders.black_boxes.registering",
+    "hf_model": "embedders.black_boxes.registering",
+    "recorded_model": "embedders.black_boxes.registering",
 }
 
 

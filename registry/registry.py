@@ -12,31 +12,27 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.database import Database
-from registry.catalog.new_entries import new_corpus
-from registry.catalog.records import EmbeddingRecord, NewEntry
+from registry.catalog.new_entries import new_corpus, new_model, new_task
+from registry.catalog.records import NewEntry
 from registry.data.inputs import Input, parse_corpus, sample_inputs
 from registry.data.recordings import RecordedPrompt
-from registry.data.signatures import ROLE, Signature
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import VectorFile
-from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.formats.tasks import write_task
 from registry.index.current import Indexes
 from registry.index.verify import Verification
 from registry.kinds import EntryKind
 from registry.location import located
 from registry.prompts.importing import PromptReport, import_prompts, new_prompt
-from registry.prompts.pairs import is_language_model, recorded_llm
+from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
+from registry.ranking.compare import compare, embedding_of, kind_named, similarities
 from registry.ranking.matches import Comparison, Ranking
-from registry.ranking.nearest import EMBEDDABLE, OUTSIDE, SIMILARITY, Asked, nearest
-from registry.ranking.uncertainty import standard_error
+from registry.ranking.nearest import SIMILARITY, Asked, nearest
 from registry.results import Table
 from registry.sources.likeness import Likeness
-from registry.spaces.facets import facet_cosines, similarity_matrix, weights_between
 from registry.spaces.spec import SpaceSpec
-from registry.spaces.vectors import checked_vector
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
@@ -52,17 +48,17 @@ class Registry:
     ...     registry.nearest("movie_review", kind="task")[:3]
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.catalog = Catalog(folder)
-        self._indexes = Indexes(self.catalog, folder / "index")
+    def __init__(self, catalog: Catalog, indexes: Indexes) -> None:
+        """Put together what `create` and `open` find at a location."""
+        self.catalog = catalog
+        self._indexes = indexes
 
     @classmethod
     def create(cls, location: str | os.PathLike[str] | None = None) -> "Registry":
         """Make a registry, or open the one that is there. See `open` for the location."""
-        folder = located(location)
-        Database.create(folder).close()
-        return cls(folder)
+        place = located(location)
+        catalog = Catalog.create(place)
+        return cls(catalog, Indexes(catalog, place.indexes))
 
     @classmethod
     def open(cls, location: str | os.PathLike[str] | None = None) -> "Registry":
@@ -72,7 +68,19 @@ class Registry:
             NotARegistryError: there is none.
             SchemaError: it was written by another release.
         """
-        return cls(located(location))
+        place = located(location)
+        catalog = Catalog.open(place)
+        return cls(catalog, Indexes(catalog, place.indexes))
+
+    @staticmethod
+    def upgrade(location: str | os.PathLike[str] | None = None) -> Path | None:
+        """Bring a registry's database to this release; return the backup, None where there was nothing to do."""
+        return Database.upgrade_at(located(location))
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the registry lies in."""
+        return self.catalog.database.location.folder
 
     def close(self) -> None:
         """Let go of the database. Nothing is lost without it: every change is committed when it returns."""
@@ -90,20 +98,7 @@ class Registry:
 
     def add_task(self, name: str, task: TaskData, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
         """Register a task; its examples are copied into the catalog. Read one with `formats.tasks.read_task`."""
-        return self.catalog.entries.add(
-            NewEntry(
-                kind=EntryKind.TASK,
-                name=name,
-                content_hash=task.content_hash(),
-                spec=task.spec(),
-                contents={**task.contents(), ROLE: Signature.of((*task.train, *task.test)).as_bytes()},
-                task_kind=task.kind,
-                language=task.language,
-                description=task.description,
-                tags=tuple(tags),
-            ),
-            replace=replace,
-        )
+        return self.catalog.entries.add(new_task(name, task, tags=tags), replace=replace)
 
     def add_model(
         self,
@@ -116,10 +111,8 @@ class Registry:
         replace: bool = False,
     ) -> EntryRecord:
         """Register a black box by its description, as `embedders.predictors` makes it."""
-        return self.catalog.entries.add(
-            NewEntry(EntryKind.MODEL, name, content_hash, spec, contents or {}, tags=tuple(tags)),
-            replace=replace,
-        )
+        new = new_model(name, spec, content_hash=content_hash, contents=contents, tags=tags)
+        return self.catalog.entries.add(new, replace=replace)
 
     def add_prompt(self, name: str, prompt: Prompt, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
         """Register a prompt; its template is checked, and tried. Raises `TemplateError`."""
@@ -183,7 +176,17 @@ class Registry:
 
     def spaces(self) -> Table[SpaceRow]:
         """Return the spaces, by name."""
-        return Table([SpaceRow(space) for space in self.catalog.spaces.all()])
+        counts = self.catalog.spaces.counts()
+        return Table([SpaceRow(space, counts.get(space.name, 0)) for space in self.catalog.spaces.all()])
+
+    def space(self, name: str | None = None) -> SpaceRow:
+        """Return a space by name, or the current one."""
+        record = self.catalog.spaces.get(name)
+        return SpaceRow(record, self.catalog.spaces.counts().get(record.name, 0))
+
+    def entry(self, name: str, kind: EntryKind | str | None = None) -> EntryRecord:
+        """Return the version of an entry that `name`, `name:3` or `name:alias` means."""
+        return self.catalog.entries.get(name, None if kind is None else EntryKind(kind))
 
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
@@ -212,6 +215,24 @@ class Registry:
         spaces = self.catalog.embeddings.spaces_of(record.version_id)
         return {**EntryRow(record).as_json(), "embedded_in": spaces}
 
+    def tag(
+        self, name: str, kind: EntryKind | str | None = None, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> EntryRecord:
+        """Add tags to an entry, and take some away."""
+        return self.catalog.entries.tag(name, None if kind is None else EntryKind(kind), add=add, remove=remove)
+
+    def set_alias(self, name: str, alias: str, kind: EntryKind | str | None = None) -> EntryRecord:
+        """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
+        return self.catalog.entries.set_alias(name, alias, None if kind is None else EntryKind(kind))
+
+    def use_space(self, name: str) -> SpaceRow:
+        """Make a space the current one."""
+        return self.space(self.catalog.spaces.use(name).name)
+
+    def remove_space(self, name: str) -> None:
+        """Remove a space with all its vectors."""
+        self.catalog.spaces.remove(name)
+
     def remove(self, name: str, kind: EntryKind | str) -> None:
         """Remove an entry with its versions, vectors and outputs; refuse where something is built on it."""
         self.catalog.entries.remove(name, EntryKind(kind))
@@ -223,11 +244,11 @@ class Registry:
 
     def status(self) -> Status:
         """Say what the registry holds."""
-        spaces = self.catalog.spaces.all()
+        spaces, counts = self.catalog.spaces.all(), self.catalog.entries.counts()
         return Status(
-            location=str(self.folder),
-            entries={kind.value: len(self._all(kind)) for kind in EntryKind},
-            spaces={space.name: space.vectors for space in spaces},
+            location=str(self.catalog.database.location),
+            entries={kind.value: counts.get(kind, 0) for kind in EntryKind},
+            spaces=self.catalog.spaces.counts(),
             current_space=next((space.name for space in spaces if space.current), None),
             jobs=self.catalog.jobs.counts(),
             failures=self.catalog.jobs.failures(),
@@ -271,30 +292,21 @@ class Registry:
             SpaceMismatchError: the vector belongs to another space.
         """
         where = where or Filter()
-        where = where if kind is None else replace(where, kinds=(_kind(kind),))
+        where = where if kind is None else replace(where, kinds=(kind_named(kind),))
         record = self.catalog.spaces.get(space)
-        target, index = self._target(query, record), self._indexes.of(record)
+        target = embedding_of(self.catalog, query, record)
         asked = Asked(by, setting, own, limit, where, weights, duplicates)
         if by == SIMILARITY and setting is None and not own:
-            return nearest(self.catalog, index, record, target, asked)
+            return nearest(self.catalog, self._indexes.current(record), record, target, asked)
         from registry.sources.rank import rank_sources
 
-        return rank_sources(self.catalog, index, record, target, asked)
+        return rank_sources(self.catalog, record, target, asked)
 
     def compare(
         self, a: str, b: str, *, weights: Mapping[str, float] | None = None, space: str | None = None
     ) -> Comparison:
         """Return how near two entries are, facet by facet; see `nearest` for the weights."""
-        record = self.catalog.spaces.get(space)
-        one, two = self._target(a, record), self._target(b, record)
-        index = self._indexes.of(record)
-        facets = SpaceSpec.from_document(record.spec).facets
-        rows = index.centred(np.stack([one.vector, two.vector]))
-        cosines = facet_cosines(rows[0], rows[1], facets)
-        shares = weights_between(facets, one.kind, two.kind, chosen=weights)
-        similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
-        error = standard_error(one, two, index, facets, shares)
-        return Comparison(one.name, two.name, record.name, similarity, cosines, error)
+        return compare(self.catalog, self.catalog.spaces.get(space), a, b, weights=weights)
 
     def best_prompt(
         self,
@@ -313,7 +325,7 @@ class Registry:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""
         record = self.catalog.spaces.get(space)
         if entry is not None:
-            one = self._target(entry, record)
+            one = embedding_of(self.catalog, entry, record)
             return VectorFile(record.fingerprint, (one.name,), (one.kind.value,), one.vector[None])
         held = self.catalog.embeddings.all(record.id)
         return VectorFile(record.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
@@ -322,22 +334,21 @@ class Registry:
         self, *, weights: Mapping[str, float] | None = None, space: str | None = None
     ) -> tuple[VectorFile, NDArray[np.float32]]:
         """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
-        record = self.catalog.spaces.get(space)
-        vectors = self.vectors(space=space)
-        kinds = [EntryKind(kind) for kind in vectors.kinds]
-        facets = SpaceSpec.from_document(record.spec).facets
-        rows = self._indexes.of(record).centred(vectors.matrix)
-        return vectors, similarity_matrix(rows, kinds, facets, weights)
+        return similarities(self.catalog, self.catalog.spaces.get(space), weights=weights)
 
     def likeness(self, *, space: str | None = None) -> Likeness:
         """Return how alike the tasks of a space are to one another, facet by facet, as `memory.Memory` needs it."""
+        return Likeness.of_space(self.catalog, self.catalog.spaces.get(space))
+
+    def draw_map(self, path: str | os.PathLike[str], *, space: str | None = None) -> None:
+        """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""
+        from registry.views.picture import draw_map
+
         record = self.catalog.spaces.get(space)
-        held = self.catalog.embeddings.all(record.id)
-        rows = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
-        facets = SpaceSpec.from_document(record.spec).facets
-        centred = self._indexes.of(record).centred(held.matrix[rows])
-        weights = weights_between(facets, EntryKind.TASK)
-        return Likeness.of_rows([held.names[i] for i in rows], centred, facets, weights)
+        vectors, similarity = self.similarities(space=record.name)
+        asked = {row.name: str(row.record.task_kind) for row in self.tasks()}
+        kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
+        draw_map(Path(path), record, vectors, similarity, kinds)
 
     # -- the index -----------------------------------------------------------------------------------
 
@@ -349,15 +360,25 @@ class Registry:
         """Bring a space's index up to date, so that the next question need not wait for it."""
         self._indexes.refresh(self.catalog.spaces.get(space))
 
-    def rebuild_index(self) -> int:
-        """Make every space's index anew; return how many vectors they hold."""
-        return sum(len(self._indexes.rebuild(space)) for space in self.catalog.spaces.all())
+    def rebuild_index(self, *, recentre: bool = False) -> int:
+        """Make every space's index anew; return how many vectors they hold.
+
+        Args:
+            recentre: whether each space begins a new epoch, with the mean of the tasks that it has now.
+        """
+        spaces = self.catalog.spaces.all()
+        spaces = [self.catalog.spaces.recentre(space.name) for space in spaces] if recentre else spaces
+        return sum(len(self._indexes.rebuild(space).index) for space in spaces)
 
     # -- transfers -----------------------------------------------------------------------------------
 
     def add_transfers(self, records: Iterable[TransferRecord]) -> int:
         """Keep measured transfers, all or none, a known run's in its place; return how many, or raise `InputError`."""
         return self.catalog.transfers.put([checked_transfer(record) for record in records])
+
+    def record_transfer(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:
+        """Keep one measured transfer and return it as it was kept; see `catalog.transfers.Transfers.add`."""
+        return self.catalog.transfers.add(checked_transfer(record), anew=anew)
 
     def transfers(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measured transfers to a target, or all."""
@@ -368,40 +389,3 @@ class Registry:
 
     def _all(self, kind: EntryKind, tags: Sequence[str] = ()) -> list[EntryRecord]:
         return self.catalog.entries.all(Filter(kinds=(kind,), tags=tuple(tags)))
-
-    def _target(self, query: str | VectorFile, space: SpaceRecord) -> EmbeddingRecord:
-        if isinstance(query, VectorFile):
-            return _outside(query, space)
-        entry = self.catalog.entries.get(query)
-        found = self.catalog.embeddings.get(entry.version_id, space.id)
-        if found is None and entry.kind not in EMBEDDABLE:
-            raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
-        if found is None and entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
-            raise InputError(
-                f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'."
-            )
-        if found is None:
-            raise NotEmbeddedError(query, space.name, self.catalog.embeddings.spaces_of(entry.version_id))
-        return found
-
-
-def _kind(kind: EntryKind | str) -> EntryKind:
-    try:
-        return EntryKind(kind)
-    except ValueError as error:
-        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
-
-
-def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
-    """Take a vector from a file as a query, if it is of this very space."""
-    if query.fingerprint != space.fingerprint:
-        raise SpaceMismatchError(
-            f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "
-            "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
-        )
-    if len(query.names) != 1:
-        raise InputError(
-            f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
-        )
-    vector = checked_vector(query.matrix[0], space.dimension)
-    return EmbeddingRecord(OUTSIDE, query.names[0], _kind(query.kinds[0]), vector, {})

@@ -1,74 +1,24 @@
 """Spaces outside a registry, and where models land among the tasks of one."""
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from collections.abc import Iterable
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.engine import assemble
 from embedders.errors import SettingError
 from embedders.methods import method_named
+from embedders.methods.assembling import assemble
+from embedders.methods.settings import COMMON
 from embedders.observed import Observed, from_task
-from embedders.spaces import COMMON, create_space
-from embedders.surrogate import Surrogate
+from embedders.spaces import create_space
+from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.data.tasks import TaskData
-from registry.index.faiss_flat import VectorIndex
-from registry.kinds import EntryKind
-from registry.metrics import retrieval
-from registry.results import Cell
-from registry.spaces.facets import facet_cosines, weights_between
-from registry.spaces.spec import Facet, SpaceSpec
-from registry.spaces.vectors import unit
+from registry.spaces.spec import SpaceSpec
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well a method finds the tasks of one architecture's models, among the tasks of one group."""
-
-    method: str
-    architecture: str
-    group: str
-    tasks: int
-    top1: float
-    mrr: float
-
-    def cells(self) -> dict[str, Cell]:
-        """Return the row of a table."""
-        return dict(vars(self))
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Where one model landed among all tasks."""
-
-    model: str  # the task that it was trained on
-    architecture: str
-    method: str
-    own_rank: int
-    nearest: str
-
-
-class Space(Protocol):
-    """What makes vectors of tasks and of models."""
-
-    @property
-    def facets(self) -> tuple[Facet, ...]:
-        """How its vectors are divided."""
-        ...
-
-    def of_task(self, task: TaskData) -> NDArray[np.float32]:
-        """Return a task's embedding, (dimension,)."""
-        ...
-
-    def of_model(self, observed: Observed) -> NDArray[np.float32]:
-        """Return a model's embedding, (dimension,)."""
-        ...
 
 
 class MethodSpace:
@@ -99,83 +49,6 @@ class MethodSpace:
             self._surrogate, observed, spec.parameters, seed=spec.seed, dimension=spec.dimension
         )
         return assemble(reading, spec)
-
-
-class AnswerText:
-    """The baseline: the mean feature of the answers' texts, each as often as it is given."""
-
-    def __init__(self, surrogate: Surrogate) -> None:
-        self._surrogate = surrogate
-        self.facets = (Facet("answers", surrogate.hidden),)
-
-    def of_task(self, task: TaskData) -> NDArray[np.float32]:
-        """Return the mean over the task's training examples."""
-        return self.of_model(from_task(task, examples=len(task.train), seed=0))
-
-    def of_model(self, observed: Observed) -> NDArray[np.float32]:
-        """Return the mean over the inputs."""
-        texts = self._surrogate.text_features(observed.answers)  # (answers, hidden)
-        share = np.zeros(len(texts), np.float32)
-        np.add.at(share, observed.options, observed.probabilities)  # padding has probability 0
-        return unit(share @ texts)
-
-
-class Ranked:
-    """The tasks of a space, and where models land among them."""
-
-    def __init__(
-        self,
-        method: str,
-        facets: Sequence[Facet],
-        tasks: Mapping[str, NDArray[np.float32]],
-        models: Mapping[tuple[str, str], NDArray[np.float32]],
-    ) -> None:
-        """Sort the tasks by similarity to each model.
-
-        Args:
-            facets: how an embedding is divided.
-            tasks: the tasks' embeddings.
-            models: the models' embeddings, by task and architecture.
-        """
-        self._method = method
-        self._facets = facets
-        self._names = list(tasks)
-        ids = np.arange(len(tasks))
-        matrix = np.stack(list(tasks.values()))
-        self._index = VectorIndex.build(ids, matrix, np.ones(len(tasks), bool), facets)
-        weights = weights_between(facets, EntryKind.MODEL, EntryKind.TASK)
-        self.similarities: dict[tuple[str, str], NDArray[np.float64]] = {}
-        for model, vector in models.items():
-            row = np.zeros(len(tasks))
-            for near in self._index.nearest(vector, limit=len(tasks), weights=weights, among=ids):
-                row[near.id] = near.similarity
-            self.similarities[model] = row
-
-    def scores(self, groups: Mapping[str, Sequence[str]]) -> list[Score]:
-        """Return top-1 and mean reciprocal rank by architecture and group, the candidates being the group's tasks."""
-        made = []
-        for architecture in dict.fromkeys(architecture for _, architecture in self.similarities):
-            for group, names in groups.items():
-                columns = [self._names.index(name) for name in names]
-                table = np.stack([self.similarities[name, architecture][columns] for name in names])
-                found = retrieval(table, np.arange(len(names)))
-                made.append(Score(self._method, architecture, group, len(names), found.top1, found.mrr))
-        return made
-
-    def placed(self) -> list[Placed]:
-        """Return each model's rank of its own task among all, and the task that is nearest."""
-        made = []
-        for (task, architecture), row in self.similarities.items():
-            rank = 1 + int((row > row[self._names.index(task)]).sum())
-            made.append(Placed(task, architecture, self._method, rank, self._names[int(row.argmax())]))
-        return made
-
-    def compared(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, dict[str, float]]:
-        """Return the similarity of two models' embeddings, and the facets' cosines, as `Registry.compare` does."""
-        rows = self._index.centred(np.stack([one, other]))
-        cosines = facet_cosines(rows[0], rows[1], self._facets)
-        weights = weights_between(self._facets, EntryKind.MODEL, EntryKind.MODEL)
-        return sum(weights[facet] * cosine for facet, cosine in cosines.items()), cosines
 
 
 def check_sees_answers(methods: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 from embedders.fisher.layers import is_known
 from embedders.fisher.selection import Layout
 from embedders.fisher.sums import Sink, Sums
-from embedders.workers import side_by_side
+from embedders.hardware.side_by_side import side_by_side
 
 Losses = Callable[[NDArray[np.int64]], torch.Tensor]
 

@@ -14,7 +14,7 @@ from embedders.fisher.hooks import BatchHooks, Losses, NotSeparableError
 from embedders.fisher.layers import accumulate
 from embedders.fisher.selection import Layout
 from embedders.fisher.sums import Sink
-from embedders.workers import side_by_side
+from embedders.hardware.side_by_side import side_by_side
 
 VARIANTS = ("per-example", "batch-gradient")
 POWERS = ("1", "0.5", "log")

@@ -12,7 +12,7 @@ from torch import nn
 
 from embedders.fisher.layers import Parts, accumulate, add_rows, add_use, powered, summed_rows
 from embedders.fisher.selection import Layout
-from embedders.workers import side_by_side
+from embedders.hardware.side_by_side import side_by_side
 
 AT_ONCE = 1 << 26  # numbers of one layer's gradients held at a time on a GPU
 TILE, IN_CACHE = 192, 1 << 19  # rows of a matrix's gradients, and numbers of them, made at a time on a CPU

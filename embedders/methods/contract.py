@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from embedders.errors import SettingError
 from embedders.methods.halves import halves
 from embedders.observed import Observed
-from registry.spaces.spec import DIMENSION, Facet
+from registry.spaces.facets import Facet
+from registry.spaces.spec import DIMENSION
 
 if TYPE_CHECKING:
-    from embedders.surrogate import Surrogate
+    from embedders.surrogate.model import Surrogate
 
 
 Parts = dict[str, NDArray[np.float32]]

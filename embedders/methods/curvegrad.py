@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective, steps_for
 from embedders.observed import Observed
-from registry.spaces.spec import DIMENSION, Facet
+from registry.spaces.facets import Facet
+from registry.spaces.spec import DIMENSION
 
 if TYPE_CHECKING:
-    from embedders.surrogate import Surrogate
+    from embedders.surrogate.model import Surrogate
 
 
 class CurveGrad(Method):
@@ -104,8 +105,8 @@ def _losses(surrogate: "Surrogate", observed: Observed, parameters: dict[str, An
     """Fine-tune the whole surrogate, and return the loss of each step, (steps,)."""
     import torch
 
-    from embedders.objectives import objective_for
-    from embedders.training import tuning
+    from embedders.tuning.objectives import objective_for
+    from embedders.tuning.training import tuning
 
     objective = objective_for(parameters["objective"], surrogate, observed, seed=seed)
     losses = tuning(

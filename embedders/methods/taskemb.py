@@ -23,14 +23,15 @@ from embedders.methods.contract import (
     steps_for,
 )
 from embedders.observed import Observed
-from registry.spaces.spec import DIMENSION, Facet
+from registry.spaces.facets import Facet
+from registry.spaces.spec import DIMENSION
 
 if TYPE_CHECKING:
     import torch
 
-    from embedders.objectives import Objective
     from embedders.sketch import CountSketch
-    from embedders.surrogate import Surrogate
+    from embedders.surrogate.model import Surrogate
+    from embedders.tuning.objectives import Objective
 
 LARGER = 4  # times as large as those of the training are the Fisher's batches, to which their size makes no difference
 AT_ONCE = 32  # examples in one of them, at most
@@ -94,8 +95,8 @@ class TaskEmb(Method):
         import torch
 
         from embedders.fisher import diagonal_fisher, select
-        from embedders.objectives import objective_for
         from embedders.sketch import CountSketch
+        from embedders.tuning.objectives import objective_for
 
         objective = objective_for(parameters["objective"], surrogate, observed, seed=seed)
         model = objective.fresh_model()
@@ -150,7 +151,7 @@ class _Watched:
 
 def _tuned(model: "torch.nn.Module", objective: "Objective", parameters: dict[str, Any], seed: int) -> dict[str, Any]:
     """Fine-tune the whole surrogate for some steps, and return what is worth remembering of it."""
-    from embedders.training import tune
+    from embedders.tuning.training import tune
 
     losses = tune(
         model,

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from embedders.methods.contract import Method, Parts, Reading, read_halves
 from embedders.observed import Observed
-from registry.spaces.spec import DIMENSION, Facet
+from registry.spaces.facets import Facet
+from registry.spaces.spec import DIMENSION
 
 if TYPE_CHECKING:
-    from embedders.surrogate import Surrogate
+    from embedders.surrogate.model import Surrogate
 
 
 class TextEmb(Method):

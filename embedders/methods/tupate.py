@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.methods.contract import OBJECTIVES, Method, Reading, check_objective, steps_for
 from embedders.observed import Observed
-from registry.spaces.spec import DIMENSION, Facet
+from embedders.tuning import VIRTUAL_TOKENS
+from registry.spaces.facets import Facet
+from registry.spaces.spec import DIMENSION
 
 if TYPE_CHECKING:
     import torch
 
-    from embedders.objectives import Objective
-    from embedders.surrogate import Surrogate
-    from embedders.tunings import Start
+    from embedders.surrogate.model import Surrogate
+    from embedders.tuning.few_parameters import Start
+    from embedders.tuning.objectives import Objective
 
 LEARNING_RATES = {"bias": 0.003, "layer-norm": 0.003, "ia3": 0.01, "lora": 0.003, "prefix": 0.01, "prompt": 0.01}
-VIRTUAL_TOKENS = 16  # of a prefix or a prompt, as the paper has it
 LOOK = 6  # steps between two looks at the direction
 
 _OWN_ATTENTION = {"deberta", "deberta-v2"}  # into which no prefix can be put
@@ -91,8 +92,8 @@ class TuPaTE(Method):
         dimension: int = DIMENSION,
     ) -> Reading:
         """Tune, and return how the tuned parameters differ from where they started."""
-        from embedders.objectives import objective_for
-        from embedders.tunings import Start, with_tuning
+        from embedders.tuning.few_parameters import Start, with_tuning
+        from embedders.tuning.objectives import objective_for
 
         objective = objective_for(parameters["objective"], surrogate, observed, seed=seed)
         model = with_tuning(objective.fresh_model(), parameters["tuning"], task_type=objective.peft_type, seed=seed)
@@ -111,7 +112,7 @@ def _tuned(
     """Tune until the steps are done or the direction has settled, and return what is worth remembering of it."""
     import torch
 
-    from embedders.training import tuning
+    from embedders.tuning.training import tuning
 
     losses: list[torch.Tensor] = []
     before: torch.Tensor | None = None  # the direction at the last look, of unit length
@@ -158,7 +159,7 @@ def _averaged(start: "Start") -> NDArray[np.float32]:
     """Return the change's mean over layers, (parameters of a layer,)."""
     import torch
 
-    from embedders.tunings import averaged
+    from embedders.tuning.few_parameters import averaged
 
     mean: NDArray[np.float32] = torch.cat([part.flatten() for _, part in averaged(start.change())]).cpu().numpy()
     return mean

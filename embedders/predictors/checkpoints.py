@@ -48,7 +48,7 @@ class Checkpoint:
     """
 
     def __init__(self, name: str, folder: Path, head: str, *, device: str | None) -> None:
-        from embedders.devices import best_device
+        from embedders.hardware.devices import best_device
 
         self.name = name
         self.device = best_device(device)
@@ -62,7 +62,7 @@ class Checkpoint:
         import transformers
         from safetensors import SafetensorError
 
-        from embedders.devices import attention, quiet_transformers
+        from embedders.hardware.devices import attention, quiet_transformers
 
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -99,7 +99,7 @@ class Checkpoint:
 
         Pairs share no batch with single texts: encoder-decoders want as many ends of text in each of its rows.
         """
-        from embedders.batching import by_length, padded, tokenised
+        from embedders.hardware.batching import by_length, padded, tokenised
 
         is_pair = np.array([pair is not None for _, pair in inputs], bool)
         for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
@@ -122,7 +122,7 @@ class Checkpoint:
         """Return what the model, or a call of it, returns: without gradients, in the device's fast precision."""
         import torch
 
-        from embedders.devices import autocast
+        from embedders.hardware.devices import autocast
 
         try:
             with torch.inference_mode(), autocast(self.device):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
-from embedders.weights import label_names
+from embedders.surrogate.weights import label_names
+from registry.data.models import LANGUAGE_MODELS
 from registry.files.lines import read_json
-from registry.prompts.pairs import LANGUAGE_MODELS
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"

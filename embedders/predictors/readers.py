@@ -48,7 +48,7 @@ class ReaderPredictor:
 
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Return each question's span as a certain answer, a column for every distinct text."""
-        from embedders.batching import by_length, padded
+        from embedders.hardware.batching import by_length, padded
 
         model = self._model
         encoded = [self._encoded(one) for one in inputs]

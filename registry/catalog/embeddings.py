@@ -1,7 +1,6 @@
 """Which vectors are there, and where did they come from?"""
 
 import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,15 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, and_, select, update
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import undefer
 
-from registry.catalog.contents import body_of
+from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
-from registry.catalog.filters import is_newest, passing
-from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
-from registry.catalog.tables import Content, Embedding, Entry, Job, JobState, Space, Version, VersionContent
+from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, passing, sealed, unsealed
+from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors, VectorChanges
+from registry.catalog.tables import (
+    Content,
+    Embedding,
+    Entry,
+    Job,
+    JobState,
+    Space,
+    VectorChange,
+    Version,
+    VersionContent,
+)
 from registry.errors import IntegrityError
 from registry.kinds import EntryKind
+from registry.spaces.centring import Centring
 from registry.spaces.vectors import checked_vector
 
 
@@ -42,15 +52,19 @@ class Embeddings:
             deviations: (splits, dimension), see `EmbeddingRecord`; kept in half precision.
         """
         body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
-        apart = None if deviations is None else _sealed(deviations.astype("<f2").tobytes())
+        apart = None if deviations is None else sealed(deviations.astype("<f2").tobytes())
         with self._database.write() as session:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
+            is_new = row is None
             if row is None:
                 row = Embedding(version_id=version_id, space_id=space.id)
                 session.add(row)
             row.vector, row.sha256, row.provenance = body, hashlib.sha256(body).hexdigest(), provenance
             row.deviations, row.created_at = apart, datetime.now(UTC)
-            session.execute(update(Space).where(Space.id == space.id).values(session.info))
+            session.flush()
+            log_change(session, space.id, [row.id])
+            if is_new:
+                count_new(session, session.get_one(Space, space.id), version_id)
             done = update(Job).where(Job.version_id == version_id, Job.space_id == space.id)
             session.execute(done.values(state=JobState.DONE, error=None, updated_at=datetime.now(UTC)))
 
@@ -107,17 +121,44 @@ class Embeddings:
         with self._database.read() as session:  # one view: the change belongs to the rows
             space = session.get_one(Space, space_id)
             records = [_record(*row) for row in session.execute(query)]
-            matrix = np.zeros((len(records), space.dimension), np.float32)
-            for row, record in zip(matrix, records, strict=True):
-                row[:] = record.vector
             return SpaceVectors(
                 generation=space.generation,
                 mark=space.mark,
-                ids=np.array([record.id for record in records], np.int64),
+                centring=centring_of(session, space),
+                ids=_ids_of(records),
                 names=tuple(record.name for record in records),
                 kinds=tuple(record.kind for record in records),
-                matrix=matrix,
+                matrix=_matrix_of(records, space.dimension),
             )
+
+    def changes(self, space_id: int, *, since: str | None) -> VectorChanges | None:
+        """Return what has happened to a space's vectors since the change with this mark; None if that is not known.
+
+        It is not known of the changes of a former epoch, of an older release, and of what a restored backup has undone.
+        """
+        logged = select(VectorChange.id).where(VectorChange.space_id == space_id, VectorChange.mark == since)
+        with self._database.read() as session:
+            last = session.scalar(logged.order_by(VectorChange.id.desc()).limit(1))
+            if last is None:
+                return None
+            later = select(VectorChange.embedding_id).where(VectorChange.space_id == space_id, VectorChange.id > last)
+            space = session.get_one(Space, space_id)
+            query = _named().where(Embedding.id.in_(later), Embedding.space_id == space_id, is_newest())
+            records = [_record(*row) for row in session.execute(query.order_by(Embedding.id))]
+            ids = _ids_of(records)
+            return VectorChanges(
+                generation=space.generation,
+                mark=space.mark,
+                centring=centring_of(session, space),
+                removed=np.setdiff1d(np.array(session.scalars(later).all(), np.int64), ids),
+                ids=ids,
+                matrix=_matrix_of(records, space.dimension),
+            )
+
+    def centring(self, space_id: int) -> Centring:
+        """Return how the vectors of a space are compared."""
+        with self._database.read() as session:
+            return centring_of(session, session.get_one(Space, space_id))
 
     def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
         """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
@@ -141,13 +182,15 @@ class Embeddings:
             return np.array(session.scalars(query).all(), np.int64)
 
 
-def touch_spaces_of(session: Session, versions: Select[int]) -> None:
-    """Mark the spaces in which these versions have vectors as changed, before the vectors go."""
-    touched = select(Embedding.space_id).where(Embedding.version_id.in_(versions))
-    session.execute(
-        update(Space).where(Space.id.in_(touched)).values(session.info),
-        execution_options={"synchronize_session": False},
-    )
+def _ids_of(records: Sequence[EmbeddingRecord]) -> NDArray[np.int64]:
+    return np.array([record.id for record in records], np.int64)
+
+
+def _matrix_of(records: Sequence[EmbeddingRecord], dimension: int) -> NDArray[np.float32]:
+    matrix = np.zeros((len(records), dimension), np.float32)
+    for row, record in zip(matrix, records, strict=True):
+        row[:] = record.vector
+    return matrix
 
 
 def _is(version_id: int, space_id: int) -> ColumnElement[bool]:
@@ -165,9 +208,7 @@ def _named() -> Select[Embedding, str, EntryKind, str]:
 
 
 def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
-    if hashlib.sha256(row.vector).hexdigest() != row.sha256:
-        raise IntegrityError(f"The vector of {name!r} is damaged: {_mend(name, space)}.")
-    vector = np.frombuffer(row.vector, "<f4").astype(np.float32)
+    vector = checked_numbers(row.vector, row.sha256, name, space)
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)
 
 
@@ -175,17 +216,8 @@ def _with_deviations(row: Embedding, name: str, kind: EntryKind, space: str) -> 
     record = _record(row, name, kind, space)
     if row.deviations is None:
         return record
-    body = row.deviations[:-4] if isinstance(row.deviations, bytes) else b""
-    if not body or len(body) % (2 * len(record.vector)) or _sealed(body) != row.deviations:
-        raise IntegrityError(f"How sure the vector of {name!r} is, is damaged: {_mend(name, space)}.")
+    body = unsealed(row.deviations)
+    if body is None or len(body) % (2 * len(record.vector)):
+        raise IntegrityError(f"The uncertainty of the vector of {name!r} is damaged: {mend(name, space)}.")
     numbers = np.frombuffer(body, "<f2").astype(np.float32)
     return replace(record, deviations=numbers.reshape(-1, len(record.vector)))
-
-
-def _sealed(body: bytes) -> bytes:
-    """Return bytes with their checksum behind them."""
-    return body + zlib.crc32(body).to_bytes(4, "little")
-
-
-def _mend(name: str, space: str) -> str:
-    return f"run 'fute embed {name} --again --space {space}'"

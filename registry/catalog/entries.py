@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,10 +11,9 @@ from functools import partial
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from registry.catalog.contents import body_of
+from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
-from registry.catalog.embeddings import touch_spaces_of
-from registry.catalog.filters import is_newest, passing
+from registry.catalog.queries import body_of, is_newest, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
@@ -50,19 +50,49 @@ class Entries:
             if entry is None or (kind is not None and entry.kind is not kind):
                 query = select(Entry.name) if kind is None else select(Entry.name).where(Entry.kind == kind)
                 raise NotFoundError(kind or "entry", reference.name, session.scalars(query).all())
-            return _record(session, entry, _version(session, entry.id, reference))
+            return _read(session, entry, _version(session, entry.id, reference))
 
     def by_version_id(self, version_id: int) -> EntryRecord:
         """Return the version with this id."""
         with self._database.read() as session:
             version = session.get_one(Version, version_id)
-            return _record(session, session.get_one(Entry, version.entry_id), version)
+            return _read(session, session.get_one(Entry, version.entry_id), version)
 
     def all(self, where: Filter | None = None) -> list[EntryRecord]:
-        """Return the latest version of every entry that passes the filter, by name."""
+        """Return the latest version of every entry that passes the filter, by name.
+
+        It takes four statements, whatever the number of entries.
+        """
+        condition = passing(where or Filter())
+        latest = select(Entry, Version).join(Version).where(condition, is_newest()).order_by(Entry.name)
+        tags = select(Tag.entry_id, Tag.tag).join(Entry).where(condition).order_by(Tag.tag)
+        aliases = (
+            select(Alias.entry_id, Alias.alias, Version.number)
+            .join(Version, Version.id == Alias.version_id)
+            .join(Entry, Entry.id == Alias.entry_id)
+            .where(condition)
+            .order_by(Alias.alias)
+        )
+        contents = (
+            select(VersionContent.version_id, VersionContent.role, VersionContent.sha256)
+            .join(Version, Version.id == VersionContent.version_id)
+            .join(Entry, Entry.id == Version.entry_id)
+            .where(condition, is_newest())
+        )
+        tags_of: dict[int, list[str]] = defaultdict(list)
+        aliases_of: dict[int, dict[str, int]] = defaultdict(dict)
+        contents_of: dict[int, dict[str, str]] = defaultdict(dict)
         with self._database.read() as session:
-            entries = session.scalars(select(Entry).where(passing(where or Filter())).order_by(Entry.name)).all()
-            return [_record(session, entry, _latest(session, entry.id)) for entry in entries]
+            for entry_id, tag in session.execute(tags):
+                tags_of[entry_id].append(tag)
+            for entry_id, alias, number in session.execute(aliases):
+                aliases_of[entry_id][alias] = number
+            for version_id, role, sha256 in session.execute(contents):
+                contents_of[version_id][role] = sha256
+            return [
+                _record(entry, version, tags_of[entry.id], aliases_of[entry.id], contents_of[version.id])
+                for entry, version in session.execute(latest)
+            ]
 
     def contents_of(self, names: Collection[str], role: str) -> dict[str, bytes]:
         """Return what the latest versions of entries hold in a role, by name; those that hold nothing are left out."""
@@ -75,6 +105,12 @@ class Entries:
         )
         with self._database.read() as session:
             return {name: body_of(row, row.sha256) for name, row in session.execute(query)}
+
+    def counts(self) -> dict[EntryKind, int]:
+        """Return how many entries there are of each kind; a kind of which there are none is left out."""
+        query = select(Entry.kind, func.count()).group_by(Entry.kind)
+        with self._database.read() as session:
+            return {kind: count for kind, count in session.execute(query)}
 
     def hashes(self, kind: EntryKind) -> dict[str, str]:
         """Return the content hash of the latest version of every entry of a kind, by name."""
@@ -102,11 +138,11 @@ class Entries:
             pairs = session.scalars(_prompted_with(entry)).all()
             if entry.kind is EntryKind.MODEL:  # its pairs are nothing without it
                 for pair in pairs:
-                    touch_spaces_of(session, select(Version.id).where(Version.entry_id == pair.id))
+                    log_change_of(session, select(Version.id).where(Version.entry_id == pair.id))
                     session.delete(pair)
             elif spaces or pairs:
                 raise InUseError(record.name, [f"space {name}" for name in spaces] + [pair.name for pair in pairs])
-            touch_spaces_of(session, versions)
+            log_change_of(session, versions)
             session.delete(entry)
             session.flush()
             session.execute(delete(Content).where(Content.sha256.not_in(select(VersionContent.sha256))))
@@ -154,10 +190,10 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         number = latest.number
         if latest.content_hash == new.content_hash:
             _add_tags(session, entry.id, new.tags)
-            return _record(session, entry, latest)
+            return _read(session, entry, latest)
         if not replace:
             raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
-        touch_spaces_of(session, select(Version.id).where(Version.entry_id == entry.id))  # its vector is now an old one
+        log_change_of(session, select(Version.id).where(Version.entry_id == entry.id))  # its vector is now an old one
     entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
     session.flush()
     version = Version(
@@ -172,7 +208,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     for role, body in new.contents.items():
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
-    return _record(session, entry, version)
+    return _read(session, entry, version)
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:
@@ -202,7 +238,8 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     return version
 
 
-def _record(session: Session, entry: Entry, version: Version) -> EntryRecord:
+def _read(session: Session, entry: Entry, version: Version) -> EntryRecord:
+    """Return a version with what belongs to it, read one by one."""
     tags = session.scalars(select(Tag.tag).where(Tag.entry_id == entry.id).order_by(Tag.tag)).all()
     aliases = session.execute(
         select(Alias.alias, Version.number).join(Version).where(Alias.entry_id == entry.id).order_by(Alias.alias)
@@ -210,6 +247,14 @@ def _record(session: Session, entry: Entry, version: Version) -> EntryRecord:
     contents = session.execute(
         select(VersionContent.role, VersionContent.sha256).where(VersionContent.version_id == version.id)
     )
+    return _record(
+        entry, version, tags, {alias: number for alias, number in aliases}, {role: sha256 for role, sha256 in contents}
+    )
+
+
+def _record(
+    entry: Entry, version: Version, tags: Sequence[str], aliases: dict[str, int], contents: dict[str, str]
+) -> EntryRecord:
     return EntryRecord(
         name=entry.name,
         kind=entry.kind,
@@ -220,8 +265,8 @@ def _record(session: Session, entry: Entry, version: Version) -> EntryRecord:
         language=entry.language,
         description=entry.description,
         tags=tuple(tags),
-        aliases={alias: number for alias, number in aliases},
-        contents={role: sha256 for role, sha256 in contents},
+        aliases=aliases,
+        contents=contents,
         spec=version.spec,
         created_at=version.created_at.replace(tzinfo=UTC),  # SQLite keeps no zone; all times are UTC
     )

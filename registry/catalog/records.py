@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kinds import EntryKind
+from registry.spaces.centring import Centring
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class SpaceRecord:
     corpus_version_id: int | None
     generation: int
     mark: str | None
-    vectors: int
+    epoch: int
+    centred_on: int | None  # tasks that a frozen centre is the mean of; None: the centre moves with the tasks
     current: bool
 
 
@@ -89,7 +91,20 @@ class SpaceVectors:
 
     generation: int
     mark: str | None
+    centring: Centring
     ids: NDArray[np.int64]  # (n,)
     names: tuple[str, ...]  # n
     kinds: tuple[EntryKind, ...]  # n
+    matrix: NDArray[np.float32]  # (n, dimension)
+
+
+@dataclass(frozen=True)
+class VectorChanges:
+    """What has happened to the vectors of a space since a change of it; a vector that was replaced is among `ids`."""
+
+    generation: int
+    mark: str | None
+    centring: Centring
+    removed: NDArray[np.int64]  # ids that are gone, or of versions that are no longer the latest
+    ids: NDArray[np.int64]  # (n,)
     matrix: NDArray[np.float32]  # (n, dimension)

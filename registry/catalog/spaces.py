@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, and_, delete, func, select, update
 
+from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.filters import is_newest
+from registry.catalog.queries import is_newest
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -50,6 +50,8 @@ class Spaces:
                         spec=spec,
                         corpus_version_id=corpus.version_id if corpus else None,
                         created_at=datetime.now(UTC),
+                        epoch=0,
+                        tasks_at_most=0,
                         **session.info,
                     )
                 )
@@ -58,36 +60,45 @@ class Spaces:
 
     def get(self, name: str | None = None) -> SpaceRecord:
         """Return a space by name, or the current one; raise `NotFoundError`."""
-        spaces = self.all()
-        for space in spaces:
-            if space.name == name or (name is None and space.current):
-                return space
-        if name is None:
-            if spaces:
-                raise InputError("No space is in use: pick one with 'fute space use NAME' ('fute space list').")
-            raise InputError("No space yet: 'fute embed' makes the default one, 'fute space create' another.")
-        raise NotFoundError("space", name, [space.name for space in spaces])
+        with self._database.read() as session:
+            current = session.scalar(select(State.current_space))
+            wanted = current if name is None else name
+            found = session.execute(_with_corpus().where(Space.name == wanted)).one_or_none()
+            if found is not None:
+                return _record(*found, current)
+            names = session.scalars(select(Space.name).order_by(Space.name)).all()
+        if name is not None:
+            raise NotFoundError("space", name, names)
+        if names:
+            raise InputError("No space is in use: pick one with 'fute space use NAME' ('fute space list').")
+        raise InputError("No space yet: 'fute embed' makes the default one, 'fute space create' another.")
 
     def all(self) -> list[SpaceRecord]:
         """Return all spaces, by name."""
         with self._database.read() as session:
             current = session.scalar(select(State.current_space))
-            return [
-                SpaceRecord(
-                    id=space.id,
-                    name=space.name,
-                    fingerprint=space.fingerprint,
-                    dimension=space.dimension,
-                    spec=space.spec,
-                    corpus=corpus,
-                    corpus_version_id=space.corpus_version_id,
-                    generation=space.generation,
-                    mark=space.mark,
-                    vectors=vectors,
-                    current=space.name == current,
-                )
-                for space, corpus, vectors in session.execute(_with_corpus_and_count())
-            ]
+            return [_record(*row, current) for row in session.execute(_with_corpus().order_by(Space.name))]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many entries have vectors in each space, by name."""
+        query = (
+            select(Space.name, func.count(Version.id))
+            .outerjoin(Embedding, Embedding.space_id == Space.id)
+            .outerjoin(Version, and_(Version.id == Embedding.version_id, is_newest()))
+            .group_by(Space.name)
+            .order_by(Space.name)
+        )
+        with self._database.read() as session:
+            return {name: count for name, count in session.execute(query)}
+
+    def recentre(self, name: str) -> SpaceRecord:
+        """Begin a new epoch: the centre is the mean of the tasks that there are now."""
+        space = self.get(name)
+        with self._database.write() as session:
+            begin_epoch(session, session.get_one(Space, space.id))
+            session.flush()
+            log_change(session, space.id, ())
+        return self.get(name)
 
     def use(self, name: str) -> SpaceRecord:
         """Make a space the current one."""
@@ -109,18 +120,26 @@ class Spaces:
             return session.scalars(select(State.generation)).one()
 
 
-def _with_corpus_and_count() -> Select[Space, str, int]:
-    its = aliased(Version)  # the outer query joins versions too, for the corpus
-    count = (
-        select(func.count(Embedding.id))
-        .join(its, its.id == Embedding.version_id)
-        .where(Embedding.space_id == Space.id, is_newest(its))
-        .correlate(Space)
-        .scalar_subquery()
-    )
+def _with_corpus() -> Select[Space, str]:
     return (
-        select(Space, Entry.name, count)
+        select(Space, Entry.name)
         .outerjoin(Version, Version.id == Space.corpus_version_id)
         .outerjoin(Entry, Entry.id == Version.entry_id)
-        .order_by(Space.name)
+    )
+
+
+def _record(space: Space, corpus: str | None, current: str | None) -> SpaceRecord:
+    return SpaceRecord(
+        id=space.id,
+        name=space.name,
+        fingerprint=space.fingerprint,
+        dimension=space.dimension,
+        spec=space.spec,
+        corpus=corpus,
+        corpus_version_id=space.corpus_version_id,
+        generation=space.generation,
+        mark=space.mark,
+        epoch=space.epoch,
+        centred_on=space.centred_on,
+        current=space.name == current,
     )

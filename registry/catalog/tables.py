@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    Index,
     LargeBinary,
     MetaData,
     String,
@@ -152,6 +153,26 @@ class Space(Base):
     generation: Mapped[int]  # of the last change to this space's vectors: what a snapshot must match
     created_at: Mapped[Time]
     mark: Mapped[str | None] = mapped_column(String(32))  # of that change alone, also after a backup was restored
+    # What is subtracted before vectors are compared, see registry/spaces/centring.py:
+    epoch: Mapped[int] = mapped_column(server_default="0")
+    centre: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # float32, little endian; None: it moves
+    centred_on: Mapped[int | None]  # how many tasks a frozen centre is the mean of
+    tasks_at_most: Mapped[int] = mapped_column(server_default="0")  # that have vectors: counted when it matters
+
+
+class VectorChange(Base):
+    """One vector that came, went or was replaced, in the order of the changes: what an index follows.
+
+    A new epoch begins with no row, for no index of the former one can be followed.
+    """
+
+    __tablename__ = "vector_changes"
+    __table_args__ = (Index("ix_vector_changes_space_id_mark", "space_id", "mark"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"))
+    mark: Mapped[str] = mapped_column(String(32))  # of the change that it was part of
+    embedding_id: Mapped[int]  # which may be gone by now
 
 
 class Embedding(Base):
@@ -188,7 +209,9 @@ class Prediction(Base):
     answers: Mapped[list[str]] = mapped_column(JSON)  # the texts of the answers, one per column
     probabilities: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (count, answers), little endian
     prompt_prob: Mapped[bytes | None] = mapped_column(LargeBinary)  # float32 (count), where a prompt's own is known
-    sha256: Mapped[Sha256]  # of both
+    # Why a row has no answer, uint8 (count), see registry/data/predictions.py; None where all have one:
+    unanswered: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sha256: Mapped[Sha256]  # of all three
 
 
 class Job(Base):

@@ -1,6 +1,17 @@
-"""What an index must do, whichever library searches."""
+"""What an index must do, whichever library searches: the contract that every back end passes (tests/registry)."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Rows = NDArray[np.float32]
+
+TOLERANCE = 1e-5  # of a similarity, and of each number of a row
+CHECKED, WITHIN = 50, 10  # `verify` asks so many rows for so many neighbours
 
 
 @dataclass(frozen=True)
@@ -9,3 +20,103 @@ class Neighbor:
 
     id: int
     similarity: float
+
+
+class VectorIndex(ABC):
+    """Rows by id, and the rows that have the greatest inner product with a query.
+
+    An index knows neither names nor facets nor centres: rows come as they are compared (`spaces.centring`). It is a
+    cache of the catalog, always rebuildable from it, and never the only copy of anything.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+
+    @property
+    @abstractmethod
+    def ids(self) -> Ids:
+        """The ids that are indexed, rising, (n,)."""
+
+    @abstractmethod
+    def rows(self, ids: Ids) -> Rows:
+        """Return the rows of some ids, in their order, (len(ids), dimension); raise KeyError for an unknown one."""
+
+    @abstractmethod
+    def add(self, ids: Ids, rows: Rows) -> None:
+        """Add rows; one whose id is known takes the place of the former.
+
+        Args:
+            ids: (n,), each once.
+            rows: (n, dimension), finite.
+        """
+
+    @abstractmethod
+    def remove(self, ids: Ids) -> None:
+        """Forget the rows of some ids; those that are not known change nothing."""
+
+    @abstractmethod
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+        """Return at most `limit` rows with the greatest inner products, greatest first, equals by id.
+
+        Args:
+            query: (dimension,).
+            where: (m,), the only ids that may be returned; the filter acts inside the search. None for all.
+        """
+
+    def verify(self, ids: Ids, rows: Rows) -> list[str]:
+        """Hold the index against what it should hold: ids, rows, and answers against brute force.
+
+        Args:
+            ids: (n,), rising.
+            rows: (n, dimension).
+
+        Returns:
+            a line for each fault; none where all is well.
+        """
+        if not np.array_equal(self.ids, ids) or len(self) != len(ids):
+            return ["the index and the catalog hold different ids"]
+        faults = []
+        wrong = int((np.abs(self.rows(ids) - rows).max(axis=1, initial=0.0) > TOLERANCE).sum())
+        if wrong:
+            faults.append(f"{wrong} vectors of the index differ from the catalog's")
+        asked = min(CHECKED, len(rows))
+        wrong = sum(not self._answers_right(row, ids, rows) for row in rows[:asked])
+        if wrong:
+            faults.append(f"{wrong} of {asked} queries answered otherwise than brute force")
+        return faults
+
+    def _answers_right(self, query: Rows, ids: Ids, rows: Rows) -> bool:
+        """Compare an answer with brute force, all rows asked and every other one: values, and which ids may be."""
+        return all(self._matches(query, ids[few], rows[few]) for few in (slice(None), slice(None, None, 2)))
+
+    def _matches(self, query: Rows, ids: Ids, rows: Rows) -> bool:
+        expected = rows @ query
+        best = np.lexsort((ids, -expected))[:WITHIN]
+        found = self.nearest(query, limit=WITHIN, where=ids)
+        if len(found) != len(best):
+            return False
+        similarities = np.array([neighbor.similarity for neighbor in found])
+        allowed = set(ids[expected >= expected[best[-1]] - TOLERANCE].tolist())
+        gap = float(np.abs(similarities - expected[best]).max(initial=0.0))
+        return gap <= TOLERANCE and {neighbor.id for neighbor in found} <= allowed
+
+
+class FileIndex(VectorIndex):
+    """An index that is kept in a file of its own (`index.snapshot`)."""
+
+    kind: str  # of the back end, as a snapshot names it
+
+    @classmethod
+    @abstractmethod
+    def empty(cls, dimension: int) -> Self:
+        """Return an index without rows."""
+
+    @abstractmethod
+    def as_bytes(self) -> bytes:
+        """Return the index as it is written."""
+
+    @classmethod
+    @abstractmethod
+    def from_bytes(cls, body: bytes) -> Self:
+        """Read what `as_bytes` wrote; the caller has checked that it is that very thing."""

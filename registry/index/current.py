@@ -1,21 +1,38 @@
-"""Keeps each space's index at hand: from memory, from its snapshot, or rebuilt from the catalog."""
+"""Keeps each space's index at hand: from memory, from its snapshot with what came after it, or built anew."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from registry.catalog import Catalog, SpaceRecord
-from registry.catalog.records import SpaceVectors
 from registry.errors import StorageError
-from registry.index.faiss_flat import VectorIndex
-from registry.index.snapshot import SnapshotDamagedError, SnapshotHeader, read_snapshot, write_snapshot
-from registry.index.verify import Verification, _differences, _search_faults
-from registry.kinds import EntryKind
-from registry.spaces.spec import Facet, SpaceSpec
+from registry.index.contract import FileIndex
+from registry.index.faiss_flat import FaissFlat
+from registry.index.snapshot import (
+    Change,
+    SnapshotDamagedError,
+    SnapshotFiles,
+    SnapshotHeader,
+    SnapshotOutdatedError,
+    hash_of,
+)
+from registry.index.verify import Verification
+from registry.spaces.centring import Centring
+from registry.spaces.spec import SpaceSpec
+
+BACK_ENDS: dict[str, type[FileIndex]] = {FaissFlat.kind: FaissFlat}
+LEAST_LOG = 4_000_000  # bytes: a shorter log is never folded into its base
 
 log = logging.getLogger("registry")
+
+
+@dataclass(frozen=True)
+class SpaceIndex:
+    """The index of a space at one change of it, with the centring that its rows were made with."""
+
+    header: SnapshotHeader
+    centring: Centring
+    index: FileIndex
 
 
 class Indexes:
@@ -24,71 +41,135 @@ class Indexes:
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self._catalog = catalog
         self._folder = folder
-        self._held: dict[str, tuple[SnapshotHeader, VectorIndex]] = {}  # by fingerprint
+        self._held: dict[str, SpaceIndex] = {}  # by fingerprint
 
-    def of(self, space: SpaceRecord) -> VectorIndex:
+    def current(self, space: SpaceRecord) -> SpaceIndex:
         """Return the index of a space, as the catalog has it now."""
-        header, index = self._held.get(space.fingerprint, (None, None))
-        if index is not None and header == _header(space, space.vectors):
-            return index
-        index, state = self._from_snapshot(space)
-        if index is None:
-            index = self.rebuild(space)
+        held = self._held.get(space.fingerprint)
+        if held is not None:
+            followed = self._followed(held, space)
+            return self._hold(followed or self.rebuild(space))
+        found, state = self._from_snapshot(space)
+        followed = None if found is None else self._followed(found, space)
+        if followed is None:
+            state = state if found is None else "stale"
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
-            return index
-        self._held[space.fingerprint] = (_header(space, space.vectors), index)
-        return index
+            return self.rebuild(space)
+        if followed is not found:
+            self._extend(space)  # so that the next process need not follow
+        return self._hold(followed)
 
     def refresh(self, space: SpaceRecord) -> None:
-        """Rebuild the index where its snapshot is not the catalog's, without a word: vectors have just come."""
-        if self._from_snapshot(space)[0] is None:
+        """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
+        if not self._extend(space):
             self.rebuild(space)
 
-    def rebuild(self, space: SpaceRecord) -> VectorIndex:
+    def rebuild(self, space: SpaceRecord) -> SpaceIndex:
         """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""
-        vectors = self._catalog.embeddings.all(space.id)
-        index = _built(vectors, space)
-        header = _header(replace(space, generation=vectors.generation, mark=vectors.mark), len(index))
-        self._held[space.fingerprint] = (header, index)
+        made = self._hold(self._built(space))
         try:
             with self._catalog.database.lock():
-                write_snapshot(self._path(space), index, header)
+                self._files(space).write(made.index, made.centring.centre, made.header)
         except (OSError, StorageError) as error:
             log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)
-        return index
+        return made
 
     def verify(self, space: SpaceRecord) -> Verification:
-        """Hold the snapshot against the catalog: ids, vectors, and FAISS's answers against brute force."""
-        vectors = self._catalog.embeddings.all(space.id)  # raises IntegrityError for a damaged vector
-        fresh = _built(vectors, space)
+        """Hold the snapshot against the catalog: ids, vectors, and its answers against brute force."""
+        fresh = self._built(space)  # raises IntegrityError for a damaged vector
+        ids = fresh.index.ids
+        rows = fresh.index.rows(ids)
         found, state = self._from_snapshot(space)
-        faults = [] if found is None else _differences(found, fresh)
-        faults += _search_faults(fresh if found is None else found, fresh)
+        if found is not None and found.header != fresh.header:
+            found, state = None, "stale"
+        faults = (found or fresh).index.verify(ids, rows)
         if state == "damaged":
             faults.append("the snapshot does not match its checksum")
-        return Verification(space.name, len(fresh), state, tuple(faults))
+        return Verification(space.name, len(ids), state, tuple(faults))
 
-    def _from_snapshot(self, space: SpaceRecord) -> tuple[VectorIndex | None, str]:
+    def _built(self, space: SpaceRecord) -> SpaceIndex:
+        held = self._catalog.embeddings.all(space.id)
+        index = FaissFlat.empty(space.dimension)
+        index.add(held.ids, held.centring.centred(held.matrix))
+        header = SnapshotHeader(
+            fingerprint=space.fingerprint,
+            dimension=space.dimension,
+            kind=FaissFlat.kind,
+            epoch=held.centring.epoch,
+            centre=hash_of(held.centring.centre),
+            generation=held.generation,
+            mark=held.mark,
+        )
+        return SpaceIndex(header, held.centring, index)
+
+    def _from_snapshot(self, space: SpaceRecord) -> tuple[SpaceIndex | None, str]:
         try:
-            header, index = read_snapshot(self._path(space), _facets(space))
+            found = self._files(space).read(BACK_ENDS)
         except SnapshotDamagedError:
             return None, "damaged"
+        except SnapshotOutdatedError:
+            return None, "stale"
         except OSError:
             return None, "missing"
-        return (index, "sound") if header == _header(space, space.vectors) else (None, "stale")
+        if (found.header.fingerprint, found.header.dimension) != (space.fingerprint, space.dimension):
+            return None, "stale"
+        facets = SpaceSpec.from_document(space.spec).facets
+        centring = Centring(facets, found.centre, found.header.epoch)
+        return SpaceIndex(found.header, centring, found.index), "sound" if found.is_whole else "damaged"
 
-    def _path(self, space: SpaceRecord) -> Path:
-        return self._folder / f"{space.fingerprint}.idx"
+    def _followed(self, found: SpaceIndex, space: SpaceRecord) -> SpaceIndex | None:
+        """Return an index with what has changed since; None where that is not known, or the centre has moved."""
+        if _stands_at(found.header, space):
+            return found
+        change = self._change_since(found.header, space)
+        if change is None:
+            return None
+        found.index.remove(change.removed)
+        found.index.add(change.ids, change.rows)
+        return replace(found, header=replace(found.header, generation=change.generation, mark=change.mark))
+
+    def _extend(self, space: SpaceRecord) -> bool:
+        """Append to the snapshot what has come since, in the time that this takes; say whether it is up to date."""
+        files = self._files(space)
+        try:
+            with self._catalog.database.lock():
+                head = files.head()
+                if head is None or files.log_size() > max(LEAST_LOG, files.base_size()):
+                    return False
+                if not _stands_at(head, space):
+                    change = self._change_since(head, space)
+                    if change is None:
+                        return False
+                    files.append(change, head)
+        except (OSError, StorageError) as error:
+            log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)
+        return True
+
+    def _change_since(self, header: SnapshotHeader, space: SpaceRecord) -> Change | None:
+        """Return what has changed since a snapshot; None where that is not known, or the centre has moved."""
+        if header.fingerprint != space.fingerprint or header.mark == space.mark:
+            return None  # what names the last change and another generation was never written by us
+        changes = self._catalog.embeddings.changes(space.id, since=header.mark)
+        if changes is None or (header.epoch, header.centre) != (
+            changes.centring.epoch,
+            hash_of(changes.centring.centre),
+        ):
+            return None
+        return Change(
+            generation=changes.generation,
+            mark=changes.mark,
+            removed=changes.removed,
+            ids=changes.ids,
+            rows=changes.centring.centred(changes.matrix),
+        )
+
+    def _hold(self, found: SpaceIndex) -> SpaceIndex:
+        self._held[found.header.fingerprint] = found
+        return found
+
+    def _files(self, space: SpaceRecord) -> SnapshotFiles:
+        return SnapshotFiles(self._folder, space.fingerprint)
 
 
-def _header(space: SpaceRecord, count: int) -> SnapshotHeader:
-    return SnapshotHeader(space.fingerprint, space.generation, count, space.dimension, space.mark)
-
-
-def _built(vectors: SpaceVectors, space: SpaceRecord) -> VectorIndex:
-    is_task = np.array([kind is EntryKind.TASK for kind in vectors.kinds], bool)
-    return VectorIndex.build(vectors.ids, vectors.matrix, is_task, _facets(space))
-
-
-def _facets(space: SpaceRecord) -> tuple[Facet, ...]:
-    return SpaceSpec.from_document(space.spec).facets
+def _stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:
+    return (header.generation, header.mark) == (space.generation, space.mark)

@@ -1,18 +1,16 @@
-"""Nearest neighbours by cosine similarity over the centred vectors of one space."""
+"""An exact index by FAISS: every row is looked at."""
 
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import MissingExtraError, SpaceMismatchError
-from registry.index.contract import Neighbor
-from registry.spaces.centring import centre_of
-from registry.spaces.spec import Facet
-from registry.spaces.vectors import unit
+from registry.errors import MissingExtraError
+from registry.index.contract import FileIndex, Ids, Neighbor, Rows
+
+SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 
 
 def load_faiss() -> ModuleType:
@@ -30,85 +28,83 @@ def load_faiss() -> ModuleType:
     return module
 
 
-class VectorIndex:
-    """An exact index of one space. A cache of the catalog: always rebuildable from it, never the only copy."""
+class FaissFlat(FileIndex):
+    """`IndexIDMap2` over `IndexFlatIP`."""
 
-    def __init__(self, index: Any, centre: NDArray[np.float32], facets: Sequence[Facet]) -> None:  # noqa: ANN401
-        self.faiss_index = index
-        self.centre = centre
-        self._facets = tuple(facets)
+    kind = "flat"
+
+    def __init__(self, index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        self._index = index
 
     @classmethod
-    def build(
-        cls,
-        ids: NDArray[np.int64],
-        matrix: NDArray[np.float32],
-        is_reference: NDArray[np.bool_],
-        facets: Sequence[Facet],
-    ) -> "VectorIndex":
-        """Index the catalog's vectors: centred, each facet of unit length."""
+    def empty(cls, dimension: int) -> Self:
+        """Return an index without rows."""
         faiss = load_faiss()
-        made = cls(faiss.IndexIDMap2(faiss.IndexFlatIP(matrix.shape[1])), centre_of(matrix, is_reference), facets)
-        if len(ids):
-            made.faiss_index.add_with_ids(made.centred(matrix), ids)
-        return made
+        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(dimension)))
 
     def __len__(self) -> int:
-        return int(self.faiss_index.ntotal)
+        return int(self._index.ntotal)
 
     @property
-    def ids(self) -> NDArray[np.int64]:
-        """The ids that are indexed, (n,)."""
-        return np.array(load_faiss().vector_to_array(self.faiss_index.id_map), np.int64)
+    def ids(self) -> Ids:
+        """The ids that are indexed, rising, (n,)."""
+        return np.sort(np.array(load_faiss().vector_to_array(self._index.id_map), np.int64))
 
-    def rows(self) -> NDArray[np.float32]:
-        """Return the indexed vectors, (n, dimension), in the order of `ids`."""
-        return np.array(self.faiss_index.index.reconstruct_n(0, len(self)), np.float32)
+    def rows(self, ids: Ids) -> Rows:
+        """Return the rows of some ids, in their order; raise KeyError for an unknown one."""
+        if not len(ids):
+            return np.empty((0, self._index.d), np.float32)
+        try:
+            return np.array(self._index.reconstruct_batch(np.ascontiguousarray(ids, np.int64)), np.float32)
+        except RuntimeError as error:
+            raise KeyError("an id that is not indexed") from error
 
-    def row(self, row_id: int) -> NDArray[np.float32]:
-        """Return the indexed vector of an id, (dimension,)."""
-        return np.array(self.faiss_index.reconstruct(row_id), np.float32)
+    def add(self, ids: Ids, rows: Rows) -> None:
+        """Add rows; one whose id is known takes the place of the former."""
+        if len(ids):
+            self.remove(ids)  # FAISS would keep both
+            self._index.add_with_ids(np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(ids, np.int64))
 
-    def centred(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return vectors as they are compared: less the space's mean, each facet of unit length.
+    def remove(self, ids: Ids) -> None:
+        """Forget the rows of some ids; those that are not known change nothing."""
+        known = [row_id for row_id in ids.tolist() if self._holds(row_id)] if len(self) else []
+        if known:  # else FAISS would go through all rows for nothing
+            self._index.remove_ids(np.array(known, np.int64))
 
-        Args:
-            matrix: (n, dimension), as stored in the catalog.
-        """
-        if matrix.shape[1] != len(self.centre):
-            raise SpaceMismatchError(
-                f"A vector of {matrix.shape[1]} numbers does not belong to this space, which has {len(self.centre)}."
-            )
-        parts = np.split(matrix - self.centre, np.cumsum([facet.size for facet in self._facets])[:-1], axis=1)
-        return np.ascontiguousarray(np.concatenate([unit(part) for part in parts], axis=1))
-
-    def nearest(
-        self,
-        vector: NDArray[np.float32],
-        *,
-        limit: int,
-        weights: dict[str, float],
-        among: NDArray[np.int64],
-    ) -> list[Neighbor]:
-        """Return at most `limit` neighbours out of the ids in `among`, most similar first, ties by id.
-
-        Args:
-            vector: (dimension,), as stored in the catalog.
-            weights: of the facets' cosines in the similarity; they add up to 1.
-            among: (m,) the only ids that may be returned; the filter acts inside the search.
-        """
-        faiss = load_faiss()
-        scale = np.repeat([weights[f.name] for f in self._facets], [f.size for f in self._facets])
-        query = (self.centred(vector[None]) * scale).astype(np.float32)  # (1, dimension)
-        most = min(len(self), len(among))  # FAISS pads with id -1 when asked for more, and refuses 0
-        if limit < 1 or most == 0:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+        """Return at most `limit` rows with the greatest inner products, greatest first, equals by id."""
+        most = len(self) if where is None else min(len(self), len(where))
+        if limit < 1 or most == 0:  # FAISS pads with id -1 when asked for more, and refuses 0
             return []
-        chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))
-        spare = 16  # so that equals at the end of the list are told apart by id, not by chance
-        similarities, found = self.faiss_index.search(query, min(most, limit + spare), params=chosen)
-        pairs = zip(similarities[0], found[0], strict=True)
-        neighbors = [Neighbor(int(i), float(s)) for s, i in pairs if i >= 0]
-        return sorted(neighbors, key=lambda n: (-n.similarity, n.id))[:limit]
+        faiss = load_faiss()
+        chosen = None if where is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(where))
+        row = np.ascontiguousarray(query[None], np.float32)  # (1, dimension)
+        # FAISS leaves to chance which equals come last, so it is asked for more until none is left behind the end.
+        count = limit
+        while True:
+            count = min(most, 2 * count + SPARE)
+            similarities, found = self._index.search(row, count, params=chosen)
+            pairs = zip(similarities[0].tolist(), found[0].tolist(), strict=True)
+            neighbors = sorted((Neighbor(i, s) for s, i in pairs if i >= 0), key=lambda n: (-n.similarity, n.id))
+            is_all = count == most or len(neighbors) < count
+            if is_all or neighbors[-1].similarity < neighbors[limit - 1].similarity:
+                return neighbors[:limit]
+
+    def as_bytes(self) -> bytes:
+        """Return FAISS's own format, which has no checksum."""
+        return bytes(load_faiss().serialize_index(self._index).tobytes())
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Self:
+        """Read FAISS's own format. It loads damaged bytes in silence: the caller has checked them."""
+        return cls(load_faiss().deserialize_index(np.frombuffer(body, np.uint8)))
+
+    def _holds(self, row_id: int) -> bool:
+        try:
+            self._index.reconstruct(row_id)
+        except RuntimeError:  # its way to say no
+            return False
+        return True
 
 
 def _is_installed(name: str) -> bool:

@@ -32,7 +32,7 @@ from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
 FUTE = "fute"
-SELF_SELECT = "self-select"  # the LLM's own choice, which needs the LLM: see `embedders.self_select`
+SELF_SELECT = "self-select"  # the LLM's own choice, which needs the LLM: see `embedders.black_boxes.self_select`
 BY = (FUTE, *METHODS, PERPLEXITY, SELF_SELECT)
 
 # Below these there is nothing to go by. Prompts that answer 300 to 900 sentences at random have a likeness to a task of
@@ -149,7 +149,7 @@ def best_prompt(
     similarity = likeness(outputs.vectors, target, spec)
     answered = calibrated(outputs.table, asked.calibration, outputs.content_free)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
-    has_map = any(facet.name == "map" for facet in spec.facets)
+    has_map = "map" in spec.facets.names
     ours = expected_agreement(similarity, as_embedded) if has_map else similarity
     others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
     scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob), **others}
@@ -218,12 +218,7 @@ def likeness(vectors: NDArray[np.float32], target: NDArray[np.float32], spec: Sp
     They are taken before centring: what the prompts of one LLM have in common is what is asked about, and a space of
     few tasks has no mean to speak of.
     """
-    start = 0
-    part = slice(None)
-    for facet in spec.facets:
-        if facet.name == "map":
-            part = slice(start, start + facet.size)
-        start += facet.size
+    part = spec.facets.segment("map") or slice(None)
     return np.asarray(unit(vectors[:, part]) @ unit(target[None, part])[0], np.float64)
 
 
@@ -256,7 +251,9 @@ def _check_scored(by: str, scores: Mapping[str, Scores]) -> None:
     if by in scores:
         return
     if by == SELF_SELECT:
-        raise InputError("The LLM itself must say what it would choose: give its scores, see embedders.self_select.")
+        raise InputError(
+            "Ask the LLM what it would choose, and give its scores: see embedders.black_boxes.self_select."
+        )
     raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {by}.")
 
 

@@ -1,25 +1,19 @@
 """Prompted models: an LLM under a prompt is one model, `MODEL@PROMPT`."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
+from registry.data.models import RECORDED, is_language_model
 from registry.data.recordings import RecordedPrompt
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_name
 
-RECORDED = "recorded-llm"  # an LLM of which only the answers under its own prompts are known
-LANGUAGE_MODELS = ("causal-lm", "seq2seq-lm", "sentence-encoder")  # heads that answer under a prompt alone
 _PATTERN = "*?["
-
-
-def is_language_model(spec: Mapping[str, Any]) -> bool:
-    """Say whether a model answers under a prompt alone, by its description."""
-    return spec.get("type") in (RECORDED, "endpoint") or spec.get("head") in LANGUAGE_MODELS
 
 
 def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:

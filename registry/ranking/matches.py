@@ -80,10 +80,19 @@ class SetAside:
 class Ranking(Table[Match]):
     """The nearest entries, nearest first."""
 
-    def __init__(self, matches: Sequence[Match], *, query: str, space: str, set_aside: Sequence[SetAside] = ()) -> None:
+    def __init__(
+        self,
+        matches: Sequence[Match],
+        *,
+        query: str,
+        space: str,
+        epoch: int = 0,
+        set_aside: Sequence[SetAside] = (),
+    ) -> None:
         super().__init__(matches, title=f"nearest to {query} in space {space}")
         self.query = query
         self.space = space
+        self.epoch = epoch  # of the space's centre, see registry/spaces/centring.py
         self.set_aside = tuple(set_aside)  # near-duplicates of the query
         self.notes: tuple[str, ...] = ()  # what is to be said with it
         if set_aside:
@@ -95,6 +104,7 @@ class Ranking(Table[Match]):
         return {
             "query": self.query,
             "space": self.space,
+            "epoch": self.epoch,
             "matches": [match.as_json() for match in self],
             "set_aside": [one.as_json() for one in self.set_aside],
         }
@@ -110,12 +120,13 @@ class Comparison:
     similarity: float
     facets: dict[str, float]
     deviation: float | None = None  # the standard error of the similarity, where halves of the data tell it
+    epoch: int = 0  # of the space's centre, see registry/spaces/centring.py
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
         facets: dict[str, Cell] = dict(self.facets) if len(self.facets) > 1 else {}
         error: dict[str, Cell] = {} if self.deviation is None else {"±": self.deviation}
-        return {"a": self.a, "b": self.b, "similarity": self.similarity, **error, **facets}
+        return {"a": self.a, "b": self.b, "similarity": self.similarity, **error, **facets, "epoch": self.epoch}
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values; the interval holds what the similarity estimates in 90 of 100 cases."""

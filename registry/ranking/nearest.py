@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import numpy as np
+
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.errors import InputError
 from registry.index.contract import Neighbor
-from registry.index.faiss_flat import VectorIndex
+from registry.index.current import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.uncertainty import standard_error
-from registry.spaces.facets import facet_cosines, weights_between
-from registry.spaces.spec import Facet, SpaceSpec
+from registry.spaces.centring import Centring
+from registry.spaces.facets import weights_between
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"
@@ -35,22 +37,22 @@ class Asked:
     duplicates: bool = False  # whether near-duplicates of the target stay in the answer
 
 
-def nearest(catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> Ranking:
+def nearest(catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> Ranking:
     """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
     if asked.limit < 1:
         raise InputError(f"Ask for at least one match, not {asked.limit}.")
     search = _Search(catalog, index, space, target, asked)
-    duplicates = duplicates_of(catalog, index, target)
+    duplicates = duplicates_of(catalog, index.centring, target)
     matches, aside = kept_apart(search.best, duplicates, asked)
     ranked = [replace(match, rank=rank) for rank, match in enumerate(search.with_errors(matches), start=1)]
-    return Ranking(ranked, query=target.name, space=space.name, set_aside=aside)
+    return Ranking(ranked, query=target.name, space=space.name, epoch=index.centring.epoch, set_aside=aside)
 
 
-def duplicates_of(catalog: Catalog, index: VectorIndex, target: EmbeddingRecord) -> Duplicates | None:
+def duplicates_of(catalog: Catalog, centring: Centring, target: EmbeddingRecord) -> Duplicates | None:
     """Return what is known of a target's doubles; None where it is no task, or a vector from a file."""
     if target.kind is not EntryKind.TASK or target.id == OUTSIDE:
         return None
-    is_telling = bool(index.centre.any()) and len(index.centre) >= LEAST_DIMENSION
+    is_telling = centring.is_centred and centring.facets.dimension >= LEAST_DIMENSION
     return Duplicates(catalog, target.id, by_vector=is_telling)
 
 
@@ -78,14 +80,16 @@ class _Search:
     """The matches of one question, as many as are wanted."""
 
     def __init__(
-        self, catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
+        self, catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
     ) -> None:
         self._catalog = catalog
-        self._index = index
+        self._index = index.index
+        self._centring = index.centring
         self._target = target
-        self._facets: Sequence[Facet] = SpaceSpec.from_document(space.spec).facets
+        self._row = index.centring.centred(target.vector[None])[0]  # (dimension,)
+        facets = index.centring.facets
         self._kinds = tuple(dict.fromkeys(asked.where.kinds)) or EMBEDDABLE
-        self._weights = {k: weights_between(self._facets, target.kind, k, chosen=asked.weights) for k in self._kinds}
+        self._weights = {k: weights_between(facets, target.kind, k, chosen=asked.weights) for k in self._kinds}
         self._among = {
             kind: catalog.embeddings.ids(space.id, replace(asked.where, kinds=(kind,))) for kind in self._kinds
         }
@@ -95,22 +99,22 @@ class _Search:
         """Return the nearest, nearest first, not ranked yet."""
         found: list[Neighbor] = []
         for kind, ids in self._among.items():
-            among = ids[ids != self._target.id]
-            found += self._index.nearest(self._target.vector, limit=count, weights=self._weights[kind], among=among)
+            query = self._row * self._centring.facets.scale(self._weights[kind])
+            found += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
         found = sorted(found, key=lambda n: (-n.similarity, n.id))[:count]
         held = self._catalog.embeddings.some([n.id for n in found])
         self._held = {record.name: record for record in held.values()}
-        mine = self._index.centred(self._target.vector[None])[0]
+        found = [n for n in found if n.id in held]  # else it was removed a moment ago
+        rows = self._index.rows(np.array([n.id for n in found], np.int64))
         return [
             Match(
                 0,
                 held[n.id].name,
                 held[n.id].kind,
                 n.similarity,
-                facet_cosines(mine, self._index.row(n.id), self._facets),
+                self._centring.facets.cosines(self._row, row),
             )
-            for n in found
-            if n.id in held  # else it was removed a moment ago
+            for n, row in zip(found, rows, strict=True)
         ]
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:
@@ -119,4 +123,4 @@ class _Search:
 
     def _error(self, match: Match) -> float | None:
         other = self._held[match.name]
-        return standard_error(self._target, other, self._index, self._facets, self._weights[match.kind])
+        return standard_error(self._target, other, self._centring, self._weights[match.kind])

@@ -6,13 +6,12 @@ whole about its expectation, so that a similarity's squared error is the mean of
 vectors. How the space's mean, and a surrogate that was tuned on all the data, would have moved is left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from registry.catalog.records import EmbeddingRecord
-from registry.index.faiss_flat import VectorIndex
-from registry.spaces.spec import Facet
+from registry.spaces.centring import Centring
 
 NORMAL = 1.645  # standard deviations to either side hold 90 of 100
 STUDENT = 1.86  # the same of an error that is told by 8 degrees of freedom, four splits of each of two vectors
@@ -21,18 +20,17 @@ STUDENT = 1.86  # the same of an error that is told by 8 degrees of freedom, fou
 def standard_error(
     one: EmbeddingRecord,
     other: EmbeddingRecord,
-    index: VectorIndex,
-    facets: Sequence[Facet],
+    centring: Centring,
     weights: Mapping[str, float],
 ) -> float | None:
     """Return the standard error of the similarity of two vectors; None where one was not read from halves."""
     if one.deviations is None or other.deviations is None:
         return None
-    scale = np.repeat([weights[facet.name] for facet in facets], [facet.size for facet in facets])
+    scale = centring.facets.scale(weights)
     variance = 0.0
     for moved, deviations, fixed in ((one, one.deviations, other), (other, other.deviations, one)):
-        ends = index.centred(np.concatenate([moved.vector + deviations, moved.vector - deviations]))
-        similarities = ends @ (index.centred(fixed.vector[None])[0] * scale)
+        ends = centring.centred(np.concatenate([moved.vector + deviations, moved.vector - deviations]))
+        similarities = ends @ (centring.centred(fixed.vector[None])[0] * scale)
         up, down = np.split(similarities.astype(np.float64), 2)
         variance += float(np.mean(((up - down) / 2) ** 2))
     return float(np.sqrt(variance))

@@ -7,7 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.spaces.spec import Facet
+from registry.catalog import Catalog, SpaceRecord
+from registry.kinds import EntryKind
+from registry.spaces.facets import Facets, weights_between
 
 Matrix = NDArray[np.float64]
 
@@ -23,7 +25,7 @@ class Likeness:
 
     @classmethod
     def of_rows(
-        cls, names: Sequence[str], rows: NDArray[np.float32], facets: Sequence[Facet], weights: Mapping[str, float]
+        cls, names: Sequence[str], rows: NDArray[np.float32], facets: Facets, weights: Mapping[str, float]
     ) -> "Likeness":
         """Compare vectors as they are indexed.
 
@@ -32,12 +34,20 @@ class Likeness:
             rows: (n, dimension), centred, each facet of unit length.
             weights: of the facets in the similarity; they add up to 1.
         """
-        edges = np.cumsum([facet.size for facet in facets])[:-1]
-        parts = np.split(rows.astype(np.float64), edges, axis=1)
+        parts = facets.split(rows.astype(np.float64))
         cosines = np.stack([part @ part.T for part in parts], axis=-1)  # (n, n, F)
         similarity = cosines @ np.array([weights[facet.name] for facet in facets])
         np.fill_diagonal(similarity, 1.0)
-        return cls(tuple(names), similarity, cosines, tuple(facet.name for facet in facets))
+        return cls(tuple(names), similarity, cosines, facets.names)
+
+    @classmethod
+    def of_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
+        """Compare all tasks of a space."""
+        held = catalog.embeddings.all(space.id)
+        tasks = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
+        facets = held.centring.facets
+        rows = held.centring.centred(held.matrix[tasks])
+        return cls.of_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
 
     @cached_property
     def row(self) -> dict[str, int]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.catalog.records import SpaceVectors
 from registry.errors import InputError
-from registry.index.faiss_flat import VectorIndex
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
@@ -19,7 +19,6 @@ from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST, Memory, Reason
 from registry.sources.track import TrackRecord, track_record
 from registry.spaces.facets import weights_between
-from registry.spaces.spec import SpaceSpec
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
@@ -65,12 +64,13 @@ class SourceRanking(Ranking):
         *,
         query: str,
         space: str,
+        epoch: int,
         asked: Asked,
         record: TrackRecord | None = None,
         notes: Sequence[str] = (),
         set_aside: Sequence[SetAside] = (),
     ) -> None:
-        super().__init__(matches, query=query, space=space, set_aside=set_aside)
+        super().__init__(matches, query=query, space=space, epoch=epoch, set_aside=set_aside)
         setting = "" if asked.setting is None else f" in {asked.setting}"
         self.title = f"sources for {query} by {asked.by}{setting}, in space {space}"
         self.asked = asked
@@ -90,9 +90,7 @@ class SourceRanking(Ranking):
         }
 
 
-def rank_sources(
-    catalog: Catalog, index: VectorIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
-) -> SourceRanking:
+def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> SourceRanking:
     """Rank tasks as sources for a target task.
 
     By memory, where nothing was measured on other tasks, plain similarity ranks, and a note says so.
@@ -113,7 +111,8 @@ def rank_sources(
         asked = replace(asked, by=SIMILARITY, setting=None)
         notes.append("No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').")
     measured = {name for one in history for name in (one.target, one.source)}
-    likeness = _likeness(catalog, index, space, target, measured, asked)
+    held = catalog.embeddings.all(space.id)
+    likeness = _likeness(held, target, measured, asked)
     candidates = _candidates(catalog, likeness, target.name, {one.source for one in told}, asked)
     record = None
     if asked.by == MEMORY:
@@ -127,11 +126,18 @@ def rank_sources(
         rows = _by_size(catalog, likeness, target.name, candidates)
     else:
         rows = [_match(likeness, target.name, name) for name in candidates]
-    ordered, duplicates = _ranked(rows), duplicates_of(catalog, index, target)
+    ordered, duplicates = _ranked(rows), duplicates_of(catalog, held.centring, target)
     kept, aside = kept_apart(lambda count: ordered[:count], duplicates, asked)
     ranked = [replace(row, rank=place) for place, row in enumerate(kept, start=1)]
     return SourceRanking(
-        ranked, query=target.name, space=space.name, asked=asked, record=record, notes=notes, set_aside=aside
+        ranked,
+        query=target.name,
+        space=space.name,
+        epoch=held.centring.epoch,
+        asked=asked,
+        record=record,
+        notes=notes,
+        set_aside=aside,
     )
 
 
@@ -146,25 +152,16 @@ def _check(asked: Asked, target: EmbeddingRecord) -> None:
         raise InputError(f"Ask for at least one match, not {asked.limit}.")
 
 
-def _likeness(
-    catalog: Catalog,
-    index: VectorIndex,
-    space: SpaceRecord,
-    target: EmbeddingRecord,
-    measured: Collection[str],
-    asked: Asked,
-) -> Likeness:
+def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[str], asked: Asked) -> Likeness:
     """Compare the target, the tasks that were measured, and of the others those most like the target."""
-    held = catalog.embeddings.all(space.id)
-    facets = SpaceSpec.from_document(space.spec).facets
+    facets = held.centring.facets
     weights = weights_between(facets, EntryKind.TASK, chosen=asked.weights)
     others = [
         i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and held.names[i] != target.name
     ]  # the target's vector may be an older version's, or come from a file
-    rows = index.centred(np.concatenate([target.vector[None], held.matrix[others]]))
+    rows = held.centring.centred(np.concatenate([target.vector[None], held.matrix[others]]))
     names = [target.name, *(held.names[i] for i in others)]
-    scale = np.repeat([weights[facet.name] for facet in facets], [facet.size for facet in facets])
-    similarity = rows @ (rows[0] * scale)
+    similarity = rows @ (rows[0] * facets.scale(weights))
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
     return Likeness.of_rows([names[i] for i in kept], rows[kept], facets, weights)

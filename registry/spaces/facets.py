@@ -1,23 +1,90 @@
-"""Facets of vectors: how they are weighed and compared."""
+"""Facets of vectors: how a vector is divided, and how its parts are weighed and compared."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.spaces.spec import Facet
-
-if TYPE_CHECKING:
-    pass
+from registry.spaces.vectors import unit
 
 # How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
-# corpus, so its inputs say nothing about them; and answers alone do not show how they hang on the inputs.
+# corpus, so its inputs say nothing about them; and answers alone do not show how they depend on the inputs.
 BETWEEN_TASKS: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 4.0, "map": 1.0}
 WITHOUT_JOINT: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}  # between tasks, in spaces of 0.1
 WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "map": 4.0}
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One aspect of a task: a segment of the vector, of unit length in itself."""
+
+    name: str
+    size: int
+
+
+class Facets(tuple[Facet, ...]):
+    """The facets of a space's vectors, in the vector's order."""
+
+    __slots__ = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return tuple(facet.name for facet in self)
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return sum(facet.size for facet in self)
+
+    def segment(self, name: str) -> slice | None:
+        """Return where a facet lies in a vector; None where the space has no such facet."""
+        start = 0
+        for facet in self:
+            if facet.name == name:
+                return slice(start, start + facet.size)
+            start += facet.size
+        return None
+
+    def split(self, rows: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        """Return the segments of vectors (..., dimension), one array (..., size) for each facet."""
+        return np.split(rows, np.cumsum([facet.size for facet in self])[:-1], axis=-1)
+
+    def unit(self, rows: Rows) -> Rows:
+        """Return vectors (n, dimension), each facet scaled to unit length; one of (nearly) zeros becomes zeros."""
+        return np.ascontiguousarray(np.concatenate([unit(part) for part in self.split(rows)], axis=-1))
+
+    def scale(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return each facet's weight at each of its numbers, (dimension,)."""
+        return np.repeat([weights[facet.name] for facet in self], [facet.size for facet in self])
+
+    def cosines(self, a: Rows, b: Rows) -> dict[str, float]:
+        """Return the cosine of each facet of two vectors (dimension,) whose facets have unit length."""
+        parts = zip(self, self.split(a), self.split(b), strict=True)
+        return {facet.name: float(one @ other) for facet, one, other in parts}
+
+    def similarities(self, rows: Rows, kinds: Sequence[EntryKind], weights: Mapping[str, float] | None = None) -> Rows:
+        """Return the similarities of vectors to one another, (n, n), as `nearest` would give them.
+
+        Args:
+            rows: (n, dimension), centred, each facet of unit length.
+            kinds: of the n entries: two tasks are compared by all facets, others by those that say something.
+            weights: of the facets, see `weights_between`.
+        """
+        tasks = np.array([kind is EntryKind.TASK for kind in kinds], bool)
+        both_tasks = tasks[:, None] & tasks[None, :]
+        between_tasks = weights_between(self, EntryKind.TASK, chosen=weights)
+        otherwise = weights_between(self, EntryKind.MODEL, chosen=weights)
+        total = np.zeros((len(rows), len(rows)), np.float32)
+        for facet, part in zip(self, self.split(rows), strict=True):
+            total += np.where(both_tasks, between_tasks[facet.name], otherwise[facet.name]) * (part @ part.T)
+        np.fill_diagonal(total, 1.0)
+        return total
 
 
 def weights_between(
@@ -45,39 +112,3 @@ def weights_between(
         weights = {name: usual.get(name, 1.0) for name in names}
     total = sum(weights.values())
     return {name: weight / total if total else 1.0 / len(names) for name, weight in weights.items()}
-
-
-def facet_cosines(a: NDArray[np.float32], b: NDArray[np.float32], facets: Sequence[Facet]) -> dict[str, float]:
-    """Return the cosine of each facet of two centred vectors, whose facets have unit length, (dimension,)."""
-    edges = np.cumsum([0, *(facet.size for facet in facets)])
-    return {
-        facet.name: float(a[start:stop] @ b[start:stop])
-        for facet, start, stop in zip(facets, edges, edges[1:], strict=False)
-    }
-
-
-def similarity_matrix(
-    rows: NDArray[np.float32],
-    kinds: Sequence[EntryKind],
-    facets: Sequence[Facet],
-    weights: Mapping[str, float] | None = None,
-) -> NDArray[np.float32]:
-    """Return the similarities of centred vectors to one another, (n, n), as `nearest` would give them.
-
-    Args:
-        rows: (n, dimension), each facet of unit length.
-        kinds: of the n entries: two tasks are compared by all facets, others by those that say something.
-        weights: of the facets, see `weights_between`.
-    """
-    tasks = np.array([kind is EntryKind.TASK for kind in kinds], bool)
-    both_tasks = tasks[:, None] & tasks[None, :]
-    between_tasks = weights_between(facets, EntryKind.TASK, chosen=weights)
-    otherwise = weights_between(facets, EntryKind.MODEL, chosen=weights)
-    total = np.zeros((len(rows), len(rows)), np.float32)
-    start = 0
-    for facet in facets:
-        part = rows[:, start : start + facet.size]
-        total += np.where(both_tasks, between_tasks[facet.name], otherwise[facet.name]) * (part @ part.T)
-        start += facet.size
-    np.fill_diagonal(total, 1.0)
-    return total

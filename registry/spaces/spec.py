@@ -6,16 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from registry.errors import DataError
+from registry.spaces.facets import Facet, Facets
 
 DIMENSION = 2048
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One aspect of a task: a segment of the vector, of unit length in itself."""
-
-    name: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -26,15 +19,19 @@ class SpaceSpec:
     surrogate_source: str
     method: str
     parameters: dict[str, Any]
-    facets: tuple[Facet, ...]  # in the vector's order
+    facets: Facets  # in the vector's order; any sequence of them is taken
     corpus: str | None  # content hash; None: the space embeds tasks only
     seed: int = 0
     format: int = field(default=1)  # raised when the same settings would give another vector
 
+    def __post_init__(self) -> None:
+        """Take the facets in whatever sequence they came."""
+        object.__setattr__(self, "facets", Facets(self.facets))
+
     @property
     def dimension(self) -> int:
         """How many numbers a vector of this space has."""
-        return sum(facet.size for facet in self.facets)
+        return self.facets.dimension
 
     def fingerprint(self) -> str:
         """Return the sha256 of the identity."""
@@ -51,5 +48,5 @@ class SpaceSpec:
         """Read what `as_document` wrote; raise `DataError` where it is of a later release."""
         if document.get("format") != 1:
             raise DataError("space", f"format {document.get('format')} is not known: upgrade fute-registry.")
-        facets = tuple(Facet(**facet) for facet in document["facets"])
+        facets = Facets(Facet(**facet) for facet in document["facets"])
         return cls(**{**document, "facets": facets})

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.catalog import SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, MissingExtraError, StorageError
-from registry.registry import Registry
 from registry.views.plane import plane
 
 if TYPE_CHECKING:
@@ -29,25 +29,31 @@ LEADER = {"arrowstyle": "-", "color": "#dddddd", "shrinkA": 0, "shrinkB": 4}  # 
 LABELLED = 60  # points; with more, names would hide the picture
 
 
-def draw_map(registry: Registry, path: Path, *, space: str | None = None) -> None:
-    """Draw a space's entries in two dimensions; raise `InputError` where there are fewer than three."""
+def draw_map(
+    path: Path, space: SpaceRecord, vectors: VectorFile, similarity: NDArray[np.float32], kinds: Sequence[str]
+) -> None:
+    """Draw a space's entries in two dimensions.
+
+    Args:
+        similarity: of the entries to one another, (n, n).
+        kinds: n, of `LOOKS`.
+
+    Raises:
+        InputError: the file's ending is not one of `ENDINGS`, or there are fewer than three entries.
+    """
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"{path}: a map is written as {', '.join(ENDINGS)}.")
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("A map needs matplotlib", "plot") from error
-    record = registry.catalog.spaces.get(space)
-    vectors, similarity = registry.similarities(space=record.name)
     if len(vectors.names) < 3:
-        raise InputError(f"Space {record.name!r} has {len(vectors.names)} vectors; a map needs three.")
+        raise InputError(f"Space {space.name!r} has {len(vectors.names)} vectors; a map needs three.")
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     axes = figure.add_subplot()
-    asked = {row.name: str(row.record.task_kind) for row in registry.tasks()}
-    kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
     _draw(axes, vectors, similarity, kinds)
     count = len(vectors.names)
-    axes.set_title(f"{count} entries in space {record.name} ({record.spec['method']})", loc="left", fontsize=12)
+    axes.set_title(f"{count} entries in space {space.name} ({space.spec['method']})", loc="left", fontsize=12)
     try:
         figure.savefig(path, dpi=130)
     except OSError as error:

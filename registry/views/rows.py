@@ -54,6 +54,7 @@ class SpaceRow:
     """One space in a list."""
 
     record: SpaceRecord
+    vectors: int
 
     @property
     def name(self) -> str:
@@ -70,7 +71,7 @@ class SpaceRow:
             "surrogate": str(record.spec["surrogate_source"]),
             "corpus": record.corpus,
             "dimension": record.dimension,
-            "vectors": record.vectors,
+            "vectors": self.vectors,
             "fingerprint": record.fingerprint[:12],
         }
 
@@ -82,8 +83,10 @@ class SpaceRow:
             "current": record.current,
             "fingerprint": record.fingerprint,
             "dimension": record.dimension,
-            "vectors": record.vectors,
+            "vectors": self.vectors,
             "corpus": record.corpus,
+            "epoch": record.epoch,
+            "centred_on": record.centred_on,
             "spec": record.spec,
         }
 

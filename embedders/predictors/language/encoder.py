@@ -7,7 +7,7 @@ from typing import Any
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.language.contract import Asked, Scored
 from embedders.predictors.language.texts import plain
-from embedders.weights import most_tokens
+from embedders.surrogate.weights import most_tokens
 
 TEMPERATURE = 0.05  # cosines lie close together; which answer is the likeliest does not depend on it
 MOST_TOKENS = 512  # of a prompt
@@ -20,7 +20,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, name: str, folder: Path, *, device: str | None) -> None:
-        from embedders.surrogate import Surrogate
+        from embedders.surrogate.model import Surrogate
 
         self._name = name
         self._encoder = Surrogate(folder, device=device, max_length=min(most_tokens(folder), MOST_TOKENS))

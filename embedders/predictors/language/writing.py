@@ -16,7 +16,7 @@ def written_on(model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: 
     """
     import torch
 
-    from embedders.batching import by_length
+    from embedders.hardware.batching import by_length
 
     tokenizer, texts = model.tokenizer, [""] * len(prompts)
     pad, settings = tokenizer.pad_token_id, _greedy(model, most_tokens)

@@ -1,0 +1,131 @@
+"""Registering black boxes. Nothing of them is loaded or run."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from embedders.errors import ModelNotUsableError, SettingError
+from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
+from embedders.predictors.endpoint.client import Limits
+from embedders.predictors.functions import function_hash
+from embedders.predictors.heads import head_of, settled_labels
+from embedders.surrogate.weights import MINILM, identity, model_folder
+from registry import Registry
+from registry.catalog import EntryRecord
+from registry.formats.recorded import read_answers, read_llm
+
+MOST_MODEL_ID = 300  # characters
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def hf_model(
+    registry: Registry,
+    name: str,
+    source: str,
+    *,
+    revision: str | None = None,
+    labels: Sequence[str] | None = None,
+    range: tuple[float, float] | None = None,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> EntryRecord:
+    """Register a checkpoint: a folder, `minilm`, or a hub id pinned to a commit, looked into when it is asked.
+
+    What it answers with is told by its config: sequence classifiers (encoders and decoders) with their labels,
+    regressions with a number, text-to-text models with the likeliest of `labels`, readers with spans of a passage.
+    Language models, text-to-text models without `labels` and sentence encoders answer under a prompt, MODEL@PROMPT.
+
+    Args:
+        labels: the texts of the answers. A classifier may name them itself; a text-to-text model chooses from them;
+            of a regression, what a low and a high number mean.
+        range: of a regression, the numbers that its two labels stand for.
+
+    Raises:
+        ModelNotUsableError: it is not there, has no head that answers, is not pinned, or its labels have no names.
+        SettingError: labels or range do not fit it.
+    """
+    head = None
+    if Path(source).exists() or source == MINILM:
+        folder = model_folder(source)
+        head = head_of(folder, labels)
+        labels = settled_labels(folder, head, labels, range, source=source)
+        content = weights = identity(folder)
+        source = source if source == MINILM else str(Path(source).resolve())
+    elif revision is None or not _COMMIT.fullmatch(revision):
+        raise ModelNotUsableError(
+            f"{source} is not a folder; a model of the hub needs --revision with its full commit hash."
+        )
+    else:
+        content, weights = f"{source}@{revision}", None
+    spec: dict[str, Any] = {"type": "hf", "head": head, "source": source, "revision": revision}
+    spec |= {"labels": list(labels or []), "identity": weights, **({"range": list(range)} if range else {})}
+    parts = [content, *(labels or []), *map(repr, map(float, range or ()))]
+    content_hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
+
+
+def endpoint_model(
+    registry: Registry,
+    name: str,
+    url: str,
+    *,
+    model: str | None,
+    key_env: str | None = None,
+    limits: Limits | None = None,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> EntryRecord:
+    """Register a language model behind an OpenAI-compatible endpoint. It is not asked before its prompts are embedded.
+
+    Args:
+        url: what `/completions` and `/chat/completions` follow, such as http://localhost:8000/v1.
+        model: what the endpoint calls the model.
+        key_env: the name of the environment variable that holds the key. The key itself is never stored.
+
+    Raises:
+        SettingError: the URL, the model or the name of the variable is not usable.
+    """
+    if model is None or not model.strip() or not model.isprintable() or len(model) > MOST_MODEL_ID:
+        raise SettingError("An endpoint needs what it calls its model: --model-id ID.")
+    spec: dict[str, Any] = {"type": "endpoint", "url": checked_url(url).url, "model": model}
+    spec |= {"key_env": checked_key_name(key_env), "limits": (limits or Limits()).spec()}
+    content_hash = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
+
+
+def function_model(
+    registry: Registry, name: str, target: str, *, tags: Sequence[str] = (), replace: bool = False
+) -> EntryRecord:
+    """Register a Python function, `module:callable`: texts in, for each a label or {label: probability} out.
+
+    A pair of texts reaches the function as one text, with a line break between.
+    """
+    spec = {"type": "function", "source": target}
+    return registry.add_model(name, spec, content_hash=function_hash(target), tags=tags, replace=replace)
+
+
+def recorded_model(
+    registry: Registry, name: str, path: str, *, tags: Sequence[str] = (), replace: bool = False
+) -> list[EntryRecord]:
+    """Register recorded outputs: a .jsonl file of `text` and `answer`, or a recorded LLM's folder."""
+    if Path(path).is_dir():
+        return registry.add_recorded_llm(
+            name, read_llm(Path(path)), source=str(Path(path).resolve()), tags=tags, replace=replace
+        )
+    outputs = read_answers(Path(path))
+    contents = outputs.contents()
+    parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
+    spec = {"type": "recorded", "source": str(Path(path).resolve()), "answers": list(outputs.answers)}
+    return [
+        registry.add_model(
+            name,
+            spec,
+            content_hash=hashlib.sha256(parts).hexdigest(),
+            contents=contents,
+            tags=tags,
+            replace=replace,
+        )
+    ]

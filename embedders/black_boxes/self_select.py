@@ -1,0 +1,57 @@
+"""Self-Select: the language model is asked itself which prompt it would choose (a baseline of the FUTE paper)."""
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+import numpy as np
+
+from embedders.black_boxes.loading import language_model
+from embedders.predictors.language.contract import Asked, LanguageModel
+from registry import Registry
+from registry.data.models import RECORDED
+from registry.errors import InputError
+from registry.kinds import EntryKind
+from registry.prompts.best import outputs_of_prompts
+from registry.prompts.prompt import Prompt
+from registry.prompts.scores import Scores
+
+QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
+
+
+def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> Scores:
+    """Return how likely the model is to name each prompt by its letter, as log-likelihoods, (prompts,).
+
+    More prompts than there are letters are numbered.
+
+    Raises:
+        InputError: the list of the prompts is longer than what the model can read.
+    """
+    few = len(prompts) <= len(ascii_uppercase)
+    names = list(ascii_uppercase[: len(prompts)]) if few else [str(i) for i in range(1, len(prompts) + 1)]
+    listed = "\n".join(
+        f"{name}. {prompt.template} ({', '.join(own[0] for own in prompt.words)})"
+        for name, prompt in zip(names, prompts, strict=True)
+    )
+    question = Asked(QUESTION.format(by="letter" if few else "number", prompts=listed))
+    if not model.can_read(question, names):
+        raise InputError(f"No self-select: a list of {len(prompts)} prompts is longer than what the model can read.")
+    return np.asarray(model.score([question], names).log_prob[0], np.float64)
+
+
+def self_selected(
+    registry: Registry, model: str, *, space: str | None = None, device: str | None = None
+) -> dict[str, float]:
+    """Ask a registered LLM which of the prompts it would choose that `best_prompt` ranks; return a score for each.
+
+    Raises:
+        InputError: only its answers were recorded, so that it cannot be asked.
+        NotEmbeddedError: no prompt of the model has a vector in the space.
+    """
+    entry = registry.catalog.entries.get(model, EntryKind.MODEL)
+    names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space)).prompts
+    if entry.spec.get("type") == RECORDED:
+        raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
+    asked = language_model(entry.spec, device=device, name=entry.name)
+    pairs = [registry.catalog.entries.get(f"{entry.name}@{name}") for name in names]  # of the versions asked
+    scores = self_select(asked, [registry.prompt(pair.spec["prompt"]) for pair in pairs])
+    return dict(zip(names, scores.tolist(), strict=True))

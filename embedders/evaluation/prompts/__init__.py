@@ -1,0 +1,1 @@
+"""Which method picks the best prompt?"""

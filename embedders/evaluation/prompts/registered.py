@@ -1,0 +1,94 @@
+"""`fute evaluate prompts --model`: the same question for an LLM of a registry, by what it answered when embedded."""
+
+import numpy as np
+
+from embedders.black_boxes.self_select import self_selected
+from embedders.evaluation.prompts.evaluate import PromptReport, Settings, check, evaluated
+from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
+from registry import Registry
+from registry.data.inputs import Input, bare
+from registry.data.models import RECORDED
+from registry.data.recordings import PromptNote, RecordedLLM, outputs_of
+from registry.data.tasks import TaskData
+from registry.errors import InputError
+from registry.kinds import EntryKind
+from registry.prompts.best import SELF_SELECT, outputs_of_prompts
+
+LEAST_LABELLED = 20  # texts, or an accuracy says nothing
+
+
+def evaluate_registered(
+    registry: Registry, model: str, task: str, settings: Settings | None = None, *, space: str | None = None
+) -> PromptReport:
+    """Score every prompt of a registered LLM by every method, and the methods by the true accuracies.
+
+    An LLM that can be asked is also asked which of its prompts it would choose.
+
+    Args:
+        task: its labels, in whichever split, are the truth about the space's texts; its other training examples are the
+            labelled dataset whose DTE is used.
+        space: in which the LLM was embedded; None for the current one.
+
+    Raises:
+        InputError: the task labels too few of the texts, or the LLM has no prompts.
+        NotEmbeddedError: nothing was recorded of the LLM in this space.
+    """
+    settings = settings or Settings()
+    check(settings, has_task=True)
+    data = registry.task_data(task)
+    llm = llm_of(registry, model, data, task, space=space)
+    labelled = labelled_for(llm, data, task)
+    entry = registry.catalog.entries.get(model, EntryKind.MODEL)
+    if entry.spec["type"] == RECORDED:
+        return evaluated(llm, labelled, settings)
+    try:
+        chosen = self_selected(registry, model, space=space, device=settings.device)
+    except InputError as error:
+        report = evaluated(llm, labelled, settings)
+        report.notes.append(str(error))
+        return report
+    return evaluated(llm, labelled, settings, more={SELF_SELECT: np.array([chosen[note.name] for note in llm.prompts])})
+
+
+def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
+    """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
+    record = registry.catalog.spaces.get(space)
+    outputs = outputs_of_prompts(registry.catalog, model, record)
+    owner = registry.catalog.entries.get(model).name
+    inputs = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
+    truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
+    labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
+    if len(labelled) < LEAST_LABELLED:
+        raise InputError(
+            f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
+            "test texts ('fute corpus create its-texts --data FILE'), a space with it, and embed them there."
+        )
+    choices = {plain(choice): choice for choice in outputs.answers}
+    texts = {label: plain(task.answers.get(label, label)) for label in set(truth.values())}
+    rows = [number for number in labelled if texts[truth[_bare(inputs[number])]] in choices]
+    if len(rows) < LEAST_LABELLED:
+        raise OtherLabelsError(name, sorted(texts.values()), choices)
+    kept = [inputs[number] for number in rows]
+    return RecordedLLM(
+        tuple(kept),
+        tuple(choices[texts[truth[_bare(one)]]] for one in kept),
+        tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
+        np.log(np.maximum(outputs.table[:, rows], 1e-12)),
+        None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
+        outputs.content_free,
+    )
+
+
+def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
+    """Return the texts of the corpus that a prompted model answered, in order, as many as it did."""
+    assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    entry = registry.catalog.entries.get(pair)
+    corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
+    if entry.spec.get("type") == "recorded":
+        known = set(outputs_of(entry.spec["answers"], registry.contents(entry)).inputs)
+        return [one for one in corpus if one in known]
+    return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
+
+
+def _bare(one: Input) -> tuple[str, str]:
+    return bare(one.text), bare(one.text_pair or "")

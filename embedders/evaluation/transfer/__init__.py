@@ -1,0 +1,1 @@
+"""Which method ranks the sources of measured transfers best?"""

@@ -1,0 +1,100 @@
+"""Rankings that learn from measured transfers, for `fute evaluate transfer`: the target's own are always left out."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from embedders.evaluation.transfer.taskweb import Scores
+from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, without
+from registry.sources.likeness import Likeness
+from registry.sources.memory import MOST, Memory
+
+MEMORY, GAIN = "memory", "gain"
+LEARNED = (MEMORY, GAIN)
+
+
+@dataclass(frozen=True)
+class SourceScores:
+    """What a method says of each target's sources: one ranking, or one for each setting."""
+
+    without_setting: Scores  # target -> source -> score
+    by_setting: Mapping[str, Scores] = field(default_factory=dict)  # where the method answers for a setting
+
+    def of(self, setting: str) -> Scores:
+        """Return the scores that count in a setting."""
+        return self.by_setting.get(setting, self.without_setting)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What may be learnt from: standardised measurements; notes say what was left out of them."""
+
+    history: tuple[Measurement, ...]
+    notes: tuple[str, ...] = ()
+
+    def among(self, known: Collection[str]) -> "Lessons":
+        """Leave out sources that are not known; a target that is not still tells of its sources."""
+        unknown = sorted({one.source for one in self.history} - set(known))
+        if not unknown:
+            return self
+        kept = tuple(one for one in self.history if one.source in known)
+        note = f"history: without examples, so left out as sources: {', '.join(unknown)}."
+        return replace(self, history=kept, notes=(*self.notes, note))
+
+
+def learned_scores(
+    lessons: Lessons, likeness: Likeness, sources: Mapping[str, Sequence[str]], settings: Collection[str]
+) -> dict[str, SourceScores]:
+    """Return the scores of memory and gain, with one ranking for each setting that was learnt from.
+
+    Args:
+        sources: of each target.
+        settings: those that are asked for; in one that was never measured, the ranking without a setting counts.
+    """
+    known = [setting for setting in settings_of(lessons.history) if setting in settings]
+    memories = _Memories(lessons.history, likeness)
+    return {
+        MEMORY: _scores(sources, known, memories.scores),
+        GAIN: _scores(sources, known, lambda *asked: _gains(lessons.history, *asked)),
+    }
+
+
+class _Memories:
+    """One memory for all targets, or where too much was measured for one, a memory for each."""
+
+    def __init__(self, history: tuple[Measurement, ...], likeness: Likeness) -> None:
+        self._history = history
+        self._likeness = likeness
+        self._held: tuple[str | None, Memory] | None = None
+
+    def scores(self, target: str, sources: Sequence[str], setting: str | None) -> dict[str, float]:
+        expected = self._of(target).expected(target, sources, setting=setting)
+        return dict(zip(sources, expected.tolist(), strict=True))
+
+    def _of(self, target: str) -> Memory:
+        whose = target if len(self._history) > MOST else None
+        if self._held is None or self._held[0] != whose:
+            similarity = dict(
+                zip(self._likeness.names, self._likeness.similarity[self._likeness.row[target]], strict=True)
+            )
+            kept = of_most_alike(self._history, similarity, most=MOST)
+            self._held = whose, Memory(kept, self._likeness)
+        return self._held[1]
+
+
+def _scores(
+    sources: Mapping[str, Sequence[str]],
+    settings: Sequence[str],
+    score: Callable[[str, Sequence[str], str | None], dict[str, float]],
+) -> SourceScores:
+    found: dict[str | None, dict[str, dict[str, float]]] = {setting: {} for setting in (None, *settings)}
+    for target, its in sources.items():
+        for setting, scores in found.items():
+            scores[target] = score(target, its, setting)
+    return SourceScores(found[None], {setting: found[setting] for setting in settings})
+
+
+def _gains(
+    history: tuple[Measurement, ...], target: str, sources: Sequence[str], setting: str | None
+) -> dict[str, float]:
+    gains = mean_gains(without(history, target), setting=setting)
+    return {source: gains.get(source, 0.0) for source in sources}

@@ -1,0 +1,1 @@
+"""Do models land by the tasks that they were made from?"""

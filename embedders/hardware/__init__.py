@@ -1,0 +1,1 @@
+"""Devices, threads and batches: how the machine is used."""

@@ -1,0 +1,1 @@
+"""Runs that embed entries, and the questions that they ask of black boxes."""

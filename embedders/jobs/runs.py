@@ -1,0 +1,230 @@
+"""The one door between embedders and registry: reads what is to be embedded, embeds it, writes vectors back.
+
+One job per entry and space. A job's vector and its end are one transaction; a black box's answers are kept
+chunk by chunk. Whatever is done is not done again, so an interrupted run is resumed by running it again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedders.black_boxes.entries import Boxes
+from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
+from embedders.hardware.threads import sleep_while_waiting
+from embedders.jobs.asking import CHUNK, PROMPTED_CHUNK, _kept, unasked
+from embedders.methods import Method, method_named
+from embedders.methods.assembling import assemble, deviations
+from embedders.observed import Observed, from_answers, from_spans, from_task
+from embedders.predictors.contract import Calibratable, Predictor
+from embedders.predictors.language.prompted import PromptedPredictor
+from embedders.spaces import current_space
+from embedders.surrogate.loading import Surrogates, surrogate_of
+from registry import Registry
+from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.models import is_language_model
+from registry.errors import InputError, RegistryError
+from registry.kinds import EntryKind
+from registry.prompts.pairs import entered, meant_by
+from registry.prompts.scores import calibrated
+from registry.ranking.nearest import EMBEDDABLE
+from registry.spaces.spec import SpaceSpec
+
+if TYPE_CHECKING:
+    from embedders.surrogate.model import Surrogate
+
+
+@dataclass
+class EmbedReport:
+    """What came of a run."""
+
+    space: str
+    embedded: dict[str, float] = field(default_factory=dict)  # name -> seconds
+    known: list[str] = field(default_factory=list)  # had a vector already
+    busy: list[str] = field(default_factory=list)  # another process is at it
+    skipped: dict[str, str] = field(default_factory=dict)  # name -> why this space cannot embed it
+    failed: dict[str, str] = field(default_factory=dict)  # name -> why
+
+
+def embed(
+    registry: Registry,
+    names: Sequence[str] | None = None,
+    *,
+    space: str | None = None,
+    device: str | None = None,
+    again: bool = False,
+    on_done: Callable[[str, float], None] | None = None,
+    surrogates: Surrogates | None = None,
+) -> EmbedReport:
+    """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
+
+    Args:
+        names: which entries; None for all that the space can embed.
+        space: in which space; None for the current one. Where there is none, the default one is made.
+        device: `cuda`, `cpu`, ...; None for the best there is.
+        again: embed also what has a vector.
+        on_done: called with a name and seconds after its vector is committed.
+        surrogates: that this run shares with others; None to load the space's own, on `device`.
+    """
+    sleep_while_waiting()
+    record = current_space(registry, space)
+    spec = SpaceSpec.from_document(record.spec)
+    entries = _named(registry, names, spec) if names is not None else _all(registry, spec)
+    held = set() if again else registry.catalog.embeddings.known(record.id)
+    report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
+    todo = [entry for entry in entries if entry.version_id not in held]
+    if todo:
+        surrogate = surrogates.of(spec) if surrogates is not None else surrogate_of(spec, device)
+        run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
+        run.embed(todo, again=again, skip=names is None)
+    registry.refresh_index(record.name)
+    return report
+
+
+class _Run:
+    """One run over one space."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        space: SpaceRecord,
+        spec: SpaceSpec,
+        report: EmbedReport,
+        surrogate: "Surrogate",
+        *,
+        boxes: Boxes,
+        on_done: Callable[[str, float], None] | None,
+    ) -> None:
+        self._registry = registry
+        self._space = space
+        self._spec = spec
+        self._report = report
+        self._boxes = boxes
+        self._on_done = on_done
+        self._method: Method = method_named(spec.method)
+        self._surrogate = surrogate
+
+    def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool) -> None:
+        """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
+        from tqdm.auto import tqdm
+
+        jobs = self._registry.catalog.jobs
+        with tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar:
+            for entry in bar:
+                bar.set_description(entry.name)
+                try:
+                    if not jobs.claim(entry.version_id, self._space.id, again=again):
+                        is_done = not again and entry.version_id in self._held()
+                        (self._report.known if is_done else self._report.busy).append(entry.name)
+                        continue
+                    seconds = self._embed_one(entry)
+                except NotEmbeddableError as error:
+                    jobs.fail(entry.version_id, self._space.id, str(error))
+                    (self._report.skipped if skip else self._report.failed)[entry.name] = str(error)
+                    continue
+                except (RegistryError, EmbedderError) as error:
+                    jobs.fail(entry.version_id, self._space.id, str(error))
+                    self._report.failed[entry.name] = str(error)
+                    continue
+                self._report.embedded[entry.name] = seconds
+                if self._on_done is not None:
+                    bar.clear()
+                    self._on_done(entry.name, seconds)
+
+    def _held(self) -> set[int]:
+        return self._registry.catalog.embeddings.known(self._space.id)
+
+    def _embed_one(self, entry: EntryRecord) -> float:
+        began = time.perf_counter()
+        observed, asked = self._observe(entry)
+        parameters, seed = self._spec.parameters, self._spec.seed
+        reading = self._method.read(self._surrogate, observed, parameters, seed=seed, dimension=self._spec.dimension)
+        vector = assemble(reading, self._spec)
+        seconds = time.perf_counter() - began
+        provenance = {
+            "space": self._spec.fingerprint(),
+            "content": entry.content_hash,
+            "examples": len(observed.inputs),
+            "seconds": round(seconds, 3),
+            "device": str(self._surrogate.device),
+            "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")},
+            **reading.provenance,
+            **({"asked": asked} if asked else {}),
+        }
+        apart = deviations(reading, self._spec)
+        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart)
+        return seconds
+
+    def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
+        """Return what an entry's vector is made of, and how a language model was asked for it."""
+        parameters = self._spec.parameters
+        if entry.kind is EntryKind.TASK:
+            task = self._registry.task_data(entry)
+            return from_task(task, examples=parameters["examples"], seed=self._spec.seed), {}
+        predictor = self._boxes.of(entry)
+        observed = self._answered(entry, predictor)
+        if not isinstance(predictor, PromptedPredictor):
+            return observed, {}
+        return observed, {**self._asked_before(entry), **predictor.settings()}
+
+    def _asked_before(self, entry: EntryRecord) -> dict[str, Any]:
+        """Return how the recorded answers were asked for, where another space was made of them; else nothing."""
+        corpus_id = self._space.corpus_version_id or 0
+        told = self._registry.catalog.embeddings.provenances(entry.version_id, corpus_id)
+        asked: dict[str, Any] = next((one["asked"] for one in told if "asked" in one), {})
+        return asked
+
+    def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
+        """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
+        corpus_id = self._space.corpus_version_id
+        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        store = self._registry.catalog.predictions
+        corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+        inputs = tuple(predictor.answerable(corpus))
+        chunks = store.chunks(entry.version_id, corpus_id)
+        size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
+        for start, stop in unasked(chunks, len(inputs), size):
+            chunks[start] = _kept(predictor.predict(inputs[start:stop]))
+            store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
+        if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
+            said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
+            if said is not None:
+                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, answered=_kept(said))
+        texts, table, _ = joined(chunks)
+        if predictor.form == "spans":
+            likeliest = [texts[column] for column in table.argmax(axis=1)]
+            return from_spans(inputs, likeliest, seed=self._spec.seed)
+        how, is_number = self._spec.parameters["answers"], predictor.form == "number"
+        if how == "calibrated" and not is_number:
+            table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
+        return from_answers(inputs, texts, table, hard=how == "hard", is_number=is_number)
+
+
+def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
+    kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
+    entries = registry.catalog.entries.all(Filter(kinds=kinds))
+    return [entry for entry in entries if not is_language_model(entry.spec)]
+
+
+def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:
+    """Return what names mean; a new MODEL@PROMPT is entered once nothing is wrong with any of them."""
+    meant = [one for name in names for one in meant_by(registry.catalog, name)]
+    problem = _why_no_models(spec)
+    for one in meant:
+        if one.kind not in EMBEDDABLE:
+            raise InputError(f"{one.name!r} is a {one.kind}: only tasks and models are embedded.")
+        if one.kind is not EntryKind.TASK and problem is not None:
+            raise SettingError(f"{one.name!r} cannot be embedded in this space: {problem}")
+    return list({entry.version_id: entry for entry in entered(registry.catalog, meant)}.values())
+
+
+def _why_no_models(spec: SpaceSpec) -> str | None:
+    if not method_named(spec.method).sees_answers:
+        return f"{spec.method} sees no answers, so all models would get the same vector; use another method."
+    if spec.corpus is None:
+        return "it has no corpus to observe models on; make one with 'fute space create NAME --corpus CORPUS'."
+    return None

@@ -1,0 +1,1 @@
+"""The surrogate T: the one model in whose space everything is embedded."""

@@ -1,0 +1,51 @@
+"""A space's surrogate, loaded when it is needed: torch is not, before."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from embedders.surrogate.weights import checked_folder
+from registry.errors import MissingExtraError
+from registry.spaces.spec import SpaceSpec
+
+if TYPE_CHECKING:
+    from embedders.surrogate.model import Surrogate
+    from embedders.surrogate.recalling import RecallingSurrogate
+
+
+def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
+    """Load a space's surrogate; raise `ModelNotUsableError` where it has changed."""
+    with _torch_loading():
+        from embedders.surrogate.model import Surrogate
+    return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
+
+
+class Surrogates:
+    """The surrogates that several spaces share: each is loaded once, and works out the features of an input once."""
+
+    def __init__(self, *, device: str | None) -> None:
+        self._device = device
+        self._loaded: dict[tuple[str, int], RecallingSurrogate] = {}
+
+    def of(self, spec: SpaceSpec) -> "RecallingSurrogate":
+        """Return a space's surrogate; raise `ModelNotUsableError` where it has changed."""
+        with _torch_loading():
+            from embedders.surrogate.recalling import RecallingSurrogate
+        length = spec.parameters["max_length"]
+        key = (spec.surrogate, length)
+        if key not in self._loaded:
+            self._loaded[key] = RecallingSurrogate(checked_folder(spec), device=self._device, max_length=length)
+        return self._loaded[key]
+
+
+@contextmanager
+def _torch_loading() -> Iterator[None]:
+    """Tell what is missing; and let a Ctrl-C while torch is loaded be heard, which a callback of `gc` would lose."""
+    gc.disable()
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
+    finally:
+        gc.enable()

@@ -1,0 +1,182 @@
+"""The surrogate T: the one base model in whose space everything is embedded."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import nn
+
+from embedders.errors import ModelNotUsableError, SettingError
+from embedders.hardware.batching import by_length, padded, tokenised
+from embedders.hardware.devices import attention, autocast, best_device, quiet_transformers
+from embedders.hardware.side_by_side import side_by_side
+from registry.data.inputs import Input
+from registry.errors import first_line
+
+BATCH_SIZE = 32
+REMEMBERED = 4  # feature tables, and tokenised inputs, kept in memory
+
+Family = Literal["encoder", "seq2seq", "decoder"]
+Rows = list[dict[str, list[int]]]
+T = TypeVar("T")
+
+
+class Surrogate:
+    """A pretrained model with its tokenizer, on a device. Its pooled state of an input is a unit vector.
+
+    Encoders (BERT, RoBERTa, MiniLM, DeBERTa, ModernBERT), encoder-decoders (T5) and decoders (GPT-2, Llama): the
+    states of an encoder-decoder are its encoder's.
+    """
+
+    def __init__(self, folder: Path, *, device: str | None = None, max_length: int = 128) -> None:
+        from transformers import AutoConfig, AutoTokenizer
+
+        self.folder = folder
+        self.device = best_device(device)
+        self.max_length = max_length
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise ModelNotUsableError(f"{folder} has no usable tokenizer.") from error
+        self.family: Family = family_of(config)
+        self.hidden = int(config.hidden_size)
+        self.decoder_start = getattr(config, "decoder_start_token_id", None) or 0  # what a T5 begins to write from
+        self._tells_texts_apart = self.family == "encoder" and getattr(config, "type_vocab_size", 0) > 1
+        _ready_to_pad(self.tokenizer, folder)
+        self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
+        self._rows_of: OrderedDict[tuple[Input, ...], Rows] = OrderedDict()
+        self.model: nn.Module = self.fresh_model()
+
+    def fresh_model(self) -> nn.Module:
+        """Return the pretrained model anew, in evaluation mode, to be tuned without touching `model`."""
+        import transformers
+
+        architecture = transformers.AutoModelForTextEncoding if self.family == "seq2seq" else transformers.AutoModel
+        return self._loaded(architecture)
+
+    def fresh_language_model(self) -> nn.Module:
+        """Return the pretrained model anew with its language-model head; raise `SettingError` where it has none."""
+        import transformers
+
+        match self.family:
+            case "seq2seq":
+                return self._loaded(transformers.AutoModelForSeq2SeqLM)
+            case "decoder":
+                return self._loaded(transformers.AutoModelForCausalLM)
+        raise SettingError("An encoder writes no text: the objective text-to-text needs a T5 or a decoder.")
+
+    def _loaded(self, architecture: Any) -> nn.Module:  # noqa: ANN401 - one of transformers' Auto classes
+        try:
+            with quiet_transformers():
+                model = architecture.from_pretrained(
+                    self.folder,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    attn_implementation=attention(self.device),
+                    dtype=torch.float32,
+                )
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ModelNotUsableError(f"{self.folder} cannot be loaded: {first_line(error)}") from error
+        model.config.use_cache = False  # one pass over each input: nothing to keep
+        loaded: nn.Module = model.to(self.device).eval()
+        return loaded
+
+    def rows(self, inputs: Sequence[Input]) -> Rows:
+        """Return inputs as tokens, unpadded; the last few answers are remembered."""
+        return _remembered(self._rows_of, tuple(inputs), self._rows)
+
+    def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        """Return phi(x): the mean of the last hidden states over an input's tokens, at unit length.
+
+        The last few answers are remembered: every black box is observed on the same corpus.
+
+        Returns:
+            float32 (inputs, hidden).
+        """
+        return _remembered(self._features_of, tuple(inputs), self._features)
+
+    def forget(self) -> None:
+        """Let go of the tokens and features that are remembered."""
+        self._rows_of.clear()
+        self._features_of.clear()
+
+    def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the features of single texts, (texts, hidden)."""
+        return self.features([Input(text) for text in texts])
+
+    def _rows(self, inputs: Sequence[Input]) -> Rows:
+        if self.family == "decoder":  # its tokenizer would join a pair without a mark between the texts
+            inputs = [Input(as_one_text(one)) for one in inputs]
+        rows = tokenised(self.tokenizer, inputs, max_length=self.max_length)
+        if not self._tells_texts_apart:
+            rows = [{name: ids for name, ids in row.items() if name != "token_type_ids"} for row in rows]
+        return rows
+
+    def _features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        rows = self.rows(inputs)
+        order = list(by_length(rows, batch_size=BATCH_SIZE))
+        batches = (padded(self.tokenizer, [rows[i] for i in chosen], self.device) for chosen in order)
+        made = side_by_side(self._pooled, batches, device=self.device)
+        table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end
+        return table[np.argsort(np.concatenate(order))]
+
+    def _pooled(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        with torch.inference_mode(), autocast(self.device):
+            return pooled(self.model, batch)
+
+
+def token_states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the last hidden states of the tokens of a batch, float32 (batch, tokens, hidden).
+
+    A soft prompt's own states, which come first, are left out.
+    """
+    states = model(**batch).last_hidden_state.float()
+    return states[:, -batch["input_ids"].shape[1] :]
+
+
+def pooled(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the unit mean of the last hidden states over the tokens, float32 (batch, hidden)."""
+    states = token_states(model, batch)
+    mask = batch["attention_mask"][..., None].float()
+    return nn.functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1), dim=-1)
+
+
+def family_of(config: Any) -> Family:  # noqa: ANN401 - a model's config
+    """Say what kind of model a config describes."""
+    from transformers.models.auto import modeling_auto as auto
+
+    if getattr(config, "is_encoder_decoder", False):
+        return "seq2seq"
+    is_encoder = config.model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    return "decoder" if not is_encoder and config.model_type in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES else "encoder"
+
+
+def as_one_text(one: Input) -> str:
+    """Return an input as one text; a pair has a line break between."""
+    return one.text if one.text_pair is None else f"{one.text}\n{one.text_pair}"
+
+
+def _ready_to_pad(tokenizer: Any, folder: Path) -> None:  # noqa: ANN401 - a tokenizer
+    """Decoders come without a token to pad with; what stands there is masked, so any will do."""
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise ModelNotUsableError(f"{folder} has a tokenizer that can neither pad nor end a text.")
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+
+
+def _remembered(
+    known: "OrderedDict[tuple[Input, ...], T]", key: tuple[Input, ...], make: Callable[[tuple[Input, ...]], T]
+) -> T:
+    if key not in known:
+        known[key] = make(key)
+        while len(known) > REMEMBERED:
+            known.popitem(last=False)
+    known.move_to_end(key)
+    return known[key]

@@ -1,0 +1,103 @@
+"""What goes with a change of a space's vectors, in the same transaction: its mark, its log, the epoch of its centre."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from registry.catalog.queries import checked_numbers, is_newest, sealed, unsealed
+from registry.catalog.tables import Embedding, Entry, Space, VectorChange, Version
+from registry.errors import IntegrityError
+from registry.kinds import EntryKind
+from registry.spaces.centring import FEW, GROWN, LEAST_TO_CENTRE, Centring, mean_of
+from registry.spaces.spec import SpaceSpec
+
+_UNSEEN = {"synchronize_session": False}  # the objects in a session are not told of what a statement changes
+
+
+def log_change(session: Session, space_id: int, embedding_ids: Iterable[int]) -> None:
+    """Mark a space as changed, and say which vectors came, went or were replaced."""
+    session.execute(update(Space).where(Space.id == space_id).values(session.info), execution_options=_UNSEEN)
+    mark = session.info["mark"]
+    rows = [{"space_id": space_id, "mark": mark, "embedding_id": embedding_id} for embedding_id in embedding_ids]
+    if rows:
+        session.execute(insert(VectorChange), rows)
+
+
+def log_change_of(session: Session, versions: Select[int]) -> None:
+    """Log for each space that the vectors of these versions change, before they go or become old ones."""
+    touched: dict[int, list[int]] = defaultdict(list)
+    query = select(Embedding.space_id, Embedding.id).where(Embedding.version_id.in_(versions))
+    for space_id, embedding_id in session.execute(query):
+        touched[space_id].append(embedding_id)
+    for space_id, ids in touched.items():
+        log_change(session, space_id, ids)
+
+
+def count_new(session: Session, space: Space, version_id: int) -> None:
+    """Take note of a vector that has just come, and begin a new epoch if the tasks have grown enough."""
+    kind = session.scalar(select(Entry.kind).join(Version).where(Version.id == version_id))
+    if kind is not EntryKind.TASK:
+        return
+    space.tasks_at_most += 1
+    due = FEW if space.centred_on is None else GROWN * space.centred_on
+    if space.tasks_at_most < due:
+        return
+    # The number was a bound, for tasks may have gone since; counting all of them each time would take ever longer.
+    space.tasks_at_most = session.scalar(_tasks_of(space.id, func.count(Embedding.id))) or 0
+    if space.tasks_at_most >= due:
+        begin_epoch(session, space)
+
+
+def begin_epoch(session: Session, space: Space) -> None:
+    """Freeze the centre of a space at the mean of its tasks, or let it move again where these are few.
+
+    The tasks are summed in the order of their names, so that it does not depend on which came first.
+    """
+    found = session.execute(_tasks_of(space.id, Entry.name, Embedding.vector, Embedding.sha256).order_by(Entry.name))
+    rows = [checked_numbers(body, sha256, name, space.name) for name, body, sha256 in found]
+    is_frozen = len(rows) >= FEW
+    space.epoch += 1
+    space.centre = sealed(mean_of(np.stack(rows)).astype("<f4").tobytes()) if is_frozen else None
+    space.centred_on = len(rows) if is_frozen else None
+    space.tasks_at_most = len(rows)
+    session.execute(delete(VectorChange).where(VectorChange.space_id == space.id))
+
+
+def centring_of(session: Session, space: Space) -> Centring:
+    """Return how the vectors of a space are compared now; raise `IntegrityError` where its centre is damaged."""
+    facets = SpaceSpec.from_document(space.spec).facets
+    if space.centre is None:
+        return Centring(facets, _moving_centre(session, space), space.epoch)
+    body = unsealed(space.centre)
+    if body is None or len(body) != 4 * space.dimension:
+        raise IntegrityError(f"The centre of space {space.name!r} is damaged: run 'fute index rebuild --recentre'.")
+    return Centring(facets, np.frombuffer(body, "<f4").astype(np.float32), space.epoch)
+
+
+def _moving_centre(session: Session, space: Space) -> NDArray[np.float32]:
+    """Return the mean of the tasks, which are few, else of all vectors; see `spaces.centring.centre_of`."""
+    columns = (Entry.name, Embedding.vector, Embedding.sha256)
+    for query in (_tasks_of(space.id, *columns), _newest_of(space.id, *columns)):
+        found = session.execute(query.order_by(Embedding.id)).all()
+        if len(found) >= LEAST_TO_CENTRE:
+            return mean_of(np.stack([checked_numbers(body, sha, name, space.name) for name, body, sha in found]))
+    return np.zeros(space.dimension, np.float32)
+
+
+def _newest_of(space_id: int, *columns: Any) -> Select[Any]:  # noqa: ANN401 - any columns
+    return (
+        select(*columns)
+        .select_from(Embedding)
+        .join(Version, Version.id == Embedding.version_id)
+        .join(Entry, Entry.id == Version.entry_id)
+        .where(Embedding.space_id == space_id, is_newest())
+    )
+
+
+def _tasks_of(space_id: int, *columns: Any) -> Select[Any]:  # noqa: ANN401 - any columns
+    return _newest_of(space_id, *columns).where(Entry.kind == EntryKind.TASK)

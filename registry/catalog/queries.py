@@ -1,0 +1,71 @@
+"""What several stores ask alike: what a filter lets through, which versions count, and bytes by their hash."""
+
+import hashlib
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy.orm import aliased
+
+from registry.catalog.records import Filter
+from registry.catalog.tables import Content, Entry, Tag, Version
+from registry.errors import IntegrityError
+
+
+def passing(where: Filter) -> ColumnElement[bool]:
+    """Return the condition that an entry passes a filter."""
+    conditions: list[ColumnElement[bool]] = [true()]
+    if where.kinds:
+        conditions.append(Entry.kind.in_(where.kinds))
+    if where.task_kind is not None:
+        conditions.append(Entry.task_kind == where.task_kind)
+    if where.language is not None:
+        conditions.append(Entry.language == where.language)
+    for tag in where.tags:
+        row = aliased(Tag)
+        conditions.append(select(row).where(row.entry_id == Entry.id, row.tag == tag).exists())
+    return and_(*conditions)
+
+
+def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
+    """Return the condition that a version is the latest of its entry: older ones are kept, not compared."""
+    other = aliased(Version)
+    newest = select(func.max(other.number)).where(other.entry_id == version.entry_id).correlate(version)
+    return version.number == newest.scalar_subquery()
+
+
+def body_of(row: Content | None, sha256: str) -> bytes:
+    """Return stored bytes; raise `IntegrityError` where they are missing, or not what was stored."""
+    if row is None:
+        raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
+    try:
+        body = zlib.decompress(row.body)
+    except zlib.error:
+        body = b""
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
+    return body
+
+
+def checked_numbers(body: bytes, sha256: str, name: str, space: str) -> NDArray[np.float32]:
+    """Return a stored vector, (dimension,); raise `IntegrityError` where it is not what was stored."""
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise IntegrityError(f"The vector of {name!r} is damaged: {mend(name, space)}.")
+    return np.frombuffer(body, "<f4").astype(np.float32)
+
+
+def mend(name: str, space: str) -> str:
+    """Say how a damaged vector is made anew."""
+    return f"run 'fute embed {name} --again --space {space}'"
+
+
+def sealed(body: bytes) -> bytes:
+    """Return bytes with their checksum behind them."""
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def unsealed(stored: object) -> bytes | None:
+    """Return the bytes that were sealed; None where they are damaged."""
+    body = stored[:-4] if isinstance(stored, bytes) else b""
+    return body if body and sealed(body) == stored else None

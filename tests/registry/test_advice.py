@@ -1,0 +1,287 @@
+"""Sources for a target by memory, gain and size: from the registry, and as typed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from tiny_history import records_of
+
+import cli
+from commands import query
+from registry import Registry
+from registry.catalog import Filter
+from registry.catalog.records import NewEntry
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
+from registry.errors import InputError
+from registry.kinds import EntryKind
+from registry.sources import rank as advice
+from registry.sources.history import standardised, without
+from registry.sources.memory import Memory
+from registry.sources.rank import SourceRanking
+from registry.spaces.facets import Facet
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
+
+NAMES = ("bank", "film", "game", "meal", "rain", "song", "team")
+SPEC = SpaceSpec("5" * 64, "here", "ours", {}, (Facet("inputs", 3), Facet("answers", 3)), None)
+RECORDS = records_of(NAMES[:4], NAMES)
+SETTING = "large/lora"
+
+
+def task(name: str, examples: int = 2) -> TaskData:
+    rows = tuple(Example(f"{name} {number}", "xy"[number % 2]) for number in range(examples))
+    return TaskData("classification", ("x", "y"), rows)
+
+
+def vector(seed: int) -> NDArray[np.float32]:
+    parts = np.random.default_rng(seed).normal(size=(2, 3))
+    return unit(np.concatenate([unit(part) for part in parts]).astype(np.float32))
+
+
+@pytest.fixture
+def unmeasured(registry: Registry) -> Registry:
+    """Seven tasks and a model in a space, and no transfers."""
+    space = registry.add_space("s", SPEC, corpus=None)
+    for seed, name in enumerate(NAMES):
+        version = registry.add_task(name, task(name, 2 + seed), tags=["odd"] if seed % 2 else []).version_id
+        registry.catalog.embeddings.put(version, space, vector(seed), {})
+    model = registry.catalog.entries.add(NewEntry(EntryKind.MODEL, "m", "m", {}))
+    registry.catalog.embeddings.put(model.version_id, space, vector(99), {})
+    registry.refresh_index("s")
+    return registry
+
+
+@pytest.fixture
+def measured(unmeasured: Registry) -> Registry:
+    unmeasured.add_transfers(RECORDS)
+    return unmeasured
+
+
+def ask(registry: Registry, name: str = "song", **asked: Any) -> SourceRanking:  # noqa: ANN401
+    ranking = registry.nearest(name, **{"by": "memory", **asked})
+    assert isinstance(ranking, SourceRanking)
+    return ranking
+
+
+# -- memory ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", [None, SETTING])
+def test_sources_stand_in_the_order_that_memory_expects(measured: Registry, setting: str | None) -> None:
+    ranking = ask(measured, "film", setting=setting)
+
+    sources = [name for name in NAMES if name != "film"]
+    memory = Memory(without(standardised(RECORDS), "film"), measured.likeness())
+    found = memory.predict("film", sources, setting=setting)
+    assert [(match.name, match.score, match.deviation) for match in ranking] == [
+        (sources[i], pytest.approx(found.mean[i], abs=1e-6), pytest.approx(found.deviation[i], abs=1e-6))
+        for i in np.argsort(-found.mean)
+    ]
+    similar = {match.name: match.similarity for match in measured.nearest("film", kind="task")}
+    assert {match.name: match.similarity for match in ranking} == pytest.approx(similar, abs=1e-6)
+    assert ranking.by == "memory"
+
+
+def test_every_row_says_which_measurements_put_it_there(measured: Registry) -> None:
+    history = {(one.target, one.source) for one in standardised(RECORDS)}
+
+    for match in ask(measured, "film"):
+        assert {(reason.target, reason.source) for reason in match.reasons} <= history
+        told = match.because.split("; ")[0]
+        reason = next(r for r in match.reasons if told.startswith(f"{r.target} (") and f"from {r.source}" in told)
+        assert f"{reason.target} ({reason.alike:.2f} alike) gained {reason.gain:+.1f} from {reason.source}" in told
+        assert reason.contribution * match.score > 0
+
+
+def test_the_targets_own_outcomes_count_only_where_asked(measured: Registry) -> None:
+    plain = ask(measured, "film")
+
+    measured.add_transfers([replace(r, score_mean=1 - r.score_mean) for r in RECORDS if r.target == "film"])
+
+    assert [(m.name, round(m.score, 9)) for m in ask(measured, "film")] == [(m.name, round(m.score, 9)) for m in plain]
+    assert [m.score for m in ask(measured, "film", own=True)] != [m.score for m in plain]
+
+
+def test_without_transfers_plain_similarity_ranks_and_says_so(unmeasured: Registry) -> None:
+    ranking = ask(unmeasured)
+
+    plain = unmeasured.nearest("song", kind="task")
+    assert [(m.name, pytest.approx(m.similarity, abs=1e-6)) for m in plain] == [(m.name, m.similarity) for m in ranking]
+    assert ranking.by == "similarity"
+    assert ranking.notes == (
+        "No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').",
+    )
+    unmeasured.add_transfers([r for r in RECORDS if r.target == "film"])
+    assert ask(unmeasured, "film").by == "similarity"
+
+
+def test_a_source_that_was_measured_is_ranked_without_a_vector_or_an_entry(measured: Registry) -> None:
+    measured.add_transfers([TransferRecord("large", "lora", target, "elsewhere", 1.0) for target in NAMES[:4]])
+
+    match = next(match for match in ask(measured) if match.name == "elsewhere")
+
+    assert np.isnan(match.similarity)
+    assert match.facets == {}
+    assert match.cells()["similarity"] is None
+    assert match.as_json()["similarity"] is None
+    assert match.score > 0
+    assert "gained" in match.because
+    assert "elsewhere" not in [m.name for m in ask(measured, where=Filter(tags=("odd",)))]
+
+
+def test_filters_and_limits_hold_and_models_are_no_sources(measured: Registry) -> None:
+    assert {match.name for match in ask(measured)} == set(NAMES) - {"song"}
+    assert {match.name for match in ask(measured, "bank", where=Filter(tags=("odd",)))} == {"film", "meal", "song"}
+    assert [match.rank for match in ask(measured, limit=2)] == [1, 2]
+    assert [m.name for m in ask(measured, limit=2)] == [m.name for m in ask(measured)[:2]]
+
+
+def test_a_vector_from_a_file_asks_as_its_entry_does(measured: Registry) -> None:
+    outside = measured.vectors(entry="film")
+
+    ranking = measured.nearest(outside, by="memory")
+
+    assert [match.name for match in ranking] == [match.name for match in ask(measured, "film")]
+
+
+def test_of_very_many_tasks_those_that_were_measured_and_the_most_alike_are_compared(
+    unmeasured: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmeasured.add_transfers(
+        TransferRecord("m", "full", "rain", name, score) for name, score in [("bank", 1), ("m", 0)]
+    )
+    nearest = [m.name for m in unmeasured.nearest("song", kind="task") if m.name not in ("rain", "bank")]
+    monkeypatch.setattr("registry.sources.rank.CANDIDATES", 3)
+
+    ranking = ask(unmeasured, by="size")
+
+    assert {match.name for match in ranking} == {"rain", "bank", nearest[0]}
+
+
+# -- gain and size -----------------------------------------------------------------------------------
+
+
+def test_by_gain_a_source_stands_where_it_stood_on_average(unmeasured: Registry) -> None:
+    unmeasured.add_transfers(
+        [
+            TransferRecord("m", "full", "bank", "film", 0.9),
+            TransferRecord("m", "full", "bank", "game", 0.5),
+            TransferRecord("m", "full", "meal", "film", 0.6),
+            TransferRecord("m", "full", "meal", "rain", 0.8),
+            TransferRecord("m", "lora", "meal", "game", 0.8),
+            TransferRecord("m", "lora", "meal", "rain", 0.9),
+        ]
+    )
+
+    ranking = ask(unmeasured, by="gain", setting="m/full")
+
+    scores = {match.name: match.score for match in ranking}
+    assert scores == pytest.approx({"rain": 1, "film": 0, "bank": 0, "meal": 0, "team": 0, "game": -1})
+    assert {m.name: m.because for m in ranking}["film"] == "+5.0 on the mean of 2 targets"
+    assert {m.name: m.because for m in ranking}["bank"] == "never measured"
+    assert ask(unmeasured, by="gain")[-1].score == pytest.approx(-1)
+
+
+def test_by_size_the_task_with_most_examples_comes_first(measured: Registry) -> None:
+    ranking = ask(measured, by="size", limit=2)
+
+    assert [(match.name, match.score, match.because) for match in ranking] == [
+        ("team", 8.0, "8 training examples"),
+        ("rain", 6.0, "6 training examples"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"by": "magic"}, "No ranking by 'magic': there are similarity, memory, gain, size."),
+        ({"by": "size", "setting": SETTING}, "count by memory or gain: add --by memory."),
+        ({"by": "similarity", "own": True}, "count by memory or gain: add --by memory."),
+        ({"kind": "model"}, "By memory tasks are ranked for a task; models are ranked by similarity alone."),
+        ({"name": "m"}, "By memory tasks are ranked for a task; models are ranked by similarity alone."),
+        ({"setting": "large/full"}, "No transfers in 'large/full': there are large/lora, small/full."),
+        ({"limit": 0}, "Ask for at least one match, not 0."),
+        ({"weights": {"map": 1.0}}, "No facet 'map' in this space: there are inputs, answers."),
+    ],
+)
+def test_what_makes_no_sense_is_refused(measured: Registry, asked: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InputError) as error:
+        ask(measured, **asked)
+
+    assert str(error.value).endswith(problem)
+
+
+def test_gain_without_transfers_is_refused_with_the_mend(unmeasured: Registry) -> None:
+    with pytest.raises(InputError, match="record some with 'fute transfer import'"):
+        ask(unmeasured, by="gain")
+
+
+# -- as typed ----------------------------------------------------------------------------------------
+
+
+def run(registry: Registry, *arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(cli.main, ["--registry", str(registry.folder), *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_program_offers_what_the_registry_knows() -> None:
+    assert query.BY == advice.BY
+
+
+def test_the_table_shows_score_uncertainty_and_reason_and_stderr_how_often_it_was_right(measured: Registry) -> None:
+    code, table, told = run(measured, "nearest", "song", "--by", "memory", "--setting", SETTING, "-k", "2")
+
+    assert code == 0
+    header, *rows = ([c.strip() for c in line.split("┃" if "┃" in line else "│")[1:-1]] for line in table.splitlines())
+    lines = [row for row in [header, *rows] if row]
+    assert lines[0] == ["rank", "name", "kind", "score", "±", "similarity", "because"]
+    assert lines[1:] == [
+        [str(m.rank), m.name, "task", *(f"{x:.3f}" for x in (m.score, m.deviation, m.similarity)), m.because]
+        for m in ask(measured, setting=SETTING)[:2]
+    ]
+    assert told.startswith("Advice by memory so far, each of 4 targets left out in turn: the first source was among")
+    assert told.count("\n") == 1
+
+
+def test_json_says_the_same_with_reasons_and_the_record(measured: Registry) -> None:
+    code, text, _ = run(measured, "nearest", "song", "--by", "memory", "--json")
+
+    found, ranking = json.loads(text), ask(measured)
+    assert code == 0
+    assert found == json.loads(json.dumps(ranking.as_json()))
+    assert (found["by"], found["setting"], found["own"]) == ("memory", None, False)
+    assert set(found["record"]) == {"targets", "cases", "regret@1", "first_among_best_three"}
+    assert found["matches"][0]["because"] == ranking[0].because
+    assert found["matches"][0]["deviation"] == pytest.approx(ranking[0].deviation)
+    assert set(found["matches"][0]["reasons"][0]) == {"target", "alike", "source", "gain", "contribution"}
+
+
+def test_a_dataframe_has_the_same_columns(measured: Registry) -> None:
+    pytest.importorskip("pandas")
+
+    frame = ask(measured).to_pandas()
+
+    assert list(frame.columns) == ["rank", "name", "kind", "score", "±", "similarity", "because"]
+    assert len(frame) == 6
+
+
+def test_a_registry_without_transfers_answers_by_similarity_and_says_so_on_stderr(unmeasured: Registry) -> None:
+    code, text, told = run(unmeasured, "nearest", "song", "--by", "memory", "--json")
+
+    assert code == 0
+    assert json.loads(text)["by"] == "similarity"
+    assert told == "No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').\n"
+
+
+def test_an_unknown_setting_is_one_line_with_exit_code_2(measured: Registry) -> None:
+    code, text, told = run(measured, "nearest", "song", "--by", "memory", "--setting", "t5")
+
+    assert (code, text) == (2, "")
+    assert told == "Error: No transfers in 't5': there are large/lora, small/full.\n"

@@ -1,0 +1,322 @@
+"""Templates: what they may use, which of their variables stand for the input, and that none runs code or for ever."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from template_attacks import INJECTIONS, RUNAWAYS
+from tiny_cli import dump
+
+from registry import Registry
+from registry.data.inputs import Input
+from registry.errors import InputError, StoppedError, TemplateError
+from registry.prompts.prompt import PAIR, TEXT, Prompt
+from registry.prompts.render import checked_prompt, checked_prompts, render, rendered
+from registry.prompts.templates import MOST_NODES, asked, checked_template
+
+ROOT = Path(__file__).parents[2]
+FILM = Input("a fine film")
+PAIRED = Input("It rains.", "It is wet.")
+
+
+def prompt_of(template: str, **more: object) -> Prompt:
+    return replace(Prompt(template, ("negative", "positive"), (("bad", "awful"), ("good",))), **more)
+
+
+def asks(template: str, one: Input = FILM, **fields: str) -> str:
+    (text,) = rendered(prompt_of(template, fields=fields), [one])
+    return text
+
+
+# -- what is rendered --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ text }}", "a fine film"),
+        ('"{{ sentence }}" Is it {{ " or ".join(answer_choices) }}?', '"a fine film" Is it bad or good?'),
+        ("{{ text|title|trim }}: {{ answers|join(', ')|upper }}", "A Fine Film: BAD, GOOD"),
+        ("{{ text.split()[1] }} {{ text[:6] }} {{ text.replace('fine', 'dull') }}", "fine a fine a dull film"),
+        ("{% for a in answers %}{{ loop.index }} {{ a }}\n{% endfor %}{{ text }}", "1 bad\n2 good\na fine film"),
+        ("{% for i in range(answers|length) %}{{ answers[i] }} {% endfor %}{{ text }}", "bad good a fine film"),
+        ("{% set all = answers|sort(true) %}{{ all|first }} {{ text }}", "good a fine film"),
+        ("{% if text is defined and 'fine' in text %}fine: {{ text }}{% endif %}", "fine: a fine film"),
+        ("{{ text if loop is not defined else '' }}", None),
+        ("{# no word of this #}{% raw %}{{ raw }}{% endraw %} {{ text }}", "{{ raw }} a fine film"),
+        ("What is {{ text }}?\n ||| {{ answer_choices[label] }}", "What is a fine film?"),
+        ("{{ text }}\n", "a fine film\n"),
+        ("<b>{{ text }}</b>", "<b>a fine film</b>"),
+    ],
+)
+def test_a_template_is_rendered_with_the_input_and_the_words_of_the_answers(template: str, text: str | None) -> None:
+    if text is None:
+        with pytest.raises(TemplateError, match="'loop', which is not known"):
+            asks(template)
+    else:
+        assert asks(template) == text
+
+
+def test_what_an_input_says_is_text_and_no_template() -> None:
+    assert asks("{{ text }}", Input("{{ 7 * 7 }}{% raw %} <&>\r\n|||")) == "{{ 7 * 7 }}{% raw %} <&>\r\n|||"
+
+
+def test_ten_thousand_inputs_are_rendered_by_one_child_in_their_order() -> None:
+    inputs = [Input(f"text {number}") for number in range(10_000)]
+    start = time.perf_counter()
+
+    made = rendered(prompt_of("<{{ text }}>"), inputs)
+
+    assert made == [f"<text {number}>" for number in range(10_000)]
+    assert time.perf_counter() - start < 10  # about one second
+
+
+def test_a_child_starts_in_a_blink_and_loads_next_to_nothing() -> None:
+    code = "import registry.prompts.child, sys; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert set(found.stdout.split()) & {"numpy", "sqlalchemy", "torch", "click", "faiss", "yaml"} == set()
+
+
+# -- variables ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "fields"),
+    [
+        ("{{ review }}", {"review": TEXT}),
+        ("{{ premise }} {{ hypothesis }}", {"premise": TEXT, "hypothesis": PAIR}),
+        ("{{ sentence1 }} {{ sentence2 }}", {"sentence1": TEXT, "sentence2": PAIR}),
+        ("{{ context }} {{ question }}", {"context": PAIR, "question": TEXT}),
+        ("{{ text }} {{ answers }} {{ answer_choices }}", {"text": TEXT}),
+        ("{% for x in answers %}{{ x }}{% endfor %}{{ text }}", {"text": TEXT}),
+    ],
+)
+def test_usual_names_of_fields_are_known(template: str, fields: dict[str, str]) -> None:
+    assert checked_template(prompt_of(template)).fields == fields
+
+
+def test_any_other_name_is_a_field_where_the_user_says_so() -> None:
+    assert asks("{{ passage }} {{ claim }}", PAIRED, passage=TEXT, claim=PAIR) == "It rains. It is wet."
+    assert asks("{{ sentence }} {{ text }}", FILM, sentence=TEXT, text=TEXT) == "a fine film a fine film"
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "problem"),
+    [
+        (
+            "{{ passage }}",
+            {},
+            "has the variable 'passage', which is not known: say which text it is with --field passage",
+        ),
+        ("{{ text }} {{ label }}", {}, "has the variable 'label', which is not known"),
+        ("{{ review }} {{ sentence }}", {}, "has 'review' and 'sentence' for the text: give --field"),
+        ("Is it good?", {}, "never uses the text of the input"),
+        ("{{ hypothesis }}", {}, "never uses the text of the input"),
+        ("{{ text }}", {"text": PAIR}, "cannot have 'text_pair' for 'text'"),
+        ("{{ passage }}", {"passage": "label"}, "cannot have 'label' for 'passage'"),
+        ("{% set text = 'x' %}{{ text }}", {}, "sets 'text', which stands for the input"),
+        ("{% for answers in answers %}{{ text }}{% endfor %}", {}, "sets 'answers', which stands for the input"),
+        ("{{ text", {}, r"is not Jinja: unexpected end of template.*\(line 1\)"),
+        (" \n", {}, "is empty"),
+        ("||| {{ text }}", {}, "never uses the text"),
+    ],
+)
+def test_a_template_that_does_not_say_what_is_asked_is_refused(
+    template: str, fields: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(TemplateError, match=f"The template {problem}"):
+        checked_template(prompt_of(template, fields=fields))
+
+
+def test_an_input_without_the_second_text_that_is_asked_for_is_told() -> None:
+    with pytest.raises(InputError, match=r"asks for a second text \('hypothesis'\), and input 2 has none"):
+        rendered(prompt_of("{{ premise }} {{ hypothesis }}"), [PAIRED, FILM])
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("{% if text %}the same{% endif %}", "asks the same whatever the text is"),
+        ("{{ text }}{{ x }}{% set x = 1 %}", "cannot be rendered: 'x' is undefined"),
+        ("{{ text }}{{ answers[7] }}", "cannot be rendered: list object has no element 7"),
+        ("{{ text }}{{ 'a' + 1 }}", "cannot be rendered: can only concatenate"),
+    ],
+)
+def test_a_template_that_cannot_be_asked_is_found_by_trying_it(template: str, problem: str) -> None:
+    with pytest.raises(TemplateError, match=f"The template {problem}"):
+        checked_prompt(prompt_of(template))
+
+
+def test_a_faulty_prompt_among_others_does_not_hide_them() -> None:
+    stopped = prompt_of("{{ text }}{% set a = text ~ text %}" + "{% set a = a ~ a %}" * 60 + "{{ a }}")
+    found = checked_prompts(
+        {"a": prompt_of("{{ text }}"), "b": stopped, "c": prompt_of("x"), "d": prompt_of("{{ review }}")}
+    )
+
+    assert [isinstance(one, InputError) for one in found.values()] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("text", ["\udc80", "x" * 70_000])
+def test_texts_of_a_prompt_that_nobody_could_store_are_refused(text: str) -> None:
+    for prompt in (prompt_of("{{ text }}", system=text), prompt_of("{{ text }}" + text)):
+        with pytest.raises(InputError):
+            checked_template(prompt)
+
+
+# -- any text ----------------------------------------------------------------------------------------
+
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}|\r"), max_size=40)
+ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+WORDS = st.lists(ANY.filter(str.strip), min_size=2, max_size=5, unique=True)
+
+
+@settings(deadline=None, max_examples=10)
+@given(PLAIN, PLAIN, st.lists(ANY, min_size=1, max_size=20))
+def test_what_is_no_template_is_rendered_as_it_stands(before: str, after: str, texts: list[str]) -> None:
+    made = rendered(prompt_of(f"{before}{{{{ text }}}}{after}"), [Input(text) for text in texts])
+
+    assert made == [before + text + after for text in texts]
+
+
+@given(PLAIN, WORDS, st.none() | ANY, st.sampled_from(["vanilla", "chain-of-thought"]))
+def test_a_prompt_is_read_back_from_its_spec(plain: str, words: list[str], system: str | None, style: str) -> None:
+    own = tuple((word,) for word in words)
+    prompt = checked_template(Prompt(plain + "{{ sentence }}", tuple(words), own, {}, system, style))  # type: ignore[arg-type]
+
+    again = Prompt.from_spec(json.loads(json.dumps(prompt.spec())))
+
+    assert again == prompt
+    assert again.content_hash() == prompt.content_hash()
+    assert checked_template(again) == prompt
+
+
+# -- attacks -----------------------------------------------------------------------------------------
+
+
+def test_the_attacks_are_as_many_as_the_goals_say() -> None:
+    assert len(set(INJECTIONS)) >= 60
+    assert len(set(RUNAWAYS)) >= 20
+
+
+@pytest.mark.parametrize("template", INJECTIONS)
+def test_a_template_that_reaches_for_code_is_refused(template: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        checked_prompt(prompt_of(template))
+
+    assert "\n" not in str(refused.value)
+    assert "never uses the text" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sandbox_runs_no_code_even_where_nothing_was_checked(tmp_path: Path) -> None:
+    lines: list[object] = []
+    for template in INJECTIONS:
+        lines += [{"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}, ["text", None]]
+
+    said = render(lines)[1::2]  # type: ignore[arg-type]
+
+    harmless = ["text text", "text <LoopContext 1/2><LoopContext 2/2>"]
+    assert [text for text in said if not isinstance(text, dict)] == harmless[::-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+MEASURE = """
+import json, resource, sys, time
+from template_attacks import RUNAWAYS
+from registry.errors import InputError
+from registry.prompts.prompt import Prompt
+from registry.prompts.render import checked_prompt, render
+
+def bypassed(template):
+    job = {"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}
+    return render([job, ["some text " * 60, None]])
+
+def measured(work):
+    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    start = time.perf_counter()
+    try:
+        said = work()
+    except InputError as error:
+        said = str(error)
+    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    used = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after))
+    return said, used, time.perf_counter() - start
+
+for template in RUNAWAYS if sys.argv[1] == "checked" else RUNAWAYS[:20]:
+    prompt = Prompt(template, ("a", "b"), (("a",), ("b",)))
+    work = (lambda: checked_prompt(prompt)) if sys.argv[1] == "checked" else (lambda: bypassed(template))
+    print(json.dumps(measured(work), default=repr))
+own = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage counts the parent's too
+print(json.dumps([int(own.split()[1]) // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]))
+"""
+
+
+def measure(how: str) -> tuple[list[tuple[object, float, float]], list[int]]:
+    """Run all runaways; return what came of each with the seconds used and waited, and the peaks of memory in MiB."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, how],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    *rows, peaks = map(json.loads, done.stdout.splitlines())
+    return rows, peaks
+
+
+def test_a_template_that_never_ends_is_refused_in_two_seconds_and_256_mib() -> None:
+    rows, peaks = measure("checked")
+
+    assert len(rows) == len(RUNAWAYS)
+    for template, (said, used, waited) in zip(RUNAWAYS, rows, strict=True):
+        assert isinstance(said, str), template[:200]
+        assert said.startswith("The template "), template[:200]
+        assert "\n" not in said
+        assert used < 2, template[:200]
+        assert waited < 6, template[:200]  # on a machine that does other things too
+    assert max(peaks) < 256
+
+
+def test_the_limits_hold_even_where_nothing_was_checked() -> None:
+    rows, peaks = measure("bypassed")
+
+    for template, (_, used, waited) in zip(RUNAWAYS[:20], rows, strict=True):
+        assert used < 2, template[:200]
+        assert waited < 6, template[:200]
+    told = " ".join(str(said) for said, _, _ in rows)
+    for reason in ("takes too long", "256 MB of memory", "more than 1 MiB", "nested too deeply", "more than 1000"):
+        assert reason in told
+    assert max(peaks) < 256
+
+
+def test_a_child_that_is_stopped_says_at_which_line() -> None:
+    loop = "{% for i in range(1000) %}"
+    for_ever = {"template": loop * 4 + "{% endfor %}" * 4, "fields": {}, "answers": []}
+    with pytest.raises(StoppedError, match="takes too long to render: simplify it") as stopped:
+        render([{"template": "x", "fields": {}, "answers": []}, ["a", None], for_ever, ["b", None]])
+
+    assert stopped.value.line == 3
+
+
+def test_a_prompt_that_is_refused_leaves_nothing_behind(registry: Registry) -> None:
+    before = dump(registry.folder)
+    for template in (*INJECTIONS[:3], *RUNAWAYS[:3], "{{ text }}" + "{{ 1 }}" * MOST_NODES):
+        with pytest.raises(InputError):
+            registry.add_prompt("p", prompt_of(template))
+
+    assert dump(registry.folder) == before
+
+
+def test_only_the_part_before_the_bars_is_asked() -> None:
+    assert asked(" a {{ text }} ||| b ||| c") == "a {{ text }}"
+    assert asked(" a \n") == " a \n"
