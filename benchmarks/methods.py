@@ -1,6 +1,6 @@
 """Every method side by side: what it costs, whether it knows a task again, and whether it finds models' tasks.
 
-One row per method, over real tasks of ../shared/data:
+One row per method, over real tasks of the public data:
 
     s/task, ex/s   one task of 512 examples: seconds, and examples in a second
     peak MiB       memory of a process that embeds by this method alone
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from registry.formats.tasks import read_task
 from registry.results import Cell, Table
 

@@ -10,7 +10,7 @@ from the base model alone, and counts as no transfer. Then every method ranks th
                           targets' DTEs. Only classifiers can be asked any text, so here sources and targets are
                           classification tasks; METHOD beside it compares DTEs among the same.
 
-    python -m benchmarks.paper_tables                                       on ../shared/data/tasks with MiniLM
+    python -m benchmarks.paper_tables                                       on the public tasks with MiniLM
     python -m benchmarks.paper_tables --data TASKS --model roberta-base --device cuda ...   where there is a GPU
 
 It is not the paper's own table: that has other tasks, and T5-base.
@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from benchmarks.data import DATA
 from benchmarks.fewshot import Recipe, Trainer
-from benchmarks.models_meet_tasks import DATA
 from embedders.evaluation.placing import MethodSpace
 from embedders.evaluation.transfer.evaluate import MethodScore, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.transfer.truth import read_truth

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from embedders.black_boxes.loading import language_model
 from embedders.evaluation.prompts.evaluate import PromptReport, Settings, evaluated
 from embedders.evaluation.prompts.labelled import labelled_for

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,12 @@ def kept(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def upgraded(kept: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def upgraded(kept: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the registry after `fute db upgrade`."""
     folder = tmp_path_factory.mktemp(kept["schema"])
     shutil.copy(KEPT / kept["schema"] / "catalog.db", folder)
     assert Registry.upgrade(folder) is not None  # the backup
-    yield folder
+    return folder
 
 
 def answer(folder: Path, words: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -57,7 +56,7 @@ def differences(then: Any, now: Any, place: str = "") -> list[str]:  # noqa: ANN
 
 
 def test_there_is_a_registry_of_every_schema_before_this_one() -> None:
-    assert SCHEMAS == [f"{number:04}" for number in range(1, int(SCHEMA))]
+    assert [f"{number:04}" for number in range(1, int(SCHEMA))] == SCHEMAS
 
 
 def test_it_is_refused_until_it_is_upgraded(kept: dict[str, Any], tmp_path: Path) -> None:
