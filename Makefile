@@ -56,7 +56,7 @@ migrations: setup  ## the database's migrations: up, down, up again, and no diff
 docs: setup  ## write docs/commands.md from the commands
 	$(BIN)/python -m docs.commands
 
-bench: setup  ## measure on the public data of $$FUTE_DATA, or ../shared/data (hours on two cores): methods, Fisher, early stops, neighbours, prompts
+bench: setup  ## measure on the public data that FUTE_DATA names (hours on two cores): methods, Fisher, early stops, neighbours, prompts
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.fisher
 	$(BIN)/python -m benchmarks.anytime
