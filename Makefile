@@ -54,7 +54,7 @@ migrations: setup  ## the database's migrations: up, down, up again, and no diff
 	$(BIN)/python -m pytest tests/registry/test_migrations.py
 
 docs: setup  ## write docs/commands.md from the commands
-	$(BIN)/python -m docs.commands
+	$(BIN)/python -m docs.reference
 
 bench: setup  ## measure on the public data that FUTE_DATA names (hours on two cores): methods, Fisher, early stops, neighbours, prompts
 	$(BIN)/python -m benchmarks.methods
