@@ -4,7 +4,7 @@ from registry.catalog.database import Database
 from registry.catalog.embeddings import Embeddings
 from registry.catalog.entries import Entries
 from registry.catalog.jobs import Jobs
-from registry.catalog.predictions import Predictions
+from registry.catalog.predictions import PredictionStore
 from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.spaces import Spaces
 from registry.catalog.transfers import Transfers
@@ -21,7 +21,7 @@ class Catalog:
         self.entries = Entries(self.database)
         self.spaces = Spaces(self.database)
         self.embeddings = Embeddings(self.database)
-        self.predictions = Predictions(self.database)
+        self.predictions = PredictionStore(self.database)
         self.jobs = Jobs(self.database)
         self.transfers = Transfers(self.database)
 

@@ -7,13 +7,15 @@ alone (`registry.prompts.scores`). Needs no torch: everything that an LLM says w
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
-from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 from registry.metrics import spearman
@@ -111,16 +113,43 @@ class Asked:
 
 
 @dataclass
-class Outputs:
-    """What an LLM answered under each of its prompts, on the corpus of one space."""
+class PromptPredictions:
+    """What an LLM answered under each of its prompts, on the corpus of one space; all chose from the same answers."""
 
     prompts: list[str]
-    answers: tuple[str, ...]  # texts, one per column
     vectors: NDArray[np.float32]  # (prompts, dimension)
-    table: NDArray[np.float64]  # (prompts, inputs, choices), rows add up to 1
-    prompt_prob: NDArray[np.float64] | None  # (prompts, inputs)
-    content_free: NDArray[np.float64] | None  # (3, prompts, choices), log probabilities
+    predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
+    free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The texts of the answers, one per column."""
+        return self.predictions[0].answers
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Which of the inputs have an answer under every prompt: those that prompts are compared by, (inputs,)."""
+        return np.flatnonzero(np.all([own.is_answered for own in self.predictions], axis=0))
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """The probabilities of the answers to these inputs, (prompts, inputs, choices), rows add up to 1."""
+        return np.stack([own.probabilities[self.rows] for own in self.predictions]).astype(np.float64)
+
+    @cached_property
+    def prompt_prob(self) -> NDArray[np.float64] | None:
+        """How likely the filled-in prompts are to the LLM, (prompts, inputs); None where that is not known of all."""
+        known = [own.prompt_prob[self.rows] for own in self.predictions if own.prompt_prob is not None]
+        return np.stack(known).astype(np.float64) if len(known) == len(self.predictions) else None
+
+    @cached_property
+    def content_free(self) -> NDArray[np.float64] | None:
+        """The log probabilities for inputs that say nothing, (3, prompts, choices)."""
+        if self.free is None:
+            return None
+        table = np.stack([own.probabilities for own in self.free], axis=1)
+        return np.log(np.maximum(table, 1e-12)).astype(np.float64)
 
 
 def best_prompt(
@@ -173,7 +202,7 @@ def best_prompt(
     return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
 
 
-def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outputs:
+def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> PromptPredictions:
     """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
 
     Raises:
@@ -192,10 +221,10 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outp
         raise NotEmbeddedError(f"{name}@{prompts[0]}", space.name, ())
     corpus = space.corpus_version_id
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
-    chunks = catalog.predictions.of(held, corpus)
+    chunks = catalog.predictions.chunks_of(held, corpus)
     answers = {version: joined(one) for version, one in chunks.items()}
     kept = _comparable(answers)
-    made = _stacked([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
+    made = _aligned([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
     if len(held) < len(prompts):
         count = len(prompts) - len(held)
         made.notes.append(
@@ -205,7 +234,21 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outp
         first = next(record for version, record in held.items() if version not in kept)
         count = len(held) - len(kept)
         made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
+    _note_missing(made, name)
     return made
+
+
+def _note_missing(outputs: PromptPredictions, model: str) -> None:
+    """Say how many inputs are left out because some prompt has no answer to them; refuse where none is left."""
+    asked = len(outputs.predictions[0])
+    if not len(outputs.rows):
+        raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
+    if len(outputs.rows) < asked:
+        missing = sum(sum(own.counts().values()) for own in outputs.predictions)
+        outputs.notes.append(
+            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
+            f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
+        )
 
 
 def _prompts(count: int) -> str:
@@ -268,7 +311,7 @@ def _target(catalog: Catalog, asked: Asked, space: SpaceRecord) -> NDArray[np.fl
     return found.vector
 
 
-def _comparable(answers: Mapping[int, Answered]) -> list[int]:
+def _comparable(answers: Mapping[int, Predictions]) -> list[int]:
     """Return the versions that were asked as many texts, and choose from as many answers, as most."""
     shapes = {version: one.probabilities.shape for version, one in answers.items()}
     counted = Counter(shapes.values())
@@ -276,30 +319,18 @@ def _comparable(answers: Mapping[int, Answered]) -> list[int]:
     return [version for version, shape in shapes.items() if shape == usual]
 
 
-def _stacked(
-    held: Sequence[EmbeddingRecord],
-    answers: Sequence[Answered],
-    free: Sequence[Answered | None],
-) -> Outputs:
-    """Bring the answers into one table: a column means the same under every prompt."""
+def _aligned(
+    held: Sequence[EmbeddingRecord], answers: Sequence[Predictions], free: Sequence[Predictions | None]
+) -> PromptPredictions:
+    """Bring the answers into the same columns: a column means the same under every prompt."""
     first = answers[0].answers
-    columns = [_columns(one.answers, first) for one in answers]
-    table = np.stack([one.probabilities[:, order] for one, order in zip(answers, columns, strict=True)])
-    own = [one.prompt_prob for one in answers if one.prompt_prob is not None]
-    said = [one.probabilities[:, _columns(one.answers, first)] for one in free if one is not None]  # (3, choices) each
-    return Outputs(
+    content_free = tuple(own.in_columns(first) for own in free if own is not None)
+    return PromptPredictions(
         [_prompt(record) for record in held],
-        first,
         np.stack([record.vector for record in held]),
-        table.astype(np.float64),
-        np.stack(own).astype(np.float64) if len(own) == len(answers) else None,
-        np.log(np.maximum(np.stack(said, axis=1), 1e-12)).astype(np.float64) if len(said) == len(answers) else None,
+        tuple(own.in_columns(first) for own in answers),
+        content_free if len(content_free) == len(answers) else None,
     )
-
-
-def _columns(answers: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Return where the wanted answers stand; answers in other words are taken in their order."""
-    return [answers.index(text) for text in wanted] if set(answers) == set(wanted) else list(range(len(wanted)))
 
 
 def _as_embedded(table: NDArray[np.float64], answers: str) -> NDArray[np.float64]:

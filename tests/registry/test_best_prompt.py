@@ -9,10 +9,11 @@ from loading import loaded_by_program
 
 import cli
 from registry import Registry
-from registry.catalog.predictions import CONTENT_FREE, Answered
+from registry.catalog.predictions import CONTENT_FREE
 from registry.data.examples import Example
 from registry.data.inputs import Input
-from registry.data.recordings import RecordedOutputs, RecordedPrompt
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError, NotEmbeddedError, NotFoundError
 from registry.prompts.best import Asked, best_prompt, outputs_of_prompts
@@ -52,13 +53,15 @@ def fill(
         task = TaskData("classification", CHOICES, (Example(f"a {name}", "positive"), Example("b", "negative")))
         registry.catalog.embeddings.put(registry.add_task(name, task).version_id, space, vector(towards), {})
     prompts = [
-        RecordedPrompt(name, f"{name} {{{{text}}}}", CHOICES, RecordedOutputs(TEXTS, CHOICES, table_of(its, sure)))
+        RecordedPrompt(
+            name, f"{name} {{{{text}}}}", CHOICES, Recording(TEXTS, Predictions(CHOICES, table_of(its, sure)))
+        )
         for name, (its, sure, _) in said.items()
     ]
     _, *pairs = [r for r in registry.add_recorded_llm("opt", prompts, source="x") if r.kind != "prompt"]
     for pair, (name, (its, sure, towards)) in zip(pairs, said.items(), strict=True):
-        answered = Answered(CHOICES, table_of(its, sure), np.full(8, 0.1 if name == "right" else 0.2, np.float32))
-        registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+        answered = Predictions(CHOICES, table_of(its, sure), np.full(8, 0.1 if name == "right" else 0.2, np.float32))
+        registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
         if embed:
             registry.catalog.embeddings.put(pair.version_id, space, vector(towards), {})
     return registry
@@ -178,12 +181,12 @@ def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry
 
 def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Registry) -> None:
     three = ("bad", "so", "good")
-    outputs = RecordedOutputs(TEXTS, three, np.full((8, 3), 1 / 3, np.float32))
+    outputs = Recording(TEXTS, Predictions(three, np.full((8, 3), 1 / 3, np.float32)))
     other = RecordedPrompt("three", "{{text}}?", three, outputs)
     pair = opt.add_recorded_llm("opt", [other], source="x")[-1]
     corpus, space = opt.catalog.entries.get("texts"), opt.catalog.spaces.get("s")
-    answered = Answered(three, outputs.probabilities)
-    opt.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+    answered = Predictions(three, outputs.predictions.probabilities)
+    opt.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
     opt.catalog.embeddings.put(pair.version_id, space, vector((1.0, 0.0)), {})
 
     ranking = best_prompt(opt.catalog, Asked("films", "opt"), limit=9)
@@ -195,12 +198,12 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
 def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> None:
     fill(registry)
     corpus = registry.catalog.entries.get("texts")
-    turned = RecordedOutputs(TEXTS, CHOICES[::-1], table_of(1 - TRUTH, 0.9))  # the first column is `positive`
+    turned = Recording(TEXTS, Predictions(CHOICES[::-1], table_of(1 - TRUTH, 0.9)))  # the first column is `positive`
     pair = registry.add_recorded_llm("opt", [RecordedPrompt("turned", "{{text}}!", CHOICES[::-1], turned)], source="x")[
         -1
     ]
-    answered = Answered(CHOICES[::-1], turned.probabilities)
-    registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+    answered = Predictions(CHOICES[::-1], turned.predictions.probabilities)
+    registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
     space = registry.catalog.spaces.get("s")
     registry.catalog.embeddings.put(pair.version_id, space, vector((1.0, 0.0)), {})
 
@@ -213,9 +216,9 @@ def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> No
 def test_contextual_calibration_reads_what_was_said_to_inputs_that_say_nothing(opt: Registry) -> None:
     corpus = opt.catalog.entries.get("texts")
     for name in SAID:
-        leaning = Answered(CHOICES, np.array([[0.9, 0.1]] * 3 if name == "right" else [[0.5, 0.5]] * 3, np.float32))
+        leaning = Predictions(CHOICES, np.array([[0.9, 0.1]] * 3 if name == "right" else [[0.5, 0.5]] * 3, np.float32))
         entry = opt.catalog.entries.get(f"opt@{name}")
-        opt.catalog.predictions.put(entry.version_id, corpus.version_id, start=CONTENT_FREE, answered=leaning)
+        opt.catalog.predictions.put(entry.version_id, corpus.version_id, start=CONTENT_FREE, predictions=leaning)
 
     ranking = best_prompt(opt.catalog, Asked("films", "opt", by="locale", calibration="contextual"), limit=4)
 
