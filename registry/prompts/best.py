@@ -72,17 +72,17 @@ class PromptRanking(Table[PromptAdvice]):
         self,
         rows: Sequence[PromptAdvice],
         *,
-        asked: "Asked",
+        query: "PromptQuery",
         space: str,
         agreement: float | None,
         doubt: str | None,
         notes: Sequence[str],
     ) -> None:
-        whose = "" if asked.like is None else f", by the labels of {asked.like}"
+        whose = "" if query.like is None else f", by the labels of {query.like}"
         super().__init__(
-            rows, title=f"prompts of {asked.model} for {asked.task}, by {asked.by}{whose}, in space {space}"
+            rows, title=f"prompts of {query.model} for {query.task}, by {query.by}{whose}, in space {space}"
         )
-        self.asked = asked
+        self.query = query
         self.space = space
         self.agreement = agreement
         self.doubt = doubt
@@ -91,7 +91,7 @@ class PromptRanking(Table[PromptAdvice]):
     def as_json(self) -> dict[str, Any]:
         """Return the ranking as JSON values."""
         return {
-            **vars(self.asked),
+            **vars(self.query),
             "space": self.space,
             "agreement": self.agreement,
             "enough_evidence": self.doubt is None,
@@ -102,7 +102,7 @@ class PromptRanking(Table[PromptAdvice]):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptQuery:
     """A question for the best prompt."""
 
     task: str
@@ -154,7 +154,7 @@ class PromptPredictions:
 
 def best_prompt(
     catalog: Catalog,
-    asked: Asked,
+    query: PromptQuery,
     *,
     limit: int = 5,
     space: str | None = None,
@@ -169,37 +169,37 @@ def best_prompt(
         InputError: there is no such method or calibration, or nothing that it could read.
         NotEmbeddedError: the task, or no prompt of the model, has a vector in the space.
     """
-    if asked.by not in BY:
-        raise InputError(f"No method {asked.by!r}: there are {', '.join(BY)}.")
+    if query.by not in BY:
+        raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
     record = catalog.spaces.get(space)
-    target = _target(catalog, asked, record)
-    outputs = outputs_of_prompts(catalog, asked.model, record)
+    target = _target(catalog, query, record)
+    outputs = outputs_of_prompts(catalog, query.model, record)
     spec = SpaceSpec.from_document(record.spec)
     similarity = likeness(outputs.vectors, target, spec)
-    answered = calibrated(outputs.table, asked.calibration, outputs.content_free)
+    answered = calibrated(outputs.table, query.calibration, outputs.content_free)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
     has_map = "map" in spec.facets.names
     ours = expected_agreement(similarity, as_embedded) if has_map else similarity
     others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
     scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob), **others}
-    _check_scored(asked.by, scores)
+    _check_scored(query.by, scores)
     ranks = {name: _ranks(its) for name, its in scores.items()}
-    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[asked.by]))
+    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[query.by]))
     spreads = spread(as_embedded)
     rows = [
         PromptAdvice(
             place,
             outputs.prompts[i],
-            float(scores[asked.by][i]),
+            float(scores[query.by][i]),
             float(similarity[i]),
             float(spreads[i]),
             {name: int(its[i]) for name, its in ranks.items()},
         )
         for place, i in enumerate(order[:limit].tolist(), start=1)
     ]
-    doubt = why_in_doubt(outputs.table, scores[asked.by], similarity if asked.by == FUTE and has_map else None)
-    agreement = _agreement(scores, asked.by)
-    return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
+    doubt = why_in_doubt(outputs.table, scores[query.by], similarity if query.by == FUTE and has_map else None)
+    agreement = _agreement(scores, query.by)
+    return PromptRanking(rows, query=query, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
 
 
 def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> PromptPredictions:
@@ -209,9 +209,9 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
         NotEmbeddedError: no prompt of the model has a vector in the space.
         InputError: the model has no prompts.
     """
-    asked = catalog.entries.get(model, EntryKind.MODEL)
-    name = asked.name
-    if asked.version_id != catalog.entries.get(name).version_id:
+    entry = catalog.entries.get(model, EntryKind.MODEL)
+    name = entry.name
+    if entry.version_id != catalog.entries.get(name).version_id:
         raise InputError(f"Prompts are compared of the latest version of {name!r}: ask for {name!r} alone.")
     prompts = catalog.entries.prompts_of(name)
     if not prompts:
@@ -300,10 +300,10 @@ def _check_scored(by: str, scores: Mapping[str, Scores]) -> None:
     raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {by}.")
 
 
-def _target(catalog: Catalog, asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:
-    name = asked.like or asked.task
-    if asked.like is not None:
-        catalog.entries.get(asked.task)  # what the answer is for should be known too
+def _target(catalog: Catalog, query: PromptQuery, space: SpaceRecord) -> NDArray[np.float32]:
+    name = query.like or query.task
+    if query.like is not None:
+        catalog.entries.get(query.task)  # what the answer is for should be known too
     entry = catalog.entries.get(name, EntryKind.TASK)
     found = catalog.embeddings.get(entry.version_id, space.id)
     if found is None:
