@@ -376,7 +376,7 @@ class Registry:
         return self.catalog.transfers.put([checked_transfer(record) for record in records])
 
     def record_transfer(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:
-        """Keep one measured transfer and return it as it was kept; see `catalog.transfers.Transfers.add`."""
+        """Keep one measured transfer and return it as it was kept; see `catalog.transfers.TransferStore.add`."""
         return self.catalog.transfers.add(checked_transfer(record), anew=anew)
 
     def transfers(self, target: str | None = None) -> list[TransferRecord]:

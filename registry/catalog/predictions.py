@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import select
 
 from registry.catalog.database import Database
-from registry.catalog.tables import Prediction
+from registry.catalog.tables import PredictionChunk
 from registry.data.predictions import Predictions
 from registry.errors import IntegrityError
 
@@ -26,15 +26,15 @@ class PredictionStore:
         table, own, reasons = bodies
         with self._database.write() as session:
             held = session.scalar(
-                select(Prediction.id).where(
-                    Prediction.version_id == version_id,
-                    Prediction.corpus_version_id == corpus_version_id,
-                    Prediction.start == start,
+                select(PredictionChunk.id).where(
+                    PredictionChunk.version_id == version_id,
+                    PredictionChunk.corpus_version_id == corpus_version_id,
+                    PredictionChunk.start == start,
                 )
             )
             if held is None:
                 session.add(
-                    Prediction(
+                    PredictionChunk(
                         version_id=version_id,
                         corpus_version_id=corpus_version_id,
                         start=start,
@@ -54,20 +54,20 @@ class PredictionStore:
     def chunks_of(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, dict[int, Predictions]]:
         """Return the chunks of several versions by version."""
         columns = (  # not objects: there may be thousands, and they take three times as long
-            Prediction.version_id,
-            Prediction.start,
-            Prediction.id,
-            Prediction.answers,
-            Prediction.count,
-            Prediction.probabilities,
-            Prediction.prompt_prob,
-            Prediction.unanswered,
-            Prediction.sha256,
+            PredictionChunk.version_id,
+            PredictionChunk.start,
+            PredictionChunk.id,
+            PredictionChunk.answers,
+            PredictionChunk.count,
+            PredictionChunk.probabilities,
+            PredictionChunk.prompt_prob,
+            PredictionChunk.unanswered,
+            PredictionChunk.sha256,
         )
         query = (
             select(*columns)
-            .where(Prediction.version_id.in_(version_ids), Prediction.corpus_version_id == corpus_version_id)
-            .order_by(Prediction.start)
+            .where(PredictionChunk.version_id.in_(version_ids), PredictionChunk.corpus_version_id == corpus_version_id)
+            .order_by(PredictionChunk.start)
         )
         chunks: dict[int, dict[int, Predictions]] = {version_id: {} for version_id in version_ids}
         with self._database.read() as session:

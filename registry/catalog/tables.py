@@ -195,7 +195,7 @@ class Embedding(Base):
     deviations: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
-class Prediction(Base):
+class PredictionChunk(Base):
     """What a black box answered on a run of a corpus: one chunk, kept as soon as it is known."""
 
     __tablename__ = "predictions"

@@ -52,7 +52,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Expected:
     """What memory expects of the sources of one target, in standard deviations of the target's sources."""
 
     target: str
@@ -99,7 +99,7 @@ class Memory:
 
     def predict(
         self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False
-    ) -> Prediction:
+    ) -> Expected:
         """Return what is to be expected of a target's sources.
 
         Args:
@@ -115,14 +115,14 @@ class Memory:
         parts = np.zeros((len(self._bridge), len(sources)))
         for rows, at, _ in self._blocks:
             parts[at] += weights[rows] * self._scores[rows, None]
-        return Prediction(target, tuple(sources), mean, np.sqrt(np.maximum(variance, 0.0)), parts.T)
+        return Expected(target, tuple(sources), mean, np.sqrt(np.maximum(variance, 0.0)), parts.T)
 
     def expected(self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False) -> Matrix:
         """Return the mean of `predict` alone, (sources,)."""
         asked, _, weights = self._weights(target, sources, setting, own=own)
         return self._mean(asked, weights)
 
-    def reasons(self, prediction: Prediction, source: str) -> list[Reason]:
+    def reasons(self, prediction: Expected, source: str) -> list[Reason]:
         """Return the measured pairs that add something to the score of a source, those that add most first."""
         parts = prediction.parts[prediction.sources.index(source)]
         return [
