@@ -337,7 +337,7 @@ class Registry:
 
     def likeness(self, *, space: str | None = None) -> Likeness:
         """Return how alike the tasks of a space are to one another, facet by facet, as `memory.Memory` needs it."""
-        return Likeness.of_space(self.catalog, self.catalog.spaces.get(space))
+        return Likeness.from_space(self.catalog, self.catalog.spaces.get(space))
 
     def draw_map(self, path: str | os.PathLike[str], *, space: str | None = None) -> None:
         """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""

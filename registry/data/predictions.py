@@ -29,7 +29,7 @@ class Predictions:
     missing: NDArray[np.uint8] | None = None  # (inputs,), `ANSWERED` or a `Missing`; None: all have an answer
 
     @classmethod
-    def of_texts(cls, texts: Sequence[str | Missing], answers: Sequence[str] | None = None) -> "Predictions":
+    def from_texts(cls, texts: Sequence[str | Missing], answers: Sequence[str] | None = None) -> "Predictions":
         """Make certain answers of texts.
 
         Args:

@@ -32,7 +32,7 @@ def read_answers(path: Path) -> Recording:
     answers = tuple(sorted(set(said.values())))
     if len(answers) < 2:
         raise DataError(str(path), "has one and the same answer throughout: nothing to learn from.")
-    return Recording(tuple(said), Predictions.of_texts(list(said.values()), answers))
+    return Recording(tuple(said), Predictions.from_texts(list(said.values()), answers))
 
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:

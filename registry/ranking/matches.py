@@ -62,7 +62,7 @@ class SetAside:
     shared: float | None  # the share of the smaller task that is in both; None where it is not known
 
     @classmethod
-    def of(cls, match: Match) -> "SetAside":
+    def from_match(cls, match: Match) -> "SetAside":
         """Return a match as one that was left out."""
         similarity = None if math.isnan(match.similarity) else match.similarity
         return cls(match.name, similarity, match.shared)

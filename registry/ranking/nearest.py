@@ -74,7 +74,7 @@ def kept_apart(
         doubles = [] if query.duplicates else [match for match in told if duplicates.include(match)]
         if len(doubles) <= aside:
             kept = [match for match in told if match not in doubles]
-            return kept[: query.limit], [SetAside.of(double) for double in doubles]
+            return kept[: query.limit], [SetAside.from_match(double) for double in doubles]
         aside = max(len(doubles), 2 * aside)
 
 

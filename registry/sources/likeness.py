@@ -24,7 +24,7 @@ class Likeness:
     facet_names: tuple[str, ...]  # F
 
     @classmethod
-    def of_rows(
+    def from_rows(
         cls, names: Sequence[str], rows: NDArray[np.float32], facets: Facets, weights: Mapping[str, float]
     ) -> "Likeness":
         """Compare vectors as they are indexed.
@@ -41,13 +41,13 @@ class Likeness:
         return cls(tuple(names), similarity, cosines, facets.names)
 
     @classmethod
-    def of_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
+    def from_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
         """Compare all tasks of a space."""
         held = catalog.embeddings.all(space.id)
         tasks = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
         facets = held.centring.facets
         rows = held.centring.centred(held.matrix[tasks])
-        return cls.of_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
+        return cls.from_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
 
     @cached_property
     def row(self) -> dict[str, int]:

@@ -165,7 +165,7 @@ def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[
     similarity = rows @ (rows[0] * facets.scale(weights))
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
-    return Likeness.of_rows([names[i] for i in kept], rows[kept], facets, weights)
+    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights)
 
 
 def _candidates(

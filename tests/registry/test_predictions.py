@@ -16,7 +16,7 @@ from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 
 CUT, REFUSED, NONE = Missing.CUT_OFF, Missing.REFUSED, Missing.NO_ANSWER
-SAID = Predictions.of_texts(["yes", CUT, "no", REFUSED, "yes", CUT])
+SAID = Predictions.from_texts(["yes", CUT, "no", REFUSED, "yes", CUT])
 TEXTS = tuple(Input(f"text {number}") for number in range(6))
 
 
@@ -28,7 +28,7 @@ def test_texts_and_reasons_become_rows() -> None:
 
 
 def test_where_all_are_answered_nothing_is_missing() -> None:
-    said = Predictions.of_texts(["yes", "no"], answers=["no", "yes", "perhaps"])
+    said = Predictions.from_texts(["yes", "no"], answers=["no", "yes", "perhaps"])
 
     assert (said.missing, said.counts()) == (None, {})
     assert said.probabilities.tolist() == [[0, 1, 0], [1, 0, 0]]
@@ -43,7 +43,7 @@ def test_rows_are_taken_with_their_reasons() -> None:
 
 
 def test_runs_are_joined_whatever_answers_each_knows() -> None:
-    both = Predictions.joined([Predictions.of_texts(["a", "b"]), Predictions.of_texts([NONE, "c", "a"])])
+    both = Predictions.joined([Predictions.from_texts(["a", "b"]), Predictions.from_texts([NONE, "c", "a"])])
 
     assert both.answers == ("a", "b", "c")
     assert both.reasons.tolist() == [0, 0, NONE, 0, 0]
@@ -77,7 +77,7 @@ def test_a_recording_keeps_it_too() -> None:
 
 
 def test_what_has_no_answer_is_not_embedded() -> None:
-    many = Predictions.of_texts(["yes", "no", CUT] * 20)
+    many = Predictions.from_texts(["yes", "no", CUT] * 20)
     texts = tuple(Input(str(number)) for number in range(60))
 
     inputs, answered = with_answers(texts, many, "m")
@@ -111,7 +111,7 @@ def store_of(registry: Registry, *said: Predictions) -> None:
 
 
 def test_prompts_are_compared_by_what_all_of_them_answered(registry: Registry) -> None:
-    other = Predictions.of_texts(["no", "no", "no", "yes", NONE, "yes"], answers=["yes", "no"])
+    other = Predictions.from_texts(["no", "no", "no", "yes", NONE, "yes"], answers=["yes", "no"])
     store_of(registry, SAID, other)
 
     outputs = outputs_of_prompts(registry.catalog, "llm", registry.space("s").record)
@@ -124,7 +124,7 @@ def test_prompts_are_compared_by_what_all_of_them_answered(registry: Registry) -
 
 
 def test_where_no_text_was_answered_under_every_prompt_nothing_is_compared(registry: Registry) -> None:
-    other = Predictions.of_texts([NONE, "no", NONE, "yes", NONE, "yes"], answers=["yes", "no"])
+    other = Predictions.from_texts([NONE, "no", NONE, "yes", NONE, "yes"], answers=["yes", "no"])
     store_of(registry, SAID, other)
 
     with pytest.raises(InputError, match="None of the 6 texts has an answer of 'llm' under every prompt"):
