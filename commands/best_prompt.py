@@ -38,16 +38,16 @@ def best_prompt(
     No label is read: TASK's embedding, or that of a task like it, is compared with the LLM's answers. Columns named for
     methods hold ranks, 1 is best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
     """
-    from registry.prompts.best import FUTE, SELF_SELECT, Asked
+    from registry.prompts.best import FUTE, SELF_SELECT, PromptQuery
 
-    asked, registry = Asked(task, model, by, like, calibration), registry_of(ctx)
+    query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
     more = {}
     if by == SELF_SELECT:
         from embedders.black_boxes.self_select import self_selected
 
-        registry.best_prompt(replace(asked, by=FUTE), space=space)  # what is wrong is told before the LLM is asked
+        registry.best_prompt(replace(query, by=FUTE), space=space)  # what is wrong is told before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
-    ranking = registry.best_prompt(asked, limit=limit, space=space, more=more)
+    ranking = registry.best_prompt(query, limit=limit, space=space, more=more)
     if as_json:
         print_json(ranking.as_json())
     else:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 WIDTH_OF_A_FILE = 200  # columns, where stdout is no terminal
+MOST_FRAMED = 500  # rows: drawing a frame around thousands takes seconds
 
 
 def json_option(command: F) -> F:
@@ -43,6 +44,9 @@ def print_table(table: "Table[Any]", *, empty: str) -> None:
     """Print a table for people, or a sentence on stderr where it has no rows."""
     if not table:
         click.echo(empty, err=True)
+        return
+    if len(table) > MOST_FRAMED:
+        click.echo(repr(table))
         return
     from rich.console import Console
 

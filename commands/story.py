@@ -15,7 +15,7 @@ from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.importing import import_tasks
 from registry.kinds import EntryKind
-from registry.prompts.best import Asked, outputs_of_prompts
+from registry.prompts.best import PromptQuery, outputs_of_prompts
 from registry.prompts.prompt import Prompt
 from registry.resources import resource
 
@@ -95,8 +95,8 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
         answers = tuple(films.labels or ())
         registry.add_prompt(name, Prompt(template, answers, tuple((word,) for word in words)))
     embed(registry, ["product_reviews", "minilm@films/*"], space=space.name)
-    asked = Asked("film_reviews", "minilm", like="product_reviews")
-    ranking = registry.best_prompt(asked, limit=len(PROMPTS), space=space.name)
+    query = PromptQuery("film_reviews", "minilm", like="product_reviews")
+    ranking = registry.best_prompt(query, limit=len(PROMPTS), space=space.name)
     outputs = outputs_of_prompts(registry.catalog, "minilm", registry.space(space.name).record)
     right = [outputs.answers.index(row.label) for row in rows]
     for row in ranking:

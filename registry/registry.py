@@ -29,15 +29,14 @@ from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, embedding_of, kind_named, similarities
 from registry.ranking.matches import Comparison, Ranking
-from registry.ranking.nearest import SIMILARITY, Asked, nearest
+from registry.ranking.nearest import SIMILARITY, NearestQuery, nearest
 from registry.results import Table
 from registry.sources.likeness import Likeness
 from registry.spaces.spec import SpaceSpec
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
-    from registry.prompts.best import Asked as PromptAsked
-    from registry.prompts.best import PromptRanking
+    from registry.prompts.best import PromptQuery, PromptRanking
     from registry.prompts.files import PromptOptions
 
 
@@ -295,7 +294,7 @@ class Registry:
         where = where if kind is None else replace(where, kinds=(kind_named(kind),))
         record = self.catalog.spaces.get(space)
         target = embedding_of(self.catalog, query, record)
-        asked = Asked(by, setting, own, limit, where, weights, duplicates)
+        asked = NearestQuery(by, setting, own, limit, where, weights, duplicates)
         if by == SIMILARITY and setting is None and not own:
             return nearest(self.catalog, self._indexes.current(record), record, target, asked)
         from registry.sources.rank import rank_sources
@@ -310,7 +309,7 @@ class Registry:
 
     def best_prompt(
         self,
-        asked: "PromptAsked",
+        query: "PromptQuery",
         *,
         limit: int = 5,
         space: str | None = None,
@@ -319,7 +318,7 @@ class Registry:
         """Rank an LLM's prompts for a task, without labels; see `registry.prompts.best`."""
         from registry.prompts.best import best_prompt
 
-        return best_prompt(self.catalog, asked, limit=limit, space=space, more=more)
+        return best_prompt(self.catalog, query, limit=limit, space=space, more=more)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""
@@ -338,7 +337,7 @@ class Registry:
 
     def likeness(self, *, space: str | None = None) -> Likeness:
         """Return how alike the tasks of a space are to one another, facet by facet, as `memory.Memory` needs it."""
-        return Likeness.of_space(self.catalog, self.catalog.spaces.get(space))
+        return Likeness.from_space(self.catalog, self.catalog.spaces.get(space))
 
     def draw_map(self, path: str | os.PathLike[str], *, space: str | None = None) -> None:
         """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""
@@ -377,7 +376,7 @@ class Registry:
         return self.catalog.transfers.put([checked_transfer(record) for record in records])
 
     def record_transfer(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:
-        """Keep one measured transfer and return it as it was kept; see `catalog.transfers.Transfers.add`."""
+        """Keep one measured transfer and return it as it was kept; see `catalog.transfers.TransferStore.add`."""
         return self.catalog.transfers.add(checked_transfer(record), anew=anew)
 
     def transfers(self, target: str | None = None) -> list[TransferRecord]:

@@ -53,11 +53,10 @@ class Table(Sequence[R]):
         return hash(self._rows)
 
     def __repr__(self) -> str:
-        header, *lines = self._texts()
-        widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
-        return "\n".join(
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *lines)
-        )
+        """Return the table as text, a line for each row: quick, also where there are thousands."""
+        lines = self._texts()
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
     def columns(self) -> list[str]:
         """Return the names of the columns; one that the first row lacks stands where a later row has it."""
@@ -108,4 +107,5 @@ class Table(Sequence[R]):
 def _shown(value: Cell) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -115,10 +115,10 @@ def recorded_model(
         return registry.add_recorded_llm(
             name, read_llm(Path(path)), source=str(Path(path).resolve()), tags=tags, replace=replace
         )
-    outputs = read_answers(Path(path))
-    contents = outputs.contents()
+    recording = read_answers(Path(path))
+    contents = recording.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
-    spec = {"type": "recorded", "source": str(Path(path).resolve()), "answers": list(outputs.answers)}
+    spec = {"type": "recorded", "source": str(Path(path).resolve()), "answers": list(recording.predictions.answers)}
     return [
         registry.add_model(
             name,

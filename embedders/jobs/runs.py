@@ -15,7 +15,7 @@ import numpy as np
 from embedders.black_boxes.entries import Boxes
 from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
 from embedders.hardware.threads import sleep_while_waiting
-from embedders.jobs.asking import CHUNK, PROMPTED_CHUNK, _kept, unasked
+from embedders.jobs.asking import CHUNK, PROMPTED_CHUNK, unasked, with_answers
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
@@ -188,20 +188,21 @@ class _Run:
         chunks = store.chunks(entry.version_id, corpus_id)
         size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
         for start, stop in unasked(chunks, len(inputs), size):
-            chunks[start] = _kept(predictor.predict(inputs[start:stop]))
-            store.put(entry.version_id, corpus_id, start=start, answered=chunks[start])
+            chunks[start] = predictor.predict(inputs[start:stop])
+            store.put(entry.version_id, corpus_id, start=start, predictions=chunks[start])
         if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
             said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
             if said is not None:
-                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, answered=_kept(said))
-        texts, table, _ = joined(chunks)
+                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, predictions=said)
+        predictions = joined(chunks)
+        inputs, predictions = with_answers(inputs, predictions, entry.name)
         if predictor.form == "spans":
-            likeliest = [texts[column] for column in table.argmax(axis=1)]
-            return from_spans(inputs, likeliest, seed=self._spec.seed)
+            return from_spans(inputs, predictions.likeliest(), seed=self._spec.seed)
         how, is_number = self._spec.parameters["answers"], predictor.form == "number"
+        table = predictions.probabilities
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
-        return from_answers(inputs, texts, table, hard=how == "hard", is_number=is_number)
+        return from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
 
 
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:

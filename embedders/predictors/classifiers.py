@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.contract import Answers, Form
+from embedders.predictors.contract import Form
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 
 
 class ClassifierPredictor:
@@ -23,11 +24,11 @@ class ClassifierPredictor:
         """All of them."""
         return list(inputs)
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the classifier's outputs."""
         outputs = _outputs(self._model, inputs, len(self._labels))
         weights = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Predictions(tuple(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 class NumberPredictor:
@@ -48,11 +49,11 @@ class NumberPredictor:
         """All of them."""
         return list(inputs)
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return how near each number is to the ends of the scale."""
         numbers = _outputs(self._model, inputs, 1)[:, 0]
         share = np.clip((numbers - self._low) / (self._high - self._low), 0.0, 1.0)
-        return Answers(list(self._labels), np.stack([1 - share, share], axis=1).astype(np.float32))
+        return Predictions(tuple(self._labels), np.stack([1 - share, share], axis=1).astype(np.float32))
 
 
 def _outputs(model: Checkpoint, inputs: Sequence[Input], width: int) -> NDArray[np.float64]:

@@ -1,24 +1,14 @@
 """What every black box can do: say which inputs it can answer, and answer them."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, Protocol, runtime_checkable
 
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 
 LEAST_COVERED = 32  # answers to so many texts of a corpus are enough to embed
 
 Form = Literal["labels", "number", "spans"]
-
-
-class Answers(NamedTuple):
-    """What a black box says of some inputs."""
-
-    texts: list[str]  # of the answers, one per column
-    probabilities: NDArray[np.float32]  # (inputs, answers)
-    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), 1 / the perplexity of what a prompted model read
 
 
 class Predictor(Protocol):
@@ -33,8 +23,8 @@ class Predictor(Protocol):
         """Return those of the inputs that it can answer, in order."""
         ...
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
-        """Answer inputs that are answerable."""
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
+        """Answer inputs that are answerable: a row for each, with a reason where it has no answer."""
         ...
 
 
@@ -42,7 +32,7 @@ class Predictor(Protocol):
 class Calibratable(Protocol):
     """A black box whose leaning to one answer can be told from inputs that say nothing."""
 
-    def content_free(self, *, pairs: bool) -> Answers | None:
+    def content_free(self, *, pairs: bool) -> Predictions | None:
         """Return its answers to an empty, an n/a and a masked input; None where they are not known.
 
         Args:

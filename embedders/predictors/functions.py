@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from embedders.errors import BlackBoxError, SettingError
-from embedders.predictors.contract import Answers, Form
+from embedders.predictors.contract import Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 
 
 class FunctionPredictor:
@@ -39,7 +40,7 @@ class FunctionPredictor:
         """All of them."""
         return list(inputs)
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Ask the function."""
         texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
         try:
@@ -50,7 +51,7 @@ class FunctionPredictor:
             raise BlackBoxError(f"{self._target} gave {len(said)} answers to {len(texts)} texts.")
         return self._as_table(said)
 
-    def _as_table(self, said: Sequence[Any]) -> Answers:
+    def _as_table(self, said: Sequence[Any]) -> Predictions:
         rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in said]
         labels = sorted({label for row in rows for label in row}, key=str)
         is_text = all(isinstance(answer, str | dict) for answer in said)
@@ -63,7 +64,7 @@ class FunctionPredictor:
         total = table.sum(axis=1, keepdims=True)
         if not np.isfinite(table).all() or (table < 0).any() or (total <= 0).any():
             raise BlackBoxError(f"{self._target} gave probabilities that are negative, or all zero.")
-        return Answers(labels, table / total)
+        return Predictions(tuple(labels), table / total)
 
 
 class _here_importable:  # noqa: N801 - a context manager that reads as a phrase

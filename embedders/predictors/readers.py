@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError, NotCoveredError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
-from embedders.predictors.contract import LEAST_COVERED, Answers, Form
+from embedders.predictors.contract import LEAST_COVERED, Form
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 
 MOST_ANSWER_TOKENS = 30  # of a span
 
@@ -46,7 +47,7 @@ class ReaderPredictor:
             raise NoQuestionsError(self._model.name, len(known), len(inputs))
         return known
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return each question's span as a certain answer, a column for every distinct text."""
         from embedders.hardware.batching import by_length, padded
 
@@ -62,7 +63,7 @@ class ReaderPredictor:
                 said[i] = _best_span(encoded[i], inputs[i].text_pair or "", start, end)
         texts = list(dict.fromkeys(said))
         column = {text: number for number, text in enumerate(texts)}
-        return Answers(texts, np.eye(len(texts), dtype=np.float32)[[column[text] for text in said]])
+        return Predictions(tuple(texts), np.eye(len(texts), dtype=np.float32)[[column[text] for text in said]])
 
     def _encoded(self, one: Input) -> Any:  # noqa: ANN401 - tokens, offsets and which text each token is of
         tokenizer, length = self._model.tokenizer, self._model.max_length

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from embedders.errors import NotCoveredError
-from embedders.predictors.contract import LEAST_COVERED, Answers, Form
+from embedders.predictors.contract import LEAST_COVERED, Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
-from registry.data.recordings import outputs_of
+from registry.data.predictions import Predictions
+from registry.data.recordings import Recording
 
 
 class RecordedPredictor:
@@ -15,13 +16,9 @@ class RecordedPredictor:
     form: Form = "labels"
 
     def __init__(self, entry: EntryRecord, contents: dict[str, bytes]) -> None:
-        outputs = outputs_of(entry.spec["answers"], contents)
         self._name = entry.name
-        self._answers = list(outputs.answers)
-        self._probabilities = outputs.probabilities
-        self._prompt_prob = outputs.prompt_prob
-        self._content_free = outputs.content_free
-        self._row = {text: number for number, text in enumerate(outputs.inputs)}
+        self._recording = Recording.from_contents(entry.spec["answers"], contents)
+        self._row = {text: number for number, text in enumerate(self._recording.inputs)}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that are among the recorded ones; raise `NotCoveredError` where they are too few."""
@@ -30,12 +27,10 @@ class RecordedPredictor:
             raise NotCoveredError(self._name, len(known), len(inputs))
         return known
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Look the answers up."""
-        rows = [self._row[text] for text in inputs]
-        own = None if self._prompt_prob is None else self._prompt_prob[rows]
-        return Answers(self._answers, self._probabilities[rows], own)
+        return self._recording.predictions.take([self._row[text] for text in inputs])
 
-    def content_free(self, *, pairs: bool) -> Answers | None:
+    def content_free(self, *, pairs: bool) -> Predictions | None:
         """Return what was recorded of inputs that say nothing."""
-        return None if self._content_free is None else Answers(self._answers, self._content_free)
+        return self._recording.content_free

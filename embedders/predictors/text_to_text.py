@@ -7,8 +7,9 @@ import numpy as np
 
 from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.contract import Answers, Form
+from embedders.predictors.contract import Form
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 
 
 class TextToTextPredictor:
@@ -34,14 +35,14 @@ class TextToTextPredictor:
         """All of them."""
         return list(inputs)
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the labels' log-likelihoods."""
         table = np.zeros((len(inputs), len(self._labels)))
         for chosen, batch in self._model.batches(inputs):
             scores = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=self._tokens)
             table[chosen] = scores.cpu().numpy()
         weights = np.exp(table - self._model.checked(table).max(axis=1, keepdims=True))
-        return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Predictions(tuple(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[int]]:

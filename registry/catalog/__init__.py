@@ -1,13 +1,13 @@
 """What is known: one store per noun over one database."""
 
 from registry.catalog.database import Database
-from registry.catalog.embeddings import Embeddings
-from registry.catalog.entries import Entries
-from registry.catalog.jobs import Jobs
-from registry.catalog.predictions import Predictions
+from registry.catalog.embeddings import EmbeddingStore
+from registry.catalog.entries import EntryStore
+from registry.catalog.jobs import JobStore
+from registry.catalog.predictions import PredictionStore
 from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
-from registry.catalog.spaces import Spaces
-from registry.catalog.transfers import Transfers
+from registry.catalog.spaces import SpaceStore
+from registry.catalog.transfers import TransferStore
 from registry.location import Location
 
 __all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord"]
@@ -18,12 +18,12 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.entries = Entries(self.database)
-        self.spaces = Spaces(self.database)
-        self.embeddings = Embeddings(self.database)
-        self.predictions = Predictions(self.database)
-        self.jobs = Jobs(self.database)
-        self.transfers = Transfers(self.database)
+        self.entries = EntryStore(self.database)
+        self.spaces = SpaceStore(self.database)
+        self.embeddings = EmbeddingStore(self.database)
+        self.predictions = PredictionStore(self.database)
+        self.jobs = JobStore(self.database)
+        self.transfers = TransferStore(self.database)
 
     @classmethod
     def open(cls, location: Location) -> "Catalog":

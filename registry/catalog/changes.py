@@ -16,14 +16,14 @@ from registry.kinds import EntryKind
 from registry.spaces.centring import FEW, GROWN, LEAST_TO_CENTRE, Centring, mean_of
 from registry.spaces.spec import SpaceSpec
 
+_NO_VECTOR = 0  # the id by which the log of an epoch begins: what is built now can be followed from here
 _UNSEEN = {"synchronize_session": False}  # the objects in a session are not told of what a statement changes
 
 
 def log_change(session: Session, space_id: int, embedding_ids: Iterable[int]) -> None:
     """Mark a space as changed, and say which vectors came, went or were replaced."""
     session.execute(update(Space).where(Space.id == space_id).values(session.info), execution_options=_UNSEEN)
-    mark = session.info["mark"]
-    rows = [{"space_id": space_id, "mark": mark, "embedding_id": embedding_id} for embedding_id in embedding_ids]
+    rows = [{**_row(session, space_id), "embedding_id": embedding_id} for embedding_id in embedding_ids]
     if rows:
         session.execute(insert(VectorChange), rows)
 
@@ -66,6 +66,7 @@ def begin_epoch(session: Session, space: Space) -> None:
     space.centred_on = len(rows) if is_frozen else None
     space.tasks_at_most = len(rows)
     session.execute(delete(VectorChange).where(VectorChange.space_id == space.id))
+    session.execute(insert(VectorChange), [{**_row(session, space.id), "embedding_id": _NO_VECTOR}])
 
 
 def centring_of(session: Session, space: Space) -> Centring:
@@ -87,6 +88,10 @@ def _moving_centre(session: Session, space: Space) -> NDArray[np.float32]:
         if len(found) >= LEAST_TO_CENTRE:
             return mean_of(np.stack([checked_numbers(body, sha, name, space.name) for name, body, sha in found]))
     return np.zeros(space.dimension, np.float32)
+
+
+def _row(session: Session, space_id: int) -> dict[str, Any]:
+    return {"space_id": space_id, "mark": session.info["mark"]}
 
 
 def _newest_of(space_id: int, *columns: Any) -> Select[Any]:  # noqa: ANN401 - any columns

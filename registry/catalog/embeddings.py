@@ -14,7 +14,7 @@ from sqlalchemy.orm import undefer
 from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
 from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, passing, sealed, unsealed
-from registry.catalog.records import EmbeddingRecord, Filter, SpaceRecord, SpaceVectors, VectorChanges
+from registry.catalog.records import ChangedVectors, EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.catalog.tables import (
     Content,
     Embedding,
@@ -32,7 +32,7 @@ from registry.spaces.centring import Centring
 from registry.spaces.vectors import checked_vector
 
 
-class Embeddings:
+class EmbeddingStore:
     """Vectors by version and space."""
 
     def __init__(self, database: Database) -> None:
@@ -131,7 +131,7 @@ class Embeddings:
                 matrix=_matrix_of(records, space.dimension),
             )
 
-    def changes(self, space_id: int, *, since: str | None) -> VectorChanges | None:
+    def changes(self, space_id: int, *, since: str | None) -> ChangedVectors | None:
         """Return what has happened to a space's vectors since the change with this mark; None if that is not known.
 
         It is not known of the changes of a former epoch, of an older release, and of what a restored backup has undone.
@@ -146,7 +146,7 @@ class Embeddings:
             query = _named().where(Embedding.id.in_(later), Embedding.space_id == space_id, is_newest())
             records = [_record(*row) for row in session.execute(query.order_by(Embedding.id))]
             ids = _ids_of(records)
-            return VectorChanges(
+            return ChangedVectors(
                 generation=space.generation,
                 mark=space.mark,
                 centring=centring_of(session, space),

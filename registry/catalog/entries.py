@@ -21,7 +21,7 @@ from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
 
 
-class Entries:
+class EntryStore:
     """Entries by name. A version, once entered, never changes."""
 
     def __init__(self, database: Database) -> None:
@@ -176,7 +176,7 @@ class Entries:
 
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
-    """Enter an entry within a transaction; see `Entries.add`."""
+    """Enter an entry within a transaction; see `EntryStore.add`."""
     name = checked_entry_name(new.name) if new.kind is EntryKind.PROMPTED_MODEL else checked_name(new.name)
     entry = session.scalar(select(Entry).where(Entry.name == name))
     number = 0

@@ -12,7 +12,7 @@ from registry.catalog.tables import Embedding, Entry, Job, JobState, Version
 ABANDONED_AFTER = timedelta(hours=6)  # for a job of another host, whose processes we cannot see
 
 
-class Jobs:
+class JobStore:
     """One job per version and space."""
 
     def __init__(self, database: Database) -> None:

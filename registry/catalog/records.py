@@ -99,7 +99,7 @@ class SpaceVectors:
 
 
 @dataclass(frozen=True)
-class VectorChanges:
+class ChangedVectors:
     """What has happened to the vectors of a space since a change of it; a vector that was replaced is among `ids`."""
 
     generation: int

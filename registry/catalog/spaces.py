@@ -15,7 +15,7 @@ from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.names import checked_name
 
 
-class Spaces:
+class SpaceStore:
     """Spaces by name. The first one made becomes the current one."""
 
     def __init__(self, database: Database) -> None:

@@ -163,7 +163,7 @@ class Space(Base):
 class VectorChange(Base):
     """One vector that came, went or was replaced, in the order of the changes: what an index follows.
 
-    A new epoch begins with no row, for no index of the former one can be followed.
+    A new epoch begins with one row, of no vector: no index of the former epoch can be followed.
     """
 
     __tablename__ = "vector_changes"
@@ -195,7 +195,7 @@ class Embedding(Base):
     deviations: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
-class Prediction(Base):
+class PredictionChunk(Base):
     """What a black box answered on a run of a corpus: one chunk, kept as soon as it is known."""
 
     __tablename__ = "predictions"

@@ -15,7 +15,7 @@ from registry.data.transfers import TransferRecord
 Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
 
 
-class Transfers:
+class TransferStore:
     """Measured transfers, one per model, adaptation, target, source and run."""
 
     def __init__(self, database: Database) -> None:

@@ -1,33 +1,54 @@
 """Recorded outputs: what a model, or an LLM under many prompts, has answered elsewhere."""
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.inputs import Input, dump_corpus
+from registry.data.predictions import Predictions
 from registry.errors import DataError
 from registry.files.lines import parse_lines
 
+TABLES = {"outputs", "prompt_prob", "content_free"}  # roles of what the catalog keeps of a recording, as arrays
 CONTENT_FREE = ("empty", "na", "mask")  # inputs that say nothing, as Zhao et al. (2021) use them
 
 
 @dataclass(frozen=True)
-class RecordedOutputs:
+class Recording:
     """What one model, or one model under one prompt, answered to each of its inputs."""
 
     inputs: tuple[Input, ...]
-    answers: tuple[str, ...]  # the texts of the answers, one per column
-    probabilities: NDArray[np.float32]  # (inputs, answers)
-    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), mean probability of the tokens of the prompt
-    content_free: NDArray[np.float32] | None = None  # (3, answers), probabilities for inputs that say nothing
+    predictions: Predictions
+    content_free: Predictions | None = None  # (3, answers), for inputs that say nothing
 
     def contents(self) -> dict[str, bytes]:
         """Return what the catalog keeps."""
-        tables = {"outputs": self.probabilities, "prompt_prob": self.prompt_prob, "content_free": self.content_free}
+        tables = {
+            "outputs": self.predictions.probabilities,
+            "prompt_prob": self.predictions.prompt_prob,
+            "content_free": None if self.content_free is None else self.content_free.probabilities,
+        }
         held = {role: _dumped(table) for role, table in tables.items() if table is not None}
+        if self.predictions.missing is not None:
+            held["missing"] = self.predictions.missing.astype(np.uint8).tobytes()
         return {"inputs": dump_corpus(self.inputs), **held}
+
+    @classmethod
+    def from_contents(cls, answers: Sequence[str], contents: Mapping[str, bytes]) -> "Recording":
+        """Read back what the catalog holds."""
+        rows = parse_lines(contents["inputs"], "recorded inputs")
+        inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
+        tables = {role: _loaded(contents[role]) for role in TABLES & contents.keys()}
+        missing = np.frombuffer(contents["missing"], np.uint8).copy() if "missing" in contents else None
+        free = tables.get("content_free")
+        return cls(
+            inputs,
+            Predictions(tuple(answers), tables["outputs"], tables.get("prompt_prob"), missing),
+            None if free is None else Predictions(tuple(answers), free),
+        )
 
 
 @dataclass(frozen=True)
@@ -37,7 +58,7 @@ class RecordedPrompt:
     name: str
     template: str
     choices: tuple[str, ...]
-    outputs: RecordedOutputs
+    recording: Recording
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,7 @@ class PromptNote:
 
 @dataclass(frozen=True)
 class RecordedLLM:
-    """Everything that was recorded of an LLM under many prompts."""
+    """The scores that were recorded of an LLM under many prompts, as a file holds them: not normalised yet."""
 
     inputs: tuple[Input, ...]
     labels: tuple[str, ...] | None  # the right answers, for scoring only; None where an input has none
@@ -78,16 +99,6 @@ class RecordedLLM:
                 raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(needed)}.")
             made.append([choices.index(label) for label in self.labels])
         return np.array(made, np.int64)
-
-
-def outputs_of(answers: list[str], contents: dict[str, bytes]) -> RecordedOutputs:
-    """Rebuild recorded outputs from what the catalog holds."""
-    rows = parse_lines(contents["inputs"], "recorded inputs")
-    inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
-    tables = {role: _loaded(body) for role, body in contents.items() if role != "inputs"}
-    return RecordedOutputs(
-        inputs, tuple(answers), tables["outputs"], tables.get("prompt_prob"), tables.get("content_free")
-    )
 
 
 def _few(labels: set[str]) -> str:

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.inputs import Input
-from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedOutputs, RecordedPrompt
+from registry.data.predictions import Predictions
+from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedPrompt, Recording
 from registry.errors import DataError
 from registry.files.arrays import UNREADABLE
 from registry.files.lines import numbered_lines, parse_lines, read_file
 
 
-def read_answers(path: Path) -> RecordedOutputs:
+def read_answers(path: Path) -> Recording:
     """Read a file of answered inputs: one answer per line becomes a certain one."""
     said: dict[Input, str] = {}
     for number, row in numbered_lines(read_file(path), path):
@@ -31,21 +32,24 @@ def read_answers(path: Path) -> RecordedOutputs:
     answers = tuple(sorted(set(said.values())))
     if len(answers) < 2:
         raise DataError(str(path), "has one and the same answer throughout: nothing to learn from.")
-    chosen = np.array([answers.index(answer) for answer in said.values()])
-    return RecordedOutputs(tuple(said), answers, np.eye(len(answers), dtype=np.float32)[chosen])
+    return Recording(tuple(said), Predictions.from_texts(list(said.values()), answers))
 
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:
     """Read a recorded LLM, one item per prompt; probabilities are normalised over the choices."""
     llm = read_recorded_llm(folder)
     own = [None] * len(llm.prompts) if llm.prompt_prob is None else llm.prompt_prob.astype(np.float32)
-    free = [None] * len(llm.prompts) if llm.content_free is None else _softmax(llm.content_free).swapaxes(0, 1)
+    free = None if llm.content_free is None else _softmax(llm.content_free).swapaxes(0, 1)  # (prompts, 3, choices)
     return [
         RecordedPrompt(
             note.name,
             note.template,
             note.choices,
-            RecordedOutputs(llm.inputs, note.choices, _softmax(llm.log_prob[number]), own[number], free[number]),
+            Recording(
+                llm.inputs,
+                Predictions(note.choices, _softmax(llm.log_prob[number]), own[number]),
+                None if free is None else Predictions(note.choices, free[number]),
+            ),
         )
         for number, note in enumerate(llm.prompts)
     ]

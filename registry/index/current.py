@@ -53,8 +53,9 @@ class Indexes:
         followed = None if found is None else self._followed(found, space)
         if followed is None:
             state = state if found is None else "stale"
+            rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
-            return self.rebuild(space)
+            return rebuilt
         if followed is not found:
             self._extend(space)  # so that the next process need not follow
         return self._hold(followed)

@@ -7,13 +7,15 @@ alone (`registry.prompts.scores`). Needs no torch: everything that an LLM says w
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
-from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 from registry.metrics import spearman
@@ -70,17 +72,17 @@ class PromptRanking(Table[PromptAdvice]):
         self,
         rows: Sequence[PromptAdvice],
         *,
-        asked: "Asked",
+        query: "PromptQuery",
         space: str,
         agreement: float | None,
         doubt: str | None,
         notes: Sequence[str],
     ) -> None:
-        whose = "" if asked.like is None else f", by the labels of {asked.like}"
+        whose = "" if query.like is None else f", by the labels of {query.like}"
         super().__init__(
-            rows, title=f"prompts of {asked.model} for {asked.task}, by {asked.by}{whose}, in space {space}"
+            rows, title=f"prompts of {query.model} for {query.task}, by {query.by}{whose}, in space {space}"
         )
-        self.asked = asked
+        self.query = query
         self.space = space
         self.agreement = agreement
         self.doubt = doubt
@@ -89,7 +91,7 @@ class PromptRanking(Table[PromptAdvice]):
     def as_json(self) -> dict[str, Any]:
         """Return the ranking as JSON values."""
         return {
-            **vars(self.asked),
+            **vars(self.query),
             "space": self.space,
             "agreement": self.agreement,
             "enough_evidence": self.doubt is None,
@@ -100,7 +102,7 @@ class PromptRanking(Table[PromptAdvice]):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptQuery:
     """A question for the best prompt."""
 
     task: str
@@ -111,21 +113,48 @@ class Asked:
 
 
 @dataclass
-class Outputs:
-    """What an LLM answered under each of its prompts, on the corpus of one space."""
+class PromptPredictions:
+    """What an LLM answered under each of its prompts, on the corpus of one space; all chose from the same answers."""
 
     prompts: list[str]
-    answers: tuple[str, ...]  # texts, one per column
     vectors: NDArray[np.float32]  # (prompts, dimension)
-    table: NDArray[np.float64]  # (prompts, inputs, choices), rows add up to 1
-    prompt_prob: NDArray[np.float64] | None  # (prompts, inputs)
-    content_free: NDArray[np.float64] | None  # (3, prompts, choices), log probabilities
+    predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
+    free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The texts of the answers, one per column."""
+        return self.predictions[0].answers
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Which of the inputs have an answer under every prompt: those that prompts are compared by, (inputs,)."""
+        return np.flatnonzero(np.all([own.is_answered for own in self.predictions], axis=0))
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """The probabilities of the answers to these inputs, (prompts, inputs, choices), rows add up to 1."""
+        return np.stack([own.probabilities[self.rows] for own in self.predictions]).astype(np.float64)
+
+    @cached_property
+    def prompt_prob(self) -> NDArray[np.float64] | None:
+        """How likely the filled-in prompts are to the LLM, (prompts, inputs); None where that is not known of all."""
+        known = [own.prompt_prob[self.rows] for own in self.predictions if own.prompt_prob is not None]
+        return np.stack(known).astype(np.float64) if len(known) == len(self.predictions) else None
+
+    @cached_property
+    def content_free(self) -> NDArray[np.float64] | None:
+        """The log probabilities for inputs that say nothing, (3, prompts, choices)."""
+        if self.free is None:
+            return None
+        table = np.stack([own.probabilities for own in self.free], axis=1)
+        return np.log(np.maximum(table, 1e-12)).astype(np.float64)
 
 
 def best_prompt(
     catalog: Catalog,
-    asked: Asked,
+    query: PromptQuery,
     *,
     limit: int = 5,
     space: str | None = None,
@@ -140,49 +169,49 @@ def best_prompt(
         InputError: there is no such method or calibration, or nothing that it could read.
         NotEmbeddedError: the task, or no prompt of the model, has a vector in the space.
     """
-    if asked.by not in BY:
-        raise InputError(f"No method {asked.by!r}: there are {', '.join(BY)}.")
+    if query.by not in BY:
+        raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
     record = catalog.spaces.get(space)
-    target = _target(catalog, asked, record)
-    outputs = outputs_of_prompts(catalog, asked.model, record)
+    target = _target(catalog, query, record)
+    outputs = outputs_of_prompts(catalog, query.model, record)
     spec = SpaceSpec.from_document(record.spec)
     similarity = likeness(outputs.vectors, target, spec)
-    answered = calibrated(outputs.table, asked.calibration, outputs.content_free)
+    answered = calibrated(outputs.table, query.calibration, outputs.content_free)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
     has_map = "map" in spec.facets.names
     ours = expected_agreement(similarity, as_embedded) if has_map else similarity
     others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
     scores = {FUTE: ours, **score_prompts(answered, outputs.prompt_prob), **others}
-    _check_scored(asked.by, scores)
+    _check_scored(query.by, scores)
     ranks = {name: _ranks(its) for name, its in scores.items()}
-    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[asked.by]))
+    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[query.by]))
     spreads = spread(as_embedded)
     rows = [
         PromptAdvice(
             place,
             outputs.prompts[i],
-            float(scores[asked.by][i]),
+            float(scores[query.by][i]),
             float(similarity[i]),
             float(spreads[i]),
             {name: int(its[i]) for name, its in ranks.items()},
         )
         for place, i in enumerate(order[:limit].tolist(), start=1)
     ]
-    doubt = why_in_doubt(outputs.table, scores[asked.by], similarity if asked.by == FUTE and has_map else None)
-    agreement = _agreement(scores, asked.by)
-    return PromptRanking(rows, asked=asked, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
+    doubt = why_in_doubt(outputs.table, scores[query.by], similarity if query.by == FUTE and has_map else None)
+    agreement = _agreement(scores, query.by)
+    return PromptRanking(rows, query=query, space=record.name, agreement=agreement, doubt=doubt, notes=outputs.notes)
 
 
-def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outputs:
+def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> PromptPredictions:
     """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
 
     Raises:
         NotEmbeddedError: no prompt of the model has a vector in the space.
         InputError: the model has no prompts.
     """
-    asked = catalog.entries.get(model, EntryKind.MODEL)
-    name = asked.name
-    if asked.version_id != catalog.entries.get(name).version_id:
+    entry = catalog.entries.get(model, EntryKind.MODEL)
+    name = entry.name
+    if entry.version_id != catalog.entries.get(name).version_id:
         raise InputError(f"Prompts are compared of the latest version of {name!r}: ask for {name!r} alone.")
     prompts = catalog.entries.prompts_of(name)
     if not prompts:
@@ -192,10 +221,10 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outp
         raise NotEmbeddedError(f"{name}@{prompts[0]}", space.name, ())
     corpus = space.corpus_version_id
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
-    chunks = catalog.predictions.of(held, corpus)
+    chunks = catalog.predictions.chunks_of(held, corpus)
     answers = {version: joined(one) for version, one in chunks.items()}
     kept = _comparable(answers)
-    made = _stacked([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
+    made = _aligned([held[i] for i in kept], [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept])
     if len(held) < len(prompts):
         count = len(prompts) - len(held)
         made.notes.append(
@@ -205,7 +234,21 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Outp
         first = next(record for version, record in held.items() if version not in kept)
         count = len(held) - len(kept)
         made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
+    _note_missing(made, name)
     return made
+
+
+def _note_missing(outputs: PromptPredictions, model: str) -> None:
+    """Say how many inputs are left out because some prompt has no answer to them; refuse where none is left."""
+    asked = len(outputs.predictions[0])
+    if not len(outputs.rows):
+        raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
+    if len(outputs.rows) < asked:
+        missing = sum(sum(own.counts().values()) for own in outputs.predictions)
+        outputs.notes.append(
+            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
+            f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
+        )
 
 
 def _prompts(count: int) -> str:
@@ -257,10 +300,10 @@ def _check_scored(by: str, scores: Mapping[str, Scores]) -> None:
     raise InputError(f"Nothing was recorded of the prompts' own probabilities, so not by {by}.")
 
 
-def _target(catalog: Catalog, asked: Asked, space: SpaceRecord) -> NDArray[np.float32]:
-    name = asked.like or asked.task
-    if asked.like is not None:
-        catalog.entries.get(asked.task)  # what the answer is for should be known too
+def _target(catalog: Catalog, query: PromptQuery, space: SpaceRecord) -> NDArray[np.float32]:
+    name = query.like or query.task
+    if query.like is not None:
+        catalog.entries.get(query.task)  # what the answer is for should be known too
     entry = catalog.entries.get(name, EntryKind.TASK)
     found = catalog.embeddings.get(entry.version_id, space.id)
     if found is None:
@@ -268,7 +311,7 @@ def _target(catalog: Catalog, asked: Asked, space: SpaceRecord) -> NDArray[np.fl
     return found.vector
 
 
-def _comparable(answers: Mapping[int, Answered]) -> list[int]:
+def _comparable(answers: Mapping[int, Predictions]) -> list[int]:
     """Return the versions that were asked as many texts, and choose from as many answers, as most."""
     shapes = {version: one.probabilities.shape for version, one in answers.items()}
     counted = Counter(shapes.values())
@@ -276,30 +319,18 @@ def _comparable(answers: Mapping[int, Answered]) -> list[int]:
     return [version for version, shape in shapes.items() if shape == usual]
 
 
-def _stacked(
-    held: Sequence[EmbeddingRecord],
-    answers: Sequence[Answered],
-    free: Sequence[Answered | None],
-) -> Outputs:
-    """Bring the answers into one table: a column means the same under every prompt."""
+def _aligned(
+    held: Sequence[EmbeddingRecord], answers: Sequence[Predictions], free: Sequence[Predictions | None]
+) -> PromptPredictions:
+    """Bring the answers into the same columns: a column means the same under every prompt."""
     first = answers[0].answers
-    columns = [_columns(one.answers, first) for one in answers]
-    table = np.stack([one.probabilities[:, order] for one, order in zip(answers, columns, strict=True)])
-    own = [one.prompt_prob for one in answers if one.prompt_prob is not None]
-    said = [one.probabilities[:, _columns(one.answers, first)] for one in free if one is not None]  # (3, choices) each
-    return Outputs(
+    content_free = tuple(own.in_columns(first) for own in free if own is not None)
+    return PromptPredictions(
         [_prompt(record) for record in held],
-        first,
         np.stack([record.vector for record in held]),
-        table.astype(np.float64),
-        np.stack(own).astype(np.float64) if len(own) == len(answers) else None,
-        np.log(np.maximum(np.stack(said, axis=1), 1e-12)).astype(np.float64) if len(said) == len(answers) else None,
+        tuple(own.in_columns(first) for own in answers),
+        content_free if len(content_free) == len(answers) else None,
     )
-
-
-def _columns(answers: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Return where the wanted answers stand; answers in other words are taken in their order."""
-    return [answers.index(text) for text in wanted] if set(answers) == set(wanted) else list(range(len(wanted)))
 
 
 def _as_embedded(table: NDArray[np.float64], answers: str) -> NDArray[np.float64]:

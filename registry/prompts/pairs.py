@@ -98,7 +98,7 @@ def recorded_llm(
             choices = list(prompt.choices)
             spec = {"template": prompt.template, "choices": choices}
             entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), _hash(prompt.template, *choices), spec))
-            contents = prompt.outputs.contents()
+            contents = prompt.recording.contents()
             content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
             pair = {"model": f"{model.name}:{model.version}", "prompt": f"{entry.name}:{entry.version}"}
             spec = {"type": "recorded", "answers": choices, **pair}

@@ -25,7 +25,7 @@ M = TypeVar("M", bound=Match)
 
 
 @dataclass(frozen=True)
-class Asked:
+class NearestQuery:
     """A question: how to rank, for which setting, and among which."""
 
     by: str = SIMILARITY
@@ -37,13 +37,15 @@ class Asked:
     duplicates: bool = False  # whether near-duplicates of the target stay in the answer
 
 
-def nearest(catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> Ranking:
+def nearest(
+    catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
+) -> Ranking:
     """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
-    if asked.limit < 1:
-        raise InputError(f"Ask for at least one match, not {asked.limit}.")
-    search = _Search(catalog, index, space, target, asked)
+    if query.limit < 1:
+        raise InputError(f"Ask for at least one match, not {query.limit}.")
+    search = _Search(catalog, index, space, target, query)
     duplicates = duplicates_of(catalog, index.centring, target)
-    matches, aside = kept_apart(search.best, duplicates, asked)
+    matches, aside = kept_apart(search.best, duplicates, query)
     ranked = [replace(match, rank=rank) for rank, match in enumerate(search.with_errors(matches), start=1)]
     return Ranking(ranked, query=target.name, space=space.name, epoch=index.centring.epoch, set_aside=aside)
 
@@ -57,7 +59,7 @@ def duplicates_of(catalog: Catalog, centring: Centring, target: EmbeddingRecord)
 
 
 def kept_apart(
-    best: Callable[[int], Sequence[M]], duplicates: Duplicates | None, asked: Asked
+    best: Callable[[int], Sequence[M]], duplicates: Duplicates | None, query: NearestQuery
 ) -> tuple[list[M], list[SetAside]]:
     """Return the best matches that are no near-duplicates, as many as are asked for, and those that are.
 
@@ -65,14 +67,16 @@ def kept_apart(
         best: gives so many of the best matches, best first.
     """
     if duplicates is None:
-        return list(best(asked.limit)), []
+        return list(best(query.limit)), []
     aside = 0
     while True:
-        told = duplicates.told(best(asked.limit + aside), lambda match, shared: replace(match, shared=shared))
-        doubles = [] if asked.duplicates else [match for match in told if duplicates.include(match)]
+        candidates = duplicates.annotated(
+            best(query.limit + aside), lambda match, shared: replace(match, shared=shared)
+        )
+        doubles = [] if query.duplicates else [match for match in candidates if duplicates.include(match)]
         if len(doubles) <= aside:
-            kept = [match for match in told if match not in doubles]
-            return kept[: asked.limit], [SetAside.of(double) for double in doubles]
+            kept = [match for match in candidates if match not in doubles]
+            return kept[: query.limit], [SetAside.from_match(double) for double in doubles]
         aside = max(len(doubles), 2 * aside)
 
 
@@ -80,7 +84,7 @@ class _Search:
     """The matches of one question, as many as are wanted."""
 
     def __init__(
-        self, catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, asked: Asked
+        self, catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
     ) -> None:
         self._catalog = catalog
         self._index = index.index
@@ -88,24 +92,24 @@ class _Search:
         self._target = target
         self._row = index.centring.centred(target.vector[None])[0]  # (dimension,)
         facets = index.centring.facets
-        self._kinds = tuple(dict.fromkeys(asked.where.kinds)) or EMBEDDABLE
-        self._weights = {k: weights_between(facets, target.kind, k, chosen=asked.weights) for k in self._kinds}
+        self._kinds = tuple(dict.fromkeys(query.where.kinds)) or EMBEDDABLE
+        self._weights = {k: weights_between(facets, target.kind, k, chosen=query.weights) for k in self._kinds}
         self._among = {
-            kind: catalog.embeddings.ids(space.id, replace(asked.where, kinds=(kind,))) for kind in self._kinds
+            kind: catalog.embeddings.ids(space.id, replace(query.where, kinds=(kind,))) for kind in self._kinds
         }
         self._held: dict[str, EmbeddingRecord] = {}
 
     def best(self, count: int) -> list[Match]:
         """Return the nearest, nearest first, not ranked yet."""
-        found: list[Neighbor] = []
+        neighbours: list[Neighbor] = []
         for kind, ids in self._among.items():
             query = self._row * self._centring.facets.scale(self._weights[kind])
-            found += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
-        found = sorted(found, key=lambda n: (-n.similarity, n.id))[:count]
-        held = self._catalog.embeddings.some([n.id for n in found])
+            neighbours += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
+        neighbours = sorted(neighbours, key=lambda n: (-n.similarity, n.id))[:count]
+        held = self._catalog.embeddings.some([n.id for n in neighbours])
         self._held = {record.name: record for record in held.values()}
-        found = [n for n in found if n.id in held]  # else it was removed a moment ago
-        rows = self._index.rows(np.array([n.id for n in found], np.int64))
+        neighbours = [n for n in neighbours if n.id in held]  # else it was removed a moment ago
+        rows = self._index.rows(np.array([n.id for n in neighbours], np.int64))
         return [
             Match(
                 0,
@@ -114,7 +118,7 @@ class _Search:
                 n.similarity,
                 self._centring.facets.cosines(self._row, row),
             )
-            for n, row in zip(found, rows, strict=True)
+            for n, row in zip(neighbours, rows, strict=True)
         ]
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:

@@ -24,7 +24,7 @@ class Likeness:
     facet_names: tuple[str, ...]  # F
 
     @classmethod
-    def of_rows(
+    def from_rows(
         cls, names: Sequence[str], rows: NDArray[np.float32], facets: Facets, weights: Mapping[str, float]
     ) -> "Likeness":
         """Compare vectors as they are indexed.
@@ -41,25 +41,25 @@ class Likeness:
         return cls(tuple(names), similarity, cosines, facets.names)
 
     @classmethod
-    def of_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
+    def from_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
         """Compare all tasks of a space."""
         held = catalog.embeddings.all(space.id)
         tasks = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
         facets = held.centring.facets
         rows = held.centring.centred(held.matrix[tasks])
-        return cls.of_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
+        return cls.from_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
 
     @cached_property
     def row(self) -> dict[str, int]:
         """The row of each name."""
         return {name: number for number, name in enumerate(self.names)}
 
-    def between(self, one: str, other: str) -> float | None:
+    def between(self, a: str, b: str) -> float | None:
         """Return how alike two tasks are; None where one has no vector."""
-        if one not in self.row or other not in self.row:
+        if a not in self.row or b not in self.row:
             return None
-        value = float(self.similarity[self.row[one], self.row[other]])
-        return value if np.isfinite(value) and (one != other or np.isfinite(self.facets[self.row[one]]).any()) else None
+        value = float(self.similarity[self.row[a], self.row[b]])
+        return value if np.isfinite(value) and (a != b or np.isfinite(self.facets[self.row[a]]).any()) else None
 
     def including(self, names: Iterable[str]) -> "Likeness":
         """Return it with tasks that have no vector: they are like themselves alone."""

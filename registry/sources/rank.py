@@ -11,7 +11,7 @@ from registry.catalog.records import SpaceVectors
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.nearest import SIMILARITY, Asked, duplicates_of, kept_apart
+from registry.ranking.nearest import SIMILARITY, NearestQuery, duplicates_of, kept_apart
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
 from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
@@ -65,16 +65,17 @@ class SourceRanking(Ranking):
         query: str,
         space: str,
         epoch: int,
-        asked: Asked,
+        how: NearestQuery,
         record: TrackRecord | None = None,
         notes: Sequence[str] = (),
         set_aside: Sequence[SetAside] = (),
     ) -> None:
         super().__init__(matches, query=query, space=space, epoch=epoch, set_aside=set_aside)
-        setting = "" if asked.setting is None else f" in {asked.setting}"
-        self.title = f"sources for {query} by {asked.by}{setting}, in space {space}"
-        self.asked = asked
-        self.by = asked.by
+        setting = "" if how.setting is None else f" in {how.setting}"
+        self.title = f"sources for {query} by {how.by}{setting}, in space {space}"
+        self.by = how.by
+        self.setting = how.setting
+        self.own = how.own
         self.record = record
         self.notes = (*self.notes, *notes, *([] if record is None else [str(record)]))
 
@@ -83,14 +84,14 @@ class SourceRanking(Ranking):
         return {
             **super().as_json(),
             "by": self.by,
-            "setting": self.asked.setting,
-            "own": self.asked.own,
+            "setting": self.setting,
+            "own": self.own,
             "record": None if self.record is None else self.record.as_json(),
             "notes": list(self.notes),
         }
 
 
-def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, asked: Asked) -> SourceRanking:
+def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery) -> SourceRanking:
     """Rank tasks as sources for a target task.
 
     By memory, where nothing was measured on other tasks, plain similarity ranks, and a note says so.
@@ -99,63 +100,63 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
         InputError: there is no such method, the target or what is asked for is no task, or nothing was measured in
             the setting.
     """
-    _check(asked, target)
+    _check(query, target)
     history = standardised(catalog.transfers.all())
-    if asked.setting is not None and history and asked.setting not in settings_of(history):
-        raise InputError(f"No transfers in {asked.setting!r}: there are {', '.join(settings_of(history))}.")
-    told = history if asked.own else without(history, target.name)
+    if query.setting is not None and history and query.setting not in settings_of(history):
+        raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(history))}.")
+    usable = history if query.own else without(history, target.name)
     notes = []
-    if asked.by == GAIN and not told:
+    if query.by == GAIN and not usable:
         raise InputError(f"No transfers to other tasks than {target.name!r}: record some with 'fute transfer import'.")
-    if asked.by == MEMORY and not told:
-        asked = replace(asked, by=SIMILARITY, setting=None)
+    if query.by == MEMORY and not usable:
+        query = replace(query, by=SIMILARITY, setting=None)
         notes.append("No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').")
-    measured = {name for one in history for name in (one.target, one.source)}
+    measured = {name for measurement in history for name in (measurement.target, measurement.source)}
     held = catalog.embeddings.all(space.id)
-    likeness = _likeness(held, target, measured, asked)
-    candidates = _candidates(catalog, likeness, target.name, {one.source for one in told}, asked)
+    likeness = _likeness(held, target, measured, query)
+    candidates = _candidates(catalog, likeness, target.name, {measurement.source for measurement in usable}, query)
     record = None
-    if asked.by == MEMORY:
+    if query.by == MEMORY:
         similar = dict(zip(likeness.names, likeness.similarity[likeness.row[target.name]], strict=True))
         memory = Memory(of_most_alike(history, similar, most=MOST), likeness)
-        rows = _by_memory(memory, target.name, candidates, asked)
-        record = track_record(memory, setting=asked.setting)
-    elif asked.by == GAIN:
-        rows = _by_gain(told, likeness, target.name, candidates, asked)
-    elif asked.by == SIZE:
+        rows = _by_memory(memory, target.name, candidates, query)
+        record = track_record(memory, setting=query.setting)
+    elif query.by == GAIN:
+        rows = _by_gain(usable, likeness, target.name, candidates, query)
+    elif query.by == SIZE:
         rows = _by_size(catalog, likeness, target.name, candidates)
     else:
         rows = [_match(likeness, target.name, name) for name in candidates]
     ordered, duplicates = _ranked(rows), duplicates_of(catalog, held.centring, target)
-    kept, aside = kept_apart(lambda count: ordered[:count], duplicates, asked)
+    kept, aside = kept_apart(lambda count: ordered[:count], duplicates, query)
     ranked = [replace(row, rank=place) for place, row in enumerate(kept, start=1)]
     return SourceRanking(
         ranked,
         query=target.name,
         space=space.name,
         epoch=held.centring.epoch,
-        asked=asked,
+        how=query,
         record=record,
         notes=notes,
         set_aside=aside,
     )
 
 
-def _check(asked: Asked, target: EmbeddingRecord) -> None:
-    if asked.by not in BY:
-        raise InputError(f"No ranking by {asked.by!r}: there are {', '.join(BY)}.")
-    if asked.by not in (MEMORY, GAIN) and (asked.setting is not None or asked.own):
+def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
+    if query.by not in BY:
+        raise InputError(f"No ranking by {query.by!r}: there are {', '.join(BY)}.")
+    if query.by not in (MEMORY, GAIN) and (query.setting is not None or query.own):
         raise InputError("A setting, and the target's own outcomes, count by memory or gain: add --by memory.")
-    if target.kind is not EntryKind.TASK or set(asked.where.kinds) - {EntryKind.TASK}:
-        raise InputError(f"By {asked.by} tasks are ranked for a task; models are ranked by similarity alone.")
-    if asked.limit < 1:
-        raise InputError(f"Ask for at least one match, not {asked.limit}.")
+    if target.kind is not EntryKind.TASK or set(query.where.kinds) - {EntryKind.TASK}:
+        raise InputError(f"By {query.by} tasks are ranked for a task; models are ranked by similarity alone.")
+    if query.limit < 1:
+        raise InputError(f"Ask for at least one match, not {query.limit}.")
 
 
-def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[str], asked: Asked) -> Likeness:
+def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[str], query: NearestQuery) -> Likeness:
     """Compare the target, the tasks that were measured, and of the others those most like the target."""
     facets = held.centring.facets
-    weights = weights_between(facets, EntryKind.TASK, chosen=asked.weights)
+    weights = weights_between(facets, EntryKind.TASK, chosen=query.weights)
     others = [
         i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and held.names[i] != target.name
     ]  # the target's vector may be an older version's, or come from a file
@@ -164,28 +165,28 @@ def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[
     similarity = rows @ (rows[0] * facets.scale(weights))
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
-    return Likeness.of_rows([names[i] for i in kept], rows[kept], facets, weights)
+    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights)
 
 
 def _candidates(
-    catalog: Catalog, likeness: Likeness, target: str, measured: Collection[str], asked: Asked
+    catalog: Catalog, likeness: Likeness, target: str, measured: Collection[str], query: NearestQuery
 ) -> list[str]:
     """Return who may be a source, sorted: tasks with a vector, and those that were measured elsewhere as sources."""
-    where = replace(asked.where, kinds=(EntryKind.TASK,))
+    where = replace(query.where, kinds=(EntryKind.TASK,))
     passing = {entry.name for entry in catalog.entries.all(where)}
     known = set(likeness.names)
-    if asked.by in (MEMORY, GAIN):
+    if query.by in (MEMORY, GAIN):
         known |= set(measured)
         if where == Filter(kinds=(EntryKind.TASK,)):
             passing |= set(measured)  # they need not be registered
     return sorted(known & passing - {target})
 
 
-def _by_memory(memory: Memory, target: str, candidates: Sequence[str], asked: Asked) -> list[SourceMatch]:
-    found = memory.predict(target, candidates, setting=asked.setting, own=asked.own)
+def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery) -> list[SourceMatch]:
+    expected = memory.predict(target, candidates, setting=query.setting, own=query.own)
     rows = []
-    for name, score, deviation in zip(candidates, found.mean.tolist(), found.deviation.tolist(), strict=True):
-        reasons = memory.reasons(found, name)
+    for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True):
+        reasons = memory.reasons(expected, name)
         match = _match(memory.likeness, target, name)
         why = because(reasons, name, score, memory.likeness)
         rows.append(replace(match, score=score, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))
@@ -201,30 +202,31 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
     """
     agreeing = [reason for reason in reasons if reason.contribution * score > 0]
     own = [reason for reason in agreeing if reason.source == source]
-    told = [_told(reason) for reason in own[:2]]
-    if not told:
+    sentences = [_sentence(reason) for reason in own[:2]]
+    if not sentences:
         for reason in agreeing[:1]:
             alike = likeness.between(source, reason.source)
-            told.append(_told(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
-    return "; ".join(told) or "likeness alone"
+            sentences.append(_sentence(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
+    return "; ".join(sentences) or "likeness alone"
 
 
-def _told(reason: Reason) -> str:
+def _sentence(reason: Reason) -> str:
     alike = "" if reason.alike is None else f" ({reason.alike:.2f} alike)"
     return f"{reason.target}{alike} gained {reason.gain:+.1f} from {reason.source}"
 
 
 def _by_gain(
-    history: Sequence[Measurement], likeness: Likeness, target: str, candidates: Sequence[str], asked: Asked
+    history: Sequence[Measurement], likeness: Likeness, target: str, candidates: Sequence[str], query: NearestQuery
 ) -> list[SourceMatch]:
-    gains = mean_gains(history, setting=asked.setting)
+    gains = mean_gains(history, setting=query.setting)
     measured: dict[str, dict[str, list[float]]] = {}
-    for one in history:
-        if asked.setting in (None, one.setting):
-            measured.setdefault(one.source, {}).setdefault(one.target, []).append(one.gain)
+    for measurement in history:
+        if query.setting in (None, measurement.setting):
+            gains_of = measured.setdefault(measurement.source, {})
+            gains_of.setdefault(measurement.target, []).append(measurement.gain)
     rows = []
     for name in candidates:
-        points = {its: sum(them) / len(them) for its, them in measured.get(name, {}).items()}
+        points = {its: sum(values) / len(values) for its, values in measured.get(name, {}).items()}
         mean = sum(points.values()) / max(1, len(points))
         why = f"{mean:+.1f} on the mean of {len(points)} targets" if points else "never measured"
         rows.append(replace(_match(likeness, target, name), score=gains.get(name, 0.0), because=why))

@@ -25,10 +25,11 @@ from embedders.errors import (
     NotEmbeddableError,
     SettingError,
 )
-from embedders.predictors.contract import LEAST_COVERED, Answers, Form, Predictor
+from embedders.predictors.contract import LEAST_COVERED, Form, Predictor
 from embedders.predictors.readers import MOST_ANSWER_TOKENS
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.errors import InputError
 
 LABELS = ("bad", "so-so", "good")
@@ -47,7 +48,7 @@ def box(registry: Registry, name: str) -> Predictor:
     return predictor_for(registry, registry.catalog.entries.get(name), device="cpu")
 
 
-def ask(registry: Registry, name: str, inputs: Sequence[Input]) -> Answers:
+def ask(registry: Registry, name: str, inputs: Sequence[Input]) -> Predictions:
     predictor = box(registry, name)
     return predictor.predict(predictor.answerable(inputs))
 
@@ -90,7 +91,7 @@ def test_a_classifier_of_any_family_answers_what_transformers_computes(
     answers = ask(registry, "judge", INPUTS)
 
     assert (record.spec["head"], box(registry, "judge").form) == ("classification", "labels")
-    assert answers.texts == list(LABELS)
+    assert answers.answers == tuple(LABELS)
     assert answers.probabilities.ravel().tolist() == pytest.approx(softmax(logits), abs=TOLERANCE)
 
 
@@ -154,7 +155,7 @@ def test_an_entry_of_the_first_release_is_a_classifier(registry: Registry, tmp_p
     spec = {name: value for name, value in new.spec.items() if name != "head"}
     registry.add_model("old", spec, content_hash=new.content_hash)
 
-    assert ask(registry, "old", INPUTS).texts == list(LABELS)
+    assert ask(registry, "old", INPUTS).answers == tuple(LABELS)
     assert (ask(registry, "old", INPUTS).probabilities == ask(registry, "new", INPUTS).probabilities).all()
 
 
@@ -246,7 +247,7 @@ def test_a_text_to_text_model_chooses_by_the_likelihood_of_each_label(
     answers = ask(registry, "writer", INPUTS)
 
     assert (record.spec["head"], box(registry, "writer").form) == ("text-to-text", "labels")
-    assert answers.texts == list(ANSWERS)
+    assert answers.answers == tuple(ANSWERS)
     assert answers.probabilities.ravel().tolist() == pytest.approx(expected, abs=5 * TOLERANCE)
 
 
@@ -321,7 +322,7 @@ def test_a_number_is_the_probability_of_its_scales_high_end(registry: Registry, 
     answers = ask(registry, "rater", INPUTS)
 
     assert (record.spec["head"], box(registry, "rater").form) == ("regression", "number")
-    assert answers.texts == ["unlike", "alike"]
+    assert answers.answers == ("unlike", "alike")
     assert max(expected) == 1.0
     assert answers.probabilities[:, 1].tolist() == pytest.approx(expected, abs=5 * TOLERANCE)
     assert answers.probabilities.sum(axis=1).tolist() == pytest.approx([1.0] * 3, abs=1e-6)
@@ -421,9 +422,9 @@ def test_a_reader_answers_with_the_best_span_of_the_passage(
     answers = ask(registry, "reader", QUESTIONS)
 
     assert (record.spec["head"], box(registry, "reader").form) == ("question-answering", "spans")
-    assert [answers.texts[column] for column in answers.probabilities.argmax(axis=1)] == expected
+    assert [answers.answers[column] for column in answers.probabilities.argmax(axis=1)] == expected
     assert sorted(answers.probabilities.ravel().tolist()) == [0.0] * 6 + [1.0] * 3
-    assert len(answers.texts) == 3
+    assert len(answers.answers) == 3
 
 
 def test_an_answer_is_the_best_of_those_that_are_short_enough(registry: Registry, tmp_path: Path) -> None:
@@ -437,7 +438,7 @@ def test_an_answer_is_the_best_of_those_that_are_short_enough(registry: Registry
 
     said = ask(registry, "reader", long)
 
-    assert [said.texts[column] for column in said.probabilities.argmax(axis=1)] == expected
+    assert [said.answers[column] for column in said.probabilities.argmax(axis=1)] == expected
 
 
 def test_the_same_span_of_two_passages_is_one_answer(registry: Registry, tmp_path: Path) -> None:
@@ -445,7 +446,7 @@ def test_the_same_span_of_two_passages_is_one_answer(registry: Registry, tmp_pat
 
     answers = ask(registry, "reader", [Input("who", "song"), Input("what is it", "film"), Input("and now", "song")])
 
-    assert answers.texts == ["song", "film"]
+    assert answers.answers == ("song", "film")
     assert answers.probabilities.tolist() == [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
 
 
@@ -456,8 +457,8 @@ def test_a_reader_answers_a_question_alike_in_any_batch(registry: Registry, tmp_
 
     said = predictor.predict(many)
 
-    together = [said.texts[column] for column in said.probabilities.argmax(axis=1)]
-    assert together[::10] == [predictor.predict([one]).texts[0] for one in many[::10]]
+    together = [said.answers[column] for column in said.probabilities.argmax(axis=1)]
+    assert together[::10] == [predictor.predict([one]).answers[0] for one in many[::10]]
     assert all(answer in (one.text_pair or "") for answer, one in zip(together, many, strict=True))
 
 
@@ -467,13 +468,13 @@ def test_a_passage_that_is_too_long_is_read_as_far_as_it_goes(registry: Registry
 
     answers = ask(registry, "reader", [Input("which film number is the best of them", passage)])
 
-    assert answers.texts[0] in passage[: 256 * 6]
+    assert answers.answers[0] in passage[: 256 * 6]
 
 
 def test_a_passage_of_which_no_token_is_left_is_its_own_answer(registry: Registry, tmp_path: Path) -> None:
     hf_model(registry, "reader", str(tiny_box(tmp_path / "reader", "bert", READERS["bert"])))
 
-    assert ask(registry, "reader", [Input("who", "\u0001")]).texts == ["\u0001"]
+    assert ask(registry, "reader", [Input("who", "\u0001")]).answers == ("\u0001",)
 
 
 def test_a_reader_leaves_out_what_has_no_passage(registry: Registry, tmp_path: Path) -> None:
@@ -518,7 +519,7 @@ def test_a_checkpoint_answers_the_same_each_time_it_is_loaded(registry: Registry
 
     one, two = ask(registry, "box", QUESTIONS), ask(registry, "box", QUESTIONS)
 
-    assert one.texts == two.texts
+    assert one.answers == two.answers
     assert (one.probabilities == two.probabilities).all()
     assert one.probabilities.dtype == np.float32
 

@@ -208,7 +208,7 @@ def test_a_chain_of_thought_takes_two_turns(gpt2: Path, *, completions: bool) ->
         answers = box.predict([Input("a fine film"), Input("a dull film")])
         last = served.answered[-1].body
 
-    assert answers.texts == ["yes", "no"]
+    assert answers.answers == ("yes", "no")
     assert answers.probabilities.sum(axis=1).tolist() == pytest.approx([1, 1], abs=1e-6)
     if completions:
         assert last["prompt"][0].endswith("\nso it is")

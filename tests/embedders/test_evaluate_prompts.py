@@ -211,7 +211,9 @@ def test_similarity_is_what_the_space_of_a_registry_has_it_to_be(tmp_path: Path,
     dte = facets(from_task(task, examples=2000, seed=0))
     expected = []
     for prompt in read_llm(folder):
-        mte = facets(from_answers(prompt.outputs.inputs, prompt.choices, prompt.outputs.probabilities, hard=True))
+        mte = facets(
+            from_answers(prompt.recording.inputs, prompt.choices, prompt.recording.predictions.probabilities, hard=True)
+        )
         expected.append(0.2 * float(dte[0] @ mte[0]) + 0.8 * float(dte[1] @ mte[1]))
 
     fute = Fute(llm, labelled_for(llm, task, "shop"), base, examples=2000, seed=0)
@@ -237,7 +239,9 @@ def test_other_methods_embed_each_prompt_in_a_space_of_their_own(
     base = RecallingSurrogate(surrogate, device="cpu", max_length=spec.parameters["max_length"])
     task = from_task(read_task(str(shop)), examples=512, seed=0)
     asked = {
-        prompt.name: from_answers(prompt.outputs.inputs, prompt.choices, prompt.outputs.probabilities, hard=True)
+        prompt.name: from_answers(
+            prompt.recording.inputs, prompt.choices, prompt.recording.predictions.probabilities, hard=True
+        )
         for prompt in read_llm(folder)
     }
     dte, *mtes = (

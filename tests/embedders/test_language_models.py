@@ -332,7 +332,7 @@ def test_an_answer_is_as_likely_as_the_best_of_its_words(folders: dict[str, Path
     box = PromptedPredictor(lm, PROMPT, rendered, "lm@opinion")
     answers = box.predict(box.answerable(INPUTS))
 
-    assert (box.form, answers.texts) == ("labels", ["positive", "negative"])
+    assert (box.form, answers.answers) == ("labels", ("positive", "negative"))
     assert answers.probabilities.dtype == np.float32
     assert answers.probabilities.ravel().tolist() == pytest.approx(expected.ravel().tolist(), abs=TOLERANCE)
     assert (answers.prompt_prob is None) == (scored.prompt_prob is None)

@@ -21,9 +21,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from embedders.black_boxes.entries import predictor_for
 from embedders.black_boxes.registering import function_model, hf_model, recorded_model
 from embedders.errors import BlackBoxError, EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
-from embedders.predictors.contract import LEAST_COVERED, Answers
+from embedders.predictors.contract import LEAST_COVERED
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.errors import DataError, InputError
 from registry.kinds import EntryKind
 
@@ -51,7 +52,7 @@ def function(tmp_path: Path) -> Writer:
     return write
 
 
-def _ask(registry: Registry, name: str, inputs: list[Input]) -> Answers:
+def _ask(registry: Registry, name: str, inputs: list[Input]) -> Predictions:
     predictor = predictor_for(registry, registry.catalog.entries.get(name), device="cpu")
     return predictor.predict(predictor.answerable(inputs))
 
@@ -73,7 +74,7 @@ def test_a_classifier_answers_what_transformers_computes(registry: Registry, cla
 
     answers = _ask(registry, "judge", INPUTS)
 
-    assert answers.texts == list(LABELS)
+    assert answers.answers == tuple(LABELS)
     assert answers.probabilities.ravel().tolist() == pytest.approx(expected, abs=TOLERANCE)
 
 
@@ -116,7 +117,7 @@ def test_labels_without_meaning_can_be_given_one(registry: Registry, tmp_path: P
     hf_model(registry, "judge", str(folder), labels=labels)
 
     answers = _ask(registry, "judge", INPUTS)
-    assert answers.texts == list(labels)
+    assert answers.answers == tuple(labels)
     assert answers.probabilities.sum(axis=1).tolist() == pytest.approx([1.0] * len(INPUTS), abs=1e-5)
 
 
@@ -249,7 +250,7 @@ def test_weights_that_could_run_code_are_never_read_where_safe_ones_are(
 
     answers = _ask(registry, "judge", INPUTS)
 
-    assert answers.texts == list(LABELS)
+    assert answers.answers == tuple(LABELS)
     assert not (tmp_path / "canary").exists()
 
 
@@ -331,7 +332,7 @@ def test_a_function_answers_with_labels(registry: Registry, function: Writer) ->
 
     answers = _ask(registry, "box", INPUTS)
 
-    assert answers.texts == ["bad", "good"]
+    assert answers.answers == ("bad", "good")
     assert answers.probabilities.tolist() == [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
 
 
@@ -340,14 +341,14 @@ def test_a_function_answers_with_probabilities_that_need_not_add_up(registry: Re
 
     answers = _ask(registry, "box", INPUTS)
 
-    assert answers.texts == ["bad", "good", "so-so"]
+    assert answers.answers == ("bad", "good", "so-so")
     assert answers.probabilities.tolist() == [[0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
 
 
 def test_a_pair_reaches_a_function_as_one_text(registry: Registry, function: Writer) -> None:
     function_model(registry, "box", function("return texts"))
 
-    assert sorted(_ask(registry, "box", INPUTS).texts) == sorted(
+    assert sorted(_ask(registry, "box", INPUTS).answers) == sorted(
         ["a fine film", "a dull meal from start to end", "a great phone\nan awful book"]
     )
 
@@ -484,7 +485,7 @@ def test_recorded_answers_are_looked_up(registry: Registry, tmp_path: Path) -> N
     asked = [Input("a dull song"), Input("a fine film"), Input("a great phone", "an awful book")]
 
     assert predictor.answerable(asked) == asked
-    assert predictor.predict(asked).texts == ["bad", "good", "mixed"]
+    assert predictor.predict(asked).answers == ("bad", "good", "mixed")
     assert predictor.predict(asked).probabilities.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
@@ -549,7 +550,7 @@ def test_a_recorded_llm_is_a_model_and_its_prompts(registry: Registry, tmp_path:
     ]
     inputs = [Input("a dull song", "b"), Input("a fine film")]
     plain, asked = _ask(registry, "opt@plain", inputs), _ask(registry, "opt@asked", inputs)
-    assert (plain.texts, asked.texts) == (["bad", "good"], ["no", "yes"])
+    assert (plain.answers, asked.answers) == (("bad", "good"), ("no", "yes"))
     assert plain.probabilities.ravel().tolist() == pytest.approx([0.8, 0.2, 0.25, 0.75])
     assert asked.probabilities.ravel().tolist() == pytest.approx([0.1, 0.9, 0.5, 0.5])
 

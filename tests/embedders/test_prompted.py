@@ -26,7 +26,8 @@ from embedders.predictors.language.contract import Asked, LanguageModel, Scored
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
-from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.predictions import Predictions
 from registry.errors import InputError
 from registry.prompts.prompt import Prompt
 from registry.spaces.spec import SpaceSpec
@@ -82,7 +83,7 @@ def entries(store: Path, kind: str) -> list[str]:
         return [row.name for row in registry.entries(kind)]
 
 
-def recorded(store: Path, name: str, corpus: str = "texts") -> dict[int, Answered]:
+def recorded(store: Path, name: str, corpus: str = "texts") -> dict[int, Predictions]:
     with Registry.open(store) as registry:
         of = registry.catalog.entries.get
         return registry.catalog.predictions.chunks(of(name).version_id, of(corpus).version_id)
@@ -517,7 +518,7 @@ def test_what_is_left_to_ask_and_what_is_recorded_tile_the_inputs(
     count: int, size: int, runs: list[tuple[int, int]], *, has_free: bool
 ) -> None:
     """Earlier runs may have had another size, and may have been lost anywhere."""
-    chunks: dict[int, Answered] = {}
+    chunks: dict[int, Predictions] = {}
     covered, start = [0] * count, 0
     for gap, length in runs:
         start += gap
@@ -540,8 +541,8 @@ def test_what_is_left_to_ask_and_what_is_recorded_tile_the_inputs(
     assert list(unasked(chunks, count, size)) == []
 
 
-def answered(count: int) -> Answered:
-    return Answered(ANSWERS, np.full((count, 2), 0.5, np.float32))
+def answered(count: int) -> Predictions:
+    return Predictions(ANSWERS, np.full((count, 2), 0.5, np.float32))
 
 
 # -- bad input ---------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import tiny_bert, write_rows
 
 from registry import Registry
-from registry.catalog.database import alembic_config, sqlite
+from registry.catalog.database import alembic_config
+from registry.catalog.engines import sqlite
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.files.lines import dump_lines
 from registry.formats.recorded import read_recorded_llm

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from embedders.tunings import VIRTUAL_TOKENS
 from tiny import HIDDEN, LAYERS, one_thread, opinions  # noqa: F401 - a fixture
 from tiny_families import FAMILIES, tiny_family
 from torch import nn
@@ -14,6 +13,7 @@ from embedders.errors import SettingError
 from embedders.methods.tupate import TuPaTE
 from embedders.observed import from_task
 from embedders.surrogate.model import Surrogate
+from embedders.tuning import VIRTUAL_TOKENS
 from embedders.tuning.few_parameters import RANK, Start, _attend, averaged, with_tuning
 from embedders.tuning.objectives import objective_for
 

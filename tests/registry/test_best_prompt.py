@@ -9,13 +9,14 @@ from loading import loaded_by_program
 
 import cli
 from registry import Registry
-from registry.catalog.predictions import CONTENT_FREE, Answered
+from registry.catalog.predictions import CONTENT_FREE
 from registry.data.examples import Example
 from registry.data.inputs import Input
-from registry.data.recordings import RecordedOutputs, RecordedPrompt
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError, NotEmbeddedError, NotFoundError
-from registry.prompts.best import Asked, best_prompt, outputs_of_prompts
+from registry.prompts.best import PromptQuery, best_prompt, outputs_of_prompts
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -52,13 +53,15 @@ def fill(
         task = TaskData("classification", CHOICES, (Example(f"a {name}", "positive"), Example("b", "negative")))
         registry.catalog.embeddings.put(registry.add_task(name, task).version_id, space, vector(towards), {})
     prompts = [
-        RecordedPrompt(name, f"{name} {{{{text}}}}", CHOICES, RecordedOutputs(TEXTS, CHOICES, table_of(its, sure)))
+        RecordedPrompt(
+            name, f"{name} {{{{text}}}}", CHOICES, Recording(TEXTS, Predictions(CHOICES, table_of(its, sure)))
+        )
         for name, (its, sure, _) in said.items()
     ]
     _, *pairs = [r for r in registry.add_recorded_llm("opt", prompts, source="x") if r.kind != "prompt"]
     for pair, (name, (its, sure, towards)) in zip(pairs, said.items(), strict=True):
-        answered = Answered(CHOICES, table_of(its, sure), np.full(8, 0.1 if name == "right" else 0.2, np.float32))
-        registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+        answered = Predictions(CHOICES, table_of(its, sure), np.full(8, 0.1 if name == "right" else 0.2, np.float32))
+        registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
         if embed:
             registry.catalog.embeddings.put(pair.version_id, space, vector(towards), {})
     return registry
@@ -70,7 +73,7 @@ def opt(registry: Registry) -> Registry:
 
 
 def test_the_score_is_the_likeness_of_the_maps_times_the_spread_of_the_answers(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, Asked("films", "opt"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"))
 
     assert [row.name for row in ranking] == ["right", "nearly", "onesided", "wrong"]
     spreads = [1.0, np.sqrt(1 - 0.25**2), np.sqrt(1 - 0.75**2), 1.0]  # of answers that are 4, 3, 7 and 4 times positive
@@ -81,7 +84,7 @@ def test_the_score_is_the_likeness_of_the_maps_times_the_spread_of_the_answers(o
 
 
 def test_every_other_method_says_where_it_puts_a_prompt(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, Asked("films", "opt"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"))
 
     ranks = {row.name: row.ranks for row in ranking}
     assert {row.name: row.ranks["fute"] for row in ranking} == {"right": 1, "nearly": 2, "onesided": 3, "wrong": 4}
@@ -93,7 +96,7 @@ def test_every_other_method_says_where_it_puts_a_prompt(opt: Registry) -> None:
 
 
 def test_another_method_may_choose(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, Asked("films", "opt", by="mdl"), limit=2)
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="mdl"), limit=2)
 
     assert [row.name for row in ranking] == ["onesided", "right"]
     assert ranking[0].score == pytest.approx(0.99 * np.log(0.99) + 0.01 * np.log(0.01), abs=1e-5)
@@ -102,7 +105,7 @@ def test_another_method_may_choose(opt: Registry) -> None:
 def test_what_the_llm_itself_would_choose_may_be_given(opt: Registry) -> None:
     itself = {"right": -3.0, "nearly": -2.0, "onesided": -1.0, "wrong": -4.0}
 
-    ranking = best_prompt(opt.catalog, Asked("films", "opt", by="self-select"), more={"self-select": itself})
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="self-select"), more={"self-select": itself})
 
     assert [(row.name, row.score) for row in ranking] == sorted(itself.items(), key=lambda pair: -pair[1])
     assert [row.ranks["fute"] for row in ranking] == [3, 2, 1, 4]
@@ -111,13 +114,13 @@ def test_what_the_llm_itself_would_choose_may_be_given(opt: Registry) -> None:
 def test_a_best_prompt_that_is_one_of_several_is_in_doubt(opt: Registry) -> None:
     itself = {"right": -1.0, "nearly": -2.0, "onesided": -1.0, "wrong": -4.0}
 
-    ranking = best_prompt(opt.catalog, Asked("films", "opt", by="self-select"), more={"self-select": itself})
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="self-select"), more={"self-select": itself})
 
     assert ranking.doubt == "2 prompts are equally good"
 
 
 def test_a_like_task_may_stand_for_the_task(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, Asked("films", "opt", like="books"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", like="books"))
 
     assert ranking[0].name == "nearly"
     assert "by the labels of books" in str(ranking.title)
@@ -128,19 +131,19 @@ def test_a_task_without_a_vector_is_told_how_to_get_one(opt: Registry) -> None:
     opt.add_task("new", TaskData("classification", CHOICES, (Example("z", "positive"), Example("y", "negative"))))
 
     with pytest.raises(NotEmbeddedError, match="'new' has no vector in space 's': run 'fute embed new --space s'"):
-        best_prompt(opt.catalog, Asked("new", "opt"))
+        best_prompt(opt.catalog, PromptQuery("new", "opt"))
 
 
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        (Asked("films", "opt", by="magic"), "No method 'magic': there are fute, mi,"),
-        (Asked("films", "opt", by="self-select"), "Ask the LLM what it would choose"),
-        (Asked("films", "opt", calibration="magic"), "No calibration 'magic': there are none, contextual, batch"),
-        (Asked("films", "opt", calibration="contextual"), "Contextual calibration needs answers to content-free"),
+        (PromptQuery("films", "opt", by="magic"), "No method 'magic': there are fute, mi,"),
+        (PromptQuery("films", "opt", by="self-select"), "Ask the LLM what it would choose"),
+        (PromptQuery("films", "opt", calibration="magic"), "No calibration 'magic': there are none, contextual, batch"),
+        (PromptQuery("films", "opt", calibration="contextual"), "Contextual calibration needs answers to content-free"),
     ],
 )
-def test_what_is_not_there_cannot_be_asked_for(opt: Registry, asked: Asked, problem: str) -> None:
+def test_what_is_not_there_cannot_be_asked_for(opt: Registry, asked: PromptQuery, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         best_prompt(opt.catalog, asked)
 
@@ -149,44 +152,44 @@ def test_a_model_without_prompts_and_an_unknown_one_are_told_apart(opt: Registry
     opt.add_model("plain", {"type": "function"}, content_hash="p")
 
     with pytest.raises(InputError, match="'plain' has no prompts here: embed it under some"):
-        best_prompt(opt.catalog, Asked("films", "plain"))
+        best_prompt(opt.catalog, PromptQuery("films", "plain"))
     with pytest.raises(NotFoundError, match="No model named 'op' in this registry"):
-        best_prompt(opt.catalog, Asked("films", "op"))
+        best_prompt(opt.catalog, PromptQuery("films", "op"))
 
 
 def test_prompts_of_an_older_version_are_not_compared(opt: Registry) -> None:
     opt.add_model("opt", {"type": "recorded-llm"}, content_hash="new", replace=True)
 
     with pytest.raises(InputError, match="Prompts are compared of the latest version of 'opt': ask for 'opt' alone"):
-        best_prompt(opt.catalog, Asked("films", "opt:1"))
+        best_prompt(opt.catalog, PromptQuery("films", "opt:1"))
 
 
 def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry) -> None:
     fill(registry, embed=False)
     with pytest.raises(NotEmbeddedError, match="'opt@nearly' has no vector in space 's': run 'fute embed opt@nearly"):
-        best_prompt(registry.catalog, Asked("films", "opt"))
+        best_prompt(registry.catalog, PromptQuery("films", "opt"))
 
     space = registry.catalog.spaces.get("s")
     for name in ("right", "wrong"):
         entry = registry.catalog.entries.get(f"opt@{name}")
         registry.catalog.embeddings.put(entry.version_id, space, vector(SAID[name][2]), {})
 
-    ranking = best_prompt(registry.catalog, Asked("films", "opt"))
+    ranking = best_prompt(registry.catalog, PromptQuery("films", "opt"))
     assert [row.name for row in ranking] == ["right", "wrong"]
     assert ranking.notes == ("2 prompts are without a vector in space s: run 'fute embed opt --space s'",)
 
 
 def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Registry) -> None:
     three = ("bad", "so", "good")
-    outputs = RecordedOutputs(TEXTS, three, np.full((8, 3), 1 / 3, np.float32))
+    outputs = Recording(TEXTS, Predictions(three, np.full((8, 3), 1 / 3, np.float32)))
     other = RecordedPrompt("three", "{{text}}?", three, outputs)
     pair = opt.add_recorded_llm("opt", [other], source="x")[-1]
     corpus, space = opt.catalog.entries.get("texts"), opt.catalog.spaces.get("s")
-    answered = Answered(three, outputs.probabilities)
-    opt.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+    answered = Predictions(three, outputs.predictions.probabilities)
+    opt.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
     opt.catalog.embeddings.put(pair.version_id, space, vector((1.0, 0.0)), {})
 
-    ranking = best_prompt(opt.catalog, Asked("films", "opt"), limit=9)
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"), limit=9)
 
     assert len(ranking) == 4
     assert ranking.notes == ("1 prompt is left out, which choose from other answers: three ...",)
@@ -195,12 +198,12 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
 def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> None:
     fill(registry)
     corpus = registry.catalog.entries.get("texts")
-    turned = RecordedOutputs(TEXTS, CHOICES[::-1], table_of(1 - TRUTH, 0.9))  # the first column is `positive`
+    turned = Recording(TEXTS, Predictions(CHOICES[::-1], table_of(1 - TRUTH, 0.9)))  # the first column is `positive`
     pair = registry.add_recorded_llm("opt", [RecordedPrompt("turned", "{{text}}!", CHOICES[::-1], turned)], source="x")[
         -1
     ]
-    answered = Answered(CHOICES[::-1], turned.probabilities)
-    registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, answered=answered)
+    answered = Predictions(CHOICES[::-1], turned.predictions.probabilities)
+    registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
     space = registry.catalog.spaces.get("s")
     registry.catalog.embeddings.put(pair.version_id, space, vector((1.0, 0.0)), {})
 
@@ -213,11 +216,11 @@ def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> No
 def test_contextual_calibration_reads_what_was_said_to_inputs_that_say_nothing(opt: Registry) -> None:
     corpus = opt.catalog.entries.get("texts")
     for name in SAID:
-        leaning = Answered(CHOICES, np.array([[0.9, 0.1]] * 3 if name == "right" else [[0.5, 0.5]] * 3, np.float32))
+        leaning = Predictions(CHOICES, np.array([[0.9, 0.1]] * 3 if name == "right" else [[0.5, 0.5]] * 3, np.float32))
         entry = opt.catalog.entries.get(f"opt@{name}")
-        opt.catalog.predictions.put(entry.version_id, corpus.version_id, start=CONTENT_FREE, answered=leaning)
+        opt.catalog.predictions.put(entry.version_id, corpus.version_id, start=CONTENT_FREE, predictions=leaning)
 
-    ranking = best_prompt(opt.catalog, Asked("films", "opt", by="locale", calibration="contextual"), limit=4)
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="locale", calibration="contextual"), limit=4)
 
     # where it leans to `negative`, 0.9 of that is even; 0.9 of `positive` is surer than before
     sure = 9 / (9 + 1 / 9)
@@ -241,7 +244,7 @@ def test_contextual_calibration_reads_what_was_said_to_inputs_that_say_nothing(o
 def test_it_says_when_there_is_not_enough_to_choose_by(
     registry: Registry, said: dict[str, tuple[np.ndarray, float, tuple[float, float]]], doubt: str
 ) -> None:
-    ranking = best_prompt(fill(registry, said).catalog, Asked("films", "opt"))
+    ranking = best_prompt(fill(registry, said).catalog, PromptQuery("films", "opt"))
 
     assert doubt in str(ranking.doubt)
     assert ranking.as_json()["enough_evidence"] is False

@@ -15,11 +15,12 @@ from sqlalchemy import delete, exc
 
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
-from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.catalog.records import NewEntry
 from registry.catalog.tables import Entry
 from registry.data.examples import Example
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
 from registry.errors import (
@@ -617,13 +618,13 @@ def test_answers_are_kept_chunk_by_chunk_and_a_chunk_is_never_overwritten(regist
     first, second = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32), np.array([[1.0, 0.0]], np.float32)
     put = registry.catalog.predictions.put
     own = np.array([0.125, 0.5], np.float32)
-    put(model.version_id, corpus.version_id, start=0, answered=Answered(("no", "yes"), first, own))
-    put(model.version_id, corpus.version_id, start=2, answered=Answered(("no", "yes"), second))
-    put(model.version_id, corpus.version_id, start=2, answered=Answered(("x",), second[:, :1]))
+    put(model.version_id, corpus.version_id, start=0, predictions=Predictions(("no", "yes"), first, own))
+    put(model.version_id, corpus.version_id, start=2, predictions=Predictions(("no", "yes"), second))
+    put(model.version_id, corpus.version_id, start=2, predictions=Predictions(("x",), second[:, :1]))
 
     chunks = registry.catalog.predictions.chunks(model.version_id, corpus.version_id)
 
-    assert {start: (answers, table.tolist()) for start, (answers, table, _) in chunks.items()} == {
+    assert {start: (own.answers, own.probabilities.tolist()) for start, own in chunks.items()} == {
         0: (("no", "yes"), first.tolist()),
         2: (("no", "yes"), second.tolist()),
     }
@@ -635,7 +636,7 @@ def test_chunks_are_joined_by_their_answers_and_inputs_that_say_nothing_stay_apa
     one, two = np.array([[1.0, 0.0]], np.float32), np.array([[0.25, 0.75]], np.float32)
 
     table = joined(
-        {CONTENT_FREE: Answered(("b", "a"), two), 5: Answered(("c", "b"), two), 0: Answered(("a", "b"), one)}
+        {CONTENT_FREE: Predictions(("b", "a"), two), 5: Predictions(("c", "b"), two), 0: Predictions(("a", "b"), one)}
     )
 
     assert table.answers == ("a", "b", "c")
@@ -691,8 +692,8 @@ def test_damaged_answers_are_an_integrity_fault(registry: Registry) -> None:
     model = registry.add_model("m", {}, content_hash="m")
     corpus = registry.add_corpus("u", [Input("a")], source="here")
     table = np.array([[0.25, 0.75]], np.float32)
-    answered = Answered(("a", "b"), table)
-    registry.catalog.predictions.put(model.version_id, corpus.version_id, start=0, answered=answered)
+    answered = Predictions(("a", "b"), table)
+    registry.catalog.predictions.put(model.version_id, corpus.version_id, start=0, predictions=answered)
     tamper(registry, "UPDATE predictions SET probabilities = ?", table[:, ::-1].tobytes())
 
     with pytest.raises(IntegrityError, match="Recorded outputs 1 are damaged") as error:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from registry import Registry
 from registry.data.inputs import Input
-from registry.data.recordings import RecordedOutputs, RecordedPrompt, outputs_of
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import DataError, InputError
 from registry.formats.recorded import read_answers, read_llm
 
@@ -51,8 +52,8 @@ def test_one_answer_per_input_is_a_certain_one(tmp_path: Path) -> None:
     outputs = read_answers(path)
 
     assert outputs.inputs == (Input("a"), Input("b", "c"), Input("d"))
-    assert outputs.answers == ("no", "yes")
-    assert outputs.probabilities.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert outputs.predictions.answers == ("no", "yes")
+    assert outputs.predictions.probabilities.tolist() == [[0, 1], [1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -89,25 +90,29 @@ def test_a_recorded_llm_is_read_prompt_by_prompt_with_probabilities_over_the_cho
     first, second = read_llm(recorded_llm(tmp_path / "llm"))
 
     assert (first.name, first.template, first.choices) == ("p1", "{{text}} It was", ("great", "terrible"))
-    assert first.outputs.inputs == (Input("good"), Input("bad", "so"), Input("meh"))
-    assert first.outputs.answers == ("great", "terrible")
-    assert first.outputs.probabilities == pytest.approx(np.array([[0.75, 0.25], [0.5, 0.5], [0.2, 0.8]]), abs=1e-6)
+    assert first.recording.inputs == (Input("good"), Input("bad", "so"), Input("meh"))
+    assert first.recording.predictions.answers == ("great", "terrible")
+    assert first.recording.predictions.probabilities == pytest.approx(
+        np.array([[0.75, 0.25], [0.5, 0.5], [0.2, 0.8]]), abs=1e-6
+    )
     assert (second.name, second.choices) == ("p2", ("happy", "sad"))
-    assert second.outputs.probabilities == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]), abs=1e-6)
+    assert second.recording.predictions.probabilities == pytest.approx(
+        np.array([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]), abs=1e-6
+    )
 
 
 def test_very_small_probabilities_are_normalised_without_vanishing(tmp_path: Path) -> None:
     prompt, *_ = read_llm(recorded_llm(tmp_path / "llm", log_prob=LOG_PROB - 5000.0))
 
-    assert prompt.outputs.probabilities[0] == pytest.approx([0.75, 0.25], abs=1e-6)
+    assert prompt.recording.predictions.probabilities[0] == pytest.approx([0.75, 0.25], abs=1e-6)
 
 
 def test_the_published_recording_of_opt_is_read(data: Path) -> None:
     prompts = read_llm(data / "prompt_selection" / "sst2_opt-2.7b")
 
     assert len(prompts) == 50
-    assert prompts[0].outputs.probabilities.shape == (872, 2)
-    assert prompts[49].outputs.probabilities.sum(axis=1) == pytest.approx(np.ones(872), abs=1e-6)
+    assert prompts[0].recording.predictions.probabilities.shape == (872, 2)
+    assert prompts[49].recording.predictions.probabilities.sum(axis=1) == pytest.approx(np.ones(872), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -252,12 +257,12 @@ def test_an_input_without_text_is_reported_with_its_number(tmp_path: Path) -> No
 
 def test_outputs_are_rebuilt_from_what_the_catalog_keeps_of_them() -> None:
     table = np.array([[0.75, 0.25], [0.1, 0.9]], np.float32)
-    outputs = RecordedOutputs((Input("a"), Input("b", "c")), ("no", "yes"), table)
+    outputs = Recording((Input("a"), Input("b", "c")), Predictions(("no", "yes"), table))
 
-    back = outputs_of(["no", "yes"], outputs.contents())
+    back = Recording.from_contents(["no", "yes"], outputs.contents())
 
-    assert (back.inputs, back.answers) == (outputs.inputs, outputs.answers)
-    assert back.probabilities.tolist() == table.tolist()
+    assert (back.inputs, back.predictions.answers) == (outputs.inputs, outputs.predictions.answers)
+    assert back.predictions.probabilities.tolist() == table.tolist()
 
 
 def test_a_recorded_llm_is_registered_with_its_prompts_and_every_pair(registry: Registry, tmp_path: Path) -> None:
@@ -266,9 +271,11 @@ def test_a_recorded_llm_is_registered_with_its_prompts_and_every_pair(registry: 
     assert [entry.name for entry in made] == ["opt", "opt@p1", "opt@p2"]
     assert [row.name for row in registry.entries("prompt")] == ["p1", "p2"]
     assert made[1].spec["model"] == "opt:1"
-    outputs = outputs_of(made[2].spec["answers"], registry.contents(made[2]))
-    assert outputs.answers == ("happy", "sad")
-    assert outputs.probabilities == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]), abs=1e-6)
+    outputs = Recording.from_contents(made[2].spec["answers"], registry.contents(made[2]))
+    assert outputs.predictions.answers == ("happy", "sad")
+    assert outputs.predictions.probabilities == pytest.approx(
+        np.array([[0.5, 0.5], [0.9, 0.1], [0.25, 0.75]]), abs=1e-6
+    )
 
 
 def test_a_recorded_llm_that_is_registered_again_changes_nothing(registry: Registry, tmp_path: Path) -> None:
@@ -282,7 +289,7 @@ def test_a_recorded_llm_that_is_registered_again_changes_nothing(registry: Regis
 
 def test_a_recorded_llm_with_a_faulty_prompt_is_not_registered_by_half(registry: Registry, tmp_path: Path) -> None:
     one, two = read_llm(recorded_llm(tmp_path / "llm"))
-    faulty = RecordedPrompt("Not a name", two.template, two.choices, two.outputs)
+    faulty = RecordedPrompt("Not a name", two.template, two.choices, two.recording)
 
     with pytest.raises(InputError, match="'Not a name' is not a name"):
         registry.add_recorded_llm("opt", [one, faulty], source="here")

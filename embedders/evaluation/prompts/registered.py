@@ -8,7 +8,7 @@ from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for
 from registry import Registry
 from registry.data.inputs import Input, bare
 from registry.data.models import RECORDED
-from registry.data.recordings import PromptNote, RecordedLLM, outputs_of
+from registry.data.recordings import PromptNote, RecordedLLM, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind
@@ -55,7 +55,8 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record)
     owner = registry.catalog.entries.get(model).name
-    inputs = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, outputs.table.shape[1])
+    asked = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0]))
+    inputs = [asked[row] for row in outputs.rows]
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
     labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
     if len(labelled) < LEAST_LABELLED:
@@ -85,7 +86,7 @@ def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> 
     entry = registry.catalog.entries.get(pair)
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
     if entry.spec.get("type") == "recorded":
-        known = set(outputs_of(entry.spec["answers"], registry.contents(entry)).inputs)
+        known = set(Recording.from_contents(entry.spec["answers"], registry.contents(entry)).inputs)
         return [one for one in corpus if one in known]
     return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
-from embedders.predictors.contract import LEAST_COVERED, Answers, Form
+from embedders.predictors.contract import LEAST_COVERED, Form
 from embedders.predictors.language.contract import Asked, LanguageModel
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.prompts.prompt import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
@@ -52,11 +53,11 @@ class PromptedPredictor:
             )
         return pairs
 
-    def content_free(self, *, pairs: bool) -> Answers | None:
+    def content_free(self, *, pairs: bool) -> Predictions | None:
         """Return the answers to an empty, an n/a and a masked input (Zhao et al. 2021)."""
         return self.predict([Input(text, text if pairs else None) for text in ("", "N/A", "[MASK]")])
 
-    def predict(self, inputs: Sequence[Input]) -> Answers:
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
         prompt = self._prompt
         asked = [Asked(text, prompt.system) for text in self._render(inputs)]
@@ -75,4 +76,4 @@ class PromptedPredictor:
         weights = np.exp(best - best.max(axis=1, keepdims=True))
         table = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         own = scored.prompt_prob
-        return Answers(list(prompt.answers), table, None if own is None else own.astype(np.float32))
+        return Predictions(tuple(prompt.answers), table, None if own is None else own.astype(np.float32))

@@ -1,0 +1,108 @@
+"""What a black box said of some inputs: one table, from the black box through the catalog to the best prompt."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Missing(enum.IntEnum):
+    """Why an input has no answer. The numbers are stored."""
+
+    NO_ANSWER = 1  # the reply names no answer, or several
+    CUT_OFF = 2  # the reply ended before its answer
+    REFUSED = 3  # the model, or what stands before it, would not answer
+
+
+ANSWERED = 0  # stands in the place of a `Missing` where there is an answer
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A row for each input that was asked, whether it has an answer or not."""
+
+    answers: tuple[str, ...]  # the texts of the answers, one per column
+    probabilities: NDArray[np.float32]  # (inputs, answers), rows add up to 1; zeros where there is no answer
+    prompt_prob: NDArray[np.float32] | None = None  # (inputs,), 1 / the perplexity of what a prompted model read
+    missing: NDArray[np.uint8] | None = None  # (inputs,), `ANSWERED` or a `Missing`; None: all have an answer
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str | Missing], answers: Sequence[str] | None = None) -> "Predictions":
+        """Make certain answers of texts.
+
+        Args:
+            texts: the answer to each input, or why there is none.
+            answers: the columns; None for the distinct texts in their order.
+        """
+        said = [text for text in texts if not isinstance(text, Missing)]
+        columns = tuple(dict.fromkeys(said)) if answers is None else tuple(answers)
+        number = {text: column for column, text in enumerate(columns)}
+        table = np.zeros((len(texts), len(columns)), np.float32)
+        missing = np.zeros(len(texts), np.uint8)
+        for row, text in enumerate(texts):
+            if isinstance(text, Missing):
+                missing[row] = text
+            else:
+                table[row, number[text]] = 1.0
+        return cls(columns, table, missing=missing if missing.any() else None)
+
+    @classmethod
+    def joined(cls, parts: Iterable["Predictions"]) -> "Predictions":
+        """Join the predictions for runs of inputs, in order; the runs may know different answers."""
+        parts = list(parts)
+        answers = tuple(dict.fromkeys(text for part in parts for text in part.answers))
+        column = {text: number for number, text in enumerate(answers)}
+        table = np.zeros((sum(map(len, parts)), len(answers)), np.float32)
+        start = 0
+        for part in parts:
+            table[start : start + len(part), [column[text] for text in part.answers]] = part.probabilities
+            start += len(part)
+        own = [part.prompt_prob for part in parts if part.prompt_prob is not None]
+        return cls(
+            answers,
+            table,
+            np.concatenate(own) if own and len(own) == len(parts) else None,
+            None if all(part.missing is None for part in parts) else np.concatenate([part.reasons for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @property
+    def reasons(self) -> NDArray[np.uint8]:
+        """Why each input has no answer, `ANSWERED` where it has one, (inputs,)."""
+        return np.zeros(len(self), np.uint8) if self.missing is None else self.missing
+
+    @property
+    def is_answered(self) -> NDArray[np.bool_]:
+        """Which inputs have an answer, (inputs,)."""
+        return np.asarray(self.reasons == ANSWERED)
+
+    def counts(self) -> dict[Missing, int]:
+        """Return how many inputs have no answer, by reason."""
+        return {why: count for why in Missing if (count := int((self.reasons == why).sum()))}
+
+    def take(self, rows: Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]) -> "Predictions":
+        """Return the rows of some inputs, in their order, or of those where a mask is true."""
+        chosen = np.asarray(rows)
+        missing = None if self.missing is None else self.missing[chosen]
+        return Predictions(
+            self.answers,
+            self.probabilities[chosen],
+            None if self.prompt_prob is None else self.prompt_prob[chosen],
+            missing if missing is not None and missing.any() else None,
+        )
+
+    def in_columns(self, answers: Sequence[str]) -> "Predictions":
+        """Return the columns in the order of these answers; answers in other words are taken in their order."""
+        if set(answers) != set(self.answers):
+            return self
+        columns = [self.answers.index(text) for text in answers]
+        return replace(self, answers=tuple(answers), probabilities=self.probabilities[:, columns])
+
+    def likeliest(self) -> list[str]:
+        """Return the text of each input's likeliest answer, the first of equals; all inputs must have one."""
+        assert self.missing is None or self.is_answered.all(), "take those that are answered"  # noqa: S101
+        return [self.answers[column] for column in self.probabilities.argmax(axis=1)]

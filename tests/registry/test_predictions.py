@@ -1,0 +1,131 @@
+"""One table of predictions, from the black box to the best prompt: what was answered, what was not, and why."""
+
+import numpy as np
+import pytest
+
+from embedders.errors import BlackBoxError
+from embedders.jobs.asking import with_answers
+from registry import Registry
+from registry.catalog.predictions import joined
+from registry.data.inputs import Input
+from registry.data.predictions import Missing, Predictions
+from registry.data.recordings import RecordedPrompt, Recording
+from registry.errors import InputError
+from registry.prompts.best import outputs_of_prompts
+from registry.spaces.facets import Facet
+from registry.spaces.spec import SpaceSpec
+
+CUT, REFUSED, NONE = Missing.CUT_OFF, Missing.REFUSED, Missing.NO_ANSWER
+SAID = Predictions.from_texts(["yes", CUT, "no", REFUSED, "yes", CUT])
+TEXTS = tuple(Input(f"text {number}") for number in range(6))
+
+
+def test_texts_and_reasons_become_rows() -> None:
+    assert SAID.answers == ("yes", "no")
+    assert SAID.probabilities.tolist() == [[1, 0], [0, 0], [0, 1], [0, 0], [1, 0], [0, 0]]
+    assert SAID.is_answered.tolist() == [True, False, True, False, True, False]
+    assert SAID.counts() == {CUT: 2, REFUSED: 1}
+
+
+def test_where_all_are_answered_nothing_is_missing() -> None:
+    said = Predictions.from_texts(["yes", "no"], answers=["no", "yes", "perhaps"])
+
+    assert (said.missing, said.counts()) == (None, {})
+    assert said.probabilities.tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert said.likeliest() == ["yes", "no"]
+
+
+def test_rows_are_taken_with_their_reasons() -> None:
+    assert SAID.take([3, 0]).reasons.tolist() == [REFUSED, 0]
+    assert SAID.take(SAID.is_answered).likeliest() == ["yes", "no", "yes"]
+    with pytest.raises(AssertionError):
+        SAID.likeliest()
+
+
+def test_runs_are_joined_whatever_answers_each_knows() -> None:
+    both = Predictions.joined([Predictions.from_texts(["a", "b"]), Predictions.from_texts([NONE, "c", "a"])])
+
+    assert both.answers == ("a", "b", "c")
+    assert both.reasons.tolist() == [0, 0, NONE, 0, 0]
+    assert both.take(both.is_answered).likeliest() == ["a", "b", "c", "a"]
+
+
+def test_columns_are_brought_into_an_order() -> None:
+    assert SAID.in_columns(["no", "yes"]).probabilities[:3].tolist() == [[0, 1], [0, 0], [1, 0]]
+    assert SAID.in_columns(["other", "words"]) is SAID
+
+
+def test_the_catalog_keeps_why_an_input_has_no_answer(registry: Registry) -> None:
+    model = registry.add_model("m", {"type": "function"}, content_hash="0" * 64)
+    corpus = registry.add_corpus("c", TEXTS, source="here")
+    store = registry.catalog.predictions
+
+    store.put(model.version_id, corpus.version_id, start=0, predictions=SAID.take(range(4)))
+    store.put(model.version_id, corpus.version_id, start=4, predictions=SAID.take(range(4, 6)))
+
+    back = joined(store.chunks(model.version_id, corpus.version_id))
+    assert back.answers == SAID.answers
+    assert back.probabilities.tolist() == SAID.probabilities.tolist()
+    assert back.reasons.tolist() == SAID.reasons.tolist()
+
+
+def test_a_recording_keeps_it_too() -> None:
+    back = Recording.from_contents(["yes", "no"], Recording(TEXTS, SAID).contents())
+
+    assert back.predictions.reasons.tolist() == SAID.reasons.tolist()
+    assert "missing" not in Recording(TEXTS[:1], SAID.take([0])).contents()
+
+
+def test_what_has_no_answer_is_not_embedded() -> None:
+    many = Predictions.from_texts(["yes", "no", CUT] * 20)
+    texts = tuple(Input(str(number)) for number in range(60))
+
+    inputs, answered = with_answers(texts, many, "m")
+
+    assert len(inputs) == 40
+    assert Input("2") not in inputs
+    assert answered.likeliest() == ["yes", "no"] * 20
+
+
+def test_a_model_that_answers_too_little_is_not_embedded() -> None:
+    with pytest.raises(BlackBoxError, match=r"'m' answered 3 of 6 texts \(2 cut off, 1 refused\): too few to embed it"):
+        with_answers(TEXTS, SAID, "m")
+
+
+# -- the best prompt ---------------------------------------------------------------------------------
+
+
+def store_of(registry: Registry, *said: Predictions) -> None:
+    """Register an LLM that answered this under its prompts, with vectors in a space over the texts."""
+    prompts = [
+        RecordedPrompt(f"p{number}", "{{text}}", own.answers, Recording(TEXTS, own)) for number, own in enumerate(said)
+    ]
+    entries = registry.add_recorded_llm("llm", prompts, source="here")
+    corpus = registry.add_corpus("c", TEXTS, source="here")
+    spec = SpaceSpec("5" * 64, "here", "textemb", {"answers": "hard"}, (Facet("text", 2),), corpus.content_hash)
+    space = registry.add_space("s", spec, corpus=corpus)
+    pairs = [entry for entry in entries if "@" in entry.name]
+    for pair, own in zip(pairs, said, strict=True):
+        registry.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=own)
+        registry.catalog.embeddings.put(pair.version_id, space, np.array([1, 0], np.float32), {})
+
+
+def test_prompts_are_compared_by_what_all_of_them_answered(registry: Registry) -> None:
+    other = Predictions.from_texts(["no", "no", "no", "yes", NONE, "yes"], answers=["yes", "no"])
+    store_of(registry, SAID, other)
+
+    outputs = outputs_of_prompts(registry.catalog, "llm", registry.space("s").record)
+
+    assert outputs.rows.tolist() == [0, 2]
+    assert outputs.table.tolist() == [[[1, 0], [0, 1]], [[0, 1], [0, 1]]]
+    assert outputs.notes == [
+        "4 of 6 texts are left out: under some prompt they have no answer (4 of 12 answers are missing)"
+    ]
+
+
+def test_where_no_text_was_answered_under_every_prompt_nothing_is_compared(registry: Registry) -> None:
+    other = Predictions.from_texts([NONE, "no", NONE, "yes", NONE, "yes"], answers=["yes", "no"])
+    store_of(registry, SAID, other)
+
+    with pytest.raises(InputError, match="None of the 6 texts has an answer of 'llm' under every prompt"):
+        outputs_of_prompts(registry.catalog, "llm", registry.space("s").record)
