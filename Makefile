@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-lowest lint types migrations docs bench clean
+.PHONY: help setup demo test test-fast test-all test-lowest lint types migrations docs bench clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -31,6 +31,9 @@ test: setup  ## all tests (under ten minutes on two cores)
 
 test-fast: setup  ## the tests that need no real model
 	$(PYTEST) -m 'not slow'
+
+test-all: setup  ## every test, those that take long too
+	$(PYTEST)
 
 test-lowest: .venv-lowest/ready  ## the registry's tests with the lowest versions that pyproject.toml admits (three minutes)
 	.venv-lowest/bin/python -m pytest tests/registry tests/program/test_light.py

@@ -272,7 +272,7 @@ class Registry:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
 
         Similarity is the weighted mean of the facets' cosines after centring; by memory, gain or size the sources of
-        a task are ranked, a `SourceRanking` (see docs/architecture.md).
+        a task are ranked, a `SourceRanking` (see docs/methods.md).
 
         Args:
             limit: how many matches, at most.

@@ -2,7 +2,7 @@
 
 The standardised score of starting from source s for target t in setting m is f(t, s, m) + noise. f is Gaussian with
 the mean `slope` times the standardised similarity of t and s, so that nothing measured means plain similarity, and
-with the covariance of `Kernel`. See docs/architecture.md, "Memory".
+with the covariance of `Kernel`. See docs/methods.md, "Memory".
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ MOST = 2500  # measurements in one memory; the work grows with the third power o
 
 @dataclass(frozen=True)
 class Kernel:
-    """How much two measurements have in common: the constants of the covariance, chosen in docs/architecture.md.
+    """How much two measurements have in common: the constants of the covariance, chosen in docs/methods.md.
 
     cov f(t,s,m), f(t',s',m') = (shared + (1 - shared) [m=m']) * (worth [s=s'] + k(t,t') (like_targets [s=s']
     + like_sources k(s,s') + likeness x(t,s).x(t',s') / F) + slope_deviation^2 y(t,s) y(t',s')), with
