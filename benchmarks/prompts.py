@@ -25,6 +25,7 @@ from embedders.predictors.language.contract import LanguageModel
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.surrogate.weights import MINILM
 from registry.data.inputs import Input
+from registry.data.models import HeadKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.formats.tasks import read_task
@@ -102,7 +103,7 @@ def main() -> None:
     """Run the benchmark and print its tables."""
     options = _options()
     sleep_while_waiting()
-    spec = {"type": "hf", "head": "sentence-encoder", "source": MINILM, "revision": None, "identity": None}
+    spec = ModelSpec.checkpoint(MINILM, head=HeadKind.SENTENCE_ENCODER)
     encoder = language_model(spec, device=None, name=MINILM)
     settings = Settings(examples=options.examples)
     for case in CASES:

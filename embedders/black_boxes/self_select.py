@@ -8,7 +8,7 @@ import numpy as np
 from embedders.black_boxes.loading import language_model
 from embedders.predictors.language.contract import Asked, LanguageModel
 from registry import Registry
-from registry.data.models import RECORDED
+from registry.data.models import ModelKind, ModelSpec
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.prompts.best import outputs_of_prompts
@@ -49,9 +49,12 @@ def self_selected(
     """
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
     names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space)).prompts
-    if entry.spec.get("type") == RECORDED:
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED_LLM:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
-    asked = language_model(entry.spec, device=device, name=entry.name)
+    asked = language_model(spec, device=device, name=entry.name)
     pairs = [registry.catalog.entries.get(f"{entry.name}@{name}") for name in names]  # of the versions asked
-    scores = self_select(asked, [registry.prompt(pair.spec["prompt"]) for pair in pairs])
+    scores = self_select(
+        asked, [registry.prompt(ModelSpec.from_document(pair.spec, name=pair.name).prompt) for pair in pairs]
+    )
     return dict(zip(names, scores.tolist(), strict=True))

@@ -6,6 +6,7 @@ from embedders.errors import NotCoveredError
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.data.recordings import outputs_of
 
 
@@ -15,7 +16,8 @@ class RecordedPredictor:
     form: Form = "labels"
 
     def __init__(self, entry: EntryRecord, contents: dict[str, bytes]) -> None:
-        outputs = outputs_of(entry.spec["answers"], contents)
+        spec = ModelSpec.from_document(entry.spec, name=entry.name)
+        outputs = outputs_of(list(spec.answers or ()), contents)
         self._name = entry.name
         self._answers = list(outputs.answers)
         self._probabilities = outputs.probabilities

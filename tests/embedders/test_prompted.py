@@ -27,6 +27,7 @@ from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
 from registry.catalog.predictions import CONTENT_FREE, Answered, joined
+from registry.data.models import ModelSpec
 from registry.errors import InputError
 from registry.prompts.prompt import Prompt
 from registry.spaces.spec import SpaceSpec
@@ -368,7 +369,8 @@ def test_the_model_itself_is_asked_for_its_choice(store: Path) -> None:
         model = registry.catalog.entries.get("enc")
         prompts = {name: registry.prompt(name) for name in ("short", "nli/pair")}
     names = [row["name"] for row in sorted(answer["prompts"], key=lambda row: row["name"])]
-    scores = self_select(language_model(model.spec, device="cpu", name="enc"), [prompts[name] for name in names])
+    asked = language_model(ModelSpec.from_document(model.spec), device="cpu", name="enc")
+    scores = self_select(asked, [prompts[name] for name in names])
     told = {row["name"]: row["score"] for row in answer["prompts"]}
     assert told == pytest.approx(dict(zip(names, scores, strict=True)))
     assert [row["score"] for row in answer["prompts"]] == sorted(scores, reverse=True)

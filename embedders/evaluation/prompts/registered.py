@@ -7,7 +7,7 @@ from embedders.evaluation.prompts.evaluate import PromptReport, Settings, check,
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
 from registry import Registry
 from registry.data.inputs import Input, bare
-from registry.data.models import RECORDED
+from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM, outputs_of
 from registry.data.tasks import TaskData
 from registry.errors import InputError
@@ -39,7 +39,7 @@ def evaluate_registered(
     llm = llm_of(registry, model, data, task, space=space)
     labelled = labelled_for(llm, data, task)
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
-    if entry.spec["type"] == RECORDED:
+    if ModelSpec.from_document(entry.spec, name=entry.name).kind is ModelKind.RECORDED_LLM:
         return evaluated(llm, labelled, settings)
     try:
         chosen = self_selected(registry, model, space=space, device=settings.device)
@@ -84,8 +84,9 @@ def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> 
     assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
     entry = registry.catalog.entries.get(pair)
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
-    if entry.spec.get("type") == "recorded":
-        known = set(outputs_of(entry.spec["answers"], registry.contents(entry)).inputs)
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED:
+        known = set(outputs_of(list(spec.answers or ()), registry.contents(entry)).inputs)
         return [one for one in corpus if one in known]
     return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
 
