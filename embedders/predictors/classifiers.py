@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Answers, Form
 from registry.data.inputs import Input
+from registry.data.probabilities import softmax
 
 
 class ClassifierPredictor:
@@ -26,8 +27,7 @@ class ClassifierPredictor:
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Return the softmax of the classifier's outputs."""
         outputs = _outputs(self._model, inputs, len(self._labels))
-        weights = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Answers(list(self._labels), softmax(outputs).astype(np.float32))
 
 
 class NumberPredictor:

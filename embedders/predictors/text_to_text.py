@@ -9,6 +9,7 @@ from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Answers, Form
 from registry.data.inputs import Input
+from registry.data.probabilities import softmax
 
 
 class TextToTextPredictor:
@@ -40,8 +41,7 @@ class TextToTextPredictor:
         for chosen, batch in self._model.batches(inputs):
             scores = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=self._tokens)
             table[chosen] = scores.cpu().numpy()
-        weights = np.exp(table - self._model.checked(table).max(axis=1, keepdims=True))
-        return Answers(list(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Answers(list(self._labels), softmax(self._model.checked(table)).astype(np.float32))
 
 
 def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[int]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from registry.data.probabilities import softmax
 from registry.errors import InputError
 
 Scores = NDArray[np.float64]
@@ -26,9 +27,7 @@ _LEAST = np.finfo(np.float64).tiny
 
 def probabilities(log_prob: ArrayLike) -> Table:
     """Return p(y | x, t), normalised over the choices, of log probabilities (prompts, inputs, choices)."""
-    logs = np.asarray(log_prob, np.float64)
-    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)
+    return softmax(np.asarray(log_prob, np.float64))
 
 
 def calibrated(table: Table, calibration: str, content_free: ArrayLike | None = None) -> Table:

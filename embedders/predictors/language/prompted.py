@@ -9,6 +9,7 @@ from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
 from embedders.predictors.language.contract import Asked, LanguageModel
 from registry.data.inputs import Input
+from registry.data.probabilities import softmax
 from registry.prompts.prompt import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
@@ -72,7 +73,6 @@ class PromptedPredictor:
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
         ends = np.cumsum([len(words) for words in prompt.words])[:-1]
         best = np.stack([own.max(axis=1) for own in np.split(scored.log_prob, ends, axis=1)], axis=1)
-        weights = np.exp(best - best.max(axis=1, keepdims=True))
-        table = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        table = softmax(best).astype(np.float32)
         own = scored.prompt_prob
         return Answers(list(prompt.answers), table, None if own is None else own.astype(np.float32))
