@@ -30,7 +30,7 @@ class Boxes:
         self._device = device
         self._model: tuple[str, OnDemand] | None = None  # one language model at a time is in memory
 
-    def of(self, entry: EntryRecord) -> Predictor:
+    def for_entry(self, entry: EntryRecord) -> Predictor:
         """Return the black box that an entry describes, ready to be asked; see `predictor_for`."""
         spec = ModelSpec.from_document(entry.spec, name=entry.name)
         if spec.kind is not ModelKind.PROMPTED:
@@ -55,7 +55,7 @@ def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None)
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     match spec.kind:
         case ModelKind.PROMPTED:
-            return Boxes(registry, device=device).of(entry)
+            return Boxes(registry, device=device).for_entry(entry)
         case ModelKind.HF:
             return _checkpoint(entry, spec, device)
         case ModelKind.FUNCTION:

@@ -9,7 +9,7 @@ from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel
 from embedders.predictors.heads import head_of
 from embedders.predictors.language.causal import CausalLM
-from embedders.predictors.language.contract import Asked, LanguageModel, Scored
+from embedders.predictors.language.contract import LanguageModel, Question, Scored
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
 from embedders.surrogate.weights import identity, model_folder
@@ -23,15 +23,15 @@ class OnDemand:
         self._load = load
         self._model: LanguageModel | None = None
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
         """Return how likely each word is as the answer to each prompt."""
         return self._loaded().score(asked, words)
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt."""
         return self._loaded().write(asked, most_tokens=most_tokens)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
         return self._loaded().can_read(asked, words)
 

@@ -43,7 +43,7 @@ class Signature:
     edited: Keys
 
     @classmethod
-    def of(cls, examples: Iterable[Example]) -> "Signature":
+    def from_examples(cls, examples: Iterable[Example]) -> "Signature":
         """Return the signature of a task's examples."""
         exact: dict[int, int] = {}
         edited: dict[int, int] = {}

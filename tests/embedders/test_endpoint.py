@@ -25,7 +25,7 @@ from embedders.predictors.endpoint import addresses
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel, Way
 from embedders.predictors.endpoint.replies import LEAST
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry import Registry
 from registry.data.inputs import Input
@@ -34,7 +34,7 @@ from registry.errors import RegistryError
 from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say"]
-ASKED = [Asked(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
+ASKED = [Question(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
 QUICK: dict[str, Any] = {"timeout": 5.0, "first_pause": 0.01}
 KEY, KEY_ENV = "sk-tiny-0123456789abcdef", "TINY_KEY"
 CLOSE = max(1e-4, TOLERANCE)
@@ -189,7 +189,7 @@ def test_the_longest_of_the_words_that_stand_first_is_meant(gpt2: Path) -> None:
 
 def test_a_system_prompt_is_sent_as_one(gpt2: Path) -> None:
     with running(TinyServer(gpt2, Offers(completions=False))) as served:
-        endpoint(served).score([Asked("a film", "you think")], WORDS)
+        endpoint(served).score([Question("a film", "you think")], WORDS)
 
     assert served.answered[0].body["messages"] == [
         {"role": "system", "content": "you think"},
@@ -231,7 +231,7 @@ FAULTS = ["429 0.1", "500", "503", "502 <html>bad gateway</html>", "408", "cut",
 
 def test_a_run_through_all_faults_completes_with_the_local_models_answers(server: TinyServer, gpt2: Path) -> None:
     lm = endpoint(server, timeout=1.0, concurrent=3, attempts=12)
-    lm.score([Asked("a song")], WORDS)
+    lm.score([Question("a song")], WORDS)
     server.faults = [*FAULTS, "slow 1.5"]
 
     scored = lm.score(ASKED, WORDS)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from embedders.black_boxes.self_select import self_selected
-from embedders.evaluation.prompts.evaluate import PromptReport, Settings, check, evaluated
+from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
 from registry import Registry
 from registry.data.inputs import Input, bare
@@ -18,8 +18,13 @@ LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 
 
 def evaluate_registered(
-    registry: Registry, model: str, task: str, settings: Settings | None = None, *, space: str | None = None
-) -> PromptReport:
+    registry: Registry,
+    model: str,
+    task: str,
+    settings: PromptEvaluationSettings | None = None,
+    *,
+    space: str | None = None,
+) -> PromptEvaluation:
     """Score every prompt of a registered LLM by every method, and the methods by the true accuracies.
 
     An LLM that can be asked is also asked which of its prompts it would choose.
@@ -33,7 +38,7 @@ def evaluate_registered(
         InputError: the task labels too few of the texts, or the LLM has no prompts.
         NotEmbeddedError: nothing was recorded of the LLM in this space.
     """
-    settings = settings or Settings()
+    settings = settings or PromptEvaluationSettings()
     check(settings, has_task=True)
     data = registry.task_data(task)
     llm = llm_of(registry, model, data, task, space=space)

@@ -7,7 +7,7 @@ import numpy as np
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Answers, Form
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.inputs import Input
 from registry.data.probabilities import softmax
 from registry.prompts.prompt import PAIR, Prompt
@@ -60,7 +60,7 @@ class PromptedPredictor:
     def predict(self, inputs: Sequence[Input]) -> Answers:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
         prompt = self._prompt
-        asked = [Asked(text, prompt.system) for text in self._render(inputs)]
+        asked = [Question(text, prompt.system) for text in self._render(inputs)]
         if prompt.style == "chain-of-thought":
             written = self._model.write(asked, most_tokens=REASONING_TOKENS)
             asked = [
