@@ -176,13 +176,13 @@ def _consistency(
 
 def _found(options: argparse.Namespace) -> "list[Score]":
     """Return how well the methods that see answers find the tasks of models, among all and in each group."""
-    from embedders.evaluation.unify.evaluate import Settings, unify
+    from embedders.evaluation.unify.evaluate import UnifySettings, unify
     from embedders.methods import METHODS
 
     methods = tuple(name for name in options.methods if METHODS[name].sees_answers)
     return unify(
         options.data,
-        Settings(
+        UnifySettings(
             tasks=tuple(options.tasks),
             methods=methods,
             architectures=ARCHITECTURES,

@@ -164,7 +164,7 @@ def models_as_sources(
         dtes = {name: space.of_task(task) for name, task in tqdm(asked.items(), desc=f"{method} DTEs", disable=None)}
         mtes = {}
         for name, task in tqdm(asked.items(), desc=f"{method} MTEs", disable=None):
-            inputs, answers = corpus.of(name), task.answer_texts
+            inputs, answers = corpus.for_task(name), task.answer_texts
             blank = from_answers(inputs, answers, np.full((len(inputs), len(answers)), 1 / len(answers), np.float32))
             mtes[name] = space.of_model(from_answers(inputs, answers, trainer.answers(task, blank), hard=True))
         likeness = _likeness(space, dtes, mtes)

@@ -205,13 +205,13 @@ def render(
 ) -> None:
     """Print what the LLM is asked under a prompt."""
     from registry.data.inputs import Input
-    from registry.prompts.fit import asked_of, sample_of
+    from registry.prompts.fit import rendered_prompts, sample_of
 
     if (text is None) == (task is None) or (task is not None and text_pair is not None):
         raise click.UsageError("Give --text (and --text-pair), or --task.")
     registry = registry_of(ctx)
     inputs = [Input(text or "", text_pair)] if task is None else sample_of(registry.task_data(task), count)
-    made = asked_of(registry.prompt(name), inputs)
+    made = rendered_prompts(registry.prompt(name), inputs)
     if as_json:
         print_json({"prompt": name, "asked": [one.as_json() for one in made]})
     else:

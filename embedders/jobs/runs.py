@@ -26,8 +26,8 @@ from embedders.surrogate.loading import Surrogates, surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.data.models import is_language_model
-from registry.errors import InputError, RegistryError
+from registry.data.models import ModelSpec
+from registry.errors import DataError, InputError, RegistryError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import entered, meant_by
 from registry.prompts.scores import calibrated
@@ -78,7 +78,7 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        surrogate = surrogates.of(spec) if surrogates is not None else surrogate_of(spec, device)
+        surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
         run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None)
     registry.refresh_index(record.name)
@@ -165,7 +165,7 @@ class _Run:
         if entry.kind is EntryKind.TASK:
             task = self._registry.task_data(entry)
             return from_task(task, examples=parameters["examples"], seed=self._spec.seed), {}
-        predictor = self._boxes.of(entry)
+        predictor = self._boxes.for_entry(entry)
         observed = self._answered(entry, predictor)
         if not isinstance(predictor, PromptedPredictor):
             return observed, {}
@@ -208,7 +208,17 @@ class _Run:
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
     kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
     entries = registry.catalog.entries.all(Filter(kinds=kinds))
-    return [entry for entry in entries if not is_language_model(entry.spec)]
+    return [entry for entry in entries if not _needs_prompt(entry)]
+
+
+def _needs_prompt(entry: EntryRecord) -> bool:
+    """Say whether an entry is embedded only with a prompt; one whose description is faulty fails when it is asked."""
+    if entry.kind is not EntryKind.MODEL:
+        return False
+    try:
+        return ModelSpec.from_document(entry.spec, name=entry.name).is_language_model
+    except DataError:
+        return False
 
 
 def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:

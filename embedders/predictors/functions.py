@@ -14,6 +14,7 @@ from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.contract import Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 
 
@@ -23,7 +24,7 @@ class FunctionPredictor:
     form: Form = "labels"
 
     def __init__(self, entry: EntryRecord) -> None:
-        self._target = target = str(entry.spec["source"])
+        self._target = target = ModelSpec.from_document(entry.spec, name=entry.name).source
         if function_hash(target) != entry.content_hash:
             raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
         module, _, name = target.partition(":")

@@ -28,7 +28,7 @@ class Surrogates:
         self._device = device
         self._loaded: dict[tuple[str, int], RecallingSurrogate] = {}
 
-    def of(self, spec: SpaceSpec) -> "RecallingSurrogate":
+    def for_space(self, spec: SpaceSpec) -> "RecallingSurrogate":
         """Return a space's surrogate; raise `ModelNotUsableError` where it has changed."""
         with _torch_loading():
             from embedders.surrogate.recalling import RecallingSurrogate

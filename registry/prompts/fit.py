@@ -40,7 +40,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RenderedPrompt:
     """What an LLM is asked of one input."""
 
     input: Input
@@ -66,13 +66,16 @@ def sample_of(task: TaskData, count: int) -> list[Input]:
     return [Input(example.text, example.text_pair) for example in drawn]
 
 
-def asked_of(prompt: Prompt, inputs: Sequence[Input]) -> list[Asked]:
+def rendered_prompts(prompt: Prompt, inputs: Sequence[Input]) -> list[RenderedPrompt]:
     """Return all that an LLM is asked of each input under a prompt."""
     from registry.prompts.render import rendered
 
     conclusion = prompt.conclusion if prompt.style == "chain-of-thought" else None
     questions = rendered(prompt, inputs)
-    return [Asked(one, question, prompt.system, conclusion) for one, question in zip(inputs, questions, strict=True)]
+    return [
+        RenderedPrompt(one, question, prompt.system, conclusion)
+        for one, question in zip(inputs, questions, strict=True)
+    ]
 
 
 def fits(prompts: Mapping[str, Prompt], task: TaskData, name: str, *, count: int = SAMPLE) -> Table[Fit]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class PromptReport:
+class PromptImportReport:
     """What came of an import."""
 
     added: list[str] = field(default_factory=list)
@@ -34,10 +34,10 @@ def new_prompt(name: str, prompt: Prompt, *, tags: Sequence[str] = ()) -> NewEnt
 
 def import_prompts(
     catalog: Catalog, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
-) -> PromptReport:
+) -> PromptImportReport:
     """Register the prompts of a file, all or none; what PromptSource holds that cannot be asked is left out."""
     found = usable_prompts(path, options)
-    report = PromptReport(left_out=found.left_out, notes=found.notes)
+    report = PromptImportReport(left_out=found.left_out, notes=found.notes)
     known = catalog.entries.hashes(EntryKind.PROMPT)
     with catalog.entries.adding() as add:
         for name, prompt in found.prompts.items():

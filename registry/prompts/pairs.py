@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
-from registry.data.models import RECORDED, is_language_model
+from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import RecordedPrompt
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
@@ -29,7 +28,7 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
     model, at, prompt = name.partition("@")
     if not at:
         entry = catalog.entries.get(name)
-        if entry.kind is not EntryKind.MODEL or not is_language_model(entry.spec):
+        if entry.kind is not EntryKind.MODEL or not _spec(entry).is_language_model:
             return [entry]
         prompts = catalog.entries.prompts_of(entry.name)
         if not prompts:
@@ -39,7 +38,7 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
     owner = catalog.entries.get(model, EntryKind.MODEL)
     if not any(character in prompt for character in _PATTERN):
         return [_pair(catalog, owner, prompt)]
-    if owner.spec.get("type") == RECORDED:
+    if _spec(owner).kind is ModelKind.RECORDED_LLM:
         known = catalog.entries.prompts_of(owner.name)
     else:
         known = [entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))]
@@ -59,12 +58,11 @@ def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[E
 
 def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | NewEntry:
     """Return `MODEL@PROMPT`, a new one where it is not known, or its model or prompt has changed."""
-    name = f"{owner.name}@{prompt}"
-    if (
-        owner.spec.get("type") == RECORDED or Reference.parse(prompt).version is not None
-    ):  # one that was embedded before
+    name, spec = f"{owner.name}@{prompt}", _spec(owner)
+    is_recorded, has_version = spec.kind is ModelKind.RECORDED_LLM, Reference.parse(prompt).version is not None
+    if is_recorded or has_version:  # one that was embedded before
         return catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
-    if not is_language_model(owner.spec) and owner.spec.get("head", "") is not None:
+    if not spec.may_take_prompts:
         raise InputError(f"{owner.name!r} takes no prompt: it is embedded as it is, 'fute embed {owner.name}'.")
     asked = catalog.entries.get(prompt, EntryKind.PROMPT)
     content_hash = _hash(owner.content_hash, asked.content_hash)
@@ -72,12 +70,8 @@ def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | Ne
         known = catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
         if known.content_hash == content_hash:
             return known
-    spec = {
-        "type": "prompted",
-        "model": f"{owner.name}:{owner.version}",
-        "prompt": f"{asked.name}:{asked.version}",
-    }
-    return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, spec)
+    pair = ModelSpec.prompted(model=f"{owner.name}:{owner.version}", prompt=f"{asked.name}:{asked.version}")
+    return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, pair.as_document())
 
 
 def recorded_llm(
@@ -91,21 +85,26 @@ def recorded_llm(
 ) -> list[EntryRecord]:
     """Enter an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
     with catalog.entries.adding(replace=replace) as add:
-        spec: dict[str, Any] = {"type": RECORDED, "source": source}
+        spec = ModelSpec.recorded_llm(source).as_document()
         model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
         made = [model]
         for prompt in prompts:
-            choices = list(prompt.choices)
-            spec = {"template": prompt.template, "choices": choices}
+            choices = prompt.choices
+            spec = {"template": prompt.template, "choices": list(choices)}
             entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), _hash(prompt.template, *choices), spec))
             contents = prompt.recording.contents()
             content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
-            pair = {"model": f"{model.name}:{model.version}", "prompt": f"{entry.name}:{entry.version}"}
-            spec = {"type": "recorded", "answers": choices, **pair}
-            name_of_both = f"{model.name}@{entry.name}"
-            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, spec, contents, tags=tuple(tags))
+            pair = ModelSpec.recorded_pair(
+                answers=choices, model=f"{model.name}:{model.version}", prompt=f"{entry.name}:{entry.version}"
+            )
+            name_of_both, document = f"{model.name}@{entry.name}", pair.as_document()
+            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tuple(tags))
             made.append(add(new))
         return made
+
+
+def _spec(model: EntryRecord) -> ModelSpec:
+    return ModelSpec.from_document(model.spec, name=model.name)
 
 
 def _hash(*parts: str) -> str:

@@ -25,15 +25,16 @@ from embedders.predictors.endpoint import addresses
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel, Way
 from embedders.predictors.endpoint.replies import LEAST
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.models import HeadKind, ModelSpec
 from registry.errors import RegistryError
 from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say"]
-ASKED = [Asked(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
+ASKED = [Question(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
 QUICK: dict[str, Any] = {"timeout": 5.0, "first_pause": 0.01}
 KEY, KEY_ENV = "sk-tiny-0123456789abcdef", "TINY_KEY"
 CLOSE = max(1e-4, TOLERANCE)
@@ -95,7 +96,7 @@ def endpoint(server: TinyServer, *, key_env: str | None = None, **limits: Any) -
 
 
 def local(folder: Path) -> LanguageModel:
-    spec = {"type": "hf", "head": "causal-lm", "source": str(folder), "revision": None, "identity": None, "labels": []}
+    spec = ModelSpec.checkpoint(str(folder), head=HeadKind.CAUSAL_LM)
     return language_model(spec, device="cpu", name="tiny")
 
 
@@ -188,7 +189,7 @@ def test_the_longest_of_the_words_that_stand_first_is_meant(gpt2: Path) -> None:
 
 def test_a_system_prompt_is_sent_as_one(gpt2: Path) -> None:
     with running(TinyServer(gpt2, Offers(completions=False))) as served:
-        endpoint(served).score([Asked("a film", "you think")], WORDS)
+        endpoint(served).score([Question("a film", "you think")], WORDS)
 
     assert served.answered[0].body["messages"] == [
         {"role": "system", "content": "you think"},
@@ -230,7 +231,7 @@ FAULTS = ["429 0.1", "500", "503", "502 <html>bad gateway</html>", "408", "cut",
 
 def test_a_run_through_all_faults_completes_with_the_local_models_answers(server: TinyServer, gpt2: Path) -> None:
     lm = endpoint(server, timeout=1.0, concurrent=3, attempts=12)
-    lm.score([Asked("a song")], WORDS)
+    lm.score([Question("a song")], WORDS)
     server.faults = [*FAULTS, "slow 1.5"]
 
     scored = lm.score(ASKED, WORDS)
@@ -635,7 +636,7 @@ def test_registering_asks_nothing(registry: Registry, mute: TinyServer) -> None:
 def test_an_entry_becomes_a_language_model(registry: Registry, server: TinyServer, gpt2: Path) -> None:
     record = endpoint_model(registry, "lm", server.url, model="tiny")
 
-    scored = language_model(record.spec, device=None, name="lm").score(ASKED[:2], WORDS)
+    scored = language_model(ModelSpec.from_document(record.spec), device=None, name="lm").score(ASKED[:2], WORDS)
 
     assert np.abs(scored.log_prob - local(gpt2).score(ASKED[:2], WORDS).log_prob).max() < CLOSE
 

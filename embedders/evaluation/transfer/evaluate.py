@@ -10,7 +10,7 @@ from typing import Any
 
 from embedders.errors import EmbedderError
 from embedders.evaluation.transfer.learned import LEARNED, Lessons, SourceScores, learned_scores
-from embedders.evaluation.transfer.taskweb import ExampleSet, Scores, read_examples, read_scores
+from embedders.evaluation.transfer.taskweb import ExampleSet, SourceScoreTable, read_examples, read_scores
 from embedders.evaluation.transfer.truth import Truth, in_class, read_truth, sources_of, tasks_of
 from embedders.jobs.runs import embed
 from embedders.methods import DEFAULT, METHODS, method_named
@@ -141,7 +141,7 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=notes)
 
 
-def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> dict[str, MethodScore]:
+def score_rankings(name: str, scores: SourceScoreTable | SourceScores, truth: Truth) -> dict[str, MethodScore]:
     """Return the figures of one method by setting, with the mean over settings as `all`.
 
     A target counts where the method scores all of its sources; where it scores none such there is no row.
@@ -152,7 +152,7 @@ def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> di
     for setting, targets in truth.items():
         figures = []
         for target, sources in targets.items():
-            mine = given.of(setting).get(target, {})
+            mine = given.for_setting(setting).get(target, {})
             if all(source in mine for source in sources):
                 figures.append(source_metrics([mine[source] for source in sources], list(sources.values())))
                 scored.add(target)
@@ -238,7 +238,7 @@ class _Scratch:
 
 def source_similarities(
     registry: Registry, space: str, truth: Truth, *, weights: Mapping[str, float] | None = None
-) -> Scores:
+) -> SourceScoreTable:
     """Return the similarity of each target to each of its sources in a space.
 
     Args:
@@ -252,7 +252,7 @@ def source_similarities(
     }
 
 
-def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, Scores]:
+def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, SourceScoreTable]:
     """Return the number of each source's examples as `size`; nothing where it is the same of all tasks."""
     if len({one.count for one in tasks.values()}) < 2:
         return {}
@@ -291,7 +291,7 @@ def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path
             raise DataError(str(examples), f"has no examples of {name}, which the truth names.")
 
 
-def _in_order(scores: Scores, targets: Collection[str]) -> Rankings:
+def _in_order(scores: SourceScoreTable, targets: Collection[str]) -> Rankings:
     return {
         target: sorted(sources.items(), key=lambda pair: (-pair[1], pair[0]))
         for target, sources in scores.items()

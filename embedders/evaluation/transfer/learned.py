@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from embedders.evaluation.transfer.taskweb import Scores
+from embedders.evaluation.transfer.taskweb import SourceScoreTable
 from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, without
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST, Memory
@@ -16,10 +16,10 @@ LEARNED = (MEMORY, GAIN)
 class SourceScores:
     """What a method says of each target's sources: one ranking, or one for each setting."""
 
-    without_setting: Scores  # target -> source -> score
-    by_setting: Mapping[str, Scores] = field(default_factory=dict)  # where the method answers for a setting
+    without_setting: SourceScoreTable  # target -> source -> score
+    by_setting: Mapping[str, SourceScoreTable] = field(default_factory=dict)  # where the method answers for a setting
 
-    def of(self, setting: str) -> Scores:
+    def for_setting(self, setting: str) -> SourceScoreTable:
         """Return the scores that count in a setting."""
         return self.by_setting.get(setting, self.without_setting)
 

@@ -38,7 +38,7 @@ REPLACED = (0.2, 0.5, 1.0)  # shares of a model's answers that are drawn at rand
 
 
 @dataclass(frozen=True)
-class Settings:
+class UnifySettings:
     """What is evaluated, and how."""
 
     tasks: tuple[str, ...] = ()  # of the folder; () for all
@@ -111,7 +111,7 @@ class UnifyReport:
         }
 
 
-def unify(folder: Path, settings: Settings) -> UnifyReport:
+def unify(folder: Path, settings: UnifySettings) -> UnifyReport:
     """Train models on a folder's classification tasks, ask them, and say how well their embeddings find the tasks.
 
     Args:
@@ -179,14 +179,14 @@ def groups_of(tasks: Mapping[str, TaskData]) -> dict[str, list[str]]:
     return {ALL: list(tasks), **groups}
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: UnifySettings) -> None:
     check_sees_answers(settings.methods)
     for name in settings.architectures:
         if name not in ARCHITECTURES:
             raise SettingError(f"No architecture {name!r}: there are {', '.join(ARCHITECTURES)}.")
 
 
-def _trained(tasks: Mapping[str, TaskData], settings: Settings) -> list[TrainedModel]:
+def _trained(tasks: Mapping[str, TaskData], settings: UnifySettings) -> list[TrainedModel]:
     folder = settings.models or _cache()
     base = model_folder(settings.surrogate)
     wanted = [(name, task, kind) for kind in settings.architectures for name, task in tasks.items()]
@@ -207,7 +207,7 @@ def _trained(tasks: Mapping[str, TaskData], settings: Settings) -> list[TrainedM
 
 def _observed(model: TrainedModel, corpus: Unlabelled, answered: NDArray[np.float32]) -> Observed:
     """Return what a model likeliest answers to its task's corpus; `answered` is (all inputs, answers)."""
-    return from_answers(corpus.of(model.task), model.answers, answered[corpus.rows[model.task]], hard=True)
+    return from_answers(corpus.for_task(model.task), model.answers, answered[corpus.rows[model.task]], hard=True)
 
 
 def _blurred(
@@ -217,7 +217,7 @@ def _blurred(
     corpus: Unlabelled,
     answered: Mapping[TrainedModel, NDArray[np.float32]],
     mtes: Mapping[TrainedModel, NDArray[np.float32]],
-    settings: Settings,
+    settings: UnifySettings,
 ) -> list[Blurred]:
     """Embed the models of the first architecture again with some of their answers drawn uniformly from all."""
     architecture = settings.architectures[0]

@@ -25,7 +25,7 @@ class Unlabelled:
     inputs: tuple[Input, ...]
     rows: dict[str, NDArray[np.int64]]  # task -> which of the inputs
 
-    def of(self, task: str) -> tuple[Input, ...]:
+    def for_task(self, task: str) -> tuple[Input, ...]:
         """Return the inputs on which the models of a task are observed."""
         return tuple(self.inputs[row] for row in self.rows[task])
 
@@ -62,7 +62,7 @@ def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, see
     rows = {name: np.array(sorted(number[one] for one in inputs), np.int64) for name, inputs in kept.items()}
     made = Unlabelled(source if source in (OTHERS, EVERYDAY) else Path(source).name, tuple(union), rows)
     for name, task in tasks.items():
-        assert texts_of(task).isdisjoint(bare(t) for one in made.of(name) for t in one if t)  # noqa: S101
+        assert texts_of(task).isdisjoint(bare(t) for one in made.for_task(name) for t in one if t)  # noqa: S101
     return made
 
 

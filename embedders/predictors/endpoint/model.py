@@ -18,7 +18,7 @@ from embedders.predictors.endpoint.replies import (
     message_text,
     scored_echoes,
 )
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, Scored
 from embedders.predictors.language.texts import joined, plain
 from registry.prompts.prompt import CONCLUSION
 
@@ -68,7 +68,7 @@ class EndpointModel:
             "chat_template": is_chat,  # the server's
         }
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
         """Return how likely each word is, in the best way that the endpoint offers."""
         with self._client:
             first = [self._find_out(one, words) for one in asked[:1]] if self._way is None else []
@@ -78,11 +78,11 @@ class EndpointModel:
         table = np.array([row.scores for row in rows]).reshape(len(asked), len(words))
         return Scored(table, np.exp(own) if own and len(own) == len(rows) else None)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
         return True
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         with self._client:
             if self._way is None and asked:
@@ -91,7 +91,7 @@ class EndpointModel:
 
     # -- ways --------------------------------------------------------------------------------------------
 
-    def _find_out(self, asked: Asked, words: Sequence[str]) -> _Row:
+    def _find_out(self, asked: Question, words: Sequence[str]) -> _Row:
         """Return the answer to the first prompt in the best way that is offered, and keep to that way.
 
         Raises:
@@ -113,7 +113,7 @@ class EndpointModel:
                 return row
         raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known: see that it ends in /v1.")
 
-    def _tried(self, way: Way, asked: Asked, words: Sequence[str]) -> tuple[_Row, Way]:
+    def _tried(self, way: Way, asked: Question, words: Sequence[str]) -> tuple[_Row, Way]:
         if way is not Way.FIRST_TOKEN:
             return self._row(way, asked, words), way
         reply = self._chat(asked, TEXT_TOKENS)  # one that gives no log-probabilities is read as a text
@@ -123,7 +123,7 @@ class EndpointModel:
             self._likeliest = 0
             return _Row(by_text(message_text(reply), words), None), Way.TEXT
 
-    def _kept_way(self, asked: Asked, words: Sequence[str]) -> _Row:
+    def _kept_way(self, asked: Question, words: Sequence[str]) -> _Row:
         assert self._way is not None, "found out with the first prompt"  # noqa: S101
         try:
             return self._row(self._way, asked, words)
@@ -133,7 +133,7 @@ class EndpointModel:
                 "long for the model."
             ) from None
 
-    def _row(self, way: Way, asked: Asked, words: Sequence[str]) -> _Row:
+    def _row(self, way: Way, asked: Question, words: Sequence[str]) -> _Row:
         match way:
             case Way.ECHOES | Way.ECHO:
                 text = plain(asked)
@@ -146,7 +146,7 @@ class EndpointModel:
             case Way.TEXT:
                 return _Row(by_text(message_text(self._chat(asked, TEXT_TOKENS)), words), None)
 
-    def _written(self, asked: Asked, most_tokens: int) -> str:
+    def _written(self, asked: Question, most_tokens: int) -> str:
         try:
             if self._way in (Way.ECHOES, Way.ECHO):
                 body = {"model": self._model, "prompt": plain(asked), "max_tokens": most_tokens, "temperature": 0}
@@ -161,7 +161,7 @@ class EndpointModel:
         body = {"model": self._model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         return self._client.post("/completions", body)
 
-    def _chat(self, asked: Asked, most_tokens: int, *, likeliest: int | None = None) -> dict[str, Any]:
+    def _chat(self, asked: Question, most_tokens: int, *, likeliest: int | None = None) -> dict[str, Any]:
         body = {"model": self._model, "messages": _messages(asked), "max_tokens": most_tokens, "temperature": 0}
         most = self._likeliest if likeliest is None else likeliest
         if most:
@@ -169,7 +169,7 @@ class EndpointModel:
         return self._client.post("/chat/completions", body)
 
 
-def _messages(asked: Asked) -> list[dict[str, str]]:
+def _messages(asked: Question) -> list[dict[str, str]]:
     """Return a prompt as a chat; a chain of thought is what the model said before it is asked to conclude."""
     said = [("system", asked.system), ("user", asked.text)]
     if asked.reasoning is not None:

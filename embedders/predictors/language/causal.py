@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, Scored
 from embedders.predictors.language.texts import chat, common, cut, joined, plain
 
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
@@ -18,7 +18,7 @@ LEAST_SHARED = 64  # tokens that must be spared before a common beginning is rea
 _SPARE = 4  # tokens that joining a word to a prompt may add
 
 
-class _Question(NamedTuple):
+class _TokenisedQuestion(NamedTuple):
     """A prompt and its words as tokens: what the tokenizer makes of both together, cut where the words differ."""
 
     prompt: list[int]
@@ -32,7 +32,7 @@ class _Read(NamedTuple):
     mask: Any  # (rows, tokens so far)
     cache: Any
 
-    def of(self, rows: Sequence[int]) -> "_Read":
+    def select(self, rows: Sequence[int]) -> "_Read":
         """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
         import torch
 
@@ -69,7 +69,7 @@ class CausalLM:
             "cache": self._keeps_cache,
         }
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
         """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
         room = self._room(words)
         questions = [self._question(one, words, room) for one in asked]
@@ -85,11 +85,11 @@ class CausalLM:
         self._model.checked(table)
         return Scored(table, np.exp(self._model.checked(own)))
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
         return len(self._tokens([self._text(asked)])[0]) <= self._most(self._room(words))
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuations."""
         from embedders.predictors.language.writing import written_on
 
@@ -109,7 +109,7 @@ class CausalLM:
 
     # -- tokens ------------------------------------------------------------------------------------------
 
-    def _question(self, asked: Asked, words: Sequence[str], room: int) -> _Question:
+    def _question(self, asked: Question, words: Sequence[str], room: int) -> _TokenisedQuestion:
         most = self._most(room)
         asked = cut(asked, lambda one: len(self._tokens([self._text(one)])[0]) <= most)
         text = self._text(asked)
@@ -121,7 +121,7 @@ class CausalLM:
         if known and any(len(whole) == known for whole in wholes):
             known -= 1  # a word that is the beginning of the prompt's last token
         prompt = prompt[:known] if wholes else prompt
-        return _Question(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
+        return _TokenisedQuestion(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
 
     def _room(self, words: Sequence[str]) -> int:
         """Return how many tokens are kept for the words."""
@@ -131,7 +131,7 @@ class CausalLM:
         """Return how many tokens of a prompt are read."""
         return max(1, self._model.max_length - room)
 
-    def _text(self, asked: Asked) -> str:
+    def _text(self, asked: Question) -> str:
         return chat(asked, self._tokenizer) if self._is_chat else plain(asked)
 
     def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
@@ -160,17 +160,17 @@ class CausalLM:
     # -- the model ---------------------------------------------------------------------------------------
 
     def _scored(
-        self, questions: Sequence[_Question], shared: list[int], beginning: _Read | None
+        self, questions: Sequence[_TokenisedQuestion], shared: list[int], beginning: _Read | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the words' mean log-likelihoods (questions, words), and the prompts' own (questions)."""
         rows = [question.prompt[len(shared) :] for question in questions]
-        read = self._read(rows, None if beginning is None else beginning.of([0] * len(rows)))
+        read = self._read(rows, None if beginning is None else beginning.select([0] * len(rows)))
         table = _told(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
         longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
         for start in range(0, len(longer), BATCH_SIZE):
             pairs = longer[start : start + BATCH_SIZE]
             words = [questions[i].words[k] for i, k in pairs]
-            after = self._read([ids[:-1] for ids in words], read.of([i for i, _ in pairs]), left=False)
+            after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False)
             table[tuple(zip(*pairs, strict=True))] += _summed(after.logits, [ids[1:] for ids in words], left=False)
         own = _summed(read.logits[:, :-1], [row[1:] for row in rows], left=True)
         if beginning is not None:
@@ -179,7 +179,7 @@ class CausalLM:
         lengths = np.array([[len(ids) for ids in q.words] for q in questions]).reshape(table.shape)
         return table / lengths, own / np.array([max(1, len(q.prompt) - 1) for q in questions])
 
-    def _scored_singly(self, question: _Question) -> tuple[NDArray[np.float64], float]:
+    def _scored_singly(self, question: _TokenisedQuestion) -> tuple[NDArray[np.float64], float]:
         """Return the same of one question, each word read with the whole prompt before it."""
         prompt, table, own = question.prompt, [], 0.0
         for ids in question.words or [[]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """One rendered prompt; at the second turn of a chain of thought, with what the model has written of its own."""
 
     text: str
@@ -26,15 +26,15 @@ class Scored(NamedTuple):
 class LanguageModel(Protocol):
     """A model that prompts are put to. Nothing is sampled: it says the same each time."""
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
         """Return how likely each word is as the answer to each prompt."""
         ...
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt, token by token."""
         ...
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored; of a longer one the end is."""
         ...
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Form
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.probabilities import softmax
 from registry.prompts.prompt import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
@@ -60,7 +61,7 @@ class PromptedPredictor:
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
         prompt = self._prompt
-        asked = [Asked(text, prompt.system) for text in self._render(inputs)]
+        asked = [Question(text, prompt.system) for text in self._render(inputs)]
         if prompt.style == "chain-of-thought":
             written = self._model.write(asked, most_tokens=REASONING_TOKENS)
             asked = [
@@ -73,7 +74,6 @@ class PromptedPredictor:
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
         ends = np.cumsum([len(words) for words in prompt.words])[:-1]
         best = np.stack([own.max(axis=1) for own in np.split(scored.log_prob, ends, axis=1)], axis=1)
-        weights = np.exp(best - best.max(axis=1, keepdims=True))
-        table = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        table = softmax(best).astype(np.float32)
         own = scored.prompt_prob
         return Predictions(tuple(prompt.answers), table, None if own is None else own.astype(np.float32))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, Scored
 from embedders.predictors.language.texts import cut, plain
 from embedders.predictors.text_to_text import log_likelihoods, told_apart
 from registry.data.inputs import Input
@@ -26,7 +26,7 @@ class Seq2SeqLM:
         """Return how the prompts are put to it."""
         return {"kind": "seq2seq-lm", "chat_template": False, "most_tokens": self._model.max_length}
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
         """Return the mean log-likelihood of each word's tokens."""
         tokens = told_apart(self._model, words, "words")
         table = np.zeros((len(asked), len(words)))
@@ -35,17 +35,17 @@ class Seq2SeqLM:
             table[chosen] = sums.cpu().numpy() / [len(ids) for ids in tokens]
         return Scored(self._model.checked(table), None)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
         return len(self._model.tokenizer(plain(asked), verbose=False)["input_ids"]) <= self._model.max_length
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         from embedders.predictors.language.writing import written_on
 
         prompts = [self._model.tokenizer(self._fitted(one))["input_ids"] for one in asked]
         return written_on(self._model, prompts, most_tokens=most_tokens, left=False)
 
-    def _fitted(self, asked: Asked) -> str:
+    def _fitted(self, asked: Question) -> str:
         most, tokenizer = self._model.max_length, self._model.tokenizer
         return plain(cut(asked, lambda one: len(tokenizer(plain(one))["input_ids"]) <= most))

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from embedders.predictors.language.contract import Asked
+from embedders.predictors.language.contract import Question
 
 T = TypeVar("T", int, str)
 
@@ -15,13 +15,13 @@ def joined(text: str, more: str) -> str:
     return text + more if not text or text[-1].isspace() else f"{text} {more}"
 
 
-def plain(asked: Asked) -> str:
+def plain(asked: Question) -> str:
     """Return a prompt as one text: the system prompt, a blank line, the text, and what the model has said of it."""
     text = asked.text if asked.system is None else f"{asked.system}\n\n{asked.text}"
     return said(text, asked)
 
 
-def chat(asked: Asked, tokenizer: Any) -> str:  # noqa: ANN401 - a tokenizer with a chat template
+def chat(asked: Question, tokenizer: Any) -> str:  # noqa: ANN401 - a tokenizer with a chat template
     """Return a prompt in a chat template, as far as the answer's place; its special tokens are part of the text.
 
     Templates without a place for a system prompt get it before the text.
@@ -45,7 +45,7 @@ def common(rows: Sequence[list[T]]) -> int:
     return next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
 
 
-def said(text: str, asked: Asked) -> str:
+def said(text: str, asked: Question) -> str:
     """Return a text with the reasoning and its conclusion after it, if there are any."""
     if asked.reasoning is None:
         return text
@@ -53,7 +53,7 @@ def said(text: str, asked: Asked) -> str:
     return f"{reasoned}\n{asked.conclusion}" if asked.conclusion else reasoned
 
 
-def cut(asked: Asked, fits: Callable[[Asked], bool]) -> Asked:
+def cut(asked: Question, fits: Callable[[Question], bool]) -> Question:
     """Return a prompt that fits: as many of its text's last words as there is room for, with all that is around it."""
     if fits(asked):
         return asked
