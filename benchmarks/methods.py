@@ -34,7 +34,7 @@ from registry.formats.tasks import read_task
 from registry.results import Cell, Table
 
 if TYPE_CHECKING:
-    from embedders.evaluation.unify.ranked import Score
+    from embedders.evaluation.unify.ranked import RetrievalScore
 
 TASKS = (
     *("sst2", "movie_review", "customer_review", "subjectivity", "trec", "tweet_emotion"),
@@ -174,7 +174,7 @@ def _consistency(
     return float(cosines[mine].mean()), float(cosines[~mine].mean()), knows
 
 
-def _found(options: argparse.Namespace) -> "list[Score]":
+def _found(options: argparse.Namespace) -> "list[RetrievalScore]":
     """Return how well the methods that see answers find the tasks of models, among all and in each group."""
     from embedders.evaluation.unify.evaluate import UnifySettings, unify
     from embedders.methods import METHODS

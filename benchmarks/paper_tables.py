@@ -31,7 +31,7 @@ from benchmarks.fewshot import Recipe, Trainer
 from embedders.evaluation.placing import MethodSpace
 from embedders.evaluation.transfer.evaluate import MethodScore, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.transfer.truth import read_truth
-from embedders.evaluation.unify.ranked import Ranked
+from embedders.evaluation.unify.ranked import TaskSearch
 from embedders.evaluation.unify.unlabelled import unlabelled
 from embedders.methods import METHODS, method_named
 from embedders.methods.settings import COMMON
@@ -177,7 +177,7 @@ def _likeness(
     space: MethodSpace, dtes: Mapping[str, NDArray[np.float32]], mtes: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, dict[str, float]]:
     """Return the similarity of each target's DTE to each source model's MTE."""
-    ranked = Ranked("fute", space.facets, dtes, {(name, "model"): vector for name, vector in mtes.items()})
+    ranked = TaskSearch("fute", space.facets, dtes, {(name, "model"): vector for name, vector in mtes.items()})
     names = list(dtes)
     return {
         target: {source: float(ranked.similarities[source, "model"][names.index(target)]) for source in mtes}

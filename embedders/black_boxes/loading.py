@@ -9,7 +9,7 @@ from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel
 from embedders.predictors.heads import head_of
 from embedders.predictors.language.causal import CausalLM
-from embedders.predictors.language.contract import LanguageModel, Question, Scored
+from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
 from embedders.surrogate.weights import identity, model_folder
@@ -23,7 +23,7 @@ class OnDemand:
         self._load = load
         self._model: LanguageModel | None = None
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
         return self._loaded().score(asked, words)
 

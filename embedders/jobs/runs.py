@@ -22,7 +22,7 @@ from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors.contract import Calibratable, Predictor
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
-from embedders.surrogate.loading import Surrogates, surrogate_of
+from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
@@ -58,7 +58,7 @@ def embed(
     device: str | None = None,
     again: bool = False,
     on_done: Callable[[str, float], None] | None = None,
-    surrogates: Surrogates | None = None,
+    surrogates: SurrogateCache | None = None,
 ) -> EmbedReport:
     """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
 

@@ -21,7 +21,7 @@ def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
     return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
 
 
-class Surrogates:
+class SurrogateCache:
     """The surrogates that several spaces share: each is loaded once, and works out the features of an input once."""
 
     def __init__(self, *, device: str | None) -> None:

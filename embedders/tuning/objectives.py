@@ -79,7 +79,7 @@ class _Pooled:
             return pooled(model, batch)
 
 
-class _Scored(_Pooled, ABC):
+class _OptionScores(_Pooled, ABC):
     """Objectives that score the options by the pooled state."""
 
     def losses(
@@ -101,7 +101,7 @@ class _Scored(_Pooled, ABC):
         """Return the logits of the options, (batch, options)."""
 
 
-class Verbaliser(_Scored):
+class Verbaliser(_OptionScores):
     """Scores the text of each answer by its cosine with the input, so that labels keep their meaning: a prompt's
     answers and a dataset's labels meet in one space. A number is scored by the texts of its scale's two ends."""
 
@@ -119,7 +119,7 @@ class Verbaliser(_Scored):
         return scores.masked_fill(options < 0, -1e4)
 
 
-class Head(_Scored):
+class Head(_OptionScores):
     """A plain classification head: class numbers without meaning."""
 
     def __init__(self, surrogate: Surrogate, observed: Observed, *, seed: int) -> None:

@@ -22,7 +22,7 @@ from embedders.jobs.asking import unasked
 from embedders.methods import method_named
 from embedders.methods.assembling import assemble
 from embedders.observed import Observed
-from embedders.predictors.language.contract import LanguageModel, Question, Scored
+from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
@@ -384,9 +384,9 @@ def test_the_question_for_its_choice_has_each_prompt_by_its_letter() -> None:
         def can_read(self, asked: Question, words: Sequence[str]) -> bool:
             return len(asked.text) < 200
 
-        def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+        def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
             self.asked, self.words = asked, words
-            return Scored(np.array([[-2.0, -1.0]]), None)
+            return WordScores(np.array([[-2.0, -1.0]]), None)
 
     told_of = Told()
     prompts = [Prompt(text, ANSWERS, (("bad", "dull"), ("good",))) for text in ("{{ text }} is", "Is {{ text }} good?")]

@@ -20,7 +20,7 @@ from embedders.errors import SettingError
 from embedders.evaluation.placing import MethodSpace
 from embedders.evaluation.unify.evaluate import BASELINE, UnifySettings, groups_of, read_tasks, replaced, unify
 from embedders.evaluation.unify.proxies import ARCHITECTURES, NOTE, trained_model
-from embedders.evaluation.unify.ranked import AnswerText, Ranked
+from embedders.evaluation.unify.ranked import AnswerText, TaskSearch
 from embedders.evaluation.unify.unlabelled import OTHERS, unlabelled
 from embedders.evaluation.unify.words import BagOfWords
 from embedders.observed import from_answers
@@ -266,7 +266,7 @@ def vectors(rows: Mapping[str, list[float]]) -> dict[str, NDArray[np.float32]]:
 def test_ranks_and_scores_as_counted_by_hand() -> None:
     tasks = vectors({"east": [1, 0], "west": [-1, 0], "north": [0, 1], "south": [0, -1]})  # their mean is zero
     models = vectors({"east": [9, 1], "west": [1, 9], "north": [1, 9], "south": [9, -1]})
-    ranked = Ranked("by-hand", [Facet("all", 2)], tasks, {(n, "any"): v for n, v in models.items()})
+    ranked = TaskSearch("by-hand", [Facet("all", 2)], tasks, {(n, "any"): v for n, v in models.items()})
 
     everyone, two = ranked.scores({"all": list(tasks), "two": ["east", "south"]})
 
@@ -280,7 +280,7 @@ def test_ranks_and_scores_as_counted_by_hand() -> None:
 
 def test_what_all_tasks_share_is_taken_away_before_models_are_compared() -> None:
     tasks = vectors({"a": [9, 1, 0], "b": [9, -1, 0], "c": [9, 0, 1], "d": [9, 0, -1]})
-    ranked = Ranked("by-hand", [Facet("all", 3)], tasks, {(name, "any"): v for name, v in tasks.items()})
+    ranked = TaskSearch("by-hand", [Facet("all", 3)], tasks, {(name, "any"): v for name, v in tasks.items()})
 
     similarity, facets = ranked.compared(tasks["a"], tasks["b"])
 
@@ -366,7 +366,7 @@ def test_models_are_placed_as_the_registry_places_them(
     space = MethodSpace("mapemb", Surrogate(base, device="cpu"), str(base), seed=0)
     dtes = {name: space.of_task(task) for name, task in tasks.items()}
     said = from_answers(corpus.for_task("topics"), model.answers, model.ask(corpus.for_task("topics")), hard=True)
-    ranked = Ranked("mapemb", space.facets, dtes, {("topics", "scratch"): space.of_model(said)})
+    ranked = TaskSearch("mapemb", space.facets, dtes, {("topics", "scratch"): space.of_model(said)})
 
     theirs = {match.name: match.similarity for match in registry.nearest("model", kind="task")}
     ours = dict(zip(dtes, ranked.similarities["topics", "scratch"], strict=True))

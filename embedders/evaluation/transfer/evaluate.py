@@ -15,7 +15,7 @@ from embedders.evaluation.transfer.truth import Truth, in_class, read_truth, sou
 from embedders.jobs.runs import embed
 from embedders.methods import DEFAULT, METHODS, method_named
 from embedders.spaces import create_space
-from embedders.surrogate.loading import Surrogates
+from embedders.surrogate.loading import SurrogateCache
 from embedders.surrogate.weights import MINILM
 from registry import Registry
 from registry.data.tasks import TaskData
@@ -205,7 +205,7 @@ class _Scratch:
         self._tuned_on = tuned_on
         self._lessons = lessons
         self._surrogate = surrogate
-        self._surrogates = Surrogates(device=device)  # every half and method reads the same texts
+        self._surrogates = SurrogateCache(device=device)  # every half and method reads the same texts
 
     def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, SourceScores]:
         """Embed the tasks by each method, and return how it and those that learn score each target's sources."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embedders.errors import SettingError
 from embedders.evaluation.placing import MethodSpace, check_sees_answers, shown
 from embedders.evaluation.unify.proxies import ARCHITECTURES, TrainedModel, trained_model
-from embedders.evaluation.unify.ranked import AnswerText, Placed, Ranked, Score, Space
+from embedders.evaluation.unify.ranked import AnswerText, Landing, RetrievalScore, SpaceLike, TaskSearch
 from embedders.evaluation.unify.unlabelled import OTHERS, Unlabelled, unlabelled
 from embedders.methods import DEFAULT
 from embedders.methods.settings import COMMON
@@ -83,8 +83,8 @@ class UnifyReport:
     models: list[TrainedModel]
     corpus: dict[str, Any]
     skipped: dict[str, str]  # task -> its kind
-    scores: list[Score] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
+    scores: list[RetrievalScore] = field(default_factory=list)
+    placed: list[Landing] = field(default_factory=list)
     blurred: list[Blurred] = field(default_factory=list)
 
     def tables(self) -> list[Table[Any]]:
@@ -132,7 +132,7 @@ def unify(folder: Path, settings: UnifySettings) -> UnifyReport:
     )
     report = UnifyReport(models=models, corpus=corpus.described(), skipped=skipped)
     for name in (BASELINE, *settings.methods):
-        space: Space = AnswerText(surrogate)
+        space: SpaceLike = AnswerText(surrogate)
         if name != BASELINE:
             space = MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed)
         dtes = {task: space.of_task(data) for task, data in shown(tasks.items(), f"{name}, tasks")}
@@ -140,7 +140,7 @@ def unify(folder: Path, settings: UnifySettings) -> UnifyReport:
             model: space.of_model(_observed(model, corpus, table))
             for model, table in shown(answered.items(), f"{name}, models")
         }
-        ranked = Ranked(name, space.facets, dtes, {(m.task, m.architecture): vector for m, vector in mtes.items()})
+        ranked = TaskSearch(name, space.facets, dtes, {(m.task, m.architecture): vector for m, vector in mtes.items()})
         report.scores += ranked.scores(groups_of(tasks))
         report.placed += ranked.placed()
         if settings.corrupt and name != BASELINE:
@@ -212,8 +212,8 @@ def _observed(model: TrainedModel, corpus: Unlabelled, answered: NDArray[np.floa
 
 def _blurred(
     name: str,
-    space: Space,
-    ranked: Ranked,
+    space: SpaceLike,
+    ranked: TaskSearch,
     corpus: Unlabelled,
     answered: Mapping[TrainedModel, NDArray[np.float32]],
     mtes: Mapping[TrainedModel, NDArray[np.float32]],

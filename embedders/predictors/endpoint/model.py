@@ -18,7 +18,7 @@ from embedders.predictors.endpoint.replies import (
     message_text,
     scored_echoes,
 )
-from embedders.predictors.language.contract import Question, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import joined, plain
 from registry.prompts.prompt import CONCLUSION
 
@@ -36,7 +36,7 @@ class Way(StrEnum):
     TEXT = "chat, the word that stands first in the text"
 
 
-class _Row(NamedTuple):
+class _ScoredWords(NamedTuple):
     """One prompt's answer: the words' scores (words), and the mean log-likelihood of its own tokens, if told."""
 
     scores: NDArray[np.float64]
@@ -68,7 +68,7 @@ class EndpointModel:
             "chat_template": is_chat,  # the server's
         }
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is, in the best way that the endpoint offers."""
         with self._client:
             first = [self._find_out(one, words) for one in asked[:1]] if self._way is None else []
@@ -76,7 +76,7 @@ class EndpointModel:
         rows = [*first, *rest]
         own = [row.own for row in rows if row.own is not None]
         table = np.array([row.scores for row in rows]).reshape(len(asked), len(words))
-        return Scored(table, np.exp(own) if own and len(own) == len(rows) else None)
+        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None)
 
     def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
@@ -91,7 +91,7 @@ class EndpointModel:
 
     # -- ways --------------------------------------------------------------------------------------------
 
-    def _find_out(self, asked: Question, words: Sequence[str]) -> _Row:
+    def _find_out(self, asked: Question, words: Sequence[str]) -> _ScoredWords:
         """Return the answer to the first prompt in the best way that is offered, and keep to that way.
 
         Raises:
@@ -113,17 +113,17 @@ class EndpointModel:
                 return row
         raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known: see that it ends in /v1.")
 
-    def _tried(self, way: Way, asked: Question, words: Sequence[str]) -> tuple[_Row, Way]:
+    def _tried(self, way: Way, asked: Question, words: Sequence[str]) -> tuple[_ScoredWords, Way]:
         if way is not Way.FIRST_TOKEN:
             return self._row(way, asked, words), way
         reply = self._chat(asked, TEXT_TOKENS)  # one that gives no log-probabilities is read as a text
         try:
-            return _Row(by_first_token(first_token(reply), words), None), Way.FIRST_TOKEN
+            return _ScoredWords(by_first_token(first_token(reply), words), None), Way.FIRST_TOKEN
         except NotOfferedError:
             self._likeliest = 0
-            return _Row(by_text(message_text(reply), words), None), Way.TEXT
+            return _ScoredWords(by_text(message_text(reply), words), None), Way.TEXT
 
-    def _kept_way(self, asked: Question, words: Sequence[str]) -> _Row:
+    def _kept_way(self, asked: Question, words: Sequence[str]) -> _ScoredWords:
         assert self._way is not None, "found out with the first prompt"  # noqa: S101
         try:
             return self._row(self._way, asked, words)
@@ -133,18 +133,18 @@ class EndpointModel:
                 "long for the model."
             ) from None
 
-    def _row(self, way: Way, asked: Question, words: Sequence[str]) -> _Row:
+    def _row(self, way: Way, asked: Question, words: Sequence[str]) -> _ScoredWords:
         match way:
             case Way.ECHOES | Way.ECHO:
                 text = plain(asked)
                 texts = [text, *(joined(text, word) for word in words)]
                 sent: list[Any] = [texts] if way is Way.ECHOES else list(texts)
                 read = [echo for some in sent for echo in echoes(self._echo(some), len(texts) // len(sent))]
-                return _Row(*scored_echoes(read[0], read[1:]))
+                return _ScoredWords(*scored_echoes(read[0], read[1:]))
             case Way.FIRST_TOKEN:
-                return _Row(by_first_token(first_token(self._chat(asked, 1)), words), None)
+                return _ScoredWords(by_first_token(first_token(self._chat(asked, 1)), words), None)
             case Way.TEXT:
-                return _Row(by_text(message_text(self._chat(asked, TEXT_TOKENS)), words), None)
+                return _ScoredWords(by_text(message_text(self._chat(asked, TEXT_TOKENS)), words), None)
 
     def _written(self, asked: Question, most_tokens: int) -> str:
         try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
-from embedders.predictors.language.contract import Question, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import chat, common, cut, joined, plain
 
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
@@ -25,14 +25,14 @@ class _TokenisedQuestion(NamedTuple):
     words: list[list[int]]  # each at least one token
 
 
-class _Read(NamedTuple):
+class _Encoded(NamedTuple):
     """What is known after reading tokens: what could follow each, which of them count, and how to read on."""
 
     logits: Any  # (rows, tokens, vocabulary)
     mask: Any  # (rows, tokens so far)
     cache: Any
 
-    def select(self, rows: Sequence[int]) -> "_Read":
+    def select(self, rows: Sequence[int]) -> "_Encoded":
         """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
         import torch
 
@@ -40,7 +40,7 @@ class _Read(NamedTuple):
         cache = copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in self.cache.layers]
         cache.batch_select_indices(chosen)  # makes new tensors
-        return _Read(self.logits, self.mask[chosen], cache)
+        return _Encoded(self.logits, self.mask[chosen], cache)
 
 
 class CausalLM:
@@ -69,7 +69,7 @@ class CausalLM:
             "cache": self._keeps_cache,
         }
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
         room = self._room(words)
         questions = [self._question(one, words, room) for one in asked]
@@ -83,7 +83,7 @@ class CausalLM:
             else:
                 table[chosen], own[chosen] = self._scored_singly(some[0])
         self._model.checked(table)
-        return Scored(table, np.exp(self._model.checked(own)))
+        return WordScores(table, np.exp(self._model.checked(own)))
 
     def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
@@ -160,7 +160,7 @@ class CausalLM:
     # -- the model ---------------------------------------------------------------------------------------
 
     def _scored(
-        self, questions: Sequence[_TokenisedQuestion], shared: list[int], beginning: _Read | None
+        self, questions: Sequence[_TokenisedQuestion], shared: list[int], beginning: _Encoded | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the words' mean log-likelihoods (questions, words), and the prompts' own (questions)."""
         rows = [question.prompt[len(shared) :] for question in questions]
@@ -189,7 +189,7 @@ class CausalLM:
             table += [told[len(prompt) - 1 :].mean()] if ids else []
         return np.array(table), own
 
-    def _read(self, rows: Sequence[list[int]], before: _Read | None = None, *, left: bool = True) -> _Read:
+    def _read(self, rows: Sequence[list[int]], before: _Encoded | None = None, *, left: bool = True) -> _Encoded:
         """Read tokens, after what was read before them; padded on the left, or on the right."""
         import torch
 
@@ -206,7 +206,7 @@ class CausalLM:
         output = model.ask(
             model.model, **{name: one for name, one in given.items() if model.takes(name)}, use_cache=True
         )
-        return _Read(output.logits, mask, getattr(output, "past_key_values", None))
+        return _Encoded(output.logits, mask, getattr(output, "past_key_values", None))
 
 
 def _told(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor

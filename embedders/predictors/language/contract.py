@@ -16,7 +16,7 @@ class Question(NamedTuple):
     conclusion: str = ""  # what leads from the reasoning to the answer
 
 
-class Scored(NamedTuple):
+class WordScores(NamedTuple):
     """How likely words are as answers."""
 
     log_prob: NDArray[np.float64]  # (asked, words), the mean log-likelihood of a word's tokens
@@ -26,7 +26,7 @@ class Scored(NamedTuple):
 class LanguageModel(Protocol):
     """A model that prompts are put to. Nothing is sampled: it says the same each time."""
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
         ...
 

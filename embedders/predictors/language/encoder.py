@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
-from embedders.predictors.language.contract import Question, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import plain
 from embedders.surrogate.weights import most_tokens
 
@@ -38,11 +38,11 @@ class SentenceEncoder:
             "temperature": TEMPERATURE,
         }
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the cosines over the temperature: log-likelihoods but for a number that all words share."""
         prompts = self._encoder.text_features([plain(one) for one in asked]).astype(float)  # (asked, hidden)
         meanings = self._encoder.text_features(words).astype(float)  # (words, hidden)
-        return Scored(prompts @ meanings.T / TEMPERATURE, None)
+        return WordScores(prompts @ meanings.T / TEMPERATURE, None)
 
     def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""

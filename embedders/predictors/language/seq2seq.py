@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.language.contract import Question, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import cut, plain
 from embedders.predictors.text_to_text import log_likelihoods, told_apart
 from registry.data.inputs import Input
@@ -26,14 +26,14 @@ class Seq2SeqLM:
         """Return how the prompts are put to it."""
         return {"kind": "seq2seq-lm", "chat_template": False, "most_tokens": self._model.max_length}
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> Scored:
+    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens."""
         tokens = told_apart(self._model, words, "words")
         table = np.zeros((len(asked), len(words)))
         for chosen, batch in self._model.batches([Input(self._fitted(one)) for one in asked]):
             sums = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=tokens)
             table[chosen] = sums.cpu().numpy() / [len(ids) for ids in tokens]
-        return Scored(self._model.checked(table), None)
+        return WordScores(self._model.checked(table), None)
 
     def can_read(self, asked: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
