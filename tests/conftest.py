@@ -1,11 +1,15 @@
 """What the tests share: a registry in a temporary folder, no network, and real data where it is at hand."""
 
+import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from benchmarks.data import data_folder
 from registry import Registry
@@ -19,6 +23,9 @@ EXAMPLES = ROOT / "examples"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, as the program does
 
+# However busy the machine is: what an example takes is no fault of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 LONG = ("test_real_minilm.py", "test_kills.py", "test_evaluate_transfer.py", "test_registered_llm.py", "test_unify.py")
 
@@ -31,8 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a test tried to use the network")
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - whatever a family's address is
+        if self.family != socket.AF_UNIX:  # a file of this machine
+            raise AssertionError("a test tried to use the network")
+        connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
@@ -41,6 +52,31 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("FUTE_REGISTRY", raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Take away what a command in this process has put into the log."""
+    log = logging.getLogger("registry")
+    handlers = log.handlers
+    yield
+    log.handlers = handlers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the models of the embedders' tests on one thread: on a busy machine, threads wait for each other far longer.
+
+    A file that uses torch has loaded it by now; the others do not load it for this.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or request.path.parent.name != "embedders":
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

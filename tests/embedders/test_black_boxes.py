@@ -11,7 +11,7 @@ import torch
 import transformers
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
-from tiny import TOLERANCE, one_thread, tiny_classifier  # noqa: F401 - a fixture
+from tiny import TOLERANCE, tiny_classifier
 from tiny_boxes import edit_config, loaded, tiny_box
 
 import cli

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny import BAD, GOOD, choices, one_thread, opinions, sentences, tiny_encoder  # noqa: F401 - a fixture
+from tiny import BAD, GOOD, choices, opinions, sentences, tiny_encoder
 from tiny_cli import LABELS, tiny_rows
 
 import cli

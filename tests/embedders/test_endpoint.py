@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny import TOLERANCE, one_thread  # noqa: F401 - a fixture
+from tiny import TOLERANCE
 from tiny_families import tiny_family
 from tiny_server import CONNECT, Offers, TinyServer, running
 
@@ -35,7 +35,7 @@ from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say"]
 ASKED = [Question(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
-QUICK: dict[str, Any] = {"timeout": 5.0, "first_pause": 0.01}
+QUICK: dict[str, Any] = {"first_pause": 0.01}
 KEY, KEY_ENV = "sk-tiny-0123456789abcdef", "TINY_KEY"
 CLOSE = max(1e-4, TOLERANCE)
 
@@ -230,16 +230,27 @@ FAULTS = ["429 0.1", "500", "503", "502 <html>bad gateway</html>", "408", "cut",
 
 
 def test_a_run_through_all_faults_completes_with_the_local_models_answers(server: TinyServer, gpt2: Path) -> None:
-    lm = endpoint(server, timeout=1.0, concurrent=3, attempts=12)
+    lm = endpoint(server, concurrent=3, attempts=12)
     lm.score([Question("a song")], WORDS)
-    server.faults = [*FAULTS, "slow 1.5"]
+    server.faults = [*FAULTS]
 
     scored = lm.score(ASKED, WORDS)
 
     assert np.abs(scored.log_prob - local(gpt2).score(ASKED, WORDS).log_prob).max() < CLOSE
     sent = [json.dumps(one.body) for one in server.answered]
     assert (len(sent), len(set(sent))) == (9, 9), "what was answered was asked again"
-    assert lm._client.attempts == 9 + len(FAULTS) + 1
+    assert lm._client.attempts == 9 + len(FAULTS)
+
+
+def test_a_reply_that_never_comes_is_asked_for_again(server: TinyServer, gpt2: Path) -> None:
+    lm = endpoint(server, timeout=2.0, attempts=100)
+    lm.score([Asked("a song")], WORDS)
+    server.faults = ["hang"]
+
+    scored = lm.score(ASKED[:1], WORDS)
+
+    assert np.abs(scored.log_prob - local(gpt2).score(ASKED[:1], WORDS).log_prob).max() < CLOSE
+    assert lm._client.attempts >= 3
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -253,7 +264,7 @@ def test_each_fault_is_mended_by_asking_again(server: TinyServer, fault: str) ->
     assert lm.settings()["offers"] == str(Way.ECHOES)
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, "slow 0.5"])
+@pytest.mark.parametrize("fault", [*FAULTS, "hang"])
 def test_attempts_end_with_one_line(mute: TinyServer, fault: str) -> None:
     mute.always = fault
     lm = endpoint(mute, attempts=3, timeout=0.3, first_pause=0.001)
@@ -280,8 +291,8 @@ def test_a_server_that_is_not_there_is_told(mute: TinyServer) -> None:
 
 @pytest.mark.parametrize("as_date", [False, True])
 def test_a_server_is_left_alone_for_as_long_as_it_asks(server: TinyServer, *, as_date: bool) -> None:
-    server.faults = [f"429 {formatdate(time.time() + 2, usegmt=True)}" if as_date else "429 0.7"]
     began = time.monotonic()
+    server.faults = [f"429 {formatdate(time.time() + 2, usegmt=True)}" if as_date else "429 0.7"]
 
     endpoint(server, first_pause=0).score(ASKED[:1], WORDS)
 
@@ -336,12 +347,13 @@ def test_the_first_failure_ends_the_others(server: TinyServer) -> None:
     lm = endpoint(server, concurrent=2, first_pause=30)
     lm.score(ASKED[:1], WORDS)
     server.faults = ["500", "403 no"]
-    began = time.monotonic()
 
     with pytest.raises(BlackBoxError, match="refuses with status 403"):
         lm.score(ASKED, WORDS)
 
-    assert time.monotonic() - began < 10
+    sent = [json.dumps(one.body) for one in server.seen]
+    print(*[(o.status, o.body["prompt"]) for o in server.seen], sep="\n")
+    assert len(sent) == len(set(sent)), "it was waited for until it was asked again"
     assert lm.score(ASKED[:1], WORDS).log_prob.shape == (1, 3), "it can be asked again"
 
 
@@ -349,16 +361,17 @@ def test_the_first_failure_ends_the_others(server: TinyServer) -> None:
 
 
 def test_the_rate_is_held(server: TinyServer) -> None:
+    began = time.monotonic()
+
     endpoint(server, requests_per_second=20, concurrent=8).score(ASKED, WORDS)
 
-    times = sorted(one.at for one in server.seen)
-    assert len(times) == 8
-    assert times[-1] - times[0] > 6 / 20, "eight requests at 20 a second take a third of a second"
+    assert len(server.seen) == 8
+    assert max(one.at for one in server.seen) - began >= 7 / 20, "the eighth at 20 a second comes after 0.35 seconds"
 
 
 @pytest.mark.parametrize("concurrent", [1, 3])
 def test_so_many_requests_run_at_a_time(server: TinyServer, concurrent: int) -> None:
-    server.delay = 0.05
+    server.together = concurrent
     lm = endpoint(server, concurrent=concurrent)
 
     lm.score(ASKED, WORDS)

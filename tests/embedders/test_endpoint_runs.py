@@ -5,22 +5,20 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from test_kills import INTERRUPTED, _interruptible
+from nursery import EMBEDDING, INTERRUPTED, Nursery
 from test_prompted import ANSWERS, done, embedded, held, recorded, told
-from tiny import BAD, GOOD, one_thread, sentences  # noqa: F401 - a fixture
+from tiny import BAD, GOOD, sentences
 from tiny_cli import dump, tiny_bert, write_rows
 from tiny_families import tiny_family
 from tiny_server import CONNECT, TinyServer, running
+from waiting import LIMIT, until
 
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
@@ -30,28 +28,7 @@ from registry.catalog.predictions import CONTENT_FREE, joined
 TEXTS = sentences(GOOD + BAD, 72)  # two whole runs, and a bit of one
 TEMPLATES = {"ask": "{{ text }} is it", "say": "it is a {{ text }} so it is"}
 BATCH = 32
-QUICK = Limits(timeout=2.0, attempts=5, first_pause=0.01)
-
-# One process that has loaded torch, and splits off a `fute` for every line it reads.
-NURSERY = """
-import json, os, sys
-import torch, transformers.models.bert.modeling_bert, httpx2
-import embedders.surrogate.model, embedders.jobs.runs, embedders.methods, tqdm.auto
-import cli
-
-torch.set_num_threads(1)
-print("ready", flush=True)
-for line in sys.stdin:
-    arguments, output = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        for stream in (1, 2):
-            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        cli.main(arguments)
-    print(child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
+QUICK = Limits(attempts=5, first_pause=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +126,7 @@ def vectors(store: Path) -> dict[str, bytes]:
 
 
 def test_an_endpoint_is_registered_embedded_and_asked_for_its_best_prompt(store: Path, server: TinyServer) -> None:
+    server.together = 2
     done(store, "model", "add", "lm", "--endpoint", server.url, "--model-id", "tiny", "--concurrent", "2")
     assert server.seen == []
 
@@ -177,82 +155,41 @@ def test_an_endpoint_is_registered_embedded_and_asked_for_its_best_prompt(store:
 
 def test_a_run_gets_through_faults(store: Path, server: TinyServer, undisturbed: dict[str, bytes]) -> None:
     register(store, server.url)
-    faults = ["429 0", "500", "", "cut", "drop", "503", "text {bad", "text []", "slow 3", ""]
+    faults = ["429 0", "500", "", "cut", "drop", "503", "text {bad", "text []", ""]
     server.faults = [*faults, *[""] * 40, *faults]
 
     assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
 
     assert vectors(store) == undisturbed
     assert len(server.answered) == 2 * (len(TEXTS) + 3)
-    assert len(server.seen) == len(server.answered) + 2 * 8
+    assert len(server.seen) == len(server.answered) + 2 * 7
 
 
 # -- resumed -----------------------------------------------------------------------------------------
 
 
-class Nursery:
-    """Starts `fute` in processes that have torch loaded already, one at a time."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            preexec_fn=_interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._tell, self._hear = self._process.stdin, self._process.stdout
-        assert self._hear.readline() == "ready\n"
-
-    def start(self, output: Path, *arguments: str | Path) -> int:
-        """Start `fute`, and return its process."""
-        output.touch()
-        self._tell.write(json.dumps([[str(one) for one in arguments], str(output)]) + "\n")
-        return int(self._hear.readline())
-
-    def wait(self) -> int:
-        """Return the exit code."""
-        return int(self._hear.readline())
-
-    def close(self) -> None:
-        self._tell.close()
-        self._process.wait(timeout=60)
-        self._hear.close()
-
-
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
-    made = Nursery()
+    made = Nursery(*EMBEDDING)
     yield made
     made.close()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_a_killed_run_goes_on_and_asks_nothing_twice_that_was_kept(
     store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery, undisturbed: dict[str, bytes]
 ) -> None:
     register(store, server.url)
-    server.delay = 0.02
+    server.holds_after = BATCH + 8
     process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@*")
     until(lambda: len(server.seen) > BATCH + 8)
     os.kill(process, signal.SIGKILL)
     assert nursery.wait() == -signal.SIGKILL
+    server.holds_after = None
     until(lambda: server.at_once == 0)
     kept = sum(len(one.probabilities) for one in recorded(store, "lm@ask").values())
     before = asked(server)
-    assert kept in (BATCH, 2 * BATCH)
+    assert kept == BATCH
     assert kept < sum(before.values()) < len(TEXTS), "killed in the middle of a run"
-    server.delay = 0
 
     assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
 
@@ -269,12 +206,14 @@ def test_an_interrupted_run_says_so_and_goes_on(
     store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery, undisturbed: dict[str, bytes]
 ) -> None:
     register(store, server.url)
-    server.delay = 0.02
+    server.holds_after = BATCH + 8
     process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@*")
     until(lambda: len(server.seen) > BATCH + 8)
     os.kill(process, signal.SIGINT)
 
     assert nursery.wait() == 130
+    server.holds_after = None
+    until(lambda: server.at_once == 0)
     assert (tmp_path / "said").read_text() == INTERRUPTED
     assert sum(len(one.probabilities) for one in recorded(store, "lm@ask").values()) >= BATCH
     assert embedded(store, "lm@*") == ["lm@ask", "lm@say"]
@@ -285,16 +224,14 @@ def test_an_interrupted_run_says_so_and_goes_on(
 def test_an_interruption_does_not_wait_for_an_endpoint_that_hangs(
     store: Path, tmp_path: Path, server: TinyServer, nursery: Nursery
 ) -> None:
-    done(store, "model", "add", "lm", "--endpoint", server.url, "--model-id", "tiny")
-    server.faults = [""]
-    server.always = "slow 20"
+    with Registry.open(store) as registry:
+        endpoint_model(registry, "lm", server.url, model="tiny", limits=Limits(timeout=1000 * LIMIT))
+    server.faults, server.always = [""], "hang"
     process = nursery.start(tmp_path / "said", "--registry", store, "embed", "lm@ask")
     until(lambda: server.at_once == 4)
-    began = time.monotonic()
     os.kill(process, signal.SIGINT)
 
     assert nursery.wait() == 130
-    assert time.monotonic() - began < 12  # a busy machine takes some seconds; the endpoint would take 20
     assert (tmp_path / "said").read_text() == INTERRUPTED
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import one_thread, opinions, sentences, tiny_classifier, tiny_encoder  # noqa: F401 - a fixture
+from tiny import opinions, sentences, tiny_classifier, tiny_encoder
 
 from embedders import create_space, embed, function_model, hf_model, recorded_model
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
@@ -146,7 +146,7 @@ def test_a_vector_knows_where_it_came_from(filled: Registry) -> None:
     _embed(filled, ["films", "critic"])
 
     task, model = (dict(_held(filled, name).provenance) for name in ("films", "critic"))
-    assert 0 <= task.pop("seconds") < 60
+    assert task.pop("seconds") >= 0
     assert 0 < task.pop("fit") <= 1
     assert task == {
         "space": filled.catalog.spaces.get("tiny").fingerprint,

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from test_evaluate_transfer import by_hand
-from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import LABELS, tiny_bert, tiny_rows, write_rows, write_task
 
 import cli

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli

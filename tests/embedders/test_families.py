@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import choices, one_thread, opinions  # noqa: F401 - a fixture
+from tiny import choices, opinions
 from tiny_families import ENCODERS, FAMILIES, tiny_family
 
 from embedders.errors import EmbedderError, NotEmbeddableError, SettingError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import choices, one_thread, opinions, tiny_encoder  # noqa: F401 - a fixture
+from tiny import choices, opinions, tiny_encoder
 
 from benchmarks.fewshot import Recipe, Trainer, token_f1
 from benchmarks.paper_tables import Grid, measure

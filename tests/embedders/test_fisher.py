@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny import one_thread, opinions  # noqa: F401 - a fixture
+from tiny import opinions
 from tiny_families import FAMILIES, tiny_family
 from torch import nn
 from torch.nn import functional as F

@@ -11,7 +11,7 @@ import torch
 import transformers
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
-from tiny import TOLERANCE, one_thread  # noqa: F401 - a fixture
+from tiny import TOLERANCE
 from tiny_boxes import loaded, tiny_box
 from tiny_families import tiny_family
 

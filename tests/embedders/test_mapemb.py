@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tiny import TOLERANCE, one_thread, opinions, tiny_encoder  # noqa: F401 - a fixture
+from tiny import TOLERANCE, opinions, tiny_encoder
 
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import from_answers, from_task

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import HIDDEN, LAYERS, choices, one_thread, opinions, tiny_encoder  # noqa: F401 - a fixture
+from tiny import HIDDEN, LAYERS, choices, opinions, tiny_encoder
 
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.methods import METHODS, Method, Reading, method_named

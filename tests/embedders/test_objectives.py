@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny import TOLERANCE, choices, one_thread, opinions, sentences  # noqa: F401 - a fixture
+from tiny import TOLERANCE, choices, opinions, sentences
 from tiny_families import FAMILIES, tiny_family
 
 from embedders.errors import NotEmbeddableError, SettingError

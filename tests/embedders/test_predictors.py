@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import TOLERANCE, one_thread, tiny_classifier, tiny_encoder  # noqa: F401 - a fixture
+from tiny import TOLERANCE, tiny_classifier, tiny_encoder
 from tiny_boxes import edit_config
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 

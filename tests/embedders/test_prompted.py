@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tiny import one_thread, tiny_classifier, tiny_encoder  # noqa: F401 - a fixture
+from tiny import tiny_classifier, tiny_encoder
 from tiny_cli import dump, tiny_bert, write_rows
 
 import cli

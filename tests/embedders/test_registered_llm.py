@@ -13,7 +13,6 @@ from alembic import command
 from loading import loaded_by_program
 from test_evaluate_prompts import CHOICES, recorded, truth
 from test_prompted import done, dump, embedded, told
-from tiny import one_thread  # noqa: F401 - a fixture
 from tiny_cli import tiny_bert, write_rows
 
 from registry import Registry

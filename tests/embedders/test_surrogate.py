@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tiny import HIDDEN, TOLERANCE, one_thread, sentences, tiny_encoder  # noqa: F401 - a fixture
+from tiny import HIDDEN, TOLERANCE, sentences, tiny_encoder
 from tiny_families import ENCODERS, FAMILIES, tiny_family
 
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError

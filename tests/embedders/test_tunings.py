@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import HIDDEN, LAYERS, one_thread, opinions  # noqa: F401 - a fixture
+from tiny import HIDDEN, LAYERS, opinions
 from tiny_families import FAMILIES, tiny_family
 from torch import nn
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tiny import BAD, GOOD, THINGS, one_thread, opinions, sentences, tiny_encoder  # noqa: F401 - a fixture
+from tiny import BAD, GOOD, THINGS, opinions, sentences, tiny_encoder
 
 from commands.evaluate.unify import ARCHITECTURES as OFFERED
 from commands.evaluate.unify import unify as command

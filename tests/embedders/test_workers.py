@@ -1,8 +1,8 @@
 """Parts of a computation, each on a thread of its own."""
 
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from tiny import opinions, sentences, tiny_encoder
 from torch import nn
+from waiting import LIMIT
 
 from embedders.hardware.side_by_side import side_by_side
 from embedders.methods import METHODS
@@ -53,15 +54,21 @@ def test_what_a_part_raises_is_raised() -> None:
         side_by_side(lambda part: 1 // part, (2, 1, 0), device=CPU)
 
 
-def test_nothing_is_at_work_any_more_once_a_part_has_failed() -> None:
-    begun, ended = threading.Event(), threading.Event()
+def test_nothing_is_at_work_any_more_once_a_part_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, waited_for, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def waits(futures: list[Future[None]]) -> object:
+        waited_for.set()
+        return wait(futures)
+
+    monkeypatch.setattr("embedders.hardware.side_by_side.wait", waits)
 
     def work(part: int) -> None:
         if part == 0:
-            begun.wait()
+            assert begun.wait(LIMIT)
             raise KeyError(part)
         begun.set()
-        time.sleep(0.3)
+        assert waited_for.wait(LIMIT)
         ended.set()
 
     with pytest.raises(KeyError):

@@ -2,10 +2,9 @@
 
 import itertools
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
@@ -22,15 +21,6 @@ BAD = ("dull", "awful", "poor", "tedious")
 THINGS = ("film", "meal", "phone", "book", "song", "chair")
 ENDINGS = ("", " indeed", " i think", " from start to end", " so say all of us who have seen it")
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Run a test file's tiny models on one thread: on a busy machine, threads wait for each other far longer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tiny_encoder(folder: Path, *, seed: int = 0) -> Path:

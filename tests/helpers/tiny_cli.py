@@ -2,20 +2,19 @@
 
 import hashlib
 import json
-import logging
 import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from waiting import LIMIT
 
 import cli
 from registry import Registry
@@ -45,15 +44,6 @@ def told(*arguments: str | Path) -> tuple[int, str]:
     """Return the exit code, and stdout followed by stderr."""
     result = run(*arguments)
     return result.exit_code, result.stdout + result.stderr
-
-
-@pytest.fixture(autouse=True)
-def log_as_before() -> Iterator[None]:
-    """Take away what a command in this process has put into the log."""
-    log = logging.getLogger("registry")
-    handlers = log.handlers
-    yield
-    log.handlers = handlers
 
 
 def tiny_bert(folder: Path) -> Path:
@@ -164,7 +154,7 @@ def fute(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=LIMIT,
         check=False,
     )
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import transformers
+from waiting import until
 
 CONNECT = socket.socket.connect  # the real one: the tests' own refuses every connection
 MOST_WRITTEN = 12  # tokens, to be quick
@@ -56,7 +57,8 @@ class TinyServer:
     always: str | None = None  # a fault that never ends
     seen: list[Seen] = field(default_factory=list)
     reply: str | None = None  # what a chat says, instead of what the model would
-    delay: float = 0.0
+    holds_after: int | None = None  # so many requests; the others wait until this is None
+    together: int = 1  # after the first, so many requests wait for each other
     most_at_once: int = 0
     port: int = 0
 
@@ -157,7 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             tiny.most_at_once = max(tiny.most_at_once, tiny.at_once)
             self.now = Seen(at, self.path, body, dict(self.headers))
             tiny.seen.append(self.now)
-        time.sleep(tiny.delay)
+            number = len(tiny.seen)
+        until(lambda: tiny.holds_after is None or number <= tiny.holds_after)
+        until(lambda: number == 1 or tiny.most_at_once >= tiny.together)
         if fault:
             self._fail(fault)
         else:
@@ -178,11 +182,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str) -> None:
         """Fail as `fault` says: a status with a value, or a name."""
         kind, _, value = fault.partition(" ")
-        if kind in ("slow", "cut", "drop"):
+        if kind in ("hang", "cut", "drop"):
             self.close_connection = True
         match kind:
-            case "slow":
-                time.sleep(float(value))
+            case "hang":  # until the other side hangs up
+                with suppress(ConnectionError):
+                    self.connection.recv(1)
+                with self.tiny.lock:
+                    self.tiny.at_once -= 1
             case "cut":  # in the middle of a reply
                 self.send_response(200)
                 self.send_header("Content-Length", "1000")

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import Result
-from tiny_cli import dump, fute, log_as_before, run, tiny_bert, tiny_rows, told, write_rows, write_task  # noqa: F401 - a fixture
+from tiny_cli import dump, fute, run, tiny_bert, tiny_rows, told, write_rows, write_task
 
 import cli
 from embedders import create_space, embed, recorded_model

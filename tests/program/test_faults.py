@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tiny_cli import FUTE, dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
+from waiting import LIMIT
 
 import cli
 from registry import Registry
@@ -100,7 +101,7 @@ def test_a_killed_migration_is_completed_by_init(tmp_path: Path, beginning: str,
     folder = tmp_path / "store"
 
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, folder, beginning, str(number)], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", KILLED, folder, beginning, str(number)], capture_output=True, timeout=LIMIT, check=False
     )
     before = run(folder, "task", "list")
     completed = run(folder, "init")
@@ -136,7 +137,7 @@ def fute_with_room(size: int, *arguments: str | Path) -> subprocess.CompletedPro
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
 
@@ -251,7 +252,7 @@ def test_a_registry_that_cannot_be_written_still_answers(read_only: Path) -> Non
         cwd=spare,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
 

@@ -1,6 +1,6 @@
-"""SIGKILL and SIGINT at random times: what was acknowledged is there, and the next run goes on."""
+"""SIGKILL and SIGINT at random steps: what was acknowledged is there, and the next run goes on."""
 
-import contextlib
+import fcntl
 import os
 import random
 import re
@@ -9,13 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from nursery import EMBEDDING, INTERRUPTED, Nursery, interruptible
 from tiny_cli import FUTE, fute, tiny_bert, write_task
+from waiting import LIMIT, until
 
 import cli
 from embedders import create_space
@@ -23,34 +25,16 @@ from registry import Registry
 from registry.importing import import_tasks
 
 TASKS = 30
-KILLS = 20  # of the import
-KILLS_OF_EMBEDDING = 14  # each takes three times as long
-INTERRUPTED = "Interrupted; what was done is kept, run the command again to go on.\n"
-
-# One process that has loaded torch, and splits off a `fute` for every line it reads: 4 s less for each kill.
-NURSERY = """
-import os, sys
-import torch, transformers.models.bert.modeling_bert
-import embedders.surrogate.model, embedders.jobs.runs, embedders.methods, tqdm.auto, peft
-import cli
-
-torch.set_num_threads(1)
-print("ready", flush=True)
-for line in sys.stdin:
-    registry, output = line.rstrip("\\n").split("\\t")
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 1)
-        cli.main(["--registry", registry, "embed", "--all"])
-    print(child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
+KILLS = 12  # of the import, that strike
+KILLS_OF_EMBEDDING = 8  # each takes three times as long
+MOST_ATTEMPTS = 20 * KILLS  # some kills come when all is done: they do not count
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tiny matrices; the other core is for the test
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery(*EMBEDDING)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +63,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, tasks: Path) -> Path:
     return place / "store"
 
 
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory, prepared: Path, nursery: Nursery) -> int:
+    """How many statements and commits an embedding of all tasks takes."""
+    store, output = anew(prepared, tmp_path_factory.mktemp("measured"), "whole")
+    count = nursery.steps(output, "--registry", store, "embed", "--all")
+    assert_embedded_once(store, acknowledged(output.read_text(), "embedded"))
+    return count
+
+
 def names() -> list[str]:
     return [f"task{number:02}" for number in range(TASKS)]
 
@@ -103,125 +96,72 @@ def assert_whole(folder: Path, acknowledged_tasks: list[str], acknowledged_vecto
     assert verified.exit_code == 0, verified.output
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [FUTE, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        preexec_fn=_interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
-    )
-
-
-def _interruptible() -> None:
-    """A shell's background job, as a test run may be, ignores Ctrl-C, and so would all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def length_of(run: Callable[[], object]) -> float:
-    began = time.monotonic()
-    run()
-    return time.monotonic() - began
-
-
 # -- SIGKILL -----------------------------------------------------------------------------------------
 
 
-def test_a_killed_import_keeps_what_it_told_of(tmp_path: Path, tasks: Path, seed: int) -> None:
+def test_a_killed_import_keeps_what_it_told_of(tmp_path: Path, tasks: Path, seed: int, nursery: Nursery) -> None:
     chance = random.Random(seed)  # noqa: S311
     Registry.create(tmp_path / "empty").close()
-    shutil.copytree(tmp_path / "empty", tmp_path / "measured")
-    length = length_of(lambda: fute("--registry", tmp_path / "measured", "task", "import", tasks))
-    shutil.copytree(tmp_path / "empty", tmp_path / "store")
-    codes, counts = [], []
+    store, output = anew(tmp_path / "empty", tmp_path, "measured")
+    steps = nursery.steps(output, "--registry", store, "task", "import", tasks)
+    struck, in_the_midst = 0, 0
 
-    for number in range(KILLS):
-        process = start("--registry", tmp_path / "store", "task", "import", tasks)
-        time.sleep(length * (0.3 + 0.6 * (number + chance.random()) / KILLS))
-        process.kill()
-        output, _ = process.communicate(timeout=60)
-        told = acknowledged(output, "registered")
-        assert_whole(tmp_path / "store", told, [])
-        codes.append(process.returncode)
-        counts.append(len(told))
+    store, output = anew(tmp_path / "empty", tmp_path, "0")
+    for number in range(MOST_ATTEMPTS):
+        code = nursery.killed(chance.randrange(1, steps), output, "--registry", store, "task", "import", tasks)
+        told = acknowledged(output.read_text(), "registered")
+        assert_whole(store, told, [])
+        struck += code == -signal.SIGKILL
+        in_the_midst += code == -signal.SIGKILL and 0 < len(told) < TASKS
+        if struck >= KILLS and in_the_midst >= KILLS // 2:
+            break
         if len(told) > TASKS // 2:  # begin anew, so that kills meet tasks that are not known yet
-            shutil.rmtree(tmp_path / "store")
-            shutil.copytree(tmp_path / "empty", tmp_path / "store")
+            store, output = anew(tmp_path / "empty", tmp_path, str(number + 1))
+        else:
+            output.unlink()  # a task that is known is told of again
 
-    assert codes.count(-signal.SIGKILL) > KILLS // 2, codes
-    assert any(0 < count < TASKS for count in counts), counts
-    finished = fute("--registry", tmp_path / "store", "task", "import", tasks)
+    assert struck >= KILLS
+    assert in_the_midst >= KILLS // 2
+    finished = fute("--registry", store, "task", "import", tasks)
     assert (finished.returncode, acknowledged(finished.stdout, "registered")) == (0, names())
-    with Registry.open(tmp_path / "store") as registry:
+    with Registry.open(store) as registry:
         assert [(task.name, task.record.version) for task in registry.tasks()] == [(name, 1) for name in names()]
 
 
-@contextlib.contextmanager
-def nursery() -> Iterator[Callable[[Path, Path], "Newborn"]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    tell, hear = process.stdin, process.stdout
-
-    def embed(registry: Path, output: Path) -> Newborn:
-        output.touch()
-        tell.write(f"{registry}\t{output}\n")
-        return Newborn(int(hear.readline()), lambda: int(hear.readline()))
-
-    try:
-        yield embed
-    finally:
-        tell.close()
-        process.wait(timeout=60)
-        hear.close()
-
-
-class Newborn:
-    """A `fute embed --all` that runs."""
-
-    def __init__(self, process: int, wait: Callable[[], int]) -> None:
-        self._process = process
-        self.wait = wait
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it was quicker
-            os.kill(self._process, signal.SIGKILL)
-
-
-def test_a_killed_embedding_keeps_what_it_told_of(tmp_path: Path, prepared: Path, seed: int) -> None:
+def test_a_killed_embedding_keeps_what_it_told_of(
+    tmp_path: Path, prepared: Path, seed: int, nursery: Nursery, steps: int
+) -> None:
     chance = random.Random(seed + 1)  # noqa: S311
-    codes, counts = [], []
-    with nursery() as embed:
-        shutil.copytree(prepared, tmp_path / "measured")
-        length = length_of(lambda: embed(tmp_path / "measured", tmp_path / "measured.txt").wait())
-        assert len(acknowledged((tmp_path / "measured.txt").read_text(), "embedded")) == TASKS
+    struck, in_the_midst, finished = 0, 0, 0
 
-        store, output = anew(prepared, tmp_path, 0)
-        for number in range(KILLS_OF_EMBEDDING):
-            process = embed(store, output)
-            time.sleep(length * chance.uniform(0.02, 0.7))
-            process.kill()
-            codes.append(process.wait())
-            told = acknowledged(output.read_text(), "embedded")
-            counts.append(len(told))
-            assert len(told) == len(set(told))  # nothing is done twice
-            assert_whole(store, names(), told)
-            if len(told) > TASKS // 2 or number == KILLS_OF_EMBEDDING - 1:  # let it finish, and begin anew
-                assert embed(store, output).wait() == 0
-                assert_embedded_once(store, acknowledged(output.read_text(), "embedded"))
-                store, output = anew(prepared, tmp_path, number + 1)
+    store, output = anew(prepared, tmp_path, "0")
+    for number in range(MOST_ATTEMPTS):
+        before = len(acknowledged(output.read_text(), "embedded"))
+        code = nursery.killed(chance.randrange(1, steps * 2 // 3), output, "--registry", store, "embed", "--all")
+        told = acknowledged(output.read_text(), "embedded")
+        assert len(told) == len(set(told))  # nothing is done twice
+        assert_whole(store, names(), told)
+        struck += code == -signal.SIGKILL
+        in_the_midst += code == -signal.SIGKILL and before < len(told) < TASKS
+        enough = struck >= KILLS_OF_EMBEDDING and in_the_midst >= KILLS_OF_EMBEDDING // 2
+        if len(told) > TASKS // 2 or enough:  # let it finish, and begin anew
+            assert nursery.run(output, "--registry", store, "embed", "--all") == 0
+            assert_embedded_once(store, acknowledged(output.read_text(), "embedded"))
+            finished += 1
+            store, output = anew(prepared, tmp_path, str(number + 1))
+        if enough:
+            break
 
-    assert codes.count(-signal.SIGKILL) > KILLS_OF_EMBEDDING // 2, codes
-    assert any(0 < count < TASKS for count in counts), counts
+    assert struck >= KILLS_OF_EMBEDDING
+    assert in_the_midst >= KILLS_OF_EMBEDDING // 2
+    assert finished > 0
 
 
-def anew(prepared: Path, place: Path, number: int) -> tuple[Path, Path]:
-    shutil.copytree(prepared, place / f"store{number}")
-    return place / f"store{number}", place / f"output{number}.txt"
+def anew(prepared: Path, place: Path, name: str) -> tuple[Path, Path]:
+    """Return a copy of a registry, and an empty file for what is said of it."""
+    shutil.copytree(prepared, place / f"store-{name}")
+    (place / f"output-{name}.txt").touch()
+    return place / f"store-{name}", place / f"output-{name}.txt"
 
 
 def assert_embedded_once(store: Path, told: list[str]) -> None:
@@ -237,51 +177,100 @@ def assert_embedded_once(store: Path, told: list[str]) -> None:
 # -- SIGINT ------------------------------------------------------------------------------------------
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline()
+class Narrow:
+    """A pipe that takes a few lines and no more until it is read: who writes into it waits, and cannot end."""
+
+    ROOM = 120  # bytes
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        size = fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        self._filled = os.write(self.writer, b"\n" * (size - self.ROOM))
+
+    def wait_for_a_line(self) -> None:
+        """Wait until something was written; it is left there."""
+        until(
+            lambda: int.from_bytes(fcntl.ioctl(self.reader, termios.FIONREAD, bytes(4)), sys.byteorder) > self._filled
+        )
+
+    def read(self) -> str:
+        """Return all that is written until the writer ends."""
+        os.close(self.writer)
+        with open(self.reader, encoding="utf-8") as file:
+            return file.read()
+
+
+def start(
+    *arguments: str | Path, stdout: int = subprocess.PIPE, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [FUTE, *map(str, arguments)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        preexec_fn=interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
+    )
 
 
 def test_an_interrupted_import_says_so_and_goes_on(tmp_path: Path, tasks: Path) -> None:
     Registry.create(tmp_path / "store").close()
-    process = start("--registry", tmp_path / "store", "task", "import", tasks)
+    pipe = Narrow()
+    process = start("--registry", tmp_path / "store", "task", "import", tasks, stdout=pipe.writer)
 
-    begun = first_line(process)
+    pipe.wait_for_a_line()
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output = pipe.read()
+    _, errors = process.communicate(timeout=LIMIT)
 
     assert (process.returncode, errors) == (130, INTERRUPTED)
-    told = acknowledged(begun + output, "registered")
+    told = acknowledged(output, "registered")
     assert 0 < len(told) < TASKS
     assert_whole(tmp_path / "store", told, [])
     finished = fute("--registry", tmp_path / "store", "task", "import", tasks)
     assert (finished.returncode, acknowledged(finished.stdout, "registered")) == (0, names())
 
 
-def test_an_interrupted_embedding_says_so_and_goes_on(tmp_path: Path, prepared: Path) -> None:
-    shutil.copytree(prepared, tmp_path / "store")
-    process = start("--registry", tmp_path / "store", "embed", "--all")
+def test_an_interrupted_embedding_says_so_and_goes_on(
+    tmp_path: Path, prepared: Path, nursery: Nursery, steps: int
+) -> None:
+    store, output = anew(prepared, tmp_path, "0")
 
-    begun = first_line(process)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    code = nursery.interrupted(steps // 2, output, "--registry", store, "embed", "--all")
 
-    assert (process.returncode, errors) == (130, INTERRUPTED)
-    told = acknowledged(begun + output, "embedded")
+    said = output.read_text()
+    told = acknowledged(said, "embedded")
+    assert (code, said.splitlines(keepends=True)[-1]) == (130, INTERRUPTED)
+    assert said.count("\n") == len(told) + 1
     assert 0 < len(told) < TASKS
-    assert_whole(tmp_path / "store", names(), told)
-    finished = fute("--registry", tmp_path / "store", "embed", "--all")
-    assert finished.returncode == 0, finished.stderr
-    assert_embedded_once(tmp_path / "store", told + acknowledged(finished.stdout, "embedded"))
+    assert_whole(store, names(), told)
+    assert nursery.run(output, "--registry", store, "embed", "--all") == 0
+    assert_embedded_once(store, acknowledged(output.read_text(), "embedded"))
+
+
+HOLD = """
+import sys, time
+
+class Hold:
+    def find_spec(self, name, *_):
+        if name == "torch.nn":  # its library is loaded, the rest of torch is not: wait here for the signal
+            while True:
+                time.sleep(0.1)
+
+sys.meta_path.insert(0, Hold())
+"""
 
 
 def test_an_interruption_while_torch_is_loaded_is_one_line(tmp_path: Path, prepared: Path) -> None:
     shutil.copytree(prepared, tmp_path / "store")
-    process = start("--registry", tmp_path / "store", "embed", "--all")
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "sitecustomize.py").write_text(HOLD)
+    path = os.pathsep.join(filter(None, [str(tmp_path / "held"), os.environ.get("PYTHONPATH")]))
+    process = start("--registry", tmp_path / "store", "embed", "--all", environment={"PYTHONPATH": path})
 
     wait_until_mapped(process, "libtorch_cpu")
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=LIMIT)
 
     assert (process.returncode, output, errors) == (130, "", INTERRUPTED)
 
@@ -291,7 +280,4 @@ def wait_until_mapped(process: subprocess.Popen[str], library: str) -> None:
     maps = Path(f"/proc/{process.pid}/maps")
     if not maps.exists():
         pytest.skip("needs /proc")
-    deadline = time.monotonic() + 60
-    while library not in maps.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: library in maps.read_text())

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from template_attacks import INJECTIONS, RUNAWAYS
-from tiny_cli import dump, fute, log_as_before, run, told  # noqa: F401 - a fixture
+from tiny_cli import dump, fute, run, told
+from waiting import LIMIT, until
 
 import cli
 from registry import Registry
@@ -301,14 +301,9 @@ def test_ctrl_c_ends_the_child_too() -> None:
     assert process.stdout is not None
     process.stdout.readline()
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    until = time.monotonic() + 30
-    while not (found := children.read_text().split()) and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: bool(children.read_text()))
+    (child,) = children.read_text().split()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=LIMIT)
 
-    assert len(found) == 1
-    child, until = Path(f"/proc/{found[0]}"), time.monotonic() + 10  # one that had just begun ends by itself
-    while child.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not child.exists()
+    until(lambda: not Path(f"/proc/{child}").exists())  # one that had just begun ends by itself

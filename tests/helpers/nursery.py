@@ -1,0 +1,142 @@
+"""A process that has loaded a program's libraries and splits off a `fute` for every line it reads: seconds less each.
+
+Kills are aimed at what a program does, never at how long it takes: it tells of each statement to the database.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from waiting import LIMIT
+
+INTERRUPTED = "Interrupted; what was done is kept, run the command again to go on.\n"
+
+EMBEDDING = (  # what embedding loads
+    *("torch", "transformers.models.bert.modeling_bert", "peft", "tqdm.auto", "httpx2"),
+    *("embedders.surrogate.model", "embedders.jobs.runs", "embedders.methods"),
+)
+
+_CODE = """
+import json, os, signal, sys
+import %s
+from sqlalchemy import Engine, event
+import cli
+
+if "torch" in sys.modules:
+    sys.modules["torch"].set_num_threads(1)
+
+def at_each_step(act):
+    event.listen(Engine, "before_cursor_execute", lambda *_: act())
+    event.listen(Engine, "commit", lambda *_: act())
+
+def tell_of_steps(pipe):
+    tell = os.open(pipe, os.O_WRONLY)
+    at_each_step(lambda: os.write(tell, b"."))
+
+def interrupt_at(step):
+    left = iter(range(step - 1, -1, -1))
+    at_each_step(lambda: next(left, None) == 0 and os.kill(os.getpid(), signal.SIGINT))
+
+print("ready", flush=True)
+for line in sys.stdin:
+    arguments, output, pipe, step = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(%d)
+        for stream in (1, 2):
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        if pipe:
+            tell_of_steps(pipe)
+        if step:
+            interrupt_at(step)
+        sys.argv = ["fute", *arguments]
+        cli.run()
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+def interruptible() -> None:
+    """A shell's background job, as a test run may be, ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Nursery:
+    """Starts one `fute` at a time; what it says goes to a file, which may be a pipe with a name."""
+
+    def __init__(self, *modules: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CODE % (", ".join(modules or ("registry",)), LIMIT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._tell, self._hear = self._process.stdin, self._process.stdout
+        assert self._hear.readline() == "ready\n"
+
+    def start(self, output: Path, *arguments: str | Path, steps: Path | None = None, interrupt: int = 0) -> int:
+        """Start `fute`, and return its process.
+
+        Args:
+            steps: a pipe into which it writes a byte for each statement and commit.
+            interrupt: the number of the statement or commit at which it gets a Ctrl-C.
+        """
+        order = [list(map(str, arguments)), str(output), steps and str(steps), interrupt]
+        self._tell.write(json.dumps(order) + "\n")
+        return int(self._hear.readline())
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return int(self._hear.readline())
+
+    def run(self, output: Path, *arguments: str | Path) -> int:
+        """Run `fute` to its end, and return the exit code."""
+        self.start(output, *arguments)
+        return self.wait()
+
+    def steps(self, output: Path, *arguments: str | Path) -> int:
+        """Run `fute` to its end, and return how many statements and commits it took."""
+        code, count = self._heard(output, *arguments)
+        assert code == 0, output.read_text()
+        return count
+
+    def killed(self, step: int, output: Path, *arguments: str | Path) -> int:
+        """Run `fute`, and kill it from outside as soon as it has told of so many steps; return the exit code.
+
+        It goes on until the signal is there: wherever that is, and be it at its own end.
+        """
+        return self._heard(output, *arguments, kill=step)[0]
+
+    def interrupted(self, step: int, output: Path, *arguments: str | Path) -> int:
+        """Run `fute`, which gets a Ctrl-C at this step; return the exit code."""
+        self.start(output, *arguments, interrupt=step)
+        return self.wait()
+
+    def _heard(self, output: Path, *arguments: str | Path, kill: int = sys.maxsize) -> tuple[int, int]:
+        steps, count = output.with_suffix(".steps"), 0
+        os.mkfifo(steps)
+        process = self.start(output, *arguments, steps=steps)
+        with steps.open("rb", buffering=0) as pipe:
+            while count < kill and pipe.read(1):
+                count += 1
+            if count == kill:
+                with contextlib.suppress(ProcessLookupError):  # it was quicker
+                    os.kill(process, signal.SIGKILL)
+            code = self.wait()  # before the pipe is closed: a step that nobody hears would be another fault
+        steps.unlink()
+        return code, count
+
+    def close(self) -> None:
+        self._tell.close()
+        self._process.wait(timeout=LIMIT)
+        self._hear.close()
