@@ -26,8 +26,8 @@ from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.data.models import ModelSpec
-from registry.errors import DataError, InputError, RegistryError
+from registry.data.models import is_language_model
+from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import entered, meant_by
 from registry.prompts.scores import calibrated
@@ -208,17 +208,7 @@ class _Run:
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
     kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
     entries = registry.catalog.entries.all(Filter(kinds=kinds))
-    return [entry for entry in entries if not _needs_prompt(entry)]
-
-
-def _needs_prompt(entry: EntryRecord) -> bool:
-    """Say whether an entry is embedded only with a prompt; one whose description is faulty fails when it is asked."""
-    if entry.kind is not EntryKind.MODEL:
-        return False
-    try:
-        return ModelSpec.from_document(entry.spec, name=entry.name).is_language_model
-    except DataError:
-        return False
+    return [entry for entry in entries if not is_language_model(entry.spec)]
 
 
 def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:

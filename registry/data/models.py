@@ -163,6 +163,14 @@ class ModelSpec:
         return list(value) if isinstance(value, tuple) else value
 
 
+def is_language_model(document: Mapping[str, Any]) -> bool:
+    """Say whether a document describes a model that answers only under a prompt; one that cannot be read does not."""
+    try:
+        return ModelSpec.from_document(document).is_language_model
+    except DataError:
+        return False
+
+
 _KEYS = {  # that the documents of each kind have; the fields are called the same, but for `type`
     ModelKind.HF: ("type", "head", "source", "revision", "labels", "identity", "range"),
     ModelKind.ENDPOINT: ("type", "url", "model", "key_env", "limits"),

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
-from registry.data.models import ModelKind, ModelSpec
+from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.recordings import RecordedPrompt
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
@@ -28,7 +28,7 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
     model, at, prompt = name.partition("@")
     if not at:
         entry = catalog.entries.get(name)
-        if entry.kind is not EntryKind.MODEL or not _spec(entry).is_language_model:
+        if entry.kind is not EntryKind.MODEL or not is_language_model(entry.spec):
             return [entry]
         prompts = catalog.entries.prompts_of(entry.name)
         if not prompts:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
-from registry.data.models import ModelSpec
+from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EntryKind
@@ -57,7 +57,7 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
         return embedding
     if entry.kind not in EMBEDDABLE:
         raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
-    if entry.kind is EntryKind.MODEL and ModelSpec.from_document(entry.spec, name=entry.name).is_language_model:
+    if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
         raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
     raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
 

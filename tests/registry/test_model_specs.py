@@ -7,7 +7,7 @@ import pytest
 
 from embedders import endpoint_model, function_model, hf_model, recorded_model
 from registry import Registry
-from registry.data.models import HeadKind, ModelKind, ModelSpec
+from registry.data.models import HeadKind, ModelKind, ModelSpec, is_language_model
 from registry.errors import DataError
 from registry.prompts.pairs import meant_by
 
@@ -116,7 +116,7 @@ def test_the_fields_hold_what_the_document_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_language_model", "may_take_prompts"),
+    ("name", "prompts_alone", "prompts"),
     [
         ("classifier", False, False),
         ("first release", False, False),
@@ -129,10 +129,11 @@ def test_the_fields_hold_what_the_document_says() -> None:
         ("prompted", False, False),
     ],
 )
-def test_which_models_are_language_models(name: str, *, is_language_model: bool, may_take_prompts: bool) -> None:
+def test_which_models_are_language_models(name: str, *, prompts_alone: bool, prompts: bool) -> None:
     spec = ModelSpec.from_document(STORED[name])
 
-    assert (spec.is_language_model, spec.may_take_prompts) == (is_language_model, may_take_prompts)
+    assert (spec.is_language_model, spec.may_take_prompts) == (prompts_alone, prompts)
+    assert is_language_model(STORED[name]) is prompts_alone
 
 
 def test_some_heads_answer_only_under_a_prompt() -> None:
@@ -161,6 +162,7 @@ def test_some_heads_answer_only_under_a_prompt() -> None:
     ],
 )
 def test_a_document_that_cannot_be_understood_is_refused(document: dict[str, Any], problem: str) -> None:
+    assert not is_language_model(document)
     with pytest.raises(DataError, match=problem):
         ModelSpec.from_document(document, name="box")
 
@@ -203,4 +205,4 @@ def test_models_of_an_unknown_type_are_listed(registry: Registry) -> None:
 
     assert [row.cells()["type"] for row in registry.models()] == ["oracle", "function"]
     with pytest.raises(DataError, match=r"^oracle: 'oracle' is not a type of model"):
-        meant_by(registry.catalog, "oracle")
+        meant_by(registry.catalog, "oracle@plain")
