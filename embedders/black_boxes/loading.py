@@ -23,17 +23,17 @@ class OnDemand:
         self._load = load
         self._model: LanguageModel | None = None
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
-        return self._loaded().score(asked, words)
+        return self._loaded().score(questions, words)
 
-    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt."""
-        return self._loaded().write(asked, most_tokens=most_tokens)
+        return self._loaded().write(questions, most_tokens=most_tokens)
 
-    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return self._loaded().can_read(asked, words)
+        return self._loaded().can_read(question, words)
 
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it; nothing where it was not asked."""

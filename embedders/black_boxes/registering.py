@@ -34,7 +34,7 @@ def hf_model(
 ) -> EntryRecord:
     """Register a checkpoint: a folder, `minilm`, or a hub id pinned to a commit, looked into when it is asked.
 
-    What it answers with is told by its config: sequence classifiers (encoders and decoders) with their labels,
+    Its config says what it answers with: sequence classifiers (encoders and decoders) with their labels,
     regressions with a number, text-to-text models with the likeliest of `labels`, readers with spans of a passage.
     Language models, text-to-text models without `labels` and sentence encoders answer under a prompt, MODEL@PROMPT.
 

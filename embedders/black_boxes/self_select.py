@@ -52,9 +52,9 @@ def self_selected(
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     if spec.kind is ModelKind.RECORDED_LLM:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
-    asked = language_model(spec, device=device, name=entry.name)
+    llm = language_model(spec, device=device, name=entry.name)
     pairs = [registry.catalog.entries.get(f"{entry.name}@{name}") for name in names]  # of the versions asked
     scores = self_select(
-        asked, [registry.prompt(ModelSpec.from_document(pair.spec, name=pair.name).prompt) for pair in pairs]
+        llm, [registry.prompt(ModelSpec.from_document(pair.spec, name=pair.name).prompt) for pair in pairs]
     )
     return dict(zip(names, scores.tolist(), strict=True))

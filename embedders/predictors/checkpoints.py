@@ -60,7 +60,7 @@ class Checkpoint:
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             with quiet_transformers():
-                model, told = getattr(transformers, _CLASSES[head]).from_pretrained(
+                model, loading_info = getattr(transformers, _CLASSES[head]).from_pretrained(
                     folder,
                     trust_remote_code=False,
                     use_safetensors=True,
@@ -69,7 +69,9 @@ class Checkpoint:
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
-        missing = sorted(key for key in told["missing_keys"] if not key.startswith(f"{model.base_model_prefix}."))
+        missing = sorted(
+            key for key in loading_info["missing_keys"] if not key.startswith(f"{model.base_model_prefix}.")
+        )
         if missing:
             raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
         return tokenizer, model.to(self.device).eval()

@@ -131,11 +131,11 @@ def _classified(
         return total
 
     optimizer.step(loss)
-    said = asked @ weights.detach().numpy() + bias.detach().numpy()
-    return np.asarray(columns, np.int64)[said.argmax(axis=1)]
+    logits = asked @ weights.detach().numpy() + bias.detach().numpy()
+    return np.asarray(columns, np.int64)[logits.argmax(axis=1)]
 
 
-def _cosine(rows: NDArray[np.float64], one: NDArray[np.float64]) -> PromptScores:
+def _cosine(rows: NDArray[np.float64], vector: NDArray[np.float64]) -> PromptScores:
     """Return the cosine of each row with a vector; 0 where either is zero."""
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
-    return np.asarray(np.where(lengths > 0, rows @ one / np.maximum(lengths, np.finfo(np.float64).tiny), 0.0))
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
+    return np.asarray(np.where(lengths > 0, rows @ vector / np.maximum(lengths, np.finfo(np.float64).tiny), 0.0))

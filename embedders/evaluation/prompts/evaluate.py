@@ -231,12 +231,14 @@ def _accuracy(answered: NDArray[np.float64], right: NDArray[np.int64]) -> Prompt
 def _noted(llm: RecordedLLM, right: NDArray[np.int64]) -> list[str]:
     """Return a note where prompts.jsonl gives other accuracies than the outputs do."""
     true = _accuracy(llm.log_prob, right)
-    given = [(note.name, note.accuracy, its) for note, its in zip(llm.prompts, true, strict=True)]
-    wrong = [(name, noted, its) for name, noted, its in given if noted is not None and abs(noted - its) > NOTED]
+    given = [(note.name, note.accuracy, accuracy) for note, accuracy in zip(llm.prompts, true, strict=True)]
+    wrong = [row for row in given if row[1] is not None and abs(row[1] - row[2]) > NOTED]
     if not wrong:
         return []
-    name, noted, its = wrong[0]
-    return [f"prompts.jsonl has other accuracies for {len(wrong)} prompts: {name} {noted:.6f}, its outputs {its:.6f}"]
+    name, noted, accuracy = wrong[0]
+    return [
+        f"prompts.jsonl has other accuracies for {len(wrong)} prompts: {name} {noted:.6f}, its outputs {accuracy:.6f}"
+    ]
 
 
 def _by_prompt(llm: RecordedLLM, values: PromptScores) -> dict[str, float]:

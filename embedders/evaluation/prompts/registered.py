@@ -60,10 +60,12 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record)
     owner = registry.catalog.entries.get(model).name
-    asked = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0]))
-    inputs = [asked[row] for row in outputs.rows]
+    answered = _answered_inputs(
+        registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0])
+    )
+    inputs = [answered[row] for row in outputs.rows]
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
-    labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
+    labelled = [number for number, pair_or_text in enumerate(inputs) if _bare(pair_or_text) in truth]
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
@@ -77,7 +79,7 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     kept = [inputs[number] for number in rows]
     return RecordedLLM(
         tuple(kept),
-        tuple(choices[texts[truth[_bare(one)]]] for one in kept),
+        tuple(choices[texts[truth[_bare(pair_or_text)]]] for pair_or_text in kept),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
         np.log(np.maximum(outputs.table[:, rows], 1e-12)),
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
@@ -85,7 +87,7 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     )
 
 
-def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
+def _answered_inputs(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
     """Return the texts of the corpus that a prompted model answered, in order, as many as it did."""
     assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
     entry = registry.catalog.entries.get(pair)
@@ -93,9 +95,9 @@ def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> 
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     if spec.kind is ModelKind.RECORDED:
         known = set(Recording.from_contents(spec.answers or (), registry.contents(entry)).inputs)
-        return [one for one in corpus if one in known]
-    return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
+        return [text for text in corpus if text in known]
+    return corpus if len(corpus) == count else [text for text in corpus if text.text_pair is not None]
 
 
-def _bare(one: Input) -> tuple[str, str]:
-    return bare(one.text), bare(one.text_pair or "")
+def _bare(pair_or_text: Input) -> tuple[str, str]:
+    return bare(pair_or_text.text), bare(pair_or_text.text_pair or "")

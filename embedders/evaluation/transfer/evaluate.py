@@ -132,10 +132,10 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     _check_covered(measured, tasks, examples)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons, tuned_on)
-        whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
-        drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
+        whole = scratch.rank({name: examples.task for name, examples in tasks.items()}, names, measured)
+        drawn = {seed: {name: examples.half(seed) for name, examples in tasks.items()} for seed in dict.fromkeys(seeds)}
         halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
-    of_class = in_class(measured, {name: one.kind for name, one in named.items()})
+    of_class = in_class(measured, {name: examples.kind for name, examples in named.items()})
     scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
     notes = (*_fewer(names, tasks, tuned_on), *_missing(named), *lessons.notes)
     return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=notes)
@@ -189,11 +189,11 @@ def _evaluation(
 
     targets = sources_of(truth)
     by_setting = {
-        name: {setting: _in_order(its, targets) for setting, its in them.by_setting.items()}
-        for name, them in scores.items()
-        if them.by_setting
+        name: {setting: _in_order(ranked, targets) for setting, ranked in method.by_setting.items()}
+        for name, method in scores.items()
+        if method.by_setting
     }
-    rankings = {name: _in_order(them.without_setting, targets) for name, them in scores.items()}
+    rankings = {name: _in_order(method.without_setting, targets) for name, method in scores.items()}
     return TransferEvaluation(table(truth), rankings, by_setting, table(of_class, f"{IN_CLASS}: "), notes)
 
 
@@ -223,7 +223,7 @@ class _Scratch:
                     raise EmbedderError(f"{method} cannot embed {name}: {why}{more if space != method else ''}")
                 found[method] = SourceScores(source_similarities(registry, space, truth))
             likeness = registry.likeness(space=spaces.get(DEFAULT, spaces[methods[0]]))
-        sources = {target: sorted(its) for target, its in sources_of(truth).items()}
+        sources = {target: sorted(names) for target, names in sources_of(truth).items()}
         return {**found, **learned_scores(self._lessons, likeness, sources, truth)}
 
     def _space(self, registry: Registry, method: str) -> str:
@@ -254,7 +254,7 @@ def source_similarities(
 
 def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, SourceScoreTable]:
     """Return the number of each source's examples as `size`; nothing where it is the same of all tasks."""
-    if len({one.count for one in tasks.values()}) < 2:
+    if len({examples.count for examples in tasks.values()}) < 2:
         return {}
     counts = {
         target: {source: float(tasks[source].count) for source in sorted(sources & set(tasks))}
@@ -266,18 +266,18 @@ def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, SourceSco
 def _fewer(methods: Sequence[str], tasks: Mapping[str, ExampleSet], most: int) -> Iterator[str]:
     """Say which methods were given fewer examples than there are."""
     tuned = [name for name in methods if method_named(name).tunes]
-    if tuned and max(len(one.task.train) for one in tasks.values()) > most:
+    if tuned and max(len(examples.task.train) for examples in tasks.values()) > most:
         yield f"{', '.join(tuned)}: the surrogate was tuned on {most} examples of each task (--tuned-on)."
 
 
 def _missing(tasks: Mapping[str, ExampleSet]) -> Iterator[str]:
     """Say which of the figures that tasks are known by cannot be had."""
-    counts = {one.count for one in tasks.values()}
+    counts = {examples.count for examples in tasks.values()}
     if len(counts) == 1:
         yield f"size: there are {counts.pop()} examples of every task, so their number ranks nothing."
-    unknown = [name for name, one in tasks.items() if one.kind is None]
+    unknown = [name for name, examples in tasks.items() if examples.kind is None]
     if 0 < len(unknown) < len(tasks):
-        yield f"in-class: no figures, as files do not tell the kind of a task: {', '.join(unknown)}."
+        yield f"in-class: no figures, as files do not say the kind of a task: {', '.join(unknown)}."
 
 
 def _check_names(both: Collection[str], peers: Path | None) -> None:
@@ -300,4 +300,4 @@ def _in_order(scores: SourceScoreTable, targets: Collection[str]) -> Rankings:
 
 
 def _mean(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: fmean(one[metric] for one in figures) for metric in figures[0]}
+    return {metric: fmean(values[metric] for values in figures) for metric in figures[0]}

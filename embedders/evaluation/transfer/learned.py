@@ -33,10 +33,10 @@ class Lessons:
 
     def among(self, known: Collection[str]) -> "Lessons":
         """Leave out sources that are not known; a target that is not still tells of its sources."""
-        unknown = sorted({one.source for one in self.history} - set(known))
+        unknown = sorted({measurement.source for measurement in self.history} - set(known))
         if not unknown:
             return self
-        kept = tuple(one for one in self.history if one.source in known)
+        kept = tuple(measurement for measurement in self.history if measurement.source in known)
         note = f"history: without examples, so left out as sources: {', '.join(unknown)}."
         return replace(self, history=kept, notes=(*self.notes, note))
 
@@ -86,11 +86,11 @@ def _scores(
     settings: Sequence[str],
     score: Callable[[str, Sequence[str], str | None], dict[str, float]],
 ) -> SourceScores:
-    found: dict[str | None, dict[str, dict[str, float]]] = {setting: {} for setting in (None, *settings)}
-    for target, its in sources.items():
-        for setting, scores in found.items():
-            scores[target] = score(target, its, setting)
-    return SourceScores(found[None], {setting: found[setting] for setting in settings})
+    by_setting: dict[str | None, dict[str, dict[str, float]]] = {setting: {} for setting in (None, *settings)}
+    for target, sources_of_target in sources.items():
+        for setting, scores in by_setting.items():
+            scores[target] = score(target, sources_of_target, setting)
+    return SourceScores(by_setting[None], {setting: by_setting[setting] for setting in settings})
 
 
 def _gains(

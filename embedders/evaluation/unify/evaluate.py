@@ -237,10 +237,10 @@ def replaced(answered: NDArray[np.float32], share: float, *, seed: int) -> NDArr
     """Return answers of which a seeded share is drawn anew, each answer as likely as another, (inputs, answers)."""
     count, answers = answered.shape
     random = np.random.default_rng((seed, round(1000 * share)))
-    made = answered.copy()
+    table = answered.copy()
     chosen = random.permutation(count)[: round(share * count)]
-    made[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
-    return made
+    table[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
+    return table
 
 
 def _cache() -> Path:

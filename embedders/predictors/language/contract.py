@@ -19,25 +19,25 @@ class Question(NamedTuple):
 class WordScores(NamedTuple):
     """How likely words are as answers."""
 
-    log_prob: NDArray[np.float64]  # (asked, words), the mean log-likelihood of a word's tokens
-    prompt_prob: NDArray[np.float64] | None  # (asked), 1 / the prompt's perplexity; None where it cannot be told
+    log_prob: NDArray[np.float64]  # (questions, words), the mean log-likelihood of a word's tokens
+    prompt_prob: NDArray[np.float64] | None  # (questions), 1 / the prompt's perplexity; None where it is unknown
 
 
 class LanguageModel(Protocol):
     """A model that prompts are put to. Nothing is sampled: it says the same each time."""
 
-    def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
         ...
 
-    def write(self, asked: Sequence[Question], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt, token by token."""
         ...
 
-    def can_read(self, asked: Question, words: Sequence[str]) -> bool:
-        """Say whether a prompt is read whole when it is scored; of a longer one the end is."""
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored; of a longer one only the end is."""
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Return how the prompts are put to it, for the provenance of what comes of it."""
+        """Return how the prompts are put to it, for the provenance of its vectors."""
         ...

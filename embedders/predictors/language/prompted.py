@@ -46,7 +46,7 @@ class PromptedPredictor:
         """
         if PAIR not in self._prompt.fields.values():
             return list(inputs)
-        pairs = [one for one in inputs if one.text_pair is not None]
+        pairs = [row for row in inputs if row.text_pair is not None]
         if len(pairs) < min(LEAST_COVERED, len(inputs)):
             few = f"{len(pairs)} of the corpus's {len(inputs)} texts are pairs"
             raise NotEmbeddableError(
@@ -61,14 +61,14 @@ class PromptedPredictor:
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
         prompt = self._prompt
-        asked = [Question(text, prompt.system) for text in self._render(inputs)]
+        questions = [Question(text, prompt.system) for text in self._render(inputs)]
         if prompt.style == "chain-of-thought":
-            written = self._model.write(asked, most_tokens=REASONING_TOKENS)
-            asked = [
-                one._replace(reasoning=own, conclusion=prompt.conclusion)
-                for one, own in zip(asked, written, strict=True)
+            written = self._model.write(questions, most_tokens=REASONING_TOKENS)
+            questions = [
+                question._replace(reasoning=own, conclusion=prompt.conclusion)
+                for question, own in zip(questions, written, strict=True)
             ]
-        scored = self._model.score(asked, [word for words in prompt.words for word in words])
+        scored = self._model.score(questions, [word for words in prompt.words for word in words])
         self._how = self._model.settings()
         if np.isnan(scored.log_prob).any():
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
