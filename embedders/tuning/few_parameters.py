@@ -31,7 +31,7 @@ Change = Iterator[tuple[str, torch.Tensor]]
 
 
 def with_tuning(model: nn.Module, tuning: str, *, task_type: str, seed: int) -> nn.Module:
-    """Return the model with the tuning's parameters as its only trainable ones; their start hangs on the seed alone.
+    """Return the model with the tuning's parameters as its only trainable ones; their start depends on the seed alone.
 
     Args:
         tuning: bias, layer-norm, ia3, lora, prefix or prompt.
