@@ -31,7 +31,7 @@ WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
     "joint": "like texts have like answers",
-    "map": "answers depend on texts alike",
+    "map": "their answers depend on the texts in like ways",
 }
 
 

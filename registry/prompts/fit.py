@@ -60,7 +60,7 @@ class RenderedPrompt:
 
 
 def sample_of(task: TaskData, count: int) -> list[Input]:
-    """Return so many inputs of a task, the same ones each time, test examples if there are any."""
+    """Return a sample of `count` inputs of a task, the same each time, of its test examples if there are any."""
     rows = task.test or task.train
     drawn = random.Random(0).sample(rows, min(count, len(rows)))  # noqa: S311
     return [Input(example.text, example.text_pair) for example in drawn]

@@ -144,7 +144,7 @@ def confident(table: Probabilities) -> NDArray[np.bool_]:
 
     A prompt's confidence is the sum over inputs of the likeliest choice's lead over the second. Two means divide the
     prompts into two clusters, and the lower one is discarded. In one dimension the best division is found exactly, so
-    nothing hangs on a random start. Equals stay together; where all are equal, all pass.
+    nothing depends on a random start. Equals stay together; where all are equal, all pass.
     """
     two = np.sort(table, axis=-1)[..., -2:]
     confidence = np.round((two[..., 1] - two[..., 0]).sum(axis=1), 9)

@@ -74,7 +74,7 @@ def without(history: Iterable[Measurement], target: str) -> tuple[Measurement, .
 def of_most_alike(
     history: Sequence[Measurement], similarity: Mapping[str, float], *, most: int
 ) -> tuple[Measurement, ...]:
-    """Return at most so many measurements: all those of the targets that are most alike, as far as there is room.
+    """Return at most `most` measurements: all those of the targets that are most alike, as far as there is room.
 
     Args:
         similarity: of the targets to the task that is asked for; one that is not named comes last.

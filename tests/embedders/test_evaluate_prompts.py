@@ -37,7 +37,7 @@ OURS = {"fute", "fute-probabilities", "fute-both", "fute-similarity", "classifie
 
 
 def truth(count: int = 24, *, thing: str = "film") -> list[dict[str, str]]:
-    """Return labelled texts whose label hangs on one word."""
+    """Return labelled texts whose label depends on one word."""
     random = np.random.default_rng(len(thing))
     rows = []
     for number in range(count):

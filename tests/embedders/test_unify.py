@@ -53,7 +53,7 @@ def topics(count: int, labels: tuple[str, str] = ("film", "meal")) -> TaskData:
 
 
 def agreement(count: int) -> TaskData:
-    """Return a task of pairs whose answer hangs on the second text alone."""
+    """Return a task of pairs whose answer depends on the second text alone."""
     rows = [
         Example(f"a {THINGS[i % 6]} number {i}", ("no", "yes")[i // 2 % 2], f"it is {(BAD, GOOD)[i // 2 % 2][i % 4]}")
         for i in range(count)
