@@ -78,10 +78,12 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
     return RecordedLLM(
         inputs,
         labels if len(labels) == len(rows) else None,
-        tuple(replace(note, accuracy=its) for note, its in zip(notes, accuracy, strict=True)),
+        tuple(replace(note, accuracy=fraction) for note, fraction in zip(notes, accuracy, strict=True)),
         log_prob,
         prompt_prob,
-        np.stack([one for one in free if one is not None]) if all(one is not None for one in free) else None,
+        np.stack([scores for scores in free if scores is not None])
+        if all(scores is not None for scores in free)
+        else None,
     )
 
 

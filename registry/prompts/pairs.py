@@ -34,7 +34,7 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
         if not prompts:
             mend = f"name one, 'fute embed {name}@PROMPT', or all, 'fute embed \"{name}@*\"'."
             raise InputError(f"{name!r} answers under a prompt: {mend}")
-        return [_pair(catalog, entry, its) for its in prompts]
+        return [_pair(catalog, entry, prompt_name) for prompt_name in prompts]
     owner = catalog.entries.get(model, EntryKind.MODEL)
     if not any(character in prompt for character in _PATTERN):
         return [_pair(catalog, owner, prompt)]
@@ -42,18 +42,18 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
         known = catalog.entries.prompts_of(owner.name)
     else:
         known = [entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))]
-    fitting = [its for its in known if fnmatchcase(its, prompt)]
+    fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name, prompt)]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)
-    return [_pair(catalog, owner, its) for its in fitting]
+    return [_pair(catalog, owner, prompt_name) for prompt_name in fitting]
 
 
 def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[EntryRecord]:
     """Enter what is new of what was meant, all or none."""
-    if all(isinstance(one, EntryRecord) for one in meant):
-        return [one for one in meant if isinstance(one, EntryRecord)]
+    if all(isinstance(entry, EntryRecord) for entry in meant):
+        return [entry for entry in meant if isinstance(entry, EntryRecord)]
     with catalog.entries.adding(replace=True) as add:
-        return [add(one) if isinstance(one, NewEntry) else one for one in meant]
+        return [add(entry) if isinstance(entry, NewEntry) else entry for entry in meant]
 
 
 def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | NewEntry:
@@ -64,13 +64,15 @@ def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | Ne
         return catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
     if not spec.may_take_prompts:
         raise InputError(f"{owner.name!r} takes no prompt: it is embedded as it is, 'fute embed {owner.name}'.")
-    asked = catalog.entries.get(prompt, EntryKind.PROMPT)
-    content_hash = _hash(owner.content_hash, asked.content_hash)
-    if asked.name in catalog.entries.prompts_of(owner.name):
+    prompt_entry = catalog.entries.get(prompt, EntryKind.PROMPT)
+    content_hash = _hash(owner.content_hash, prompt_entry.content_hash)
+    if prompt_entry.name in catalog.entries.prompts_of(owner.name):
         known = catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
         if known.content_hash == content_hash:
             return known
-    pair = ModelSpec.prompted(model=f"{owner.name}:{owner.version}", prompt=f"{asked.name}:{asked.version}")
+    pair = ModelSpec.prompted(
+        model=f"{owner.name}:{owner.version}", prompt=f"{prompt_entry.name}:{prompt_entry.version}"
+    )
     return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, pair.as_document())
 
 
@@ -87,7 +89,7 @@ def recorded_llm(
     with catalog.entries.adding(replace=replace) as add:
         spec = ModelSpec.recorded_llm(source).as_document()
         model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
-        made = [model]
+        entries = [model]
         for prompt in prompts:
             choices = prompt.choices
             spec = {"template": prompt.template, "choices": list(choices)}
@@ -99,8 +101,8 @@ def recorded_llm(
             )
             name_of_both, document = f"{model.name}@{entry.name}", pair.as_document()
             new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tuple(tags))
-            made.append(add(new))
-        return made
+            entries.append(add(new))
+        return entries
 
 
 def _spec(model: EntryRecord) -> ModelSpec:

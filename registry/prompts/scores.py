@@ -135,8 +135,8 @@ PERPLEXITY = "perplexity"
 
 def score_prompts(table: Probabilities, prompt_prob: ArrayLike | None = None) -> dict[str, PromptScores]:
     """Return the scores of every method, (prompts,) each; perplexity only where the prompts' own is known."""
-    made = {name: method(table) for name, method in METHODS.items()}
-    return made if prompt_prob is None else {**made, PERPLEXITY: perplexity(prompt_prob)}
+    scores = {name: method(table) for name, method in METHODS.items()}
+    return scores if prompt_prob is None else {**scores, PERPLEXITY: perplexity(prompt_prob)}
 
 
 def confident(table: Probabilities) -> NDArray[np.bool_]:
@@ -201,8 +201,8 @@ def _agreement(table: Probabilities, ensemble: Callable[[Probabilities], NDArray
     A discarded prompt gets 2 less, so that it stands behind all that were kept.
     """
     kept = confident(table)
-    said = ensemble(table[kept]).argmax(axis=-1)  # (inputs,)
-    share = (table.argmax(axis=-1) == said).mean(axis=1)
+    agreed = ensemble(table[kept]).argmax(axis=-1)  # (inputs,)
+    share = (table.argmax(axis=-1) == agreed).mean(axis=1)
     return np.asarray(np.where(kept, share, share - 2))
 
 
