@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint types migrations bench clean
+.PHONY: help setup demo test test-all test-fast lint types migrations bench clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -26,11 +26,14 @@ demo: setup  ## the whole story on example tasks, with a picture at the end (und
 # A process for each core; a file's tests stay together, for they share what they set up.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup  ## all tests (under ten minutes on two cores)
+test: setup  ## the tests (five minutes on two cores)
+	$(PYTEST) -m 'not full'
+
+test-all: setup  ## the tests, and all combinations of what they take one by one
 	$(PYTEST)
 
 test-fast: setup  ## the tests that need no real model
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not full'
 
 lint: setup  ## style: ruff, as configured in pyproject.toml
 	$(BIN)/ruff check .
