@@ -1,4 +1,4 @@
-"""keep each space's centre and the changes of its vectors, and why an input was not answered.
+"""keep each space's centre and the changes of its vectors, why an input was not answered, and ids for good.
 
 Revision ID: 0005
 Revises: 0004
@@ -39,11 +39,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vector_changes")),
     )
     op.create_index("ix_vector_changes_space_id_mark", "vector_changes", ["space_id", "mark"])
+    op.add_column("state", sa.Column("last_ids", sa.JSON(), nullable=True))
     op.add_column("predictions", sa.Column("unanswered", sa.LargeBinary(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("predictions", "unanswered")  # a batch would make the table anew
+    op.drop_column("state", "last_ids")
     op.drop_index("ix_vector_changes_space_id_mark", "vector_changes")
     op.drop_table("vector_changes")
     for column in ("tasks_at_most", "centred_on", "centre", "epoch"):

@@ -1,5 +1,6 @@
 """What goes with a change of a space's vectors, in the same transaction: its mark, its log, the epoch of its centre."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,7 @@ from registry.kinds import EntryKind
 from registry.spaces.centring import FEW, GROWN, LEAST_TO_CENTRE, Centring, mean_of
 from registry.spaces.spec import SpaceSpec
 
+KEPT = 100_000  # changes, of all spaces: an index that has missed more is built anew
 _NO_VECTOR = 0  # the id by which the log of an epoch begins: what is built now can be followed from here
 _UNSEEN = {"synchronize_session": False}  # the objects in a session are not told of what a statement changes
 
@@ -26,6 +28,8 @@ def log_change(session: Session, space_id: int, embedding_ids: Iterable[int]) ->
     rows = [{**_row(session, space_id), "embedding_id": embedding_id} for embedding_id in embedding_ids]
     if rows:
         session.execute(insert(VectorChange), rows)
+        last = session.scalar(select(func.max(VectorChange.id))) or 0
+        session.execute(delete(VectorChange).where(VectorChange.id <= last - KEPT))
 
 
 def log_change_of(session: Session, versions: Select[int]) -> None:
@@ -50,7 +54,8 @@ def count_new(session: Session, space: Space, version_id: int) -> None:
     # The number was a bound, for tasks may have gone since; counting all of them each time would take ever longer.
     space.tasks_at_most = session.scalar(_tasks_of(space.id, func.count(Embedding.id))) or 0
     if space.tasks_at_most >= due:
-        begin_epoch(session, space)
+        with contextlib.suppress(IntegrityError):  # of another vector: this one is kept, and its reader is told
+            begin_epoch(session, space)
 
 
 def begin_epoch(session: Session, space: Space) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import undefer
 
 from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
-from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, passing, sealed, unsealed
+from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, new_id, passing, sealed, unsealed
 from registry.catalog.records import ChangedVectors, EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.catalog.tables import (
     Content,
@@ -57,7 +57,7 @@ class EmbeddingStore:
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
             is_new = row is None
             if row is None:
-                row = Embedding(version_id=version_id, space_id=space.id)
+                row = Embedding(id=new_id(session, Embedding), version_id=version_id, space_id=space.id)
                 session.add(row)
             row.vector, row.sha256, row.provenance = body, hashlib.sha256(body).hexdigest(), provenance
             row.deviations, row.created_at = apart, datetime.now(UTC)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
-from registry.catalog.queries import body_of, is_newest, passing
+from registry.catalog.queries import body_of, is_newest, new_id, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
@@ -118,6 +119,20 @@ class EntryStore:
         with self._database.read() as session:
             return {name: content_hash for name, content_hash in session.execute(query)}
 
+    def specs(self, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Return the descriptions of some versions, by their ids."""
+        with self._database.read() as session:
+            rows = session.execute(select(Version.id, Version.spec).where(Version.id.in_(version_ids)))
+            return {version_id: spec for version_id, spec in rows}
+
+    def latest(self, names: Collection[str], kind: EntryKind) -> dict[str, int]:
+        """Return the number of the latest version of some entries, by name; those that are not there are left out."""
+        query = select(Entry.name, func.max(Version.number)).join(Version).group_by(Entry.name)
+        with self._database.read() as session:
+            return {
+                name: number for name, number in session.execute(query.where(Entry.name.in_(names), Entry.kind == kind))
+            }
+
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
         query = select(Entry.name).where(Entry.name.startswith(f"{model}@", autoescape=True)).order_by(Entry.name)
@@ -197,6 +212,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
     session.flush()
     version = Version(
+        id=new_id(session, Version),
         entry_id=entry.id,
         number=number + 1,
         content_hash=new.content_hash,

@@ -5,11 +5,11 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, and_, func, select, true
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy.orm import Session, aliased
 
 from registry.catalog.records import Filter
-from registry.catalog.tables import Content, Entry, Tag, Version
+from registry.catalog.tables import Content, Embedding, Entry, Space, State, Tag, Version
 from registry.errors import IntegrityError
 
 
@@ -33,6 +33,18 @@ def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
     other = aliased(Version)
     newest = select(func.max(other.number)).where(other.entry_id == version.entry_id).correlate(version)
     return version.number == newest.scalar_subquery()
+
+
+def new_id(session: Session, table: type[Version | Space | Embedding]) -> int:
+    """Return an id that no row has or has had: SQLite would give that of a removed row again.
+
+    Whoever still holds an old id, of an entry that was removed while it was embedded, must not meet a new one.
+    """
+    given = session.scalar(select(State.last_ids)) or {}
+    name = table.__tablename__
+    fresh = 1 + max(given.get(name, 0), session.scalar(select(func.max(table.id))) or 0)
+    session.execute(update(State).values(last_ids={**given, name: fresh}))
+    return fresh
 
 
 def body_of(row: Content | None, sha256: str) -> bytes:

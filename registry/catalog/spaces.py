@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, delete, func, select, update
 from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.queries import is_newest
+from registry.catalog.queries import is_newest, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -44,6 +44,7 @@ class SpaceStore:
                     corpus = enter(session, corpus, replace=False)
                 session.add(
                     Space(
+                        id=new_id(session, Space),
                         name=name,
                         fingerprint=fingerprint,
                         dimension=dimension,

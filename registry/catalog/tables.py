@@ -69,6 +69,7 @@ class State(Base):
     uuid: Mapped[str] = mapped_column(String(32))
     generation: Mapped[int]
     current_space: Mapped[Name | None]  # by name: spaces refer to entries, so a key here would be a cycle
+    last_ids: Mapped[dict[str, int] | None] = mapped_column(JSON)  # by table: an id that was given never comes again
 
 
 class Entry(Base):

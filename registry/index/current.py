@@ -50,9 +50,9 @@ class Indexes:
             followed = self._followed(held, space)
             return self._hold(followed or self.rebuild(space))
         found, state = self._from_snapshot(space)
-        followed = None if found is None else self._followed(found, space)
+        followed = None if found is None or state == "damaged" else self._followed(found, space)
         if followed is None:
-            state = state if found is None else "stale"
+            state = "stale" if state == "sound" else state
             rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return rebuilt
@@ -82,7 +82,7 @@ class Indexes:
         rows = fresh.index.rows(ids)
         found, state = self._from_snapshot(space)
         if found is not None and found.header != fresh.header:
-            found, state = None, "stale"
+            found, state = None, state if state == "damaged" else "stale"
         faults = (found or fresh).index.verify(ids, rows)
         if state == "damaged":
             faults.append("the snapshot does not match its checksum")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
+from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
@@ -236,8 +237,26 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
         first = next(record for version, record in held.items() if version not in kept)
         count = len(held) - len(kept)
         made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
+    _note_outdated(catalog, made, kept, entry)
     _note_missing(made, name)
     return made
+
+
+def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Sequence[int], model: EntryRecord) -> None:
+    """Say which answers are those of an older version of the model, or to an older version of the prompt."""
+    specs = catalog.entries.specs(versions)
+    latest = catalog.entries.latest(outputs.prompts, EntryKind.PROMPT)
+    old = []
+    for prompt, version in zip(outputs.prompts, versions, strict=True):
+        spec = ModelSpec.from_document(specs[version])
+        now = f"{model.name}:{model.version}", f"{prompt}:{latest.get(prompt)}"
+        if (spec.model, spec.prompt) != now:
+            old.append(f"{spec.model}@{spec.prompt}")
+    if old:
+        outputs.notes.append(
+            f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{' ...' if len(old) > 1 else ''}: "
+            f"run 'fute embed {model.name}'"
+        )
 
 
 def _note_missing(outputs: PromptPredictions, model: str) -> None:

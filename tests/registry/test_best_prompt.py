@@ -17,6 +17,7 @@ from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError, NotEmbeddedError, NotFoundError
 from registry.prompts.best import PromptQuery, best_prompt, outputs_of_prompts
+from registry.prompts.prompt import Prompt
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -283,3 +284,15 @@ def test_the_answer_needs_no_torch(opt: Registry) -> None:
 
     assert "nearly" in shown
     assert not {"torch", "transformers", "faiss", "jinja2"} & loaded
+
+
+def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_that(opt: Registry) -> None:
+    assert best_prompt(opt.catalog, PromptQuery("films", "opt")).notes == ()
+
+    opt.add_prompt("right", Prompt("another {{text}}", CHOICES, (("no",), ("yes",))), replace=True)
+    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt")).notes
+    assert note == "1 prompt is judged by answers of older versions, opt:1@right:1: run 'fute embed opt'"
+
+    opt.add_model("opt", {"type": "recorded-llm", "source": "y"}, content_hash="1" * 64, replace=True)
+    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt")).notes
+    assert note.startswith(f"{len(SAID)} prompts are judged by answers of older versions, opt:1@")

@@ -712,3 +712,54 @@ def test_a_database_file_that_is_damaged_is_an_integrity_fault(registry: Registr
         Registry.open(registry.folder)
 
     assert error.value.exit_code == 3
+
+
+# -- ids ---------------------------------------------------------------------------------------------
+
+
+def test_the_vector_of_what_was_removed_meanwhile_never_becomes_that_of_what_came_since(
+    registry: Registry, sentiment: TaskData
+) -> None:
+    """Whoever embeds holds an id for minutes; SQLite would give the highest one again."""
+    space = registry.add_space("s", SPEC, corpus=None)
+    old = registry.add_task("old", sentiment)
+    registry.remove("old", "task")
+    new = registry.add_task("new", replace(sentiment, description="another"))
+
+    with pytest.raises(InputError, match="has been removed meanwhile: nothing is kept"):
+        registry.catalog.embeddings.put(old.version_id, space, np.array([1, 0, 0], np.float32), {})
+
+    assert new.version_id != old.version_id
+    assert registry.vectors(space="s").names == ()
+
+
+def test_the_vector_of_a_space_that_was_removed_never_enters_another(registry: Registry, sentiment: TaskData) -> None:
+    old = registry.add_space("s", SPEC, corpus=None)
+    films = registry.add_task("films", sentiment)
+    registry.remove_space("s")
+    new = registry.add_space("other", replace(SPEC, seed=1), corpus=None)
+
+    with pytest.raises(InputError, match="has been removed meanwhile: nothing is kept"):
+        registry.catalog.embeddings.put(films.version_id, old, np.array([1, 0, 0], np.float32), {})
+
+    assert new.id != old.id
+
+
+def test_the_id_of_a_vector_does_not_come_again(registry: Registry, sentiment: TaskData) -> None:
+    space = registry.add_space("s", SPEC, corpus=None)
+    ids = []
+    for name in ("one", "two", "three"):
+        version = registry.add_task(name, replace(sentiment, description=name)).version_id
+        registry.catalog.embeddings.put(version, space, np.array([1, 0, 0], np.float32), {})
+        ids += registry.catalog.embeddings.all(space.id).ids.tolist()
+        registry.remove(name, "task")
+
+    assert len(set(ids)) == 3
+
+
+def test_what_was_removed_while_it_is_asked_for_is_one_line(registry: Registry) -> None:
+    space = registry.add_space("s", SPEC, corpus=None)
+    registry.remove_space("s")
+
+    with pytest.raises(InputError, match="What was asked for has been removed meanwhile"):
+        registry.catalog.embeddings.centring(space.id)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from tiny_cli import log_as_before  # noqa: F401 - a fixture
 
 import cli
 from registry import Registry
@@ -261,3 +260,34 @@ def test_a_damaged_centre_is_told_and_a_new_epoch_mends_it(filled: Registry) -> 
 
     filled.rebuild_index(recentre=True)
     assert centre_of(filled) == pytest.approx(mean_of(range(FEW)), abs=1e-7)
+
+
+def test_a_damaged_vector_keeps_no_new_one_out(filled: Registry) -> None:
+    connection = sqlite3.connect(filled.folder / "catalog.db")
+    with connection:
+        connection.execute("UPDATE embeddings SET vector = zeroblob(24) WHERE id = (SELECT min(id) FROM embeddings)")
+    connection.close()
+
+    fill(filled, range(FEW, 2 * FEW + 1))  # a new epoch would begin at the last but one
+
+    assert space_of(filled).epoch == 1
+    assert filled.catalog.spaces.counts() == {"s": 2 * FEW + 1}
+    filled.catalog.embeddings.put(filled.entry("t000").version_id, space_of(filled), vector(0), {})  # it is mended
+    fill(filled, [90])
+    assert (space_of(filled).epoch, space_of(filled).centred_on) == (2, 2 * FEW + 2)
+
+
+def test_the_log_of_changes_does_not_grow_for_ever(filled: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.catalog.changes.KEPT", 20)
+    filled.refresh_index("s")
+    version = filled.entry("t003").version_id
+
+    for number in range(60):
+        filled.catalog.embeddings.put(version, space_of(filled), vector(100 + number), {})
+
+    connection = sqlite3.connect(filled.folder / "catalog.db")
+    assert connection.execute("SELECT count(*) FROM vector_changes").fetchone() == (20,)
+    connection.close()
+    with Registry.open(filled.folder) as fresh:  # its snapshot is too old to be followed
+        expected = brute_force(fresh, 0, centre_of(fresh))
+        assert list(answers(fresh, 0).values()) == pytest.approx([s for _, s in expected], abs=1e-5)

@@ -641,3 +641,21 @@ def test_verification_of_an_empty_space_finds_nothing(registry: Registry) -> Non
     registry.add_space("s", SPEC, corpus=None)
 
     assert faults(registry) == ("s", 0, "missing", ())
+
+
+def test_damage_within_the_log_is_told_and_mended_by_the_first_question(
+    embedded: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(2):
+        add(embedded, f"m{number}", vectors()[number])
+        embedded.refresh_index("s")
+    body = bytearray(log_of(embedded).read_bytes())
+    body[60] ^= 1
+    log_of(embedded).write_bytes(body)
+    before = list(embedded.nearest("a"))
+    assert faults(embedded)[2:] == ("damaged", ("the snapshot does not match its checksum",))
+
+    assert answers(embedded.folder) == before
+
+    assert "Index of space 's' was damaged: rebuilt from the catalog." in caplog.text
+    assert faults(embedded) == ("s", 8, "sound", ())

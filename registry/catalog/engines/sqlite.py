@@ -68,7 +68,9 @@ class SqliteEngine:
                 yield
         except filelock.Timeout as error:
             raise StorageError(f"Another process has held {path} for {LOCK_SECONDS} s.") from error
-        except PermissionError as error:
+        except OSError as error:
+            if error.filename is None or Path(error.filename) != path:
+                raise  # of what is done under the lock
             raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
 
     @contextmanager
@@ -78,6 +80,8 @@ class SqliteEngine:
             yield
         except (exc.OperationalError, sqlite3.OperationalError) as error:
             raise StorageError(f"{self.path}: {getattr(error, 'orig', error)}.") from error
+        except exc.NoResultFound as error:
+            raise InputError("What was asked for has been removed meanwhile.") from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise InputError(f"Not a value that the catalog can hold: {error}.") from error
         except exc.IntegrityError as error:
