@@ -85,7 +85,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data() -> Path:
     """The real data: not part of the project, so a test that needs it skips where it is absent."""
     if not DATA.is_dir():

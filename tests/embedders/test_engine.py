@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny import opinions, sentences, tiny_classifier, tiny_encoder
+from waiting import LIMIT
 
 from embedders import create_space, embed, function_model, hf_model, recorded_model
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
@@ -314,28 +315,32 @@ def test_two_processes_embed_each_entry_once(registry: Registry, encoder: Path, 
         registry.add_task(name, opinions(24 + 2 * number))
     _space(registry, encoder, method="tupate", settings={"steps": "20"})
     script = (
-        "import json, sys, time, torch, warnings\nfrom pathlib import Path\n"
+        "import json, os, sys, torch, warnings\n"
         "warnings.simplefilter('ignore')\nimport peft, transformers\n"
         "from embedders.jobs.runs import embed\nfrom registry import Registry\n"
-        "me = Path(sys.argv[2])\nme.touch()\n"
-        "while len(list(me.parent.glob('ready-*'))) < 2: time.sleep(0.01)\n"
-        "with Registry.open(sys.argv[1]) as registry: report = embed(registry, device='cpu')\n"
-        "print(json.dumps([list(report.embedded), report.known, report.busy, report.failed]))\n"
+        "torch.set_num_threads(1)\n"
+        "second = os.fork() == 0\n"
+        "with Registry.open(sys.argv[1]) as registry:\n"
+        "    hear, tell = map(int, sys.argv[4:6] if second else sys.argv[2:4])\n"
+        "    os.write(tell, b'.'), os.read(hear, 1)\n"  # both are there
+        "    report = embed(registry, device='cpu')\n"
+        "print(json.dumps([list(report.embedded), report.known, report.busy, report.failed]), flush=True)\n"
+        "if not second: os.wait()\n"
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    (hear, told), (also_hear, also_told) = os.pipe(), os.pipe()
+    pipes = [str(pipe) for pipe in (hear, also_told, also_hear, told)]
 
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(registry.folder), str(tmp_path / f"ready-{number}")],
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    ends = [process.communicate(timeout=90) for process in running]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(registry.folder), *pipes],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        pass_fds=(hear, told, also_hear, also_told),
+        text=True,
+        timeout=5 * LIMIT,
+        check=True,
+    )
 
-    (one, _, _, failed), (two, _, _, also_failed) = (json.loads(out) for out, _ in ends)
+    (one, _, _, failed), (two, _, _, also_failed) = map(json.loads, done.stdout.splitlines())
     assert (failed, also_failed) == ({}, {})
     assert sorted(one + two) == names == _names(registry)
     assert _attempts(registry) == [1] * 8

@@ -13,10 +13,12 @@ from embedders.tuning.training import finetune_classifier
 from registry import Registry
 from registry.catalog import Filter
 from registry.formats.tasks import read_task
-from registry.importing import import_tasks
 from registry.kinds import EntryKind
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+REVIEWS = ["product_reviews", "restaurant_reviews", "film_reviews"]
+RELATIONS = ["claim_check", "entailment", "paraphrase"]
+STRANGERS = ["emotion", "everyday_choices", "news_topic"]
 STANCES = [f"tweet_stance_{topic}" for topic in ("abortion", "atheism", "climate", "feminist", "hillary")]
 SENTIMENT = ["sst2", "sst5", "movie_review", "customer_review"]
 PAIRS = ["scitail", "snli", "mrpc", "qqp"]
@@ -25,27 +27,24 @@ OTHERS = ["subjectivity", "trec", "tweet_emotion"]
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """Return a registry with the example tasks, embedded in the default space."""
+    """Return a registry with example tasks, embedded in the default space."""
     with Registry.create(tmp_path_factory.mktemp("examples") / "registry") as made:
-        import_tasks(made, EXAMPLES)
+        for name in [*REVIEWS, *RELATIONS, *STRANGERS]:
+            made.add_task(name, read_task(str(EXAMPLES / name)))
         embed(made, device="cpu")
         yield made
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """Return a registry for the real tasks, which the first test that needs them fills."""
-    made = Registry.create(tmp_path_factory.mktemp("real") / "registry")
-    create_space(made, "brief", settings={"examples": "256"})  # half of the default's, to be done in time
-    return made
-
-
-@pytest.fixture
-def embedded(real: Registry, data: Path) -> Registry:
-    for name in [*SENTIMENT, *PAIRS, *STANCES, *OTHERS]:
-        real.add_task(name, read_task(str(data / "tasks" / name)))
-    embed(real, device="cpu")  # what is there is not embedded again
-    return real
+def embedded(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Registry]:
+    """Return a registry with real tasks, embedded from few examples; its models are observed on few texts."""
+    with Registry.create(tmp_path_factory.mktemp("real") / "registry") as made:
+        for name in [*SENTIMENT, *PAIRS, *STANCES, *OTHERS]:
+            made.add_task(name, read_task(str(data / "tasks" / name)))
+        made.sample_corpus("few", per_task=20)
+        create_space(made, "brief", corpus="few", settings={"examples": "64"})
+        embed(made, device="cpu")
+        yield made
 
 
 def _nearest(registry: Registry, name: str, count: int = 5) -> list[str]:
@@ -66,7 +65,7 @@ def test_the_nearest_example_task_is_one_of_the_same_sort(examples: Registry, ta
 
 
 def test_embedding_twice_is_bit_equal(examples: Registry, tmp_path: Path) -> None:
-    names = ["product_reviews", "claim_check", "everyday_choices"]
+    names = ["claim_check", "everyday_choices"]
     with Registry.create(tmp_path / "again") as again:
         for name in reversed(names):
             again.add_task(name, read_task(str(EXAMPLES / name)))
@@ -110,12 +109,12 @@ def test_stances_are_near_to_other_stances(embedded: Registry) -> None:
 def test_a_fine_tuned_model_is_nearest_to_the_task_that_it_learnt(embedded: Registry, tmp_path: Path) -> None:
     folder, trec = tmp_path / "model", embedded.task_data("trec")
     accuracy = finetune_classifier(
-        model_folder(MINILM), trec, folder, epochs=2, examples=400, learning_rate=3e-4, device="cpu"
+        model_folder(MINILM), trec, folder, epochs=2, examples=200, learning_rate=1e-3, device="cpu"
     )
     hf_model(embedded, "trec-minilm", str(folder))
 
     report = embed(embedded, ["trec-minilm"], device="cpu")
 
     assert list(report.embedded) == ["trec-minilm"]
-    assert accuracy > 0.6
+    assert accuracy > 0.5  # of six classes
     assert _nearest(embedded, "trec-minilm", 1) == ["trec"]

@@ -21,7 +21,7 @@ EMBEDDING = (  # what embedding loads
 )
 
 _CODE = """
-import json, os, signal, sys
+import json, os, resource, signal, sys
 import %s
 from sqlalchemy import Engine, event
 import cli
@@ -43,12 +43,14 @@ def interrupt_at(step):
 
 print("ready", flush=True)
 for line in sys.stdin:
-    arguments, output, pipe, step = json.loads(line)
+    arguments, outputs, pipe, step, room = json.loads(line)
     child = os.fork()
     if child == 0:
         signal.alarm(%d)
-        for stream in (1, 2):
+        for stream, output in enumerate(outputs, start=1):
             os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
         if pipe:
             tell_of_steps(pipe)
         if step:
@@ -84,14 +86,24 @@ class Nursery:
         self._tell, self._hear = self._process.stdin, self._process.stdout
         assert self._hear.readline() == "ready\n"
 
-    def start(self, output: Path, *arguments: str | Path, steps: Path | None = None, interrupt: int = 0) -> int:
+    def start(
+        self,
+        output: Path,
+        *arguments: str | Path,
+        errors: Path | None = None,
+        steps: Path | None = None,
+        interrupt: int = 0,
+        room: int | None = None,
+    ) -> int:
         """Start `fute`, and return its process.
 
         Args:
+            errors: where its stderr goes; None for where its stdout goes.
             steps: a pipe into which it writes a byte for each statement and commit.
             interrupt: the number of the statement or commit at which it gets a Ctrl-C.
+            room: the bytes that no file can grow beyond.
         """
-        order = [list(map(str, arguments)), str(output), steps and str(steps), interrupt]
+        order = [list(map(str, arguments)), [str(output), str(errors or output)], steps and str(steps), interrupt, room]
         self._tell.write(json.dumps(order) + "\n")
         return int(self._hear.readline())
 
@@ -121,6 +133,20 @@ class Nursery:
         """Run `fute`, which gets a Ctrl-C at this step; return the exit code."""
         self.start(output, *arguments, interrupt=step)
         return self.wait()
+
+    def piped(self, pipes: tuple[Path, Path], *arguments: str | Path, room: int) -> tuple[int, str, str]:
+        """Run `fute` where no file can grow beyond `room` bytes; return the exit code, stdout and stderr.
+
+        They come through pipes, for these can grow.
+        """
+        for pipe in pipes:
+            os.mkfifo(pipe)
+        self.start(pipes[0], *arguments, errors=pipes[1], room=room)
+        with pipes[0].open(encoding="utf-8") as stdout, pipes[1].open(encoding="utf-8") as stderr:
+            said = stdout.read(), stderr.read()  # one after the other: stderr has a line, which a pipe takes
+        for pipe in pipes:
+            pipe.unlink()
+        return self.wait(), *said
 
     def _heard(self, output: Path, *arguments: str | Path, kill: int = sys.maxsize) -> tuple[int, int]:
         steps, count = output.with_suffix(".steps"), 0

@@ -1,19 +1,20 @@
 """What goes wrong outside the program: a kill in a migration, a full disk, no permission, a damaged database."""
 
 import json
-import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tiny_cli import FUTE, dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
+from nursery import Nursery
+from tiny_cli import dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
 from waiting import LIMIT
 
 import cli
@@ -130,20 +131,38 @@ def tables(folder: Path) -> list[tuple[str, str]]:
 # -- a full disk -------------------------------------------------------------------------------------
 
 
-def fute_with_room(size: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+@dataclass
+class Said:
+    """What came of a run."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery("registry.index", "registry.ranking.nearest", "sqlalchemy.dialects.sqlite", "alembic.command")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fute_with_room(nursery: Nursery, tmp_path: Path) -> Callable[..., Said]:
     """Run the program where no file can grow beyond `size` bytes: writing fails as on a full disk."""
-    return subprocess.run(
-        [FUTE, *map(str, arguments)],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+
+    def run_it(size: int, *arguments: str | Path) -> Said:
+        pipes = tmp_path / "stdout", tmp_path / "stderr"
+        code, stdout, stderr = nursery.piped(pipes, *arguments, room=size)
+        return Said(code, stdout, stderr)
+
+    return run_it
 
 
 @pytest.mark.parametrize("room", [0, 100, 513, 5000, "database", "two pages more"])
-def test_a_full_disk_fails_in_one_line_and_changes_nothing(store: Path, tmp_path: Path, room: int | str) -> None:
+def test_a_full_disk_fails_in_one_line_and_changes_nothing(
+    store: Path, tmp_path: Path, room: int | str, fute_with_room: Callable[..., Said]
+) -> None:
     held = (store / "catalog.db").stat().st_size
     size = {"database": held, "two pages more": held + 8192}[room] if isinstance(room, str) else room
     data = write_rows(tmp_path / "new.jsonl", tiny_rows(9, 3000))
@@ -159,7 +178,9 @@ def test_a_full_disk_fails_in_one_line_and_changes_nothing(store: Path, tmp_path
     assert run(store, "task", "add", "new", "--data", data).exit_code == 0
 
 
-def test_an_index_that_cannot_be_saved_does_not_change_the_answer(store: Path) -> None:
+def test_an_index_that_cannot_be_saved_does_not_change_the_answer(
+    store: Path, fute_with_room: Callable[..., Said]
+) -> None:
     right = json.loads(run(store, "nearest", "film", "--json").stdout)
     shutil.rmtree(store / "index")
 
@@ -177,7 +198,7 @@ def test_an_index_that_cannot_be_saved_does_not_change_the_answer(store: Path) -
     ids=" ".join,
 )
 def test_an_export_to_a_full_disk_fails_in_one_line_and_leaves_no_half(
-    store: Path, tmp_path: Path, arguments: tuple[str, ...]
+    store: Path, tmp_path: Path, arguments: tuple[str, ...], fute_with_room: Callable[..., Said]
 ) -> None:
     target = tmp_path / ("out.npz" if arguments[0] == "space" else "out")
 
@@ -187,7 +208,7 @@ def test_an_export_to_a_full_disk_fails_in_one_line_and_leaves_no_half(
     assert not target.exists()
 
 
-def test_a_registry_cannot_be_made_on_a_full_disk(tmp_path: Path) -> None:
+def test_a_registry_cannot_be_made_on_a_full_disk(tmp_path: Path, fute_with_room: Callable[..., Said]) -> None:
     full = fute_with_room(5000, "--registry", tmp_path / "new", "init")
 
     assert_one_line(full.returncode, full.stdout, full.stderr, codes=(1,))
