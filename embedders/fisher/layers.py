@@ -16,7 +16,7 @@ EPSILON = 1e-12  # below which the logarithm of a squared gradient is about noth
 
 
 @dataclass
-class Parts:
+class GradientParts:
     """The parts of one parameter's gradient in one batch of `groups` examples."""
 
     awaited: int = 0  # uses in the forward pass whose gradient has not come yet
@@ -36,7 +36,7 @@ def is_known(module: nn.Module) -> bool:
     return type(module) in (nn.Linear, Conv1D, nn.LayerNorm) or _is_rms_norm(module)
 
 
-def add_use(parts: Parts, module: nn.Module, name: str, given: torch.Tensor, gradient: torch.Tensor) -> None:
+def add_use(parts: GradientParts, module: nn.Module, name: str, given: torch.Tensor, gradient: torch.Tensor) -> None:
     """Add one use of a module to the parts of its parameter `name`.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from embedders.fisher.layers import Parts, accumulate, add_rows, add_use, powered, summed_rows
+from embedders.fisher.layers import GradientParts, accumulate, add_rows, add_use, powered, summed_rows
 from embedders.fisher.selection import Layout
 from embedders.hardware.side_by_side import side_by_side
 
@@ -36,7 +36,7 @@ class Sums:
         self._is_mean = is_mean
         self._is_alone = True  # and may use all threads
         self.count = 0  # examples of the pass
-        self._parts: dict[str, Parts] = {}
+        self._parts: dict[str, GradientParts] = {}
         self._anchors: list[torch.Tensor] = []  # where the graph of a frozen model begins
         self._buffers: dict[str, torch.Tensor] = {}
 
@@ -64,7 +64,7 @@ class Sums:
             output.requires_grad_(True)
             self._anchors.append(output)
         for name in names.values():
-            self._parts.setdefault(name, Parts()).awaited += 1
+            self._parts.setdefault(name, GradientParts()).awaited += 1
         output.register_hook(lambda gradient: self._returned(module, names, given, gradient))
 
     def read(self, losses: torch.Tensor) -> None:
@@ -103,7 +103,7 @@ class Sums:
             return
         self._sink.add(self._layout.starts[name], total)
 
-    def _dense(self, shape: torch.Size, parts: Parts) -> torch.Tensor:
+    def _dense(self, shape: torch.Size, parts: GradientParts) -> torch.Tensor:
         """Return the sum over the examples of a matrix's squared gradient; the next call overwrites it."""
         left, right = parts.products[0]
         total = self._buffer("total", shape, left, torch.float32).zero_()
@@ -129,7 +129,7 @@ class Sums:
             accumulate(total, made, self._power)
         return total
 
-    def _tile(self, total: torch.Tensor, parts: Parts, tile: slice) -> None:
+    def _tile(self, total: torch.Tensor, parts: GradientParts, tile: slice) -> None:
         """Add the examples' squared gradients of some of a matrix's rows to `total`, a few examples at a time."""
         (left, right), *more = parts.products
         step = min(max(1, IN_CACHE // total.numel()), len(left))

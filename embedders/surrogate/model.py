@@ -22,7 +22,7 @@ BATCH_SIZE = 32
 REMEMBERED = 4  # feature tables, and tokenised inputs, kept in memory
 
 Family = Literal["encoder", "seq2seq", "decoder"]
-Rows = list[dict[str, list[int]]]
+TokenRows = list[dict[str, list[int]]]
 T = TypeVar("T")
 
 
@@ -50,7 +50,7 @@ class Surrogate:
         self._tells_texts_apart = self.family == "encoder" and getattr(config, "type_vocab_size", 0) > 1
         _ready_to_pad(self.tokenizer, folder)
         self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
-        self._rows_of: OrderedDict[tuple[Input, ...], Rows] = OrderedDict()
+        self._rows_of: OrderedDict[tuple[Input, ...], TokenRows] = OrderedDict()
         self.model: nn.Module = self.fresh_model()
 
     def fresh_model(self) -> nn.Module:
@@ -87,7 +87,7 @@ class Surrogate:
         loaded: nn.Module = model.to(self.device).eval()
         return loaded
 
-    def rows(self, inputs: Sequence[Input]) -> Rows:
+    def rows(self, inputs: Sequence[Input]) -> TokenRows:
         """Return inputs as tokens, unpadded; the last few answers are remembered."""
         return _remembered(self._rows_of, tuple(inputs), self._rows)
 
@@ -110,7 +110,7 @@ class Surrogate:
         """Return the features of single texts, (texts, hidden)."""
         return self.features([Input(text) for text in texts])
 
-    def _rows(self, inputs: Sequence[Input]) -> Rows:
+    def _rows(self, inputs: Sequence[Input]) -> TokenRows:
         if self.family == "decoder":  # its tokenizer would join a pair without a mark between the texts
             inputs = [Input(as_one_text(pair)) for pair in inputs]
         rows = tokenised(self.tokenizer, inputs, max_length=self.max_length)

@@ -27,7 +27,7 @@ _IN_LAYER = re.compile(r"(^|\.)(\d+)\.")
 _ADDED_TO_KEYS = re.compile(r"\.(key|k)$")  # all keys of an attention shifted alike: the softmax does not see it
 _QUERIES_AND_VALUES = re.compile(r"\.(query|value|q|v|q_proj|v_proj|query_proj|value_proj|Wqkv|c_attn)$")
 
-Change = Iterator[tuple[str, torch.Tensor]]
+ParameterChange = Iterator[tuple[str, torch.Tensor]]
 
 
 def with_tuning(model: nn.Module, tuning: str, *, task_type: str, seed: int) -> nn.Module:
@@ -70,7 +70,7 @@ class Start:
         """Return how much the tuned parameters have changed, as they are, float32 (parameters,)."""
         return torch.cat([(p.detach() - self._start[name]).flatten() for name, p in self._tuned.items()]).float()
 
-    def change(self) -> Change:
+    def change(self) -> ParameterChange:
         """Yield what is embedded, `count` numbers in all: a name and a change for each parameter.
 
         Of LoRA it is the product BA, which starts at zero whatever A starts from.
@@ -82,7 +82,7 @@ class Start:
                 yield name, (parameter.detach() - self._start[name]).float()
 
 
-def averaged(change: Change) -> Change:
+def averaged(change: ParameterChange) -> ParameterChange:
     """Yield the mean over layers of changes in the same place of each layer, as TuPaTE does.
 
     The first number in a name says the layer of a stack; what stands in no layer is kept.

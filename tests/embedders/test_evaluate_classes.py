@@ -226,4 +226,4 @@ def test_files_of_templates_do_not_tell_the_kind_of_a_task(
     assert json.loads(as_json[1])["in_class"] == []
     assert json.loads(as_json[1])["notes"] == []
     assert list(mixed.in_class) == []
-    assert mixed.notes == ("in-class: no figures, as files do not tell the kind of a task: quiz.",)
+    assert mixed.notes == ("in-class: no figures, as files do not say the kind of a task: quiz.",)
