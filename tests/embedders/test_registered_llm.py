@@ -279,7 +279,7 @@ def test_fute_ranks_the_prompts_of_a_real_llm_as_they_are_without_torch(data: Pa
     done(store, "task", "add", "customer_review", "--data", data / "tasks" / "customer_review")
     done(store, "model", "add", "opt-2.7b", "--recorded", cut)
     done(store, "corpus", "create", "sst2", "--data", cut / "inputs.jsonl")
-    done(store, "space", "create", "s", "--corpus", "sst2", "--set", "examples=200")
+    done(store, "space", "create", "s", "--corpus", "sst2", "--set", "examples=500")
     embedded(store, "opt-2.7b", "customer_review")
 
     asked = ("best-prompt", "customer_review", "--model", "opt-2.7b", "-k", "100", "--json")
