@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast lint types migrations bench clean
+.PHONY: help setup demo test test-fast test-all test-lowest lint types migrations docs bench clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -26,14 +26,25 @@ demo: setup  ## the whole story on example tasks, with a picture at the end (und
 # A process for each core; a file's tests stay together, for they share what they set up.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup  ## the tests (five minutes on two cores)
+test: setup  ## the tests (about four minutes on two cores)
 	$(PYTEST) -m 'not full'
-
-test-all: setup  ## the tests, and all combinations of what they take one by one
-	$(PYTEST)
 
 test-fast: setup  ## the tests that need no real model
 	$(PYTEST) -m 'not slow and not full'
+
+test-all: setup  ## every test, those that take long too
+	$(PYTEST)
+
+test-lowest: .venv-lowest/ready  ## the registry's tests with the lowest versions that pyproject.toml admits (three minutes)
+	.venv-lowest/bin/python -m pytest tests/registry tests/program/test_light.py
+
+# Without torch, of which one version is tested: what needs it is tested with that of constraints.txt alone.
+.venv-lowest/ready: pyproject.toml constraints.txt .ci/lowest.py
+	$(PYTHON) -m venv --clear .venv-lowest
+	$(PYTHON) .ci/lowest.py cpu embed analysis dev > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-lowest/constraints.txt \
+		-e '.[cpu,analysis,dev]' safetensors
+	@touch $@
 
 lint: setup  ## style: ruff, as configured in pyproject.toml
 	$(BIN)/ruff check .
@@ -43,9 +54,12 @@ types: setup  ## types: mypy, strict
 	$(BIN)/mypy
 
 migrations: setup  ## the database's migrations: up, down, up again, and no difference from the tables
-	$(BIN)/python -m pytest tests/test_migrations.py
+	$(BIN)/python -m pytest tests/registry/test_migrations.py
 
-bench: setup  ## measure on the real data of ../shared/data (hours on two cores): methods, Fisher, early stops, neighbours, prompts
+docs: setup  ## write docs/commands.md from the commands
+	$(BIN)/python -m docs.reference
+
+bench: setup  ## measure on the public data that FUTE_DATA names (hours on two cores): methods, Fisher, early stops, neighbours, prompts
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.fisher
 	$(BIN)/python -m benchmarks.anytime
@@ -54,5 +68,5 @@ bench: setup  ## measure on the real data of ../shared/data (hours on two cores)
 	$(BIN)/python -m benchmarks.prompts
 
 clean:  ## remove everything that was made here
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

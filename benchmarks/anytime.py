@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from embedders.hardware.threads import sleep_while_waiting
 from embedders.methods.tupate import LEARNING_RATES, LOOK, TuPaTE
 from embedders.observed import from_task

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from embedders.fisher import POWERS, Layout, Sink, diagonal_fisher, select
 from embedders.observed import from_task
 from embedders.sketch import CountSketch, sketch

@@ -1,6 +1,6 @@
 """Does each method find the neighbours that everybody would name?
 
-Embeds the classification and multiple-choice tasks of ../shared/data by every method and prints, for three tasks, the
+Embeds the classification and multiple-choice tasks of the public data by every method and prints, for three tasks, the
 five nearest, with the share of those that were expected. The default method is the one that finds most.
 
     python -m benchmarks.known_neighbours
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from embedders import create_space, embed
 from embedders.methods import METHODS
 from registry import Registry

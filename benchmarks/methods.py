@@ -1,6 +1,6 @@
 """Every method side by side: what it costs, whether it knows a task again, and whether it finds models' tasks.
 
-One row per method, over real tasks of ../shared/data:
+One row per method, over real tasks of the public data:
 
     s/task, ex/s   one task of 512 examples: seconds, and examples in a second
     peak MiB       memory of a process that embeds by this method alone
@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from registry.formats.tasks import read_task
 from registry.results import Cell, Table
 
 if TYPE_CHECKING:
-    from embedders.evaluation.unify.ranked import Score
+    from embedders.evaluation.unify.ranked import RetrievalScore
 
 TASKS = (
     *("sst2", "movie_review", "customer_review", "subjectivity", "trec", "tweet_emotion"),
@@ -174,15 +174,15 @@ def _consistency(
     return float(cosines[mine].mean()), float(cosines[~mine].mean()), knows
 
 
-def _found(options: argparse.Namespace) -> "list[Score]":
+def _found(options: argparse.Namespace) -> "list[RetrievalScore]":
     """Return how well the methods that see answers find the tasks of models, among all and in each group."""
-    from embedders.evaluation.unify.evaluate import Settings, unify
+    from embedders.evaluation.unify.evaluate import UnifySettings, unify
     from embedders.methods import METHODS
 
     methods = tuple(name for name in options.methods if METHODS[name].sees_answers)
     return unify(
         options.data,
-        Settings(
+        UnifySettings(
             tasks=tuple(options.tasks),
             methods=methods,
             architectures=ARCHITECTURES,

@@ -2,7 +2,7 @@
 
 MiniLM classifiers are fine-tuned on eight real tasks and registered as black boxes; for each, the tasks nearest to
 its model embedding (MTE) are looked up. Its own task should come first. The corpus on which the models are asked
-holds no text of any task of ../shared/data: it is the one that comes with the program, or (--corpus others) texts of
+holds no text of any task of the public data: it is the one that comes with the program, or (--corpus others) texts of
 the tasks that no model was made from.
 
     make bench        or        python -m benchmarks.models_meet_tasks --method tupate
@@ -13,13 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.data import DATA
 from embedders import create_space, embed, hf_model
 from embedders.surrogate.weights import model_folder
 from embedders.tuning.training import finetune_classifier
 from registry import Registry
 from registry.importing import import_tasks
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "tasks"
 LEARNED = (
     "sst2",
     "customer_review",

@@ -10,7 +10,7 @@ from the base model alone, and counts as no transfer. Then every method ranks th
                           targets' DTEs. Only classifiers can be asked any text, so here sources and targets are
                           classification tasks; METHOD beside it compares DTEs among the same.
 
-    python -m benchmarks.paper_tables                                       on ../shared/data/tasks with MiniLM
+    python -m benchmarks.paper_tables                                       on the public tasks with MiniLM
     python -m benchmarks.paper_tables --data TASKS --model roberta-base --device cuda ...   where there is a GPU
 
 It is not the paper's own table: that has other tasks, and T5-base.
@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from benchmarks.data import DATA
 from benchmarks.fewshot import Recipe, Trainer
-from benchmarks.models_meet_tasks import DATA
 from embedders.evaluation.placing import MethodSpace
 from embedders.evaluation.transfer.evaluate import MethodScore, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.transfer.truth import read_truth
-from embedders.evaluation.unify.ranked import Ranked
+from embedders.evaluation.unify.ranked import TaskSearch
 from embedders.evaluation.unify.unlabelled import unlabelled
 from embedders.methods import METHODS, method_named
 from embedders.methods.settings import COMMON
@@ -164,7 +164,7 @@ def models_as_sources(
         dtes = {name: space.of_task(task) for name, task in tqdm(asked.items(), desc=f"{method} DTEs", disable=None)}
         mtes = {}
         for name, task in tqdm(asked.items(), desc=f"{method} MTEs", disable=None):
-            inputs, answers = corpus.of(name), task.answer_texts
+            inputs, answers = corpus.for_task(name), task.answer_texts
             blank = from_answers(inputs, answers, np.full((len(inputs), len(answers)), 1 / len(answers), np.float32))
             mtes[name] = space.of_model(from_answers(inputs, answers, trainer.answers(task, blank), hard=True))
         likeness = _likeness(space, dtes, mtes)
@@ -177,7 +177,7 @@ def _likeness(
     space: MethodSpace, dtes: Mapping[str, NDArray[np.float32]], mtes: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, dict[str, float]]:
     """Return the similarity of each target's DTE to each source model's MTE."""
-    ranked = Ranked("fute", space.facets, dtes, {(name, "model"): vector for name, vector in mtes.items()})
+    ranked = TaskSearch("fute", space.facets, dtes, {(name, "model"): vector for name, vector in mtes.items()})
     names = list(dtes)
     return {
         target: {source: float(ranked.similarities[source, "model"][names.index(target)]) for source in mtes}

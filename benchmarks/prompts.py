@@ -16,15 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.models_meet_tasks import DATA
+from benchmarks.data import DATA
 from embedders.black_boxes.loading import language_model
-from embedders.evaluation.prompts.evaluate import PromptReport, Settings, evaluated
+from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, evaluated
 from embedders.evaluation.prompts.labelled import labelled_for
 from embedders.hardware.threads import sleep_while_waiting
 from embedders.predictors.language.contract import LanguageModel
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.surrogate.weights import MINILM
 from registry.data.inputs import Input
+from registry.data.models import HeadKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.formats.tasks import read_task
@@ -102,9 +103,9 @@ def main() -> None:
     """Run the benchmark and print its tables."""
     options = _options()
     sleep_while_waiting()
-    spec = {"type": "hf", "head": "sentence-encoder", "source": MINILM, "revision": None, "identity": None}
+    spec = ModelSpec.checkpoint(MINILM, head=HeadKind.SENTENCE_ENCODER)
     encoder = language_model(spec, device=None, name=MINILM)
-    settings = Settings(examples=options.examples)
+    settings = PromptEvaluationSettings(examples=options.examples)
     for case in CASES:
         prompts = prompts_of(case)
         task = read_task(str(options.data / case.task))
@@ -135,7 +136,7 @@ def asked(encoder: LanguageModel, prompts: dict[str, Prompt], task: TaskData, *,
     return RecordedLLM(inputs, tuple(row.label for row in rows), notes, log_prob, None, None)
 
 
-def show(case: Case, prompts: dict[str, Prompt], report: PromptReport) -> None:
+def show(case: Case, prompts: dict[str, Prompt], report: PromptEvaluation) -> None:
     """Print every prompt's accuracy, and every method's pick."""
     accuracy = report.accuracy["none"]
     print(f"\n{case.task}, {report.inputs} test texts, FUTE by the labels of {case.like}: accuracy of the prompts")

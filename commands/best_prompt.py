@@ -45,7 +45,7 @@ def best_prompt(
     if by == SELF_SELECT:
         from embedders.black_boxes.self_select import self_selected
 
-        registry.best_prompt(replace(query, by=FUTE), space=space)  # what is wrong is told before the LLM is asked
+        registry.best_prompt(replace(query, by=FUTE), space=space)  # reports what is wrong before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
     ranking = registry.best_prompt(query, limit=limit, space=space, more=more)
     if as_json:

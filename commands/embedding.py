@@ -30,14 +30,14 @@ def embed(
         raise click.UsageError("Give names, or --all.")
     from embedders import embed as embed_entries
 
-    told = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
-    report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=told)
+    on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
+    report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=on_done)
     if as_json:
         print_json(asdict(report))
     for problem in dict.fromkeys(report.failed.values()):
-        names_of_it = [name for name, its in report.failed.items() if its == problem]
-        more = f" and {len(names_of_it) - 1} more" if len(names_of_it) > 1 else ""
-        click.echo(f"failed {names_of_it[0]}{more}: {problem}", err=True)
+        failed_names = [name for name, reason in report.failed.items() if reason == problem]
+        more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
+        click.echo(f"failed {failed_names[0]}{more}: {problem}", err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""

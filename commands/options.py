@@ -8,9 +8,9 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def range_option(told: str) -> Callable[[F], F]:
+def range_option(help_text: str) -> Callable[[F], F]:
     """Give a command the option `--range LOW,HIGH`, which reaches it as `ends`."""
-    return click.option("--range", "ends", metavar="LOW,HIGH", callback=_two_numbers, help=told)
+    return click.option("--range", "ends", metavar="LOW,HIGH", callback=_two_numbers, help=help_text)
 
 
 def surrogate_options(command: F) -> F:

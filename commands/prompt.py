@@ -24,12 +24,12 @@ def _choices(_ctx: click.Context, _parameter: click.Parameter, texts: tuple[str,
     choices: dict[str, tuple[str, ...]] = {}
     for text in texts:
         label, sign, words = text.partition("=")
-        said = tuple(word.strip() for word in words.split(","))
-        if not sign or not label.strip() or not all(said):
-            raise click.BadParameter(f"expected LABEL=WORD,WORD, the words by which {label.strip()[:60]!r} is told")
+        answer_words = tuple(word.strip() for word in words.split(","))
+        if not sign or not label.strip() or not all(answer_words):
+            raise click.BadParameter(f"expected LABEL=WORD,WORD, the words that mean {label.strip()[:60]!r}")
         if label.strip() in choices:
             raise click.BadParameter(f"{label.strip()[:60]!r} is given twice")
-        choices[label.strip()] = said
+        choices[label.strip()] = answer_words
     return choices
 
 
@@ -109,8 +109,8 @@ def add(
     text = template if template_file is None else read_template(template_file)
     style: Style = "chain-of-thought" if cot else "vanilla"
     answers, words = tuple(choices), tuple(choices.values())
-    made = Prompt(text or "", answers, words, fields, system or None, style, conclusion or CONCLUSION)
-    record = registry_of(ctx).add_prompt(name, made, tags=tags, replace=replace)
+    new_prompt = Prompt(text or "", answers, words, fields, system or None, style, conclusion or CONCLUSION)
+    record = registry_of(ctx).add_prompt(name, new_prompt, tags=tags, replace=replace)
     click.echo(f"{record.name} version {record.version}: {', '.join(answers)}")
 
 
@@ -205,17 +205,17 @@ def render(
 ) -> None:
     """Print what the LLM is asked under a prompt."""
     from registry.data.inputs import Input
-    from registry.prompts.fit import asked_of, sample_of
+    from registry.prompts.fit import rendered_prompts, sample_of
 
     if (text is None) == (task is None) or (task is not None and text_pair is not None):
         raise click.UsageError("Give --text (and --text-pair), or --task.")
     registry = registry_of(ctx)
     inputs = [Input(text or "", text_pair)] if task is None else sample_of(registry.task_data(task), count)
-    made = asked_of(registry.prompt(name), inputs)
+    questions = rendered_prompts(registry.prompt(name), inputs)
     if as_json:
-        print_json({"prompt": name, "asked": [one.as_json() for one in made]})
+        print_json({"prompt": name, "asked": [question.as_json() for question in questions]})
     else:
-        click.echo("\n\n".join(one.as_text() for one in made))
+        click.echo("\n\n".join(question.as_text() for question in questions))
 
 
 @prompt.command()
@@ -252,6 +252,6 @@ def test(
         prompts = usable_prompts(file, _options(fields, choices)).prompts
     elif name is not None:
         prompts = {name: registry.prompt(name)}
-    found = fits(prompts, registry.task_data(task), task, count=count)
-    print_rows(found, as_json=as_json, noun="prompts")
-    check_fits(found)
+    rows = fits(prompts, registry.task_data(task), task, count=count)
+    print_rows(rows, as_json=as_json, noun="prompts")
+    check_fits(rows)

@@ -31,7 +31,7 @@ WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
     "joint": "like texts have like answers",
-    "map": "answers hang on texts alike",
+    "map": "their answers depend on the texts in like ways",
 }
 
 
@@ -51,9 +51,9 @@ def run_demo(folder: Path, *, say: Callable[[str], None], fresh: bool = False) -
         corpus = registry.sample_corpus("texts-of-the-others", per_task=120, exclude=LEARNED)
         space = create_space(registry, "demo", corpus=corpus.name)
         registry.use_space(space.name)
-        made = embed(registry, space=space.name)
+        run = embed(registry, space=space.name)
         say(
-            f"3. Embedded {len(made.embedded) + len(made.known)} tasks and models; the models were asked "
+            f"3. Embedded {len(run.embedded) + len(run.known)} tasks and models; the models were asked "
             f"{corpus.spec['texts']} texts of the other tasks"
         )
         say("4. Which task should I start from?")

@@ -82,8 +82,8 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
 
     from registry.importing import import_tasks
 
-    told = None if as_json else lambda name: click.echo(f"registered {name}")
-    report = import_tasks(registry_of(ctx), folder, prefix=prefix, tags=tags, on_done=told)
+    on_done = None if as_json else lambda name: click.echo(f"registered {name}")
+    report = import_tasks(registry_of(ctx), folder, prefix=prefix, tags=tags, on_done=on_done)
     if as_json:
         print_json(asdict(report))
     for name, kind in report.skipped.items():

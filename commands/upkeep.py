@@ -35,13 +35,15 @@ def index() -> None:
 @click.pass_context
 def verify(ctx: click.Context, *, as_json: bool) -> None:
     """Compare the index with the catalog: ids, vectors and answers. Exit code 3 where they differ."""
-    found = registry_of(ctx).verify_index()
+    verifications = registry_of(ctx).verify_index()
     if as_json:
-        print_json({"spaces": [asdict(one) for one in found]})
+        print_json({"spaces": [asdict(check) for check in verifications]})
     else:
-        for one in found:
-            click.echo(f"{one.space}: {one.vectors} vectors, snapshot {one.snapshot}; {'; '.join(one.faults) or 'ok'}")
-    if any(one.faults for one in found):
+        for check in verifications:
+            click.echo(
+                f"{check.space}: {check.vectors} vectors, snapshot {check.snapshot}; {'; '.join(check.faults) or 'ok'}"
+            )
+    if any(check.faults for check in verifications):
         ctx.exit(3)
 
 

@@ -91,8 +91,8 @@ def _buckets(count: int, size: int, seed: tuple[int, ...], device: Any) -> "torc
     import torch
 
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    made = torch.empty(count, dtype=torch.int16 if 2 * size <= 1 << 15 else torch.int32)
+    buckets = torch.empty(count, dtype=torch.int16 if 2 * size <= 1 << 15 else torch.int32)
     for start in range(0, count, PIECE):
         stop = min(count, start + PIECE)
-        made[start:stop] = torch.from_numpy(random.integers(0, 2 * size, stop - start, dtype=np.int64))
-    return made.to(device)
+        buckets[start:stop] = torch.from_numpy(random.integers(0, 2 * size, stop - start, dtype=np.int64))
+    return buckets.to(device)

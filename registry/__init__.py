@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from registry.registry import Registry
 
 __all__ = ["Comparison", "Filter", "Match", "Ranking", "Registry"]
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _HOMES = {
     "Filter": "registry.catalog.records",

@@ -24,7 +24,7 @@ from registry.index.current import Indexes
 from registry.index.verify import Verification
 from registry.kinds import EntryKind
 from registry.location import located
-from registry.prompts.importing import PromptReport, import_prompts, new_prompt
+from registry.prompts.importing import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, embedding_of, kind_named, similarities
@@ -119,7 +119,7 @@ class Registry:
 
     def import_prompts(
         self, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
-    ) -> PromptReport:
+    ) -> PromptImportReport:
         """Register the prompts of a file, all or none; see `registry.prompts.importing`."""
         return import_prompts(self.catalog, path, options, tags=tags)
 
@@ -272,7 +272,7 @@ class Registry:
         """Return the entries nearest to an entry, or to a vector that was exported from the same space.
 
         Similarity is the weighted mean of the facets' cosines after centring; by memory, gain or size the sources of
-        a task are ranked, a `SourceRanking` (see docs/architecture.md).
+        a task are ranked, a `SourceRanking` (see docs/methods.md).
 
         Args:
             limit: how many matches, at most.

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.data import data_folder
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 
 ROOT = Path(__file__).parent.parent
-DATA = ROOT.parent / "shared" / "data"
+DATA = data_folder()
 EXAMPLES = ROOT / "examples"
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -88,7 +89,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 def data() -> Path:
     """The real data: not part of the project, so a test that needs it skips where it is absent."""
     if not DATA.is_dir():
-        pytest.skip("needs the real data in ../shared/data")
+        pytest.skip(f"needs the public data in {DATA}: set FUTE_DATA")
     return DATA
 
 

@@ -53,10 +53,10 @@ def prompts(
         raise click.UsageError("Give the FOLDER of a recorded LLM, or --model.")
     if space is not None and model is None:
         raise click.UsageError("--space goes with --model.")
-    from embedders.evaluation.prompts.evaluate import Settings, evaluate_prompts
+    from embedders.evaluation.prompts.evaluate import PromptEvaluationSettings, evaluate_prompts
     from embedders.evaluation.prompts.registered import evaluate_registered
 
-    settings = Settings(
+    settings = PromptEvaluationSettings(
         examples=examples,
         seed=seed,
         surrogate=surrogate,

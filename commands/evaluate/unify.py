@@ -56,11 +56,11 @@ def unify(
 
     Models are trained once and kept. None is asked a text of its own task.
     """
-    from embedders.evaluation.unify.evaluate import Settings
+    from embedders.evaluation.unify.evaluate import UnifySettings
     from embedders.evaluation.unify.evaluate import unify as evaluate_unify
     from embedders.methods import DEFAULT
 
-    settings = Settings(
+    settings = UnifySettings(
         tasks=tasks,
         methods=tuple(dict.fromkeys(methods)) or (DEFAULT,),
         architectures=tuple(dict.fromkeys(architectures)),

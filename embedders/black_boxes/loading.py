@@ -1,18 +1,19 @@
 """From an entry of the catalog to a language model that prompts can be put to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel
-from embedders.predictors.heads import CAUSAL_LM, PROMPTED, SENTENCE_ENCODER, head_of
+from embedders.predictors.heads import head_of
 from embedders.predictors.language.causal import CausalLM
-from embedders.predictors.language.contract import Asked, LanguageModel, Scored
+from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
 from embedders.surrogate.weights import identity, model_folder
+from registry.data.models import HeadKind, ModelKind, ModelSpec
 
 
 class OnDemand:
@@ -22,17 +23,17 @@ class OnDemand:
         self._load = load
         self._model: LanguageModel | None = None
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
-        return self._loaded().score(asked, words)
+        return self._loaded().score(questions, words)
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt."""
-        return self._loaded().write(asked, most_tokens=most_tokens)
+        return self._loaded().write(questions, most_tokens=most_tokens)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return self._loaded().can_read(asked, words)
+        return self._loaded().can_read(question, words)
 
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it; nothing where it was not asked."""
@@ -44,25 +45,25 @@ class OnDemand:
         return self._model
 
 
-def language_model(spec: Mapping[str, Any], *, device: str | None, name: str) -> LanguageModel:
-    """Return the language model that an entry's description tells of, loaded and ready to be asked.
+def language_model(spec: ModelSpec, *, device: str | None, name: str) -> LanguageModel:
+    """Return the language model that a description means, loaded and ready to be asked.
 
     Raises:
         ModelNotUsableError: it cannot be loaded, or has changed since it was registered.
         SettingError: it takes no prompts, or an endpoint's URL or key is not usable.
     """
-    if spec.get("type") == "endpoint":
-        client = Client(spec["url"], key_env=spec["key_env"], limits=Limits(**spec["limits"]))
-        return EndpointModel(client, spec["model"])
-    if spec.get("type") != "hf":
+    if spec.kind is ModelKind.ENDPOINT:
+        client = Client(spec.url, key_env=spec.key_env, limits=Limits(**spec.limits))
+        return EndpointModel(client, spec.model)
+    if spec.kind is not ModelKind.HF:
         raise SettingError(f"{name!r} takes no prompts: only language models and endpoints do.")
-    folder = model_folder(spec["source"], spec["revision"])
-    if spec["identity"] is not None and identity(folder) != spec["identity"]:
+    folder = model_folder(spec.source, spec.revision)
+    if spec.identity is not None and identity(folder) != spec.identity:
         raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
-    head = spec["head"] or head_of(folder, spec.get("labels"))
-    if head not in PROMPTED:
+    head = spec.head or head_of(folder, spec.labels)
+    if not head.needs_prompt:
         raise SettingError(f"{name!r} answers by itself ({head}) and takes no prompts: embed it as it is.")
-    if head == SENTENCE_ENCODER:
+    if head is HeadKind.SENTENCE_ENCODER:
         return SentenceEncoder(name, folder, device=device)
     model = Checkpoint(name, folder, head, device=device)
-    return CausalLM(model) if head == CAUSAL_LM else Seq2SeqLM(model)
+    return CausalLM(model) if head is HeadKind.CAUSAL_LM else Seq2SeqLM(model)

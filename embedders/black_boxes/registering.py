@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
@@ -15,6 +14,7 @@ from embedders.predictors.heads import head_of, settled_labels
 from embedders.surrogate.weights import MINILM, identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
+from registry.data.models import ModelSpec
 from registry.formats.recorded import read_answers, read_llm
 
 MOST_MODEL_ID = 300  # characters
@@ -34,7 +34,7 @@ def hf_model(
 ) -> EntryRecord:
     """Register a checkpoint: a folder, `minilm`, or a hub id pinned to a commit, looked into when it is asked.
 
-    What it answers with is told by its config: sequence classifiers (encoders and decoders) with their labels,
+    Its config says what it answers with: sequence classifiers (encoders and decoders) with their labels,
     regressions with a number, text-to-text models with the likeliest of `labels`, readers with spans of a passage.
     Language models, text-to-text models without `labels` and sentence encoders answer under a prompt, MODEL@PROMPT.
 
@@ -60,11 +60,13 @@ def hf_model(
         )
     else:
         content, weights = f"{source}@{revision}", None
-    spec: dict[str, Any] = {"type": "hf", "head": head, "source": source, "revision": revision}
-    spec |= {"labels": list(labels or []), "identity": weights, **({"range": list(range)} if range else {})}
-    parts = [content, *(labels or []), *map(repr, map(float, range or ()))]
+    settled = tuple(labels or ())
+    spec = ModelSpec.checkpoint(
+        source, head=head, revision=revision, labels=settled, identity=weights, range=range or None
+    )
+    parts = [content, *settled, *map(repr, map(float, range or ()))]
     content_hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
+    return registry.add_model(name, spec.as_document(), content_hash=content_hash, tags=tags, replace=replace)
 
 
 def endpoint_model(
@@ -90,8 +92,9 @@ def endpoint_model(
     """
     if model is None or not model.strip() or not model.isprintable() or len(model) > MOST_MODEL_ID:
         raise SettingError("An endpoint needs what it calls its model: --model-id ID.")
-    spec: dict[str, Any] = {"type": "endpoint", "url": checked_url(url).url, "model": model}
-    spec |= {"key_env": checked_key_name(key_env), "limits": (limits or Limits()).spec()}
+    spec = ModelSpec.endpoint(
+        checked_url(url).url, model=model, key_env=checked_key_name(key_env), limits=(limits or Limits()).spec()
+    ).as_document()
     content_hash = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
     return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
 
@@ -103,7 +106,7 @@ def function_model(
 
     A pair of texts reaches the function as one text, with a line break between.
     """
-    spec = {"type": "function", "source": target}
+    spec = ModelSpec.function(target).as_document()
     return registry.add_model(name, spec, content_hash=function_hash(target), tags=tags, replace=replace)
 
 
@@ -118,11 +121,11 @@ def recorded_model(
     recording = read_answers(Path(path))
     contents = recording.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
-    spec = {"type": "recorded", "source": str(Path(path).resolve()), "answers": list(recording.predictions.answers)}
+    spec = ModelSpec.recorded(str(Path(path).resolve()), answers=recording.predictions.answers)
     return [
         registry.add_model(
             name,
-            spec,
+            spec.as_document(),
             content_hash=hashlib.sha256(parts).hexdigest(),
             contents=contents,
             tags=tags,

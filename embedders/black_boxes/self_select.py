@@ -6,19 +6,19 @@ from string import ascii_uppercase
 import numpy as np
 
 from embedders.black_boxes.loading import language_model
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from registry import Registry
-from registry.data.models import RECORDED
+from registry.data.models import ModelKind, ModelSpec
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.prompts.best import outputs_of_prompts
 from registry.prompts.prompt import Prompt
-from registry.prompts.scores import Scores
+from registry.prompts.scores import PromptScores
 
 QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
 
 
-def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> Scores:
+def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> PromptScores:
     """Return how likely the model is to name each prompt by its letter, as log-likelihoods, (prompts,).
 
     More prompts than there are letters are numbered.
@@ -32,7 +32,7 @@ def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> Scores:
         f"{name}. {prompt.template} ({', '.join(own[0] for own in prompt.words)})"
         for name, prompt in zip(names, prompts, strict=True)
     )
-    question = Asked(QUESTION.format(by="letter" if few else "number", prompts=listed))
+    question = Question(QUESTION.format(by="letter" if few else "number", prompts=listed))
     if not model.can_read(question, names):
         raise InputError(f"No self-select: a list of {len(prompts)} prompts is longer than what the model can read.")
     return np.asarray(model.score([question], names).log_prob[0], np.float64)
@@ -49,9 +49,12 @@ def self_selected(
     """
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
     names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space)).prompts
-    if entry.spec.get("type") == RECORDED:
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED_LLM:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")
-    asked = language_model(entry.spec, device=device, name=entry.name)
+    llm = language_model(spec, device=device, name=entry.name)
     pairs = [registry.catalog.entries.get(f"{entry.name}@{name}") for name in names]  # of the versions asked
-    scores = self_select(asked, [registry.prompt(pair.spec["prompt"]) for pair in pairs])
+    scores = self_select(
+        llm, [registry.prompt(ModelSpec.from_document(pair.spec, name=pair.name).prompt) for pair in pairs]
+    )
     return dict(zip(names, scores.tolist(), strict=True))

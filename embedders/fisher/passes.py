@@ -52,7 +52,7 @@ def diagonal_fisher(
         layout: which parameters, from `select`.
         sink: gets each part of the sums once per batch, to be read at once: the memory is reused.
         beside: another sink, whose sums are to be added to those of the first: on a CPU, a batch's halves are then
-            passed side by side and go to a sink each, from threads of their own. What each gets does not hang on the
+            passed side by side and go to a sink each, from threads of their own. What each gets does not depend on the
             number of threads.
         variant: `batch-gradient` squares the mean gradient of each batch instead, as the published code of FUTE does
             with all the data: not the Fisher, for comparison only.

@@ -41,7 +41,7 @@ class Sums:
         self._buffers: dict[str, torch.Tensor] = {}
 
     def begin(self, count: int, *, is_alone: bool) -> None:
-        """Get ready for a pass of so many examples, with no other pass beside it or with one."""
+        """Get ready for a pass over a number of examples, with no other pass beside it or with one."""
         self.count, self._is_alone = count, is_alone
 
     def end(self) -> None:

@@ -1,7 +1,7 @@
 """Independent parts of one computation, side by side: each on a thread of its own.
 
 On a CPU, many threads on one small operation wait for each other more than they work. A thread for each part has no
-one to wait for, and what a part gives does not hang on how many threads there are.
+one to wait for, and what a part gives does not depend on how many threads there are.
 """
 
 import threading

@@ -22,7 +22,7 @@ from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors.contract import Calibratable, Predictor
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
-from embedders.surrogate.loading import Surrogates, surrogate_of
+from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
@@ -58,7 +58,7 @@ def embed(
     device: str | None = None,
     again: bool = False,
     on_done: Callable[[str, float], None] | None = None,
-    surrogates: Surrogates | None = None,
+    surrogates: SurrogateCache | None = None,
 ) -> EmbedReport:
     """Embed entries that have no vector in a space yet: tasks as DTEs, models and prompted models as MTEs.
 
@@ -78,7 +78,7 @@ def embed(
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        surrogate = surrogates.of(spec) if surrogates is not None else surrogate_of(spec, device)
+        surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
         run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None)
     registry.refresh_index(record.name)
@@ -165,7 +165,7 @@ class _Run:
         if entry.kind is EntryKind.TASK:
             task = self._registry.task_data(entry)
             return from_task(task, examples=parameters["examples"], seed=self._spec.seed), {}
-        predictor = self._boxes.of(entry)
+        predictor = self._boxes.for_entry(entry)
         observed = self._answered(entry, predictor)
         if not isinstance(predictor, PromptedPredictor):
             return observed, {}

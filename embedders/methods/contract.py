@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 Parts = dict[str, NDArray[np.float32]]
-SPLITS = 4  # into halves of the data, from which a vector's uncertainty is told
+SPLITS = 4  # into halves of the data, which show how uncertain a vector is
 LEAST_TO_SPLIT = 8  # examples, or batches of them
 
 

@@ -81,12 +81,12 @@ class CurveGrad(Method):
             raise NotEmbeddableError("its loss has no curve: it never changes, or grows beyond all numbers.")
         means = segment_means(losses, parameters["points"] + 1)
         gradients = np.diff(means) / means[0]  # (points,)
-        told = {"steps": len(losses), "first_loss": float(means[0]), "last_loss": float(means[-1])}
-        return Reading({"curve": gradients.astype(np.float32)}, told)
+        provenance = {"steps": len(losses), "first_loss": float(means[0]), "last_loss": float(means[-1])}
+        return Reading({"curve": gradients.astype(np.float32)}, provenance)
 
 
 def segment_means(losses: NDArray[np.float64], segments: int) -> NDArray[np.float64]:
-    """Return the mean loss of each of so many segments of equal length, (segments,).
+    """Return the mean loss of each of a number of segments of equal length, (segments,).
 
     A step across which a segment ends counts for either side by its share.
 
@@ -118,5 +118,5 @@ def _losses(surrogate: "Surrogate", observed: Observed, parameters: dict[str, An
         seed=seed,
         decay=False,
     )
-    told: NDArray[np.float64] = torch.stack(list(losses)).double().cpu().numpy()
-    return told
+    by_step: NDArray[np.float64] = torch.stack(list(losses)).double().cpu().numpy()
+    return by_step

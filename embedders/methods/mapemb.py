@@ -6,7 +6,7 @@ With phi(x) the surrogate's unit feature of an input and psi(y) that of an answe
     answers  mean of psi(y)                                         what can be answered, and how often
     joint    mean of phi(x) psi(y)'                                 which answers go with which texts
     map      W = argmin_W sum_i |psi(y_i) - m - W' (phi(x_i) - n)|^2 + n_examples * ridge * |W|^2
-                                                                    how answers hang on inputs
+                                                                    how answers depend on inputs
 with n and m the means of phi and psi. `joint` is the kernel mean embedding of the pairs (x, y) under the product of
 the two kernels: <J1, J2> = E[<phi(x1), phi(x2)> <psi(y1), psi(y2)>], so that two tasks are near where like texts have
 like answers. W is ridge regression's closed form; nothing is trained. The cosine of two maps in the Frobenius inner

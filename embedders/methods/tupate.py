@@ -133,12 +133,12 @@ def _tuned(
             before = now
             if agreement is not None and agreement >= parameters["settled"]:
                 break
-    told = torch.stack(losses).cpu().numpy()
-    tail = max(1, len(told) // 8)
+    by_step = torch.stack(losses).cpu().numpy()
+    tail = max(1, len(by_step) // 8)
     return {
-        "first_loss": float(told[0]),
-        "last_loss": float(told[-tail:].mean()),
-        "steps": len(told),
+        "first_loss": float(by_step[0]),
+        "last_loss": float(by_step[-tail:].mean()),
+        "steps": len(by_step),
         "settled": agreement,
     }
 
@@ -147,12 +147,12 @@ def _sketched(start: "Start", dimension: int, seed: int) -> NDArray[np.float32]:
     """Return the change part by part in the sketch: LoRA's products together would be as large as the surrogate."""
     from embedders.sketch import CountSketch
 
-    made = CountSketch(start.count, dimension, (seed, 0), device=start.device)
+    sketch = CountSketch(start.count, dimension, (seed, 0), device=start.device)
     at = 0
     for _, part in start.change():
-        made.add(at, part)
+        sketch.add(at, part)
         at += part.numel()
-    return made.values()
+    return sketch.values()
 
 
 def _averaged(start: "Start") -> NDArray[np.float32]:

@@ -9,33 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError
-from embedders.predictors.heads import (
-    CAUSAL_LM,
-    CLASSIFICATION,
-    QUESTION_ANSWERING,
-    REGRESSION,
-    SEQ2SEQ_LM,
-    TEXT_TO_TEXT,
-)
 from registry.data.inputs import Input
+from registry.data.models import HeadKind
 from registry.errors import first_line
 
 MOST_TOKENS = {  # of an input
-    CLASSIFICATION: 256,
-    REGRESSION: 256,
-    TEXT_TO_TEXT: 256,
-    QUESTION_ANSWERING: 384,
-    CAUSAL_LM: 2048,
-    SEQ2SEQ_LM: 1024,
+    HeadKind.CLASSIFICATION: 256,
+    HeadKind.REGRESSION: 256,
+    HeadKind.TEXT_TO_TEXT: 256,
+    HeadKind.QUESTION_ANSWERING: 384,
+    HeadKind.CAUSAL_LM: 2048,
+    HeadKind.SEQ2SEQ_LM: 1024,
 }
 BATCH_SIZE = 32
 _CLASSES = {
-    CLASSIFICATION: "AutoModelForSequenceClassification",
-    REGRESSION: "AutoModelForSequenceClassification",
-    TEXT_TO_TEXT: "AutoModelForSeq2SeqLM",
-    QUESTION_ANSWERING: "AutoModelForQuestionAnswering",
-    CAUSAL_LM: "AutoModelForCausalLM",
-    SEQ2SEQ_LM: "AutoModelForSeq2SeqLM",
+    HeadKind.CLASSIFICATION: "AutoModelForSequenceClassification",
+    HeadKind.REGRESSION: "AutoModelForSequenceClassification",
+    HeadKind.TEXT_TO_TEXT: "AutoModelForSeq2SeqLM",
+    HeadKind.QUESTION_ANSWERING: "AutoModelForQuestionAnswering",
+    HeadKind.CAUSAL_LM: "AutoModelForCausalLM",
+    HeadKind.SEQ2SEQ_LM: "AutoModelForSeq2SeqLM",
 }
 _PADS_LEFT = ("xlnet",)  # reads its answer off the last position
 
@@ -47,7 +40,7 @@ class Checkpoint:
         ModelNotUsableError: it cannot be loaded, lacks the weights of its head, or cannot pad.
     """
 
-    def __init__(self, name: str, folder: Path, head: str, *, device: str | None) -> None:
+    def __init__(self, name: str, folder: Path, head: HeadKind, *, device: str | None) -> None:
         from embedders.hardware.devices import best_device
 
         self.name = name
@@ -58,7 +51,7 @@ class Checkpoint:
         self.max_length = min(MOST_TOKENS[head], positions if positions > 0 else 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
 
-    def _loaded(self, folder: Path, head: str) -> tuple[Any, Any]:
+    def _loaded(self, folder: Path, head: HeadKind) -> tuple[Any, Any]:
         import transformers
         from safetensors import SafetensorError
 
@@ -67,7 +60,7 @@ class Checkpoint:
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             with quiet_transformers():
-                model, told = getattr(transformers, _CLASSES[head]).from_pretrained(
+                model, loading_info = getattr(transformers, _CLASSES[head]).from_pretrained(
                     folder,
                     trust_remote_code=False,
                     use_safetensors=True,
@@ -76,7 +69,9 @@ class Checkpoint:
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
-        missing = sorted(key for key in told["missing_keys"] if not key.startswith(f"{model.base_model_prefix}."))
+        missing = sorted(
+            key for key in loading_info["missing_keys"] if not key.startswith(f"{model.base_model_prefix}.")
+        )
         if missing:
             raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
         return tokenizer, model.to(self.device).eval()

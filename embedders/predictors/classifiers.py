@@ -9,6 +9,7 @@ from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Form
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.probabilities import softmax
 
 
 class ClassifierPredictor:
@@ -27,8 +28,7 @@ class ClassifierPredictor:
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the classifier's outputs."""
         outputs = _outputs(self._model, inputs, len(self._labels))
-        weights = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return Predictions(tuple(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Predictions(tuple(self._labels), softmax(outputs).astype(np.float32))
 
 
 class NumberPredictor:

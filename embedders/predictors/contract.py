@@ -6,7 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 
-LEAST_COVERED = 32  # answers to so many texts of a corpus are enough to embed
+LEAST_COVERED = 32  # texts of a corpus that must have an answer before a model is embedded
 
 Form = Literal["labels", "number", "spans"]
 
@@ -30,7 +30,7 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class Calibratable(Protocol):
-    """A black box whose leaning to one answer can be told from inputs that say nothing."""
+    """A black box whose leaning to one answer shows on inputs that say nothing."""
 
     def content_free(self, *, pairs: bool) -> Predictions | None:
         """Return its answers to an empty, an n/a and a masked input; None where they are not known.

@@ -14,6 +14,7 @@ from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.contract import Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 
 
@@ -23,14 +24,14 @@ class FunctionPredictor:
     form: Form = "labels"
 
     def __init__(self, entry: EntryRecord) -> None:
-        self._target = target = str(entry.spec["source"])
+        self._target = target = ModelSpec.from_document(entry.spec, name=entry.name).source
         if function_hash(target) != entry.content_hash:
             raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
         module, _, name = target.partition(":")
         try:
             with _here_importable():
                 function = getattr(importlib.import_module(module), name, None)
-        except Exception as error:  # whatever a user's module raises is told in one line
+        except Exception as error:  # whatever a user's module raises becomes one line
             raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
         if not callable(function):
             raise SettingError(f"{target}: {module} has no function {name!r}.")
@@ -44,17 +45,17 @@ class FunctionPredictor:
         """Ask the function."""
         texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
         try:
-            said = list(self._function(texts))
-        except Exception as error:  # whatever a user's function raises is told in one line
+            answers = list(self._function(texts))
+        except Exception as error:  # whatever a user's function raises becomes one line
             raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {error}") from error
-        if len(said) != len(texts):
-            raise BlackBoxError(f"{self._target} gave {len(said)} answers to {len(texts)} texts.")
-        return self._as_table(said)
+        if len(answers) != len(texts):
+            raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
+        return self._as_table(answers)
 
-    def _as_table(self, said: Sequence[Any]) -> Predictions:
-        rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in said]
+    def _as_table(self, answers: Sequence[Any]) -> Predictions:
+        rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in answers]
         labels = sorted({label for row in rows for label in row}, key=str)
-        is_text = all(isinstance(answer, str | dict) for answer in said)
+        is_text = all(isinstance(answer, str | dict) for answer in answers)
         if not is_text or not labels or not all(isinstance(label, str) and label for label in labels):
             raise BlackBoxError(f"{self._target} must answer with texts, or with {{text: probability}}.")
         try:
@@ -88,20 +89,20 @@ def _module_source(target: str) -> bytes:
     if not colon or not all(part.isidentifier() for part in [*module.split("."), name]):
         raise SettingError(f"{target!r} is not of the form module:function.")
     with _here_importable():
-        found = _found(module)
-    if found is None or found.origin is None:
+        spec = _module_spec(module)
+    if spec is None or spec.origin is None:
         raise SettingError(f"No module {module!r} to be found from this folder.")
-    origin = Path(found.origin)
+    origin = Path(spec.origin)
     return origin.read_bytes() if origin.suffix == ".py" else b""
 
 
-def _found(module: str) -> importlib.machinery.ModuleSpec | None:
+def _module_spec(module: str) -> importlib.machinery.ModuleSpec | None:
     """Find a module step by step: `importlib.util.find_spec` would run the packages that it is in."""
     parts = module.split(".")
-    found = importlib.machinery.PathFinder.find_spec(parts[0])
+    spec = importlib.machinery.PathFinder.find_spec(parts[0])
     for number in range(2, len(parts) + 1):
-        if found is None or found.submodule_search_locations is None:
+        if spec is None or spec.submodule_search_locations is None:
             return None
         name = ".".join(parts[:number])
-        found = importlib.machinery.PathFinder.find_spec(name, found.submodule_search_locations)
-    return found
+        spec = importlib.machinery.PathFinder.find_spec(name, spec.submodule_search_locations)
+    return spec

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.surrogate.weights import label_names
-from registry.data.models import LANGUAGE_MODELS
+from registry.data.models import HeadKind
 from registry.files.lines import read_json
 
-CLASSIFICATION, REGRESSION = "classification", "regression"
-TEXT_TO_TEXT, QUESTION_ANSWERING = "text-to-text", "question-answering"
-CAUSAL_LM, SEQ2SEQ_LM, SENTENCE_ENCODER = PROMPTED = LANGUAGE_MODELS  # answer nothing by themselves
 _ENCODERS = (  # whose states can be read without a head
     *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"),
     *("nomic_bert", "roberta", "xlm-roberta"),
@@ -21,7 +18,7 @@ _NOT_LEFT_TO_RIGHT = ("xlm", "xlnet")  # their language-model heads fill gaps
 _NAMELESS = re.compile(r"LABEL_\d+")
 
 
-def head_of(folder: Path, labels: Sequence[str] | None = None) -> str:
+def head_of(folder: Path, labels: Sequence[str] | None = None) -> HeadKind:
     """Return what a checkpoint's head is for; raise `ModelNotUsableError` where it has none that answers.
 
     A sequence classifier with one output is a regression. A text-to-text model without labels to choose from is a
@@ -32,18 +29,18 @@ def head_of(folder: Path, labels: Sequence[str] | None = None) -> str:
     names = [str(name) for name in given] if isinstance(given, list) else []
     if any(name.endswith("ForSequenceClassification") for name in names):
         outputs = len(label_names(folder))
-        if config.get("problem_type") == REGRESSION and outputs > 1:
+        if config.get("problem_type") == "regression" and outputs > 1:
             raise ModelNotUsableError(f"{folder} gives {outputs} numbers at once: only one can be read.")
-        return REGRESSION if outputs == 1 else CLASSIFICATION
+        return HeadKind.REGRESSION if outputs == 1 else HeadKind.CLASSIFICATION
     if any(name.endswith("ForQuestionAnswering") for name in names):
-        return QUESTION_ANSWERING
+        return HeadKind.QUESTION_ANSWERING
     if config.get("is_encoder_decoder") is True and any(name.endswith("ForConditionalGeneration") for name in names):
-        return TEXT_TO_TEXT if labels else SEQ2SEQ_LM
+        return HeadKind.TEXT_TO_TEXT if labels else HeadKind.SEQ2SEQ_LM
     kind = config.get("model_type")
     if kind not in _NOT_LEFT_TO_RIGHT and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
-        return CAUSAL_LM
+        return HeadKind.CAUSAL_LM
     if kind in _ENCODERS and any(name.endswith("Model") for name in names):
-        return SENTENCE_ENCODER
+        return HeadKind.SENTENCE_ENCODER
     raise ModelNotUsableError(
         f"{folder} ({', '.join(names)[:80] or 'no architecture'}) is not a sequence classifier, a reader, a "
         "text-to-text model, a language model or a sentence encoder."
@@ -51,7 +48,7 @@ def head_of(folder: Path, labels: Sequence[str] | None = None) -> str:
 
 
 def settled_labels(
-    folder: Path, head: str, labels: Sequence[str] | None, ends: tuple[float, float] | None, *, source: str
+    folder: Path, head: HeadKind, labels: Sequence[str] | None, ends: tuple[float, float] | None, *, source: str
 ) -> list[str]:
     """Return the texts of a checkpoint's answers, none where it has none; raise where a setting is missing or wrong.
 
@@ -60,19 +57,19 @@ def settled_labels(
         ends: of a regression, the outputs that the two labels stand for.
         source: the checkpoint, as the user called it.
     """
-    if ends is not None and head != REGRESSION:
+    if ends is not None and head is not HeadKind.REGRESSION:
         raise SettingError(f"{source} does not give one number: leave --range out.")
-    if head in PROMPTED:
+    if head.needs_prompt:
         if labels:
             raise SettingError(f"{source} has no labels of its own: leave --labels out, and put prompts to it.")
         return []
-    if head == QUESTION_ANSWERING:
+    if head is HeadKind.QUESTION_ANSWERING:
         if labels:
             raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")
         return []
-    if head == REGRESSION:
+    if head is HeadKind.REGRESSION:
         settled = _of_regression(labels, ends, source)
-    elif head == TEXT_TO_TEXT:
+    elif head is HeadKind.TEXT_TO_TEXT:
         if not labels or len(labels) < 2 or not all(label.strip() for label in labels):
             raise ModelNotUsableError(f"{source} writes text: say which answers it chooses from with --labels A,B.")
         settled = list(labels)

@@ -42,7 +42,7 @@ class ReaderPredictor:
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that have a passage; raise `NoQuestionsError` where they are too few."""
-        known = [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+        known = [row for row in inputs if row.text_pair is not None and row.text_pair.strip()]
         if len(known) < min(LEAST_COVERED, len(inputs)):
             raise NoQuestionsError(self._model.name, len(known), len(inputs))
         return known
@@ -52,22 +52,25 @@ class ReaderPredictor:
         from embedders.hardware.batching import by_length, padded
 
         model = self._model
-        encoded = [self._encoded(one) for one in inputs]
-        rows = [model.readable({name: ids for name, ids in one.items() if name != "offset_mapping"}) for one in encoded]
-        said = [""] * len(inputs)
+        encoded = [self._encoded(question) for question in inputs]
+        rows = [
+            model.readable({name: ids for name, ids in tokens.items() if name != "offset_mapping"})
+            for tokens in encoded
+        ]
+        spans = [""] * len(inputs)
         for chosen in by_length(rows, batch_size=BATCH_SIZE):
             batch = padded(model.tokenizer, [rows[i] for i in chosen], model.device)
             output = model.ask(model.model, **batch)
             starts, ends = (scores.float().cpu().numpy() for scores in (output.start_logits, output.end_logits))
             for i, start, end in zip(chosen, model.checked(starts), model.checked(ends), strict=True):
-                said[i] = _best_span(encoded[i], inputs[i].text_pair or "", start, end)
-        texts = list(dict.fromkeys(said))
+                spans[i] = _best_span(encoded[i], inputs[i].text_pair or "", start, end)
+        texts = list(dict.fromkeys(spans))
         column = {text: number for number, text in enumerate(texts)}
-        return Predictions(tuple(texts), np.eye(len(texts), dtype=np.float32)[[column[text] for text in said]])
+        return Predictions(tuple(texts), np.eye(len(texts), dtype=np.float32)[[column[text] for text in spans]])
 
-    def _encoded(self, one: Input) -> Any:  # noqa: ANN401 - tokens, offsets and which text each token is of
+    def _encoded(self, question: Input) -> Any:  # noqa: ANN401 - tokens, offsets and which text each token is of
         tokenizer, length = self._model.tokenizer, self._model.max_length
-        return tokenizer(*one, truncation=True, max_length=length, return_offsets_mapping=True)
+        return tokenizer(*question, truncation=True, max_length=length, return_offsets_mapping=True)
 
 
 def _best_span(encoded: Any, passage: str, starts: NDArray[np.float32], ends: NDArray[np.float32]) -> str:  # noqa: ANN401

@@ -6,6 +6,7 @@ from embedders.errors import NotCoveredError
 from embedders.predictors.contract import LEAST_COVERED, Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
 
@@ -16,8 +17,9 @@ class RecordedPredictor:
     form: Form = "labels"
 
     def __init__(self, entry: EntryRecord, contents: dict[str, bytes]) -> None:
+        spec = ModelSpec.from_document(entry.spec, name=entry.name)
         self._name = entry.name
-        self._recording = Recording.from_contents(entry.spec["answers"], contents)
+        self._recording = Recording.from_contents(spec.answers or (), contents)
         self._row = {text: number for number, text in enumerate(self._recording.inputs)}
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:

@@ -10,6 +10,7 @@ from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import Form
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.probabilities import softmax
 
 
 class TextToTextPredictor:
@@ -41,8 +42,7 @@ class TextToTextPredictor:
         for chosen, batch in self._model.batches(inputs):
             scores = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=self._tokens)
             table[chosen] = scores.cpu().numpy()
-        weights = np.exp(table - self._model.checked(table).max(axis=1, keepdims=True))
-        return Predictions(tuple(self._labels), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
+        return Predictions(tuple(self._labels), softmax(self._model.checked(table)).astype(np.float32))
 
 
 def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[int]]:

@@ -21,14 +21,14 @@ def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
     return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
 
 
-class Surrogates:
+class SurrogateCache:
     """The surrogates that several spaces share: each is loaded once, and works out the features of an input once."""
 
     def __init__(self, *, device: str | None) -> None:
         self._device = device
         self._loaded: dict[tuple[str, int], RecallingSurrogate] = {}
 
-    def of(self, spec: SpaceSpec) -> "RecallingSurrogate":
+    def for_space(self, spec: SpaceSpec) -> "RecallingSurrogate":
         """Return a space's surrogate; raise `ModelNotUsableError` where it has changed."""
         with _torch_loading():
             from embedders.surrogate.recalling import RecallingSurrogate

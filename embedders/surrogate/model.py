@@ -112,7 +112,7 @@ class Surrogate:
 
     def _rows(self, inputs: Sequence[Input]) -> Rows:
         if self.family == "decoder":  # its tokenizer would join a pair without a mark between the texts
-            inputs = [Input(as_one_text(one)) for one in inputs]
+            inputs = [Input(as_one_text(pair)) for pair in inputs]
         rows = tokenised(self.tokenizer, inputs, max_length=self.max_length)
         if not self._tells_texts_apart:
             rows = [{name: ids for name, ids in row.items() if name != "token_type_ids"} for row in rows]
@@ -122,8 +122,8 @@ class Surrogate:
         rows = self.rows(inputs)
         order = list(by_length(rows, batch_size=BATCH_SIZE))
         batches = (padded(self.tokenizer, [rows[i] for i in chosen], self.device) for chosen in order)
-        made = side_by_side(self._pooled, batches, device=self.device)
-        table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end
+        pooled = side_by_side(self._pooled, batches, device=self.device)
+        table = torch.cat(pooled).cpu().numpy()  # one copy from the device, at the end
         return table[np.argsort(np.concatenate(order))]
 
     def _pooled(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:

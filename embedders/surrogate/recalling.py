@@ -17,7 +17,7 @@ class RecallingSurrogate(Surrogate):
     def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         """Return the features of inputs, (inputs, hidden)."""
         known = self._known = self._known if self._known is not None else {}
-        new = [one for one in dict.fromkeys(inputs) if one not in known]
+        new = [text for text in dict.fromkeys(inputs) if text not in known]
         if new:
             known.update(zip(new, super().features(new), strict=True))
-        return np.stack([known[one] for one in inputs])
+        return np.stack([known[text] for text in inputs])

@@ -31,7 +31,7 @@ Change = Iterator[tuple[str, torch.Tensor]]
 
 
 def with_tuning(model: nn.Module, tuning: str, *, task_type: str, seed: int) -> nn.Module:
-    """Return the model with the tuning's parameters as its only trainable ones; their start hangs on the seed alone.
+    """Return the model with the tuning's parameters as its only trainable ones; their start depends on the seed alone.
 
     Args:
         tuning: bias, layer-norm, ia3, lora, prefix or prompt.
@@ -85,13 +85,13 @@ class Start:
 def averaged(change: Change) -> Change:
     """Yield the mean over layers of changes in the same place of each layer, as TuPaTE does.
 
-    A stack's layers are told by the first number in a name; what stands in no layer is kept.
+    The first number in a name says the layer of a stack; what stands in no layer is kept.
     """
     sums: dict[tuple[str, torch.Size], torch.Tensor] = {}
     counts: dict[tuple[str, torch.Size], int] = {}
-    for name, one in change:
-        place = (_IN_LAYER.sub(r"\1*.", name, count=1), one.shape)
-        sums[place] = sums[place] + one if place in sums else one
+    for name, part in change:
+        place = (_IN_LAYER.sub(r"\1*.", name, count=1), part.shape)
+        sums[place] = sums[place] + part if place in sums else part
         counts[place] = counts.get(place, 0) + 1
     for place, total in sums.items():
         yield place[0], total / counts[place]

@@ -79,7 +79,7 @@ class _Pooled:
             return pooled(model, batch)
 
 
-class _Scored(_Pooled, ABC):
+class _OptionScores(_Pooled, ABC):
     """Objectives that score the options by the pooled state."""
 
     def losses(
@@ -101,7 +101,7 @@ class _Scored(_Pooled, ABC):
         """Return the logits of the options, (batch, options)."""
 
 
-class Verbaliser(_Scored):
+class Verbaliser(_OptionScores):
     """Scores the text of each answer by its cosine with the input, so that labels keep their meaning: a prompt's
     answers and a dataset's labels meet in one space. A number is scored by the texts of its scale's two ends."""
 
@@ -119,7 +119,7 @@ class Verbaliser(_Scored):
         return scores.masked_fill(options < 0, -1e4)
 
 
-class Head(_Scored):
+class Head(_OptionScores):
     """A plain classification head: class numbers without meaning."""
 
     def __init__(self, surrogate: Surrogate, observed: Observed, *, seed: int) -> None:
@@ -146,18 +146,18 @@ class Regression(_Pooled):
         self, model: nn.Module, rows: NDArray[np.int64], *, sample: torch.Generator | None = None
     ) -> torch.Tensor:
         """Return half the squared error."""
-        told = self.outputs(model, rows)
+        outputs = self.outputs(model, rows)
         if sample is None:
-            wanted = self.targets[torch.from_numpy(rows).to(told.device)]
+            wanted = self.targets[torch.from_numpy(rows).to(outputs.device)]
         else:
-            wanted = told.detach() + torch.randn(told.shape, generator=sample, device=told.device)
-        return (told - wanted) ** 2 / 2
+            wanted = outputs.detach() + torch.randn(outputs.shape, generator=sample, device=outputs.device)
+        return (outputs - wanted) ** 2 / 2
 
     def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
-        """Return the number told of each input in float32, (rows,)."""
+        """Return the number predicted for each input in float32, (rows,)."""
         states = self._states(model, rows)
-        told: torch.Tensor = self.head(states * states.shape[1] ** 0.5)[:, 0].float()
-        return told
+        numbers: torch.Tensor = self.head(states * states.shape[1] ** 0.5)[:, 0].float()
+        return numbers
 
 
 class Span:
@@ -256,7 +256,7 @@ class TextToText:
         whole = [ids + self._answers[i] for ids, i in zip(asked, rows, strict=True)]
         labels = [[-100] * len(ids) + self._answers[i] for ids, i in zip(asked, rows, strict=True)]
         ids = _padded(whole, self._surrogate.tokenizer.pad_token_id)
-        mask = _padded([[1] * len(one) for one in whole], 0)
+        mask = _padded([[1] * len(row) for row in whole], 0)
         batch = {"input_ids": ids, "attention_mask": mask}
         return (
             {name: part.to(self._surrogate.device) for name, part in batch.items()},
@@ -302,17 +302,17 @@ def _drawn(scores: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def _token_spans(surrogate: Surrogate, observed: Observed) -> list[tuple[int, int]]:
     """Return the first and last token of each answer, -1 where it was cut off."""
     assert observed.spans is not None  # noqa: S101
-    made = []
-    for one, (start, stop) in zip(observed.inputs, observed.spans.tolist(), strict=True):
+    spans = []
+    for pair, (start, stop) in zip(observed.inputs, observed.spans.tolist(), strict=True):
         if surrogate.family == "decoder":
-            before = len(one.text) + 1
-            tokens = surrogate.tokenizer(as_one_text(one), truncation=True, max_length=surrogate.max_length)
+            before = len(pair.text) + 1
+            tokens = surrogate.tokenizer(as_one_text(pair), truncation=True, max_length=surrogate.max_length)
             ends = [tokens.char_to_token(before + at) for at in (start, stop - 1)]
         else:
-            tokens = surrogate.tokenizer(*one, truncation=True, max_length=surrogate.max_length)
+            tokens = surrogate.tokenizer(*pair, truncation=True, max_length=surrogate.max_length)
             ends = [tokens.char_to_token(at, sequence_index=1) for at in (start, stop - 1)]
-        made.append((-1, -1) if None in ends else (ends[0], ends[1]))
-    return made
+        spans.append((-1, -1) if None in ends else (ends[0], ends[1]))
+    return spans
 
 
 def _texts(observed: Observed) -> list[str]:

@@ -5,7 +5,7 @@ Revises:
 Created: 2026-11-21 09:36:04.101552
 
 Rules: spell out columns and enum values here, import nothing from `registry`; only add (a release must be
-able to read what the next one wrote); write the way down; raise SCHEMA in registry/database.py.
+able to read what the next one wrote); write the way down; raise SCHEMA in registry/catalog/database.py.
 """
 
 import sqlalchemy as sa

@@ -5,7 +5,7 @@ Revises: 0003
 Created: 2026-11-22 08:00:00
 
 Rules: spell out columns and enum values here, import nothing from `registry`; only add (a release must be
-able to read what the next one wrote); write the way down; raise SCHEMA in registry/database.py.
+able to read what the next one wrote); write the way down; raise SCHEMA in registry/catalog/database.py.
 """
 
 import sqlalchemy as sa

@@ -50,12 +50,12 @@ class Signature:
         known: dict[str, tuple[str, str]] = {}  # a passage may be asked a hundred questions
         for example in examples:
             answer = _key(example.label)
-            said = [text for text in (example.text, example.text_pair) if text is not None]
-            for text in said:
+            texts = [text for text in (example.text, example.text_pair) if text is not None]
+            for text in texts:
                 if text not in known:
                     known[text] = _bare_and_smallest_run(text)
-            exact.setdefault(_key("\0".join(known[text][0] for text in said)), answer)
-            edited.setdefault(_key("\0".join(known[text][1] for text in said)), answer)
+            exact.setdefault(_key("\0".join(known[text][0] for text in texts)), answer)
+            edited.setdefault(_key("\0".join(known[text][1] for text in texts)), answer)
         return cls(_table(exact), _table(edited))
 
     @classmethod
@@ -72,8 +72,8 @@ class Signature:
 
     def shared(self, other: "Signature") -> Shared | None:
         """Return what two tasks have in common; None where one has too few examples to tell."""
-        found = [_compared(*pair) for pair in ((self.exact, other.exact), (self.edited, other.edited))]
-        return max((one for one in found if one), key=lambda one: one.share, default=None)
+        overlaps = [_compared(*pair) for pair in ((self.exact, other.exact), (self.edited, other.edited))]
+        return max((overlap for overlap in overlaps if overlap), key=lambda overlap: overlap.share, default=None)
 
 
 def _compared(one: Keys, other: Keys) -> Shared | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.probabilities import softmax
 from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedPrompt, Recording
 from registry.errors import DataError
 from registry.files.arrays import UNREADABLE
@@ -39,7 +40,7 @@ def read_llm(folder: Path) -> list[RecordedPrompt]:
     """Read a recorded LLM, one item per prompt; probabilities are normalised over the choices."""
     llm = read_recorded_llm(folder)
     own = [None] * len(llm.prompts) if llm.prompt_prob is None else llm.prompt_prob.astype(np.float32)
-    free = None if llm.content_free is None else _softmax(llm.content_free).swapaxes(0, 1)  # (prompts, 3, choices)
+    free = None if llm.content_free is None else _probabilities(llm.content_free).swapaxes(0, 1)
     return [
         RecordedPrompt(
             note.name,
@@ -47,8 +48,8 @@ def read_llm(folder: Path) -> list[RecordedPrompt]:
             note.choices,
             Recording(
                 llm.inputs,
-                Predictions(note.choices, _softmax(llm.log_prob[number]), own[number]),
-                None if free is None else Predictions(note.choices, free[number]),
+                Predictions(note.choices, _probabilities(llm.log_prob[number]), own[number]),
+                None if free is None else Predictions(note.choices, free[number]),  # (3, choices)
             ),
         )
         for number, note in enumerate(llm.prompts)
@@ -77,10 +78,12 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
     return RecordedLLM(
         inputs,
         labels if len(labels) == len(rows) else None,
-        tuple(replace(note, accuracy=its) for note, its in zip(notes, accuracy, strict=True)),
+        tuple(replace(note, accuracy=fraction) for note, fraction in zip(notes, accuracy, strict=True)),
         log_prob,
         prompt_prob,
-        np.stack([one for one in free if one is not None]) if all(one is not None for one in free) else None,
+        np.stack([scores for scores in free if scores is not None])
+        if all(scores is not None for scores in free)
+        else None,
     )
 
 
@@ -164,7 +167,6 @@ def _optional(
     return array
 
 
-def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float32]:
+def _probabilities(scores: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return probabilities over the choices of log probabilities (..., choices)."""
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)
+    return softmax(scores).astype(np.float32)

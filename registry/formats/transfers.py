@@ -28,21 +28,21 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
         raise DataError(str(path), f"has no column {missing[0]!r}.")
     if not rows:
         raise DataError(str(path), "holds no measurements.")
-    return _told_apart(_transfer(row, run, f"{path} line {number}") for number, row in rows)
+    return _with_numbered_runs(_transfer(row, run, f"{path} line {number}") for number, row in rows)
 
 
-def _told_apart(records: Iterable[TransferRecord]) -> list[TransferRecord]:
+def _with_numbered_runs(records: Iterable[TransferRecord]) -> list[TransferRecord]:
     """Number the runs of what a file has measured several times without saying so."""
     known: set[tuple[str, ...]] = set()
-    made = []
+    numbered = []
     for record in records:
         pair, run, number = (record.model, record.adaptation, record.target, record.source), record.run, 1
         while (*pair, run) in known:
             number += 1
             run = f"{record.run}-{number}" if record.run else f"{number}"
         known.add((*pair, run))
-        made.append(replace(record, run=run))
-    return made
+        numbered.append(replace(record, run=run))
+    return numbered
 
 
 def write_transfers(path: Path, records: Iterable[TransferRecord]) -> int:

@@ -22,12 +22,14 @@ from registry.metrics import spearman
 from registry.prompts.scores import (
     METHODS,
     PERPLEXITY,
-    Scores,
     calibrated,
     expected_agreement,
     hard,
     score_prompts,
     spread,
+)
+from registry.prompts.scores import (
+    PromptScores as Scores,
 )
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec

@@ -79,7 +79,7 @@ class Renderer:
         return "".join(pieces)
 
 
-def told(work: Callable[[], str | None]) -> Reply:
+def reply_of(work: Callable[[], str | None]) -> Reply:
     """Do the work and return its result, or what went wrong."""
     try:
         with timed():
@@ -88,7 +88,7 @@ def told(work: Callable[[], str | None]) -> Reply:
         return {"error": "it needs more than 256 MB of memory"}
     except RecursionError:
         return {"error": "it is nested too deeply"}
-    except Exception as error:  # whatever the template did: it is told, and the next one has its turn
+    except Exception as error:  # whatever the template did: it is reported, and the next one has its turn
         return {"error": " ".join(f"{error}".split())[:200] or type(error).__name__}
 
 
@@ -98,9 +98,9 @@ def main() -> None:
     renderer = Renderer()
     for line in sys.stdin.buffer:
         job = json.loads(line)
-        reply = told(lambda job=job: renderer.take(job) if isinstance(job, dict) else renderer.render(job))  # type: ignore[misc]
+        reply = reply_of(lambda job=job: renderer.take(job) if isinstance(job, dict) else renderer.render(job))  # type: ignore[misc]
         sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()  # what was answered is known, whatever becomes of the next line
+        sys.stdout.flush()  # what was answered is known, whatever happens to the next line
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def prompt_of_choices(
 
 
 def _lines(path: Path, options: PromptOptions) -> PromptFile:
-    found = PromptFile()
+    file = PromptFile()
     rows = numbered_lines(read_file(path), path)
     if len(rows) > MOST_PROMPTS:
         raise DataError(str(path), f"holds more than {MOST_PROMPTS} prompts.")
@@ -87,10 +87,10 @@ def _lines(path: Path, options: PromptOptions) -> PromptFile:
             raise
         except InputError as error:
             raise DataError(place, str(error)) from error
-        if name in found.prompts:
+        if name in file.prompts:
             raise DataError(place, f"names a second prompt {name!r}.")
-        found.prompts[name] = prompt
-    return found
+        file.prompts[name] = prompt
+    return file
 
 
 def _own(row: dict[str, Any], options: PromptOptions, place: str) -> Prompt:
@@ -102,7 +102,7 @@ def _own(row: dict[str, Any], options: PromptOptions, place: str) -> Prompt:
         if not all(map(_are_texts, words)):
             raise DataError(place, "'words' is not a list of words for each choice.")
     fields = row.get("fields") or {}
-    if not isinstance(fields, dict) or not all(isinstance(one, str) for one in fields.values()):
+    if not isinstance(fields, dict) or not all(isinstance(field, str) for field in fields.values()):
         raise DataError(place, "'fields' is not an object of variable: text or text_pair.")
     for key in ("system", "style", "conclusion"):
         if row.get(key) is not None and not isinstance(row[key], str):
@@ -120,7 +120,7 @@ def _own(row: dict[str, Any], options: PromptOptions, place: str) -> Prompt:
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and len(one) <= LONGEST for one in value)
+    return isinstance(value, list) and all(isinstance(text, str) and len(text) <= LONGEST for text in value)
 
 
 # -- others' -----------------------------------------------------------------------------------------
@@ -140,20 +140,20 @@ def _yaml(path: Path, options: PromptOptions) -> PromptFile:
 
 
 def _promptsource(templates: dict[str, Any], path: Path, options: PromptOptions) -> PromptFile:
-    found = PromptFile(whole=False)
+    file = PromptFile(whole=False)
     if len(templates) > MOST_PROMPTS:
         raise DataError(str(path), f"holds more than {MOST_PROMPTS} templates.")
     for key, template in templates.items():
         if not isinstance(template, dict) or not isinstance(template.get("jinja"), str):
             raise DataError(str(path), f"the template {key[:60]!r} has no text in 'jinja'.")
         title = template.get("name")
-        taken = {*found.prompts, *found.left_out}
+        taken = {*file.prompts, *file.left_out}
         name = _free_name(options.prefix, title if isinstance(title, str) else key, taken)
         try:
-            found.prompts[name] = _source_prompt(template, options)
+            file.prompts[name] = _source_prompt(template, options)
         except InputError as error:
-            found.left_out[name] = str(error)
-    return found
+            file.left_out[name] = str(error)
+    return file
 
 
 def _source_prompt(template: dict[str, Any], options: PromptOptions) -> Prompt:
@@ -168,7 +168,7 @@ def _source_prompt(template: dict[str, Any], options: PromptOptions) -> Prompt:
         raise InputError("Its answer choices are not texts.")
     from registry.prompts.templates import asked
 
-    return prompt_of_choices(asked(template["jinja"]), [one.strip() for one in choices or ()], options)
+    return prompt_of_choices(asked(template["jinja"]), [choice.strip() for choice in choices or ()], options)
 
 
 def _harness(document: dict[str, Any], path: Path, options: PromptOptions) -> PromptFile:
@@ -196,7 +196,7 @@ def _harness(document: dict[str, Any], path: Path, options: PromptOptions) -> Pr
     name = _free_name(options.prefix, title if isinstance(title, str) else path.stem, set())
     try:
         plain_system = system.strip() or None if isinstance(system, str) else None
-        prompt = prompt_of_choices(template, [one.strip() for one in fixed], options, system=plain_system)
+        prompt = prompt_of_choices(template, [choice.strip() for choice in fixed], options, system=plain_system)
     except InputError as error:
         raise DataError(str(path), str(error)) from error
     return PromptFile({name: prompt}, notes=_notes(document))
@@ -211,12 +211,12 @@ def _text_of(document: dict[str, Any], key: str, path: Path) -> Any:  # noqa: AN
 
 def _notes(document: dict[str, Any]) -> list[str]:
     """Say what of a task was not taken over, where that could change what is asked."""
-    told: dict[str, Callable[[Any], str]] = {
+    notes: dict[str, Callable[[Any], str]] = {
         "include": lambda value: f"include {value!s:.60} is not followed",
         "process_docs": lambda _: "process_docs is not run: the fields are used as they are",
         "fewshot_config": lambda _: "fewshot_config is left out: a prompt has no examples",
     }
-    return [say(document[key]) for key, say in told.items() if document.get(key) is not None]
+    return [note(document[key]) for key, note in notes.items() if document.get(key) is not None]
 
 
 def _free_name(prefix: str, title: str, taken: set[str]) -> str:

@@ -1,9 +1,9 @@
-"""How does a prompt get on with a task? Its answers against the labels, and what it asks."""
+"""Does a prompt fit a task? Its answers are compared with the labels, and some examples are rendered."""
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
@@ -11,15 +11,12 @@ from registry.errors import InputError
 from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 
-if TYPE_CHECKING:
-    pass
-
-SAMPLE = 100  # examples that a prompt is held against
+SAMPLE = 100  # examples that a prompt is tried on
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a prompt gets on with a task: how long, in characters, what it asks is; or why it cannot ask."""
+    """Whether a prompt fits a task: the lengths of what it asks, in characters, or why it cannot ask."""
 
     name: str
     examples: int = 0
@@ -35,12 +32,12 @@ class Fit:
         return {"name": self.name, "fits": "no" if self.problem else "yes", "examples": self.examples, **named}
 
     def as_json(self) -> dict[str, Any]:
-        """Return all that was found."""
+        """Return the row as JSON values."""
         return {**asdict(self), "fits": self.problem is None}
 
 
 @dataclass(frozen=True)
-class Asked:
+class RenderedPrompt:
     """What an LLM is asked of one input."""
 
     input: Input
@@ -55,45 +52,48 @@ class Asked:
     def as_text(self) -> str:
         """Return it for people: the question alone where there is nothing else."""
         parts = {"system": self.system, "question": self.question, "conclusion": self.conclusion}
-        said = {name: text for name, text in parts.items() if text is not None}
-        return self.question if len(said) == 1 else "\n".join(f"[{name}]\n{text}" for name, text in said.items())
+        given = {name: text for name, text in parts.items() if text is not None}
+        return self.question if len(given) == 1 else "\n".join(f"[{name}]\n{text}" for name, text in given.items())
 
 
 def sample_of(task: TaskData, count: int) -> list[Input]:
-    """Return so many inputs of a task, the same ones each time, test examples if there are any."""
+    """Return a sample of `count` inputs of a task, the same each time, of its test examples if there are any."""
     rows = task.test or task.train
     drawn = random.Random(0).sample(rows, min(count, len(rows)))  # noqa: S311
     return [Input(example.text, example.text_pair) for example in drawn]
 
 
-def asked_of(prompt: Prompt, inputs: Sequence[Input]) -> list[Asked]:
+def rendered_prompts(prompt: Prompt, inputs: Sequence[Input]) -> list[RenderedPrompt]:
     """Return all that an LLM is asked of each input under a prompt."""
     from registry.prompts.render import rendered
 
     conclusion = prompt.conclusion if prompt.style == "chain-of-thought" else None
     questions = rendered(prompt, inputs)
-    return [Asked(one, question, prompt.system, conclusion) for one, question in zip(inputs, questions, strict=True)]
+    return [
+        RenderedPrompt(text, question, prompt.system, conclusion)
+        for text, question in zip(inputs, questions, strict=True)
+    ]
 
 
 def fits(prompts: Mapping[str, Prompt], task: TaskData, name: str, *, count: int = SAMPLE) -> Table[Fit]:
-    """Hold prompts against a task: their answers against its labels, and what they ask of some of its examples."""
+    """Try prompts on a task: compare their answers with its labels, and render some of its examples."""
     from registry.prompts.render import rendered_each
 
-    made = rendered_each(list(prompts.values()), sample_of(task, count))
-    found = []
-    for (prompt_name, prompt), texts in zip(prompts.items(), made, strict=True):
+    rendered = rendered_each(list(prompts.values()), sample_of(task, count))
+    rows = []
+    for (prompt_name, prompt), texts in zip(prompts.items(), rendered, strict=True):
         problem = answers_problem(prompt, task, name) or (str(texts) if isinstance(texts, InputError) else None)
         lengths = sorted(map(len, texts)) if problem is None and isinstance(texts, list) else []
         ends = (lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else (0, 0, 0)
-        found.append(Fit(prompt_name, len(lengths), *ends, problem))
-    return Table(found)
+        rows.append(Fit(prompt_name, len(lengths), *ends, problem))
+    return Table(rows)
 
 
-def check_fits(found: Sequence[Fit]) -> None:
+def check_fits(rows: Sequence[Fit]) -> None:
     """Refuse prompts that do not fit; raise `InputError` with the first one's problem."""
-    bad = [fit for fit in found if fit.problem]
+    bad = [fit for fit in rows if fit.problem]
     if bad:
-        others = f" ({len(bad)} of {len(found)} prompts do not fit)" if len(found) > 1 else ""
+        others = f" ({len(bad)} of {len(rows)} prompts do not fit)" if len(rows) > 1 else ""
         raise InputError(f"{bad[0].name}: {bad[0].problem}{others}")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class PromptReport:
+class PromptImportReport:
     """What came of an import."""
 
     added: list[str] = field(default_factory=list)
@@ -34,13 +34,13 @@ def new_prompt(name: str, prompt: Prompt, *, tags: Sequence[str] = ()) -> NewEnt
 
 def import_prompts(
     catalog: Catalog, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
-) -> PromptReport:
+) -> PromptImportReport:
     """Register the prompts of a file, all or none; what PromptSource holds that cannot be asked is left out."""
-    found = usable_prompts(path, options)
-    report = PromptReport(left_out=found.left_out, notes=found.notes)
+    file = usable_prompts(path, options)
+    report = PromptImportReport(left_out=file.left_out, notes=file.notes)
     known = catalog.entries.hashes(EntryKind.PROMPT)
     with catalog.entries.adding() as add:
-        for name, prompt in found.prompts.items():
+        for name, prompt in file.prompts.items():
             record = add(_entry(name, prompt, tags))
             (report.known if known.get(name) == record.content_hash else report.added).append(name)
     return report
@@ -51,19 +51,19 @@ def usable_prompts(path: Path, options: "PromptOptions | None" = None) -> "Promp
     from registry.prompts.files import read_prompts
     from registry.prompts.render import checked_prompts
 
-    found = read_prompts(path, options)
+    file = read_prompts(path, options)
     usable: dict[str, Prompt] = {}
-    for name, prompt in checked_prompts(found.prompts).items():
+    for name, prompt in checked_prompts(file.prompts).items():
         if isinstance(prompt, Prompt):
             usable[name] = prompt
-        elif found.whole:
+        elif file.whole:
             raise DataError(str(path), f"{name}: {prompt}")
         else:
-            found.left_out[name] = str(prompt)
+            file.left_out[name] = str(prompt)
     if not usable:
-        why = next(iter(found.left_out.values()))
+        why = next(iter(file.left_out.values()))
         raise DataError(str(path), f"has no prompt that can be used: {why}")
-    return replace(found, prompts=usable)
+    return replace(file, prompts=usable)
 
 
 def _entry(name: str, prompt: Prompt, tags: Sequence[str]) -> NewEntry:

@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
-from registry.data.models import RECORDED, is_language_model
+from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.recordings import RecordedPrompt
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
@@ -35,49 +34,46 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
         if not prompts:
             mend = f"name one, 'fute embed {name}@PROMPT', or all, 'fute embed \"{name}@*\"'."
             raise InputError(f"{name!r} answers under a prompt: {mend}")
-        return [_pair(catalog, entry, its) for its in prompts]
+        return [_pair(catalog, entry, prompt_name) for prompt_name in prompts]
     owner = catalog.entries.get(model, EntryKind.MODEL)
     if not any(character in prompt for character in _PATTERN):
         return [_pair(catalog, owner, prompt)]
-    if owner.spec.get("type") == RECORDED:
+    if _spec(owner).kind is ModelKind.RECORDED_LLM:
         known = catalog.entries.prompts_of(owner.name)
     else:
         known = [entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))]
-    fitting = [its for its in known if fnmatchcase(its, prompt)]
+    fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name, prompt)]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)
-    return [_pair(catalog, owner, its) for its in fitting]
+    return [_pair(catalog, owner, prompt_name) for prompt_name in fitting]
 
 
 def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[EntryRecord]:
     """Enter what is new of what was meant, all or none."""
-    if all(isinstance(one, EntryRecord) for one in meant):
-        return [one for one in meant if isinstance(one, EntryRecord)]
+    if all(isinstance(entry, EntryRecord) for entry in meant):
+        return [entry for entry in meant if isinstance(entry, EntryRecord)]
     with catalog.entries.adding(replace=True) as add:
-        return [add(one) if isinstance(one, NewEntry) else one for one in meant]
+        return [add(entry) if isinstance(entry, NewEntry) else entry for entry in meant]
 
 
 def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | NewEntry:
     """Return `MODEL@PROMPT`, a new one where it is not known, or its model or prompt has changed."""
-    name = f"{owner.name}@{prompt}"
-    if (
-        owner.spec.get("type") == RECORDED or Reference.parse(prompt).version is not None
-    ):  # one that was embedded before
+    name, spec = f"{owner.name}@{prompt}", _spec(owner)
+    is_recorded, has_version = spec.kind is ModelKind.RECORDED_LLM, Reference.parse(prompt).version is not None
+    if is_recorded or has_version:  # one that was embedded before
         return catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
-    if not is_language_model(owner.spec) and owner.spec.get("head", "") is not None:
+    if not spec.may_take_prompts:
         raise InputError(f"{owner.name!r} takes no prompt: it is embedded as it is, 'fute embed {owner.name}'.")
-    asked = catalog.entries.get(prompt, EntryKind.PROMPT)
-    content_hash = _hash(owner.content_hash, asked.content_hash)
-    if asked.name in catalog.entries.prompts_of(owner.name):
+    prompt_entry = catalog.entries.get(prompt, EntryKind.PROMPT)
+    content_hash = _hash(owner.content_hash, prompt_entry.content_hash)
+    if prompt_entry.name in catalog.entries.prompts_of(owner.name):
         known = catalog.entries.get(name, EntryKind.PROMPTED_MODEL)
         if known.content_hash == content_hash:
             return known
-    spec = {
-        "type": "prompted",
-        "model": f"{owner.name}:{owner.version}",
-        "prompt": f"{asked.name}:{asked.version}",
-    }
-    return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, spec)
+    pair = ModelSpec.prompted(
+        model=f"{owner.name}:{owner.version}", prompt=f"{prompt_entry.name}:{prompt_entry.version}"
+    )
+    return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, pair.as_document())
 
 
 def recorded_llm(
@@ -91,21 +87,26 @@ def recorded_llm(
 ) -> list[EntryRecord]:
     """Enter an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
     with catalog.entries.adding(replace=replace) as add:
-        spec: dict[str, Any] = {"type": RECORDED, "source": source}
+        spec = ModelSpec.recorded_llm(source).as_document()
         model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
-        made = [model]
+        entries = [model]
         for prompt in prompts:
-            choices = list(prompt.choices)
-            spec = {"template": prompt.template, "choices": choices}
+            choices = prompt.choices
+            spec = {"template": prompt.template, "choices": list(choices)}
             entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), _hash(prompt.template, *choices), spec))
             contents = prompt.recording.contents()
             content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
-            pair = {"model": f"{model.name}:{model.version}", "prompt": f"{entry.name}:{entry.version}"}
-            spec = {"type": "recorded", "answers": choices, **pair}
-            name_of_both = f"{model.name}@{entry.name}"
-            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, spec, contents, tags=tuple(tags))
-            made.append(add(new))
-        return made
+            pair = ModelSpec.recorded_pair(
+                answers=choices, model=f"{model.name}:{model.version}", prompt=f"{entry.name}:{entry.version}"
+            )
+            name_of_both, document = f"{model.name}@{entry.name}", pair.as_document()
+            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tuple(tags))
+            entries.append(add(new))
+        return entries
+
+
+def _spec(model: EntryRecord) -> ModelSpec:
+    return ModelSpec.from_document(model.spec, name=model.name)
 
 
 def _hash(*parts: str) -> str:

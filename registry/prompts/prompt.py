@@ -49,10 +49,10 @@ class Prompt:
             raise InputError(f"A prompt has words for each of its answers: {len(self.words)} of {len(self.answers)}.")
         for answer, words in zip(self.answers, self.words, strict=True):
             if not answer.strip() or not words or not all(word.strip() for word in words):
-                raise InputError(f"The answer {answer[:60]!r} has no word to be told by: --choice LABEL=WORD,WORD.")
-        said = [word for words in self.words for word in words]
-        for one in (said, list(self.answers)):
-            twice = sorted({word for word in one if one.count(word) > 1})
+                raise InputError(f"The answer {answer[:60]!r} has no word: give --choice LABEL=WORD,WORD.")
+        all_words = [word for words in self.words for word in words]
+        for texts in (all_words, list(self.answers)):
+            twice = sorted({word for word in texts if texts.count(word) > 1})
             if twice:
                 raise InputError(f"A prompt has {twice[0][:60]!r} twice among its answers.")
         if self.style not in STYLES:
@@ -74,10 +74,10 @@ class Prompt:
         """Return the sha256 of what the prompt asks; that of a recorded prompt where it says no more than that."""
         plain = Prompt(self.template, self.answers, tuple((answer,) for answer in self.answers), self.fields)
         if self == plain and all(USUAL.get(name) == field for name, field in self.fields.items()):
-            said = "\0".join((self.template, *self.answers))
+            text = "\0".join((self.template, *self.answers))
         else:
-            said = json.dumps(self.spec(), ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+            text = json.dumps(self.spec(), ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Prompt":

@@ -33,19 +33,22 @@ def rendered(prompt: Prompt, inputs: Sequence[Input]) -> list[str]:
         TemplateError: the template is refused, or an input cannot be rendered within the limits.
         InputError: the template asks for a second text, and an input has none.
     """
-    (made,) = rendered_each([prompt], inputs)
-    if isinstance(made, InputError):
-        raise made
-    return made
+    (texts,) = rendered_each([prompt], inputs)
+    if isinstance(texts, InputError):
+        raise texts
+    return texts
 
 
 def rendered_each(prompts: Sequence[Prompt], inputs: Sequence[Input]) -> list[list[str] | InputError]:
     """Return what each prompt asks of each input, or why it cannot; raise `StoppedError` at a limit."""
-    found = [_askable(prompt, inputs) for prompt in prompts]
-    good = [prompt for prompt in found if isinstance(prompt, Prompt)]
+    checked = [_askable(prompt, inputs) for prompt in prompts]
+    good = [prompt for prompt in checked if isinstance(prompt, Prompt)]
     lines = chain.from_iterable((_job(prompt), *map(list, inputs)) for prompt in good)
     replies = iter(render(lines) if good else [])
-    return [one if isinstance(one, InputError) else _texts(list(islice(replies, 1 + len(inputs)))) for one in found]
+    return [
+        prompt_or_error if isinstance(prompt_or_error, InputError) else _texts(list(islice(replies, 1 + len(inputs))))
+        for prompt_or_error in checked
+    ]
 
 
 def _askable(prompt: Prompt, inputs: Sequence[Input]) -> Prompt | InputError:
@@ -72,41 +75,41 @@ def checked_prompts(prompts: Mapping[str, Prompt]) -> dict[str, Prompt | InputEr
 
     Raises `TemplateError` where more than a few run into the child's limits: nobody waits for them all.
     """
-    found: dict[str, Prompt | InputError] = {}
+    checked: dict[str, Prompt | InputError] = {}
     for name, prompt in prompts.items():
         try:
-            found[name] = checked_template(prompt)
+            checked[name] = checked_template(prompt)
         except InputError as error:
-            found[name] = error
-    left = {name: prompt for name, prompt in found.items() if isinstance(prompt, Prompt)}
+            checked[name] = error
+    left = {name: prompt for name, prompt in checked.items() if isinstance(prompt, Prompt)}
     for stops in range(MOST_STOPS + 1):
         if not left:
             break
         try:
             problems = dict(zip(left, _tried(list(left.values())), strict=True))
-            found |= {name: TemplateError(problem) for name, problem in problems.items() if problem}
+            checked |= {name: TemplateError(problem) for name, problem in problems.items() if problem}
             break
         except StoppedError as error:
             name = list(left)[error.line // LINES]
             if stops == MOST_STOPS:
                 raise
-            found[name] = error
+            checked[name] = error
             del left[name]
-    return found
+    return checked
 
 
 def _tried(prompts: Sequence[Prompt]) -> list[str | None]:
-    """Return what is wrong with each template, by what comes of two texts; None for nothing."""
+    """Try each template on two texts; return what is wrong with it, None for nothing."""
     replies = render(chain.from_iterable((_job(prompt), *map(list, PROBES)) for prompt in prompts))
     return [_problem(replies[start : start + LINES]) for start in range(0, len(replies), LINES)]
 
 
 def checked_prompt(prompt: Prompt) -> Prompt:
     """Check a prompt, and try it; return it with its fields, or raise `TemplateError`."""
-    (found,) = checked_prompts({"prompt": prompt}).values()
-    if isinstance(found, InputError):
-        raise found
-    return found
+    (prompt_or_error,) = checked_prompts({"prompt": prompt}).values()
+    if isinstance(prompt_or_error, InputError):
+        raise prompt_or_error
+    return prompt_or_error
 
 
 def render(lines: Iterable[Collection[Any]]) -> list[Reply]:
@@ -146,13 +149,13 @@ def _job(prompt: Prompt) -> dict[str, Any]:
 
 def _check_pairs(prompt: Prompt, inputs: Sequence[Input]) -> None:
     name = next((name for name, field in prompt.fields.items() if field == PAIR), None)
-    alone = next((number for number, one in enumerate(inputs, start=1) if one.text_pair is None), None)
+    alone = next((number for number, text in enumerate(inputs, start=1) if text.text_pair is None), None)
     if name is not None and alone is not None:
         raise InputError(f"The template asks for a second text ({name!r}), and input {alone} has none.")
 
 
 def _problem(replies: Sequence[Reply]) -> str | None:
-    """Return what is wrong with a template, by what came of it and of the two texts it was tried on."""
+    """Return what is wrong with a template, judged by the replies to it and to the two texts it was tried on."""
     for reply in replies:
         if isinstance(reply, dict):
             return f"cannot be rendered: {reply['error'].rstrip('.')}."

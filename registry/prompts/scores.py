@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from registry.data.probabilities import softmax
 from registry.errors import InputError
 
-Scores = NDArray[np.float64]
-Table = NDArray[np.float64]
+PromptScores = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 CALIBRATIONS = ("none", "contextual", "batch")
 _LEAST = np.finfo(np.float64).tiny
@@ -24,14 +25,12 @@ _LEAST = np.finfo(np.float64).tiny
 # -- probabilities -----------------------------------------------------------------------------------
 
 
-def probabilities(log_prob: ArrayLike) -> Table:
+def probabilities(log_prob: ArrayLike) -> Probabilities:
     """Return p(y | x, t), normalised over the choices, of log probabilities (prompts, inputs, choices)."""
-    logs = np.asarray(log_prob, np.float64)
-    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)
+    return softmax(np.asarray(log_prob, np.float64))
 
 
-def calibrated(table: Table, calibration: str, content_free: ArrayLike | None = None) -> Table:
+def calibrated(table: Probabilities, calibration: str, content_free: ArrayLike | None = None) -> Probabilities:
     """Return probabilities after a calibration, one of `CALIBRATIONS`.
 
     - `contextual` (Zhao et al. 2021, "Calibrate Before Use"): each choice is divided by what the prompt gives it on
@@ -66,7 +65,7 @@ def check_calibration(name: str) -> None:
         raise InputError(f"No calibration {name!r}: there are {', '.join(CALIBRATIONS)}.")
 
 
-def hard(table: Table) -> Table:
+def hard(table: Probabilities) -> Probabilities:
     """Return the likeliest choice of each input as certain; the first of equals."""
     return np.asarray(np.eye(table.shape[-1])[table.argmax(axis=-1)])
 
@@ -74,22 +73,22 @@ def hard(table: Table) -> Table:
 # -- the methods -------------------------------------------------------------------------------------
 
 
-def mutual_information(table: Table) -> Scores:
+def mutual_information(table: Probabilities) -> PromptScores:
     """Return MI, H(Y | t) - H(Y | X, t): answers that differ between inputs and are sure (Sorensen et al. 2022)."""
     return np.asarray(np.maximum(_entropy(table.mean(axis=1)) - _entropy(table).mean(axis=1), 0.0))
 
 
-def global_entropy(table: Table) -> Scores:
+def global_entropy(table: Probabilities) -> PromptScores:
     """Return GlobalE, the entropy of how often each choice is the likeliest (Lu et al. 2022)."""
     return _entropy(hard(table).mean(axis=1))
 
 
-def local_entropy(table: Table) -> Scores:
+def local_entropy(table: Probabilities) -> PromptScores:
     """Return LocalE, the mean entropy of single answers: prompts that are overconfident fall (Lu et al. 2022)."""
     return np.asarray(_entropy(table).mean(axis=1))
 
 
-def description_length(table: Table) -> Scores:
+def description_length(table: Probabilities) -> PromptScores:
     """Return MDL, minus the mean entropy of single answers (Wu et al. 2023).
 
     Wu et al. choose a prompt for each input, the one whose answer has the least entropy. One prompt for all inputs is
@@ -98,22 +97,22 @@ def description_length(table: Table) -> Scores:
     return -local_entropy(table)
 
 
-def zero_label_log_prob(table: Table) -> Scores:
+def zero_label_log_prob(table: Probabilities) -> PromptScores:
     """Return ZPS-Log: agreement with the choices of the highest mean log probability (Liao et al. 2022)."""
     return _agreement(table, lambda kept: np.log(np.maximum(kept, _LEAST)).mean(axis=0))
 
 
-def zero_label_prob(table: Table) -> Scores:
+def zero_label_prob(table: Probabilities) -> PromptScores:
     """Return ZPS-Prob: agreement with the choices of the highest mean probability (Liao et al. 2022)."""
     return _agreement(table, lambda kept: np.asarray(kept.mean(axis=0)))
 
 
-def zero_label_vote(table: Table) -> Scores:
+def zero_label_vote(table: Probabilities) -> PromptScores:
     """Return ZPS-Vote: agreement with the choices that most prompts think likeliest (Liao et al. 2022)."""
     return _agreement(table, lambda kept: hard(kept).sum(axis=0))
 
 
-def perplexity(prompt_prob: ArrayLike) -> Scores:
+def perplexity(prompt_prob: ArrayLike) -> PromptScores:
     """Return minus the mean perplexity of the filled-in prompt, SPELL (Gonen et al. 2022).
 
     Args:
@@ -122,7 +121,7 @@ def perplexity(prompt_prob: ArrayLike) -> Scores:
     return np.asarray(-(1 / np.asarray(prompt_prob, np.float64)).mean(axis=1))
 
 
-METHODS: Mapping[str, Callable[[Table], Scores]] = {
+METHODS: Mapping[str, Callable[[Probabilities], PromptScores]] = {
     "mi": mutual_information,
     "globale": global_entropy,
     "locale": local_entropy,
@@ -134,18 +133,18 @@ METHODS: Mapping[str, Callable[[Table], Scores]] = {
 PERPLEXITY = "perplexity"
 
 
-def score_prompts(table: Table, prompt_prob: ArrayLike | None = None) -> dict[str, Scores]:
+def score_prompts(table: Probabilities, prompt_prob: ArrayLike | None = None) -> dict[str, PromptScores]:
     """Return the scores of every method, (prompts,) each; perplexity only where the prompts' own is known."""
-    made = {name: method(table) for name, method in METHODS.items()}
-    return made if prompt_prob is None else {**made, PERPLEXITY: perplexity(prompt_prob)}
+    scores = {name: method(table) for name, method in METHODS.items()}
+    return scores if prompt_prob is None else {**scores, PERPLEXITY: perplexity(prompt_prob)}
 
 
-def confident(table: Table) -> NDArray[np.bool_]:
+def confident(table: Probabilities) -> NDArray[np.bool_]:
     """Return which prompts pass the confidence filter, (prompts,) (Liao et al. 2022).
 
     A prompt's confidence is the sum over inputs of the likeliest choice's lead over the second. Two means divide the
     prompts into two clusters, and the lower one is discarded. In one dimension the best division is found exactly, so
-    nothing hangs on a random start. Equals stay together; where all are equal, all pass.
+    nothing depends on a random start. Equals stay together; where all are equal, all pass.
     """
     two = np.sort(table, axis=-1)[..., -2:]
     confidence = np.round((two[..., 1] - two[..., 0]).sum(axis=1), 9)
@@ -157,7 +156,7 @@ def confident(table: Table) -> NDArray[np.bool_]:
     return np.asarray(confidence >= values[cuts[int(np.argmin(errors))]])
 
 
-def spread(table: Table) -> Scores:
+def spread(table: Probabilities) -> PromptScores:
     """Return how far answers differ between inputs, (prompts,): 0 where all are the same, 1 for all choices as often.
 
     The standard deviation over the inputs of the vector of probabilities, over that of certain answers spread evenly.
@@ -166,7 +165,7 @@ def spread(table: Table) -> Scores:
     return np.asarray(np.sqrt(table.var(axis=1).sum(axis=-1) / most))
 
 
-def expected_agreement(cosines: ArrayLike, table: Table) -> Scores:
+def expected_agreement(cosines: ArrayLike, table: Probabilities) -> PromptScores:
     """Return FUTE's scores: the cosines of the prompts' maps with the task's map, times the spread of the answers.
 
     For two answers +1 and -1, equally often right, the accuracy of answers f to the truth t is
@@ -184,29 +183,29 @@ def expected_agreement(cosines: ArrayLike, table: Table) -> Scores:
 # -- together ----------------------------------------------------------------------------------------
 
 
-def standardised(scores: ArrayLike) -> Scores:
+def standardised(scores: ArrayLike) -> PromptScores:
     """Return scores with mean 0 and standard deviation 1; all 0 where they are equal."""
     given = np.asarray(scores, np.float64)
     spread = given.std()
     return (given - given.mean()) / spread if spread > 1e-12 * max(1.0, float(np.abs(given).max())) else 0 * given
 
 
-def combined(parts: Sequence[ArrayLike]) -> Scores:
+def combined(parts: Sequence[ArrayLike]) -> PromptScores:
     """Return the mean of several methods' standardised scores, (prompts,)."""
     return np.asarray(np.mean([standardised(scores) for scores in parts], axis=0))
 
 
-def _agreement(table: Table, ensemble: Callable[[Table], NDArray[np.float64]]) -> Scores:
+def _agreement(table: Probabilities, ensemble: Callable[[Probabilities], NDArray[np.float64]]) -> PromptScores:
     """Return the share of inputs on which each prompt answers as the ensemble of the confident ones.
 
     A discarded prompt gets 2 less, so that it stands behind all that were kept.
     """
     kept = confident(table)
-    said = ensemble(table[kept]).argmax(axis=-1)  # (inputs,)
-    share = (table.argmax(axis=-1) == said).mean(axis=1)
+    agreed = ensemble(table[kept]).argmax(axis=-1)  # (inputs,)
+    share = (table.argmax(axis=-1) == agreed).mean(axis=1)
     return np.asarray(np.where(kept, share, share - 2))
 
 
-def _entropy(table: Table) -> Table:
+def _entropy(table: Probabilities) -> Probabilities:
     """Return the entropy over the last axis, in nats; 0 log 0 is 0."""
     return np.asarray(-(table * np.log(np.maximum(table, _LEAST))).sum(axis=-1), np.float64)

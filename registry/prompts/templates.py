@@ -22,7 +22,7 @@ _PLAIN = (
     *(nodes.Not, nodes.And, nodes.Or, nodes.Concat, nodes.Add, nodes.Sub, nodes.Neg, nodes.Pos),
     *(nodes.List, nodes.Tuple, nodes.Slice, nodes.Keyword),
 )
-_TOLD = {
+_SHOWN_AS = {
     **dict.fromkeys(("Include", "Import", "FromImport", "Extends"), "another template"),
     **{"Macro": "a macro", "CallBlock": "a call block", "FilterBlock": "a filter block", "AssignBlock": "a set block"},
     **{"Block": "a block", "Dict": "a dict", "NSRef": "a namespace", "With": "a with block"},
@@ -46,11 +46,13 @@ def checked_template(prompt: Prompt) -> Prompt:
     if taken:
         raise TemplateError(f"sets {taken[0]!r}, which stands for the input: use another name.")
     fields = {name: _field(name, prompt.fields) for name in variables if name not in ANSWERS}
-    for one in FIELDS:
-        names = [name for name, field in fields.items() if field == one]
+    for wanted in FIELDS:
+        names = [name for name, field in fields.items() if field == wanted]
         if len(names) > 1 and not all(name in prompt.fields for name in names):
             both = " and ".join(map(repr, names[:2]))
-            raise TemplateError(f"has {both} for the {one}: give --field NAME=text or NAME=text_pair for each of them.")
+            raise TemplateError(
+                f"has {both} for the {wanted}: give --field NAME=text or NAME=text_pair for each of them."
+            )
     if TEXT not in fields.values():
         raise TemplateError("never uses the text of the input: write {{ text }} where it belongs, or give --field.")
     return replace(prompt, fields=fields)
@@ -126,7 +128,7 @@ class _Walk:
             raise TemplateError("is nested too deeply: simplify it.") from error
 
     def _visit(self, node: nodes.Node, times: int) -> None:
-        """Check a node that is rendered so many times."""
+        """Check a node that is rendered up to `times` times."""
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise TemplateError(f"has more than {MOST_NODES} parts: simplify it.")
@@ -137,7 +139,7 @@ class _Walk:
             self._children(node, times)
         else:
             name = type(node).__name__
-            raise TemplateError(f"uses {_TOLD.get(name, name)}, which a prompt needs not: write it without.")
+            raise TemplateError(f"uses {_SHOWN_AS.get(name, name)}, which prompts may not: write it without.")
 
     def _children(self, node: nodes.Node, times: int) -> None:
         for child in node.iter_child_nodes():
@@ -205,8 +207,8 @@ class _Walk:
         if node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise TemplateError(f"calls {name!r} with named arguments: write them without names.")
         if name == "join":
-            for one in node.args:
-                self._joined(one)
+            for argument in node.args:
+                self._joined(argument)
         if name == "replace":
             _check_replaced(node.args)
         for child in (node.node.node, *node.args):
@@ -240,7 +242,7 @@ class _Walk:
             case nodes.Getitem() if isinstance(node.arg, nodes.Slice):
                 return self._size(node.node)
             case nodes.Call() if _called(node) == "range" and not node.kwargs:
-                bounds = [self._number(one) for one in node.args]
+                bounds = [self._number(argument) for argument in node.args]
                 return None if not bounds or None in bounds else self._short(sum(b for b in bounds if b is not None))
         return None
 
@@ -285,6 +287,6 @@ def _is_number(node: nodes.Node) -> bool:
 
 def _check_replaced(args: list[nodes.Expr]) -> None:
     """Refuse to replace nothing, which is found everywhere, or by something that is not written there."""
-    written = [one.value for one in args if isinstance(one, nodes.Const)]
-    if len(args) != 2 or len(written) != 2 or not written[0] or not all(isinstance(one, str) for one in written):
+    written = [argument.value for argument in args if isinstance(argument, nodes.Const)]
+    if len(args) != 2 or len(written) != 2 or not written[0] or not all(isinstance(value, str) for value in written):
         raise TemplateError("replaces by other than two written texts: replace('_', ' ').")

@@ -21,14 +21,14 @@ def compare(
     catalog: Catalog, space: SpaceRecord, a: str, b: str, *, weights: Mapping[str, float] | None = None
 ) -> Comparison:
     """Return how near two entries are, facet by facet; see `facets.weights_between` for the weights."""
-    one, two = embedding_of(catalog, a, space), embedding_of(catalog, b, space)
+    first, second = embedding_of(catalog, a, space), embedding_of(catalog, b, space)
     centring = catalog.embeddings.centring(space.id)
-    rows = centring.centred(np.stack([one.vector, two.vector]))
+    rows = centring.centred(np.stack([first.vector, second.vector]))
     cosines = centring.facets.cosines(rows[0], rows[1])
-    shares = weights_between(centring.facets, one.kind, two.kind, chosen=weights)
+    shares = weights_between(centring.facets, first.kind, second.kind, chosen=weights)
     similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
-    error = standard_error(one, two, centring, shares)
-    return Comparison(one.name, two.name, space.name, similarity, cosines, error, centring.epoch)
+    error = standard_error(first, second, centring, shares)
+    return Comparison(first.name, second.name, space.name, similarity, cosines, error, centring.epoch)
 
 
 def similarities(
@@ -52,9 +52,9 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     if isinstance(query, VectorFile):
         return _outside(query, space)
     entry = catalog.entries.get(query)
-    found = catalog.embeddings.get(entry.version_id, space.id)
-    if found is not None:
-        return found
+    embedding = catalog.embeddings.get(entry.version_id, space.id)
+    if embedding is not None:
+        return embedding
     if entry.kind not in EMBEDDABLE:
         raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
     if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):

@@ -25,7 +25,7 @@ class Duplicates:
         self._signature = None if own is None else Signature.from_bytes(own)
         self._known: dict[str, Shared | None] = {}
 
-    def told(self, matches: Sequence[M], with_shared: Callable[[M, float | None], M]) -> list[M]:
+    def annotated(self, matches: Sequence[M], with_shared: Callable[[M, float | None], M]) -> list[M]:
         """Return matches with the share of examples that each has in common with the task."""
         if self._signature is None:
             return list(matches)
@@ -33,8 +33,8 @@ class Duplicates:
         bodies = self._catalog.entries.contents_of(new, ROLE)
         for name in new:
             self._known[name] = Signature.from_bytes(bodies[name]).shared(self._signature) if name in bodies else None
-        found = [(match, self._known.get(match.name)) for match in matches]
-        return [with_shared(match, None if shared is None else shared.share) for match, shared in found]
+        shares = [(match, self._known.get(match.name)) for match in matches]
+        return [with_shared(match, None if shared is None else shared.share) for match, shared in shares]
 
     def include(self, match: Match) -> bool:
         """Whether a match is nearly the task itself: the same question to the same examples, or the same vector."""

@@ -96,8 +96,8 @@ class Ranking(Table[Match]):
         self.set_aside = tuple(set_aside)  # near-duplicates of the query
         self.notes: tuple[str, ...] = ()  # what is to be said with it
         if set_aside:
-            told = ", ".join(map(str, set_aside))
-            self.notes = (f"Set aside as nearly {query} itself: {told}; '--duplicates' lists them too.",)
+            names = ", ".join(map(str, set_aside))
+            self.notes = (f"Set aside as nearly {query} itself: {names}; '--duplicates' lists them too.",)
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""
@@ -106,7 +106,7 @@ class Ranking(Table[Match]):
             "space": self.space,
             "epoch": self.epoch,
             "matches": [match.as_json() for match in self],
-            "set_aside": [one.as_json() for one in self.set_aside],
+            "set_aside": [task.as_json() for task in self.set_aside],
         }
 
 

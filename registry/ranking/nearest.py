@@ -70,10 +70,12 @@ def kept_apart(
         return list(best(query.limit)), []
     aside = 0
     while True:
-        told = duplicates.told(best(query.limit + aside), lambda match, shared: replace(match, shared=shared))
-        doubles = [] if query.duplicates else [match for match in told if duplicates.include(match)]
+        candidates = duplicates.annotated(
+            best(query.limit + aside), lambda match, shared: replace(match, shared=shared)
+        )
+        doubles = [] if query.duplicates else [match for match in candidates if duplicates.include(match)]
         if len(doubles) <= aside:
-            kept = [match for match in told if match not in doubles]
+            kept = [match for match in candidates if match not in doubles]
             return kept[: query.limit], [SetAside.from_match(double) for double in doubles]
         aside = max(len(doubles), 2 * aside)
 
@@ -99,15 +101,15 @@ class _Search:
 
     def best(self, count: int) -> list[Match]:
         """Return the nearest, nearest first, not ranked yet."""
-        found: list[Neighbor] = []
+        neighbours: list[Neighbor] = []
         for kind, ids in self._among.items():
             query = self._row * self._centring.facets.scale(self._weights[kind])
-            found += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
-        found = sorted(found, key=lambda n: (-n.similarity, n.id))[:count]
-        held = self._catalog.embeddings.some([n.id for n in found])
+            neighbours += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
+        neighbours = sorted(neighbours, key=lambda n: (-n.similarity, n.id))[:count]
+        held = self._catalog.embeddings.some([n.id for n in neighbours])
         self._held = {record.name: record for record in held.values()}
-        found = [n for n in found if n.id in held]  # else it was removed a moment ago
-        rows = self._index.rows(np.array([n.id for n in found], np.int64))
+        neighbours = [n for n in neighbours if n.id in held]  # else it was removed a moment ago
+        rows = self._index.rows(np.array([n.id for n in neighbours], np.int64))
         return [
             Match(
                 0,
@@ -116,7 +118,7 @@ class _Search:
                 n.similarity,
                 self._centring.facets.cosines(self._row, row),
             )
-            for n, row in zip(found, rows, strict=True)
+            for n, row in zip(neighbours, rows, strict=True)
         ]
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:

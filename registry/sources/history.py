@@ -39,7 +39,7 @@ def standardised(records: Iterable["TransferRecord"]) -> tuple[Measurement, ...]
         if record.source != record.target:
             group = groups.setdefault((record.target, setting_of(record)), {})
             group.setdefault(record.source, []).append(record)
-    return tuple(sorted(one for (target, setting), group in groups.items() for one in _group(target, setting, group)))
+    return tuple(sorted(m for (target, setting), group in groups.items() for m in _group(target, setting, group)))
 
 
 def mean_score(runs: Collection["TransferRecord"]) -> float:
@@ -55,26 +55,26 @@ def mean_gains(history: Iterable[Measurement], *, setting: str | None = None) ->
         setting: the one that counts; None for the mean over settings, within each target.
     """
     collected: dict[str, dict[str, list[float]]] = {}
-    for one in history:
-        if setting is None or one.setting == setting:
-            collected.setdefault(one.source, {}).setdefault(one.target, []).append(one.score)
+    for measured in history:
+        if setting is None or measured.setting == setting:
+            collected.setdefault(measured.source, {}).setdefault(measured.target, []).append(measured.score)
     return {source: fmean(fmean(scores) for scores in targets.values()) for source, targets in collected.items()}
 
 
 def settings_of(history: Iterable[Measurement]) -> list[str]:
     """Return the settings that were measured, sorted."""
-    return sorted({one.setting for one in history})
+    return sorted({measured.setting for measured in history})
 
 
 def without(history: Iterable[Measurement], target: str) -> tuple[Measurement, ...]:
     """Return the measurements on other targets."""
-    return tuple(one for one in history if one.target != target)
+    return tuple(measured for measured in history if measured.target != target)
 
 
 def of_most_alike(
     history: Sequence[Measurement], similarity: Mapping[str, float], *, most: int
 ) -> tuple[Measurement, ...]:
-    """Return at most so many measurements: all those of the targets that are most alike, as far as there is room.
+    """Return at most `most` measurements: all those of the targets that are most alike, as far as there is room.
 
     Args:
         similarity: of the targets to the task that is asked for; one that is not named comes last.
@@ -83,14 +83,14 @@ def of_most_alike(
     if len(history) <= most:
         return tuple(history)
     counts: dict[str, int] = {}
-    for one in history:
-        counts[one.target] = counts.get(one.target, 0) + 1
+    for measured in history:
+        counts[measured.target] = counts.get(measured.target, 0) + 1
     kept: set[str] = set()
     for target in sorted(counts, key=lambda name: (-similarity.get(name, float("-inf")), name)):
         if kept and sum(counts[name] for name in kept) + counts[target] > most:
             break
         kept.add(target)
-    return tuple(one for one in history if one.target in kept)
+    return tuple(measured for measured in history if measured.target in kept)
 
 
 def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRecord"]]) -> list[Measurement]:
@@ -116,11 +116,11 @@ def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRe
 def _variance(runs: Collection["TransferRecord"]) -> float:
     """Return the squared standard error of `mean_score`, as far as the runs tell; 0 where nothing is known.
 
-    One seed's variance is the mean of those that runs tell; where none tells one, their means do by their spread.
+    The variance of one seed is the mean of what the runs report; where none reports it, the spread of their means.
     """
-    told = [run for run in runs if run.score_std is not None]
-    if told:
-        of_one_seed = fsum(_seeds(run) * (run.score_std or 0.0) ** 2 for run in told) / sum(map(_seeds, told))
+    with_std = [run for run in runs if run.score_std is not None]
+    if with_std:
+        of_one_seed = fsum(_seeds(run) * (run.score_std or 0.0) ** 2 for run in with_std) / sum(map(_seeds, with_std))
     else:
         mean = mean_score(runs)
         of_one_seed = fsum(_seeds(run) * (run.score_mean - mean) ** 2 for run in runs) / max(1, len(runs) - 1)

@@ -54,12 +54,12 @@ class Likeness:
         """The row of each name."""
         return {name: number for number, name in enumerate(self.names)}
 
-    def between(self, one: str, other: str) -> float | None:
+    def between(self, a: str, b: str) -> float | None:
         """Return how alike two tasks are; None where one has no vector."""
-        if one not in self.row or other not in self.row:
+        if a not in self.row or b not in self.row:
             return None
-        value = float(self.similarity[self.row[one], self.row[other]])
-        return value if np.isfinite(value) and (one != other or np.isfinite(self.facets[self.row[one]]).any()) else None
+        value = float(self.similarity[self.row[a], self.row[b]])
+        return value if np.isfinite(value) and (a != b or np.isfinite(self.facets[self.row[a]]).any()) else None
 
     def including(self, names: Iterable[str]) -> "Likeness":
         """Return it with tasks that have no vector: they are like themselves alone."""

@@ -2,7 +2,7 @@
 
 The standardised score of starting from source s for target t in setting m is f(t, s, m) + noise. f is Gaussian with
 the mean `slope` times the standardised similarity of t and s, so that nothing measured means plain similarity, and
-with the covariance of `Kernel`. See docs/architecture.md, "Memory".
+with the covariance of `Kernel`. See docs/methods.md, "Memory".
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ MOST = 2500  # measurements in one memory; the work grows with the third power o
 
 @dataclass(frozen=True)
 class Kernel:
-    """How much two measurements have in common: the constants of the covariance, chosen in docs/architecture.md.
+    """How much two measurements have in common: the constants of the covariance, chosen in docs/methods.md.
 
     cov f(t,s,m), f(t',s',m') = (shared + (1 - shared) [m=m']) * (worth [s=s'] + k(t,t') (like_targets [s=s']
     + like_sources k(s,s') + likeness x(t,s).x(t',s') / F) + slope_deviation^2 y(t,s) y(t',s')), with
@@ -76,14 +76,14 @@ class Memory:
     """
 
     def __init__(self, history: Iterable[Measurement], likeness: Likeness, kernel: Kernel | None = None) -> None:
-        self.history = tuple(sorted(history, key=lambda one: (one.setting, one.target, one.source)))
+        self.history = tuple(sorted(history, key=lambda m: (m.setting, m.target, m.source)))
         self.kernel = kernel or Kernel()
-        self.likeness = likeness.including(name for one in self.history for name in (one.target, one.source))
+        self.likeness = likeness.including(name for m in self.history for name in (m.target, m.source))
         self._features = self.likeness.standardised()  # (n, n, F)
         self._similar = self.likeness.standardised_similarity()  # (n, n)
         self._near = np.exp((self.likeness.similarity - 1) / self.kernel.reach)  # (n, n)
-        self._settings = np.array([one.setting for one in self.history], object)
-        self._scores = np.array([one.score for one in self.history], np.float64)
+        self._settings = np.array([m.setting for m in self.history], object)
+        self._scores = np.array([m.score for m in self.history], np.float64)
         self._left: dict[str, tuple[Rows, Matrix]] = {}
         self._fit()
 
@@ -95,7 +95,7 @@ class Memory:
     @property
     def targets(self) -> list[str]:
         """The targets that were measured, sorted."""
-        return sorted({one.target for one in self.history})
+        return sorted({m.target for m in self.history})
 
     def predict(
         self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False
@@ -109,9 +109,9 @@ class Memory:
         Raises:
             KeyError: the target or a source is neither among the likenesses nor measured.
         """
-        asked, covariance, weights = self._weights(target, sources, setting, own=own)
-        mean = self._mean(asked, weights)
-        variance = np.diagonal(self._covariance(asked, asked)) - (covariance * weights).sum(axis=0)
+        pairs_asked, covariance, weights = self._weights(target, sources, setting, own=own)
+        mean = self._mean(pairs_asked, weights)
+        variance = np.diagonal(self._covariance(pairs_asked, pairs_asked)) - (covariance * weights).sum(axis=0)
         parts = np.zeros((len(self._bridge), len(sources)))
         for rows, at, _ in self._blocks:
             parts[at] += weights[rows] * self._scores[rows, None]
@@ -119,30 +119,30 @@ class Memory:
 
     def expected(self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False) -> Matrix:
         """Return the mean of `predict` alone, (sources,)."""
-        asked, _, weights = self._weights(target, sources, setting, own=own)
-        return self._mean(asked, weights)
+        pairs_asked, _, weights = self._weights(target, sources, setting, own=own)
+        return self._mean(pairs_asked, weights)
 
     def reasons(self, prediction: Expected, source: str) -> list[Reason]:
         """Return the measured pairs that add something to the score of a source, those that add most first."""
         parts = prediction.parts[prediction.sources.index(source)]
         return [
-            Reason(target, self.likeness.between(prediction.target, target), its, gain, float(parts[i]))
+            Reason(target, self.likeness.between(prediction.target, target), source, gain, float(parts[i]))
             for i in np.argsort(-np.abs(parts), kind="stable")
             if parts[i]
-            for target, its, gain in [self._measured[i]]
+            for target, source, gain in [self._measured[i]]
         ]
 
     def _fit(self) -> None:
         row = self.likeness.row
-        ends = np.array([(row[one.target], row[one.source]) for one in self.history], np.int64).reshape(-1, 2)
+        ends = np.array([(row[m.target], row[m.source]) for m in self.history], np.int64).reshape(-1, 2)
         pairs, which = np.unique(ends, axis=0, return_inverse=True)
         self._pair = which.reshape(-1).astype(np.int64)
         self._pairs = pairs[:, 0], pairs[:, 1]
-        gains = np.bincount(self._pair, [one.gain for one in self.history], len(pairs)) / np.bincount(self._pair)
+        gains = np.bincount(self._pair, [m.gain for m in self.history], len(pairs)) / np.bincount(self._pair)
         names = self.likeness.names
         self._measured = [(names[t], names[s], float(g)) for (t, s), g in zip(pairs, gains, strict=True)]
         covariance = self._covariance(self._pairs, self._pairs)  # (pairs, pairs)
-        noise = self.kernel.noise + np.array([one.variance for one in self.history], np.float64)
+        noise = self.kernel.noise + np.array([m.variance for m in self.history], np.float64)
         pooled = np.zeros_like(covariance)
         self._blocks: list[tuple[Rows, Rows, Matrix]] = []  # the observations of a setting, their pairs, D_m^-1
         for setting in self.settings:
@@ -161,25 +161,25 @@ class Memory:
         """Return the pairs asked for, their covariance with the observations, and the weights of these, both
         (observations, q)."""
         row = self.likeness.row
-        asked = np.full(len(sources), row[target]), np.array([row[name] for name in sources], np.int64)
-        covariance = self._covariance(asked, self._pairs)[:, self._pair].T
+        pairs_asked = np.full(len(sources), row[target]), np.array([row[name] for name in sources], np.int64)
+        covariance = self._covariance(pairs_asked, self._pairs)[:, self._pair].T
         covariance *= np.where(self._settings == setting, 1.0, self.kernel.shared)[:, None]
         weights = self._solve(covariance)
-        return asked, covariance, weights if own else self._left_out(target, weights)
+        return pairs_asked, covariance, weights if own else self._left_out(target, weights)
 
-    def _mean(self, asked: tuple[Rows, Rows], weights: Matrix) -> Matrix:
+    def _mean(self, pairs_asked: tuple[Rows, Rows], weights: Matrix) -> Matrix:
         surprise = self._scores - self.kernel.slope * self._similar[self._pairs][self._pair]
-        return np.asarray(self.kernel.slope * self._similar[asked] + weights.T @ surprise)
+        return np.asarray(self.kernel.slope * self._similar[pairs_asked] + weights.T @ surprise)
 
-    def _covariance(self, one: tuple[Rows, Rows], other: tuple[Rows, Rows]) -> Matrix:
+    def _covariance(self, a: tuple[Rows, Rows], b: tuple[Rows, Rows]) -> Matrix:
         """Return the covariance of pairs (targets, sources) in one setting."""
-        same = one[1][:, None] == other[1][None, :]
+        same = a[1][:, None] == b[1][None, :]
         k, near = self.kernel, self._near
-        x, y = self._features[one], self._features[other]  # (pairs, F)
-        shared = k.like_targets * same + k.like_sources * near[np.ix_(one[1], other[1])]
+        x, y = self._features[a], self._features[b]  # (pairs, F)
+        shared = k.like_targets * same + k.like_sources * near[np.ix_(a[1], b[1])]
         shared = shared + (k.likeness / max(1, x.shape[1])) * (x @ y.T)
-        slope = k.slope_deviation**2 * np.outer(self._similar[one], self._similar[other])
-        return np.asarray(k.worth * same + near[np.ix_(one[0], other[0])] * shared + slope)
+        slope = k.slope_deviation**2 * np.outer(self._similar[a], self._similar[b])
+        return np.asarray(k.worth * same + near[np.ix_(a[0], b[0])] * shared + slope)
 
     def _solve(self, given: Matrix) -> Matrix:
         """Return the inverse covariance of the observations times a matrix, (observations, q)."""
@@ -195,7 +195,7 @@ class Memory:
     def _left_out(self, target: str, weights: Matrix) -> Matrix:
         """Return the weights that there would be, had the target not been measured."""
         if target not in self._left:
-            own = np.flatnonzero([one.target == target for one in self.history]).astype(np.int64)
+            own = np.flatnonzero([m.target == target for m in self.history]).astype(np.int64)
             self._left[target] = own, self._solve(np.eye(len(self.history))[:, own])  # (observations, own)
         own, columns = self._left[target]
         weights = weights - columns @ np.linalg.solve(columns[own], weights[own])

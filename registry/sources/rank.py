@@ -104,17 +104,17 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
     history = standardised(catalog.transfers.all())
     if query.setting is not None and history and query.setting not in settings_of(history):
         raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(history))}.")
-    told = history if query.own else without(history, target.name)
+    usable = history if query.own else without(history, target.name)
     notes = []
-    if query.by == GAIN and not told:
+    if query.by == GAIN and not usable:
         raise InputError(f"No transfers to other tasks than {target.name!r}: record some with 'fute transfer import'.")
-    if query.by == MEMORY and not told:
+    if query.by == MEMORY and not usable:
         query = replace(query, by=SIMILARITY, setting=None)
         notes.append("No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').")
-    measured = {name for one in history for name in (one.target, one.source)}
+    measured = {name for measurement in history for name in (measurement.target, measurement.source)}
     held = catalog.embeddings.all(space.id)
     likeness = _likeness(held, target, measured, query)
-    candidates = _candidates(catalog, likeness, target.name, {one.source for one in told}, query)
+    candidates = _candidates(catalog, likeness, target.name, {measurement.source for measurement in usable}, query)
     record = None
     if query.by == MEMORY:
         similar = dict(zip(likeness.names, likeness.similarity[likeness.row[target.name]], strict=True))
@@ -122,7 +122,7 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
         rows = _by_memory(memory, target.name, candidates, query)
         record = track_record(memory, setting=query.setting)
     elif query.by == GAIN:
-        rows = _by_gain(told, likeness, target.name, candidates, query)
+        rows = _by_gain(usable, likeness, target.name, candidates, query)
     elif query.by == SIZE:
         rows = _by_size(catalog, likeness, target.name, candidates)
     else:
@@ -183,10 +183,10 @@ def _candidates(
 
 
 def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery) -> list[SourceMatch]:
-    found = memory.predict(target, candidates, setting=query.setting, own=query.own)
+    expected = memory.predict(target, candidates, setting=query.setting, own=query.own)
     rows = []
-    for name, score, deviation in zip(candidates, found.mean.tolist(), found.deviation.tolist(), strict=True):
-        reasons = memory.reasons(found, name)
+    for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True):
+        reasons = memory.reasons(expected, name)
         match = _match(memory.likeness, target, name)
         why = because(reasons, name, score, memory.likeness)
         rows.append(replace(match, score=score, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))
@@ -202,15 +202,15 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
     """
     agreeing = [reason for reason in reasons if reason.contribution * score > 0]
     own = [reason for reason in agreeing if reason.source == source]
-    told = [_told(reason) for reason in own[:2]]
-    if not told:
+    sentences = [_sentence(reason) for reason in own[:2]]
+    if not sentences:
         for reason in agreeing[:1]:
             alike = likeness.between(source, reason.source)
-            told.append(_told(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
-    return "; ".join(told) or "likeness alone"
+            sentences.append(_sentence(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
+    return "; ".join(sentences) or "likeness alone"
 
 
-def _told(reason: Reason) -> str:
+def _sentence(reason: Reason) -> str:
     alike = "" if reason.alike is None else f" ({reason.alike:.2f} alike)"
     return f"{reason.target}{alike} gained {reason.gain:+.1f} from {reason.source}"
 
@@ -220,12 +220,13 @@ def _by_gain(
 ) -> list[SourceMatch]:
     gains = mean_gains(history, setting=query.setting)
     measured: dict[str, dict[str, list[float]]] = {}
-    for one in history:
-        if query.setting in (None, one.setting):
-            measured.setdefault(one.source, {}).setdefault(one.target, []).append(one.gain)
+    for measurement in history:
+        if query.setting in (None, measurement.setting):
+            gains_of = measured.setdefault(measurement.source, {})
+            gains_of.setdefault(measurement.target, []).append(measurement.gain)
     rows = []
     for name in candidates:
-        points = {its: sum(them) / len(them) for its, them in measured.get(name, {}).items()}
+        points = {its: sum(values) / len(values) for its, values in measured.get(name, {}).items()}
         mean = sum(points.values()) / max(1, len(points))
         why = f"{mean:+.1f} on the mean of {len(points)} targets" if points else "never measured"
         rows.append(replace(_match(likeness, target, name), score=gains.get(name, 0.0), because=why))

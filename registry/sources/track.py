@@ -47,9 +47,9 @@ def track_record(memory: Memory, *, setting: str | None = None) -> TrackRecord |
         None where no target has more than three measured sources.
     """
     truth: dict[str, dict[str, dict[str, float]]] = {}  # target -> setting -> source -> outcome
-    for one in memory.history:
-        if setting is None or one.setting == setting:
-            truth.setdefault(one.target, {}).setdefault(one.setting, {})[one.source] = one.outcome
+    for m in memory.history:
+        if setting is None or m.setting == setting:
+            truth.setdefault(m.target, {}).setdefault(m.setting, {})[m.source] = m.outcome
     regrets, hits, targets = [], [], 0
     for target, measured in sorted(truth.items()):
         cases = [outcomes for outcomes in measured.values() if _can_be_judged(outcomes)]

@@ -25,15 +25,16 @@ from embedders.predictors.endpoint import addresses
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel, Way
 from embedders.predictors.endpoint.replies import LEAST
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.models import HeadKind, ModelSpec
 from registry.errors import RegistryError
 from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say"]
-ASKED = [Asked(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
+ASKED = [Question(f"a fine film number {n}" + " indeed" * (n % 3) + ". it is") for n in range(8)]
 QUICK: dict[str, Any] = {"first_pause": 0.01}
 KEY, KEY_ENV = "sk-tiny-0123456789abcdef", "TINY_KEY"
 CLOSE = max(1e-4, TOLERANCE)
@@ -95,7 +96,7 @@ def endpoint(server: TinyServer, *, key_env: str | None = None, **limits: Any) -
 
 
 def local(folder: Path) -> LanguageModel:
-    spec = {"type": "hf", "head": "causal-lm", "source": str(folder), "revision": None, "identity": None, "labels": []}
+    spec = ModelSpec.checkpoint(str(folder), head=HeadKind.CAUSAL_LM)
     return language_model(spec, device="cpu", name="tiny")
 
 
@@ -188,7 +189,7 @@ def test_the_longest_of_the_words_that_stand_first_is_meant(gpt2: Path) -> None:
 
 def test_a_system_prompt_is_sent_as_one(gpt2: Path) -> None:
     with running(TinyServer(gpt2, Offers(completions=False))) as served:
-        endpoint(served).score([Asked("a film", "you think")], WORDS)
+        endpoint(served).score([Question("a film", "you think")], WORDS)
 
     assert served.answered[0].body["messages"] == [
         {"role": "system", "content": "you think"},
@@ -230,7 +231,7 @@ FAULTS = ["429 0.1", "500", "503", "502 <html>bad gateway</html>", "408", "cut",
 
 def test_a_run_through_all_faults_completes_with_the_local_models_answers(server: TinyServer, gpt2: Path) -> None:
     lm = endpoint(server, concurrent=3, attempts=12)
-    lm.score([Asked("a song")], WORDS)
+    lm.score([Question("a song")], WORDS)
     server.faults = [*FAULTS]
 
     scored = lm.score(ASKED, WORDS)
@@ -243,7 +244,7 @@ def test_a_run_through_all_faults_completes_with_the_local_models_answers(server
 
 def test_a_reply_that_never_comes_is_asked_for_again(server: TinyServer, gpt2: Path) -> None:
     lm = endpoint(server, timeout=2.0, attempts=100)
-    lm.score([Asked("a song")], WORDS)
+    lm.score([Question("a song")], WORDS)
     server.faults = ["hang"]
 
     scored = lm.score(ASKED[:1], WORDS)
@@ -350,7 +351,7 @@ def test_the_first_failure_ends_the_others(server: TinyServer) -> None:
     with pytest.raises(BlackBoxError, match="refuses with status 403"):
         lm.score(ASKED, WORDS)
 
-    sent = [json.dumps(one.body) for one in server.seen[1:]]
+    sent = [json.dumps(request.body) for request in server.seen[1:]]  # but for that by which its ways were found out
     assert len(sent) == len(set(sent)), "it was waited for until it was asked again"
     assert lm.score(ASKED[:1], WORDS).log_prob.shape == (1, 3), "it can be asked again"
 
@@ -647,7 +648,7 @@ def test_registering_asks_nothing(registry: Registry, mute: TinyServer) -> None:
 def test_an_entry_becomes_a_language_model(registry: Registry, server: TinyServer, gpt2: Path) -> None:
     record = endpoint_model(registry, "lm", server.url, model="tiny")
 
-    scored = language_model(record.spec, device=None, name="lm").score(ASKED[:2], WORDS)
+    scored = language_model(ModelSpec.from_document(record.spec), device=None, name="lm").score(ASKED[:2], WORDS)
 
     assert np.abs(scored.log_prob - local(gpt2).score(ASKED[:2], WORDS).log_prob).max() < CLOSE
 

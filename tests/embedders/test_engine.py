@@ -402,6 +402,15 @@ def test_recorded_answers_to_other_texts_fail_with_the_mend(filled: Registry, tm
     assert report.failed["recorded"].startswith("'recorded' has recorded answers to 0 of the corpus's 40 texts: make")
 
 
+def test_a_model_that_this_release_does_not_know_fails_by_itself(filled: Registry) -> None:
+    filled.add_model("oracle", {"type": "oracle"}, content_hash="0" * 64)
+
+    report = _embed(filled)
+
+    assert sorted(report.embedded) == ["critic", "films", "judge", "meals"]
+    assert report.failed["oracle"].startswith("oracle: 'oracle' is not a type of model: there are hf, endpoint,")
+
+
 def test_what_failed_is_tried_again_and_then_no_failure_any_more(filled: Registry, function: Writer) -> None:
     Path("broken").touch()
     function_model(filled, "moody", function(f"if (HERE / 'broken').exists(): raise OSError('gone')\n{BODY}"))

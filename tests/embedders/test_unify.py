@@ -18,9 +18,9 @@ from commands.evaluate.unify import unify as command
 from embedders import create_space, embed, hf_model
 from embedders.errors import SettingError
 from embedders.evaluation.placing import MethodSpace
-from embedders.evaluation.unify.evaluate import BASELINE, Settings, groups_of, read_tasks, replaced, unify
+from embedders.evaluation.unify.evaluate import BASELINE, UnifySettings, groups_of, read_tasks, replaced, unify
 from embedders.evaluation.unify.proxies import ARCHITECTURES, NOTE, trained_model
-from embedders.evaluation.unify.ranked import AnswerText, Ranked
+from embedders.evaluation.unify.ranked import AnswerText, TaskSearch
 from embedders.evaluation.unify.unlabelled import OTHERS, unlabelled
 from embedders.evaluation.unify.words import BagOfWords
 from embedders.observed import from_answers
@@ -53,7 +53,7 @@ def topics(count: int, labels: tuple[str, str] = ("film", "meal")) -> TaskData:
 
 
 def agreement(count: int) -> TaskData:
-    """Return a task of pairs whose answer hangs on the second text alone."""
+    """Return a task of pairs whose answer depends on the second text alone."""
     rows = [
         Example(f"a {THINGS[i % 6]} number {i}", ("no", "yes")[i // 2 % 2], f"it is {(BAD, GOOD)[i // 2 % 2][i % 4]}")
         for i in range(count)
@@ -93,7 +93,7 @@ def test_no_text_of_its_own_task_is_in_a_models_corpus(rows: list[TaskData], per
 
     for name, task in tasks.items():
         own = {" ".join(text.lower().split()) for e in task.train for text in (e.text, e.text_pair) if text}
-        asked = {" ".join(text.lower().split()) for one in corpus.of(name) for text in one if text}
+        asked = {" ".join(text.lower().split()) for one in corpus.for_task(name) for text in one if text}
         assert asked
         assert own & asked == set()
 
@@ -107,9 +107,9 @@ def test_a_models_corpus_is_what_the_other_tasks_ask() -> None:
 
     corpus = unlabelled(OTHERS, tasks, per_task=9, seed=0)
 
-    assert set(corpus.of("a")) == {Input("three"), Input("five", "six")}
-    assert set(corpus.of("b")) == {Input("one"), Input("four", "one"), Input("five", "six")}
-    assert set(corpus.of("c")) == {Input("two"), Input("Two"), Input("three")}
+    assert set(corpus.for_task("a")) == {Input("three"), Input("five", "six")}
+    assert set(corpus.for_task("b")) == {Input("one"), Input("four", "one"), Input("five", "six")}
+    assert set(corpus.for_task("c")) == {Input("two"), Input("Two"), Input("three")}
     assert corpus.described() == {"name": "others", "texts": 6, "least": 2, "most": 3}
 
 
@@ -119,7 +119,7 @@ def test_of_a_file_what_any_task_knows_is_asked_of_none(tmp_path: Path) -> None:
 
     corpus = unlabelled(str(tmp_path / "some.txt"), tasks, per_task=60, seed=0)
 
-    assert corpus.of("a") == corpus.of("b") == (Input("five"), Input("six"))
+    assert corpus.for_task("a") == corpus.for_task("b") == (Input("five"), Input("six"))
     assert corpus.name == "some.txt"
 
 
@@ -130,8 +130,8 @@ def test_the_everyday_corpus_loses_what_a_task_knows() -> None:
 
     after = unlabelled(EVERYDAY, {"a": other, "b": task_of([(known.text, None)])}, per_task=60, seed=0)
 
-    assert known in before.of("a")
-    assert known not in after.of("a")
+    assert known in before.for_task("a")
+    assert known not in after.for_task("a")
     assert len(before.inputs) > len(after.inputs) > 1000
 
 
@@ -266,7 +266,7 @@ def vectors(rows: Mapping[str, list[float]]) -> dict[str, NDArray[np.float32]]:
 def test_ranks_and_scores_as_counted_by_hand() -> None:
     tasks = vectors({"east": [1, 0], "west": [-1, 0], "north": [0, 1], "south": [0, -1]})  # their mean is zero
     models = vectors({"east": [9, 1], "west": [1, 9], "north": [1, 9], "south": [9, -1]})
-    ranked = Ranked("by-hand", [Facet("all", 2)], tasks, {(n, "any"): v for n, v in models.items()})
+    ranked = TaskSearch("by-hand", [Facet("all", 2)], tasks, {(n, "any"): v for n, v in models.items()})
 
     everyone, two = ranked.scores({"all": list(tasks), "two": ["east", "south"]})
 
@@ -280,7 +280,7 @@ def test_ranks_and_scores_as_counted_by_hand() -> None:
 
 def test_what_all_tasks_share_is_taken_away_before_models_are_compared() -> None:
     tasks = vectors({"a": [9, 1, 0], "b": [9, -1, 0], "c": [9, 0, 1], "d": [9, 0, -1]})
-    ranked = Ranked("by-hand", [Facet("all", 3)], tasks, {(name, "any"): v for name, v in tasks.items()})
+    ranked = TaskSearch("by-hand", [Facet("all", 3)], tasks, {(name, "any"): v for name, v in tasks.items()})
 
     similarity, facets = ranked.compared(tasks["a"], tasks["b"])
 
@@ -339,8 +339,8 @@ def test_features_are_the_surrogates_own(base: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def settings(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(
+def settings(base: Path, tmp_path_factory: pytest.TempPathFactory) -> UnifySettings:
+    return UnifySettings(
         architectures=("bag-of-words",),
         models=tmp_path_factory.mktemp("models"),
         surrogate=str(base),
@@ -351,29 +351,29 @@ def settings(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def test_models_are_placed_as_the_registry_places_them(
-    folder: Path, base: Path, settings: Settings, registry: Registry, tmp_path: Path
+    folder: Path, base: Path, settings: UnifySettings, registry: Registry, tmp_path: Path
 ) -> None:
     tasks, _ = read_tasks(folder)
     corpus = unlabelled(OTHERS, tasks, per_task=12, seed=0)
     model = trained_model("topics", tasks["topics"], "scratch", settings.models or tmp_path, base=base)
     for name, task in tasks.items():
         registry.add_task(name, task)
-    registry.add_corpus("others", corpus.of("topics"), source="by hand")
+    registry.add_corpus("others", corpus.for_task("topics"), source="by hand")
     hf_model(registry, "model", str(model.folder))
     create_space(registry, "space", surrogate=str(base), corpus="others")
     assert embed(registry, space="space", device="cpu").failed == {}
 
     space = MethodSpace("mapemb", Surrogate(base, device="cpu"), str(base), seed=0)
     dtes = {name: space.of_task(task) for name, task in tasks.items()}
-    said = from_answers(corpus.of("topics"), model.answers, model.ask(corpus.of("topics")), hard=True)
-    ranked = Ranked("mapemb", space.facets, dtes, {("topics", "scratch"): space.of_model(said)})
+    said = from_answers(corpus.for_task("topics"), model.answers, model.ask(corpus.for_task("topics")), hard=True)
+    ranked = TaskSearch("mapemb", space.facets, dtes, {("topics", "scratch"): space.of_model(said)})
 
     theirs = {match.name: match.similarity for match in registry.nearest("model", kind="task")}
     ours = dict(zip(dtes, ranked.similarities["topics", "scratch"], strict=True))
     assert ours == {name: pytest.approx(similarity, abs=1e-2) for name, similarity in theirs.items()}
 
 
-def test_the_command_prints_one_object(folder: Path, base: Path, settings: Settings) -> None:
+def test_the_command_prints_one_object(folder: Path, base: Path, settings: UnifySettings) -> None:
     result = CliRunner().invoke(
         command,
         f"{folder} --models {settings.models} --surrogate {base} --per-task 12 --corrupt --device cpu --json".split(),
@@ -398,7 +398,7 @@ def test_the_command_prints_one_object(folder: Path, base: Path, settings: Setti
     assert "odd (multiple-choice)" in result.stderr
 
 
-def test_the_command_prints_tables_and_nothing_else(folder: Path, base: Path, settings: Settings) -> None:
+def test_the_command_prints_tables_and_nothing_else(folder: Path, base: Path, settings: UnifySettings) -> None:
     result = CliRunner().invoke(
         command,
         f"{folder} --task topics --task opinions --architecture bag-of-words --corpus everyday --device cpu "
@@ -412,7 +412,7 @@ def test_the_command_prints_tables_and_nothing_else(folder: Path, base: Path, se
     assert "skipped" not in result.stderr
 
 
-def test_the_more_answers_are_replaced_the_less_a_model_is_itself(folder: Path, settings: Settings) -> None:
+def test_the_more_answers_are_replaced_the_less_a_model_is_itself(folder: Path, settings: UnifySettings) -> None:
     report = unify(folder, settings)
 
     near = [row.similarity for row in report.blurred]
@@ -420,7 +420,7 @@ def test_the_more_answers_are_replaced_the_less_a_model_is_itself(folder: Path, 
     assert {score.method for score in report.scores} == {"answer text", "mapemb"}
 
 
-def test_answers_that_no_other_task_has_give_a_task_away(folder: Path, settings: Settings) -> None:
+def test_answers_that_no_other_task_has_give_a_task_away(folder: Path, settings: UnifySettings) -> None:
     report = unify(folder, replace(settings, corrupt=False))
 
     placed = [(row.model, row.own_rank, row.nearest) for row in report.placed if row.method == BASELINE]
@@ -428,7 +428,7 @@ def test_answers_that_no_other_task_has_give_a_task_away(folder: Path, settings:
     assert report.blurred == []
 
 
-def test_what_cannot_be_evaluated_is_told(folder: Path, settings: Settings, tmp_path: Path) -> None:
+def test_what_cannot_be_evaluated_is_told(folder: Path, settings: UnifySettings, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'topics'"):
         unify(folder, replace(settings, tasks=("topic",)))
     with pytest.raises(InputError, match="two or more classification tasks, not 1"):

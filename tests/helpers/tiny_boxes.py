@@ -1,4 +1,4 @@
-"""Tiny checkpoints that answer: the families of tests/tiny_families.py, and BART, with a head of random weights."""
+"""Tiny checkpoints that answer: the families of tiny_families.py, and BART, with a head of random weights."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tiny checkpoints of each family of surrogates: random weights, the words of tests/tiny.py, nothing downloaded.
+"""Tiny checkpoints of each family of surrogates: random weights, the words of tiny.py, nothing downloaded.
 
 Each has its family's habits: which special tokens its tokenizer adds, whether it can pad, what is tied to what.
 """
@@ -17,7 +17,7 @@ from embedders.hardware.devices import quiet_transformers
 
 FAMILIES = ("bert", "roberta", "deberta", "modernbert", "t5", "gpt2", "llama")
 ENCODERS = FAMILIES[:4]
-_PAD, _START, _END = 0, 2, 3  # [PAD], [CLS], [SEP] in tests/tiny.py's vocabulary
+_PAD, _START, _END = 0, 2, 3  # [PAD], [CLS], [SEP] in tests/helpers/tiny.py's vocabulary
 _COMMON = {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 64}
 _SPREAD = {"initializer_range": 0.2}  # the usual 0.02 would answer every text alike
 

@@ -15,7 +15,7 @@ from tiny_cli import dump, fute, run, tiny_bert, tiny_rows, told, write_rows, wr
 
 import cli
 from embedders import create_space, embed, recorded_model
-from registry import Registry
+from registry import Registry, __version__
 from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers
 
@@ -106,7 +106,7 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
 
 def test_the_version_is_told() -> None:
-    assert told("--version") == (0, "fute, version 0.3.0\n")
+    assert told("--version") == (0, f"fute, version {__version__}\n")
 
 
 # -- a registry --------------------------------------------------------------------------------------

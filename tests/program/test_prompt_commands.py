@@ -131,7 +131,7 @@ def test_a_prompt_that_changes_is_a_new_version_and_can_be_removed(prompt: str) 
         ),
         (
             ("add", "x", "--template", "{{ text }}", "--choice", "a"),
-            "expected LABEL=WORD,WORD, the words by which 'a' is",
+            "expected LABEL=WORD,WORD, the words that mean 'a'",
         ),
         (("add", "x", "--template", "{{ text }}", "--choice", "a=b,"), "expected LABEL=WORD,WORD"),
         (("add", "x", "--template", "{{ text }}", "--choice", "a=b", "--choice", "a=c"), "'a' is given twice"),

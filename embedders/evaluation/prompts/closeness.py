@@ -14,7 +14,7 @@ from embedders.observed import Observed, from_answers, from_task
 from registry.data.recordings import RecordedLLM
 from registry.kinds import EntryKind
 from registry.prompts.best import likeness
-from registry.prompts.scores import Scores, combined, expected_agreement, hard
+from registry.prompts.scores import PromptScores, combined, expected_agreement, hard
 from registry.spaces.facets import weights_between
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Fute:
         self._texts = np.stack([surrogate.text_features(note.choices) for note in llm.prompts]).astype(np.float64)
         self._classified = _classified(surrogate, observed, self._asked, labelled.columns)
 
-    def scores(self, answered: NDArray[np.float64]) -> dict[str, Scores]:
+    def scores(self, answered: NDArray[np.float64]) -> dict[str, PromptScores]:
         """Return the scores of our methods and of the classifier, (prompts,) each.
 
         Args:
@@ -62,7 +62,7 @@ class Fute:
             "classifier": np.asarray((answered.argmax(axis=-1) == self._classified).mean(axis=1)),
         }
 
-    def _cosines(self, table: NDArray[np.float64]) -> dict[str, Scores]:
+    def _cosines(self, table: NDArray[np.float64]) -> dict[str, PromptScores]:
         """Return the cosines of the prompts' facets with the dataset's, as MapEmb makes them, without a sketch.
 
         The ridge map is linear in the answers: the map to a choice's probability, times the choices' features, is the
@@ -89,7 +89,7 @@ class ByMethod:
         self._space = space
         self._task = space.of_task(labelled.task)
 
-    def scores(self, answered: NDArray[np.float64]) -> dict[str, Scores]:
+    def scores(self, answered: NDArray[np.float64]) -> dict[str, PromptScores]:
         """Return the cosines of the prompts' likeliest answers with the dataset, (prompts,): one embedding for each.
 
         Args:
@@ -131,11 +131,11 @@ def _classified(
         return total
 
     optimizer.step(loss)
-    said = asked @ weights.detach().numpy() + bias.detach().numpy()
-    return np.asarray(columns, np.int64)[said.argmax(axis=1)]
+    logits = asked @ weights.detach().numpy() + bias.detach().numpy()
+    return np.asarray(columns, np.int64)[logits.argmax(axis=1)]
 
 
-def _cosine(rows: NDArray[np.float64], one: NDArray[np.float64]) -> Scores:
+def _cosine(rows: NDArray[np.float64], vector: NDArray[np.float64]) -> PromptScores:
     """Return the cosine of each row with a vector; 0 where either is zero."""
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(one)
-    return np.asarray(np.where(lengths > 0, rows @ one / np.maximum(lengths, np.finfo(np.float64).tiny), 0.0))
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
+    return np.asarray(np.where(lengths > 0, rows @ vector / np.maximum(lengths, np.finfo(np.float64).tiny), 0.0))

@@ -25,7 +25,14 @@ from registry.errors import DataError, InputError
 from registry.formats.recorded import read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
-from registry.prompts.scores import CALIBRATIONS, Scores, calibrated, check_calibration, probabilities, score_prompts
+from registry.prompts.scores import (
+    CALIBRATIONS,
+    PromptScores,
+    calibrated,
+    check_calibration,
+    probabilities,
+    score_prompts,
+)
 from registry.results import Cell, Table
 
 MOST_EXAMPLES = 2000  # of the labelled dataset
@@ -33,7 +40,7 @@ NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs
 
 
 @dataclass(frozen=True)
-class Settings:
+class PromptEvaluationSettings:
     """What is evaluated, and how."""
 
     examples: int = MOST_EXAMPLES  # of the labelled dataset, at most
@@ -72,7 +79,7 @@ class PromptScore:
 
 
 @dataclass
-class PromptReport:
+class PromptEvaluation:
     """What came of an evaluation: a row per method and calibration, and the accuracies to recompute them from."""
 
     rows: Table[PromptScore]
@@ -96,8 +103,12 @@ class PromptReport:
 
 
 def evaluate_prompts(
-    folder: Path, task: str | None = None, settings: Settings | None = None, *, registry: str | None = None
-) -> PromptReport:
+    folder: Path,
+    task: str | None = None,
+    settings: PromptEvaluationSettings | None = None,
+    *,
+    registry: str | None = None,
+) -> PromptEvaluation:
     """Score every prompt of a recorded LLM by every method, and the methods by the true accuracies.
 
     Args:
@@ -110,7 +121,7 @@ def evaluate_prompts(
         DataError: a file is faulty, or the inputs have no labels.
         InputError: the dataset cannot be compared with the LLM's choices.
     """
-    settings = settings or Settings()
+    settings = settings or PromptEvaluationSettings()
     check(settings, has_task=task is not None)
     llm = read_recorded_llm(folder)
     if llm.labels is None:
@@ -119,8 +130,12 @@ def evaluate_prompts(
 
 
 def evaluated(
-    llm: RecordedLLM, labelled: "Labelled | None", settings: Settings, *, more: Mapping[str, Scores] | None = None
-) -> PromptReport:
+    llm: RecordedLLM,
+    labelled: "Labelled | None",
+    settings: PromptEvaluationSettings,
+    *,
+    more: Mapping[str, PromptScores] | None = None,
+) -> PromptEvaluation:
     """Score the prompts of an LLM whose inputs have labels.
 
     Args:
@@ -132,7 +147,7 @@ def evaluated(
     notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
     ours = [] if labelled is None else _ours(llm, labelled, settings)
     table = probabilities(llm.log_prob)
-    accuracy: dict[str, Scores] = {"none": _accuracy(llm.log_prob, right)}
+    accuracy: dict[str, PromptScores] = {"none": _accuracy(llm.log_prob, right)}
     rows: list[PromptScore] = []
     for calibration in dict.fromkeys(settings.calibrations or CALIBRATIONS):
         if calibration == "contextual" and llm.content_free is None:
@@ -151,12 +166,12 @@ def evaluated(
     best = max(accuracy["none"])
     title = f"{len(llm.prompts)} prompts on {len(llm.inputs)} inputs; uncalibrated, the best is right in {best:.1%}"
     of_prompts = {name: _by_prompt(llm, values) for name, values in accuracy.items()}
-    return PromptReport(
+    return PromptEvaluation(
         Table(rows, title=title), of_prompts, len(llm.inputs), labelled.described if labelled else None, notes
     )
 
 
-def check(settings: Settings, *, has_task: bool) -> None:
+def check(settings: PromptEvaluationSettings, *, has_task: bool) -> None:
     """Raise `InputError` if the settings do not go together."""
     check_sees_answers(settings.methods)
     for name in settings.calibrations:
@@ -168,7 +183,7 @@ def check(settings: Settings, *, has_task: bool) -> None:
 # -- parts -------------------------------------------------------------------------------------------
 
 
-def _ours(llm: RecordedLLM, labelled: Labelled, settings: Settings) -> list[Fute | ByMethod]:
+def _ours(llm: RecordedLLM, labelled: Labelled, settings: PromptEvaluationSettings) -> list[Fute | ByMethod]:
     """Return what scores by closeness to the dataset; all share one surrogate."""
     from embedders.surrogate.recalling import RecallingSurrogate
 
@@ -191,7 +206,9 @@ def _task_data(task: str, registry: str | None) -> TaskData:
         return opened.task_data(task)
 
 
-def _row(llm: RecordedLLM, name: str, calibration: str, scores: Scores, accuracy: Mapping[str, Scores]) -> PromptScore:
+def _row(
+    llm: RecordedLLM, name: str, calibration: str, scores: PromptScores, accuracy: Mapping[str, PromptScores]
+) -> PromptScore:
     first = np.flatnonzero(scores == scores.max())
     return PromptScore(
         name,
@@ -203,24 +220,26 @@ def _row(llm: RecordedLLM, name: str, calibration: str, scores: Scores, accuracy
     )
 
 
-def _figures(scores: Scores, accuracy: Scores) -> dict[str, float]:
+def _figures(scores: PromptScores, accuracy: PromptScores) -> dict[str, float]:
     return {**prompt_metrics(scores, accuracy), "spearman": spearman(scores, accuracy)}
 
 
-def _accuracy(answered: NDArray[np.float64], right: NDArray[np.int64]) -> Scores:
+def _accuracy(answered: NDArray[np.float64], right: NDArray[np.int64]) -> PromptScores:
     return np.asarray((answered.argmax(axis=-1) == right).mean(axis=1))
 
 
 def _noted(llm: RecordedLLM, right: NDArray[np.int64]) -> list[str]:
     """Return a note where prompts.jsonl gives other accuracies than the outputs do."""
     true = _accuracy(llm.log_prob, right)
-    given = [(note.name, note.accuracy, its) for note, its in zip(llm.prompts, true, strict=True)]
-    wrong = [(name, noted, its) for name, noted, its in given if noted is not None and abs(noted - its) > NOTED]
+    given = [(note.name, note.accuracy, accuracy) for note, accuracy in zip(llm.prompts, true, strict=True)]
+    wrong = [row for row in given if row[1] is not None and abs(row[1] - row[2]) > NOTED]
     if not wrong:
         return []
-    name, noted, its = wrong[0]
-    return [f"prompts.jsonl has other accuracies for {len(wrong)} prompts: {name} {noted:.6f}, its outputs {its:.6f}"]
+    name, noted, accuracy = wrong[0]
+    return [
+        f"prompts.jsonl has other accuracies for {len(wrong)} prompts: {name} {noted:.6f}, its outputs {accuracy:.6f}"
+    ]
 
 
-def _by_prompt(llm: RecordedLLM, values: Scores) -> dict[str, float]:
+def _by_prompt(llm: RecordedLLM, values: PromptScores) -> dict[str, float]:
     return {note.name: float(value) for note, value in zip(llm.prompts, values, strict=True)}

@@ -43,11 +43,11 @@ def labelled_for(llm: RecordedLLM, task: TaskData, name: str) -> Labelled:
         raise InputError(f"{name} is of kind {task.kind}: prompts are compared with a classification task.")
     texts = {label: plain(task.answers.get(label, label)) for label in task.labels}
     offered = [[plain(choice) for choice in note.choices] for note in llm.prompts]
-    choices = max(offered, key=lambda one: sum(text in one for text in texts.values()))
+    choices = max(offered, key=lambda names: sum(text in names for text in texts.values()))
     kept = {label: choices.index(text) for label, text in texts.items() if text in choices}
     if len(set(kept.values())) < 2:
         raise OtherLabelsError(name, texts.values(), choices)
-    known = {bare(text) for one in llm.inputs for text in one if text is not None}
+    known = {bare(text) for recorded in llm.inputs for text in recorded if text is not None}
     of_labels = [row for row in task.train if row.label in kept]
     left = [row for row in of_labels if not _shares(row, known)]
     if not left:

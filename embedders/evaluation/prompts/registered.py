@@ -3,11 +3,11 @@
 import numpy as np
 
 from embedders.black_boxes.self_select import self_selected
-from embedders.evaluation.prompts.evaluate import PromptReport, Settings, check, evaluated
+from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
 from registry import Registry
 from registry.data.inputs import Input, bare
-from registry.data.models import RECORDED
+from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError
@@ -18,8 +18,13 @@ LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 
 
 def evaluate_registered(
-    registry: Registry, model: str, task: str, settings: Settings | None = None, *, space: str | None = None
-) -> PromptReport:
+    registry: Registry,
+    model: str,
+    task: str,
+    settings: PromptEvaluationSettings | None = None,
+    *,
+    space: str | None = None,
+) -> PromptEvaluation:
     """Score every prompt of a registered LLM by every method, and the methods by the true accuracies.
 
     An LLM that can be asked is also asked which of its prompts it would choose.
@@ -33,13 +38,13 @@ def evaluate_registered(
         InputError: the task labels too few of the texts, or the LLM has no prompts.
         NotEmbeddedError: nothing was recorded of the LLM in this space.
     """
-    settings = settings or Settings()
+    settings = settings or PromptEvaluationSettings()
     check(settings, has_task=True)
     data = registry.task_data(task)
     llm = llm_of(registry, model, data, task, space=space)
     labelled = labelled_for(llm, data, task)
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
-    if entry.spec["type"] == RECORDED:
+    if ModelSpec.from_document(entry.spec, name=entry.name).kind is ModelKind.RECORDED_LLM:
         return evaluated(llm, labelled, settings)
     try:
         chosen = self_selected(registry, model, space=space, device=settings.device)
@@ -55,10 +60,12 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record)
     owner = registry.catalog.entries.get(model).name
-    asked = _asked(registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0]))
-    inputs = [asked[row] for row in outputs.rows]
+    answered = _answered_inputs(
+        registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0])
+    )
+    inputs = [answered[row] for row in outputs.rows]
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
-    labelled = [number for number, one in enumerate(inputs) if _bare(one) in truth]
+    labelled = [number for number, pair_or_text in enumerate(inputs) if _bare(pair_or_text) in truth]
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
@@ -72,7 +79,7 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     kept = [inputs[number] for number in rows]
     return RecordedLLM(
         tuple(kept),
-        tuple(choices[texts[truth[_bare(one)]]] for one in kept),
+        tuple(choices[texts[truth[_bare(pair_or_text)]]] for pair_or_text in kept),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
         np.log(np.maximum(outputs.table[:, rows], 1e-12)),
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
@@ -80,16 +87,17 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     )
 
 
-def _asked(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
+def _answered_inputs(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
     """Return the texts of the corpus that a prompted model answered, in order, as many as it did."""
     assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
     entry = registry.catalog.entries.get(pair)
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
-    if entry.spec.get("type") == "recorded":
-        known = set(Recording.from_contents(entry.spec["answers"], registry.contents(entry)).inputs)
-        return [one for one in corpus if one in known]
-    return corpus if len(corpus) == count else [one for one in corpus if one.text_pair is not None]
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED:
+        known = set(Recording.from_contents(spec.answers or (), registry.contents(entry)).inputs)
+        return [text for text in corpus if text in known]
+    return corpus if len(corpus) == count else [text for text in corpus if text.text_pair is not None]
 
 
-def _bare(one: Input) -> tuple[str, str]:
-    return bare(one.text), bare(one.text_pair or "")
+def _bare(pair_or_text: Input) -> tuple[str, str]:
+    return bare(pair_or_text.text), bare(pair_or_text.text_pair or "")

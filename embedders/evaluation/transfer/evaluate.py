@@ -10,12 +10,12 @@ from typing import Any
 
 from embedders.errors import EmbedderError
 from embedders.evaluation.transfer.learned import LEARNED, Lessons, SourceScores, learned_scores
-from embedders.evaluation.transfer.taskweb import ExampleSet, Scores, read_examples, read_scores
+from embedders.evaluation.transfer.taskweb import ExampleSet, SourceScoreTable, read_examples, read_scores
 from embedders.evaluation.transfer.truth import Truth, in_class, read_truth, sources_of, tasks_of
 from embedders.jobs.runs import embed
 from embedders.methods import DEFAULT, METHODS, method_named
 from embedders.spaces import create_space
-from embedders.surrogate.loading import Surrogates
+from embedders.surrogate.loading import SurrogateCache
 from embedders.surrogate.weights import MINILM
 from registry import Registry
 from registry.data.tasks import TaskData
@@ -132,16 +132,16 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     _check_covered(measured, tasks, examples)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = _Scratch(keep or Path(temporary), surrogate, device, lessons, tuned_on)
-        whole = scratch.rank({name: one.task for name, one in tasks.items()}, names, measured)
-        drawn = {seed: {name: one.half(seed) for name, one in tasks.items()} for seed in dict.fromkeys(seeds)}
+        whole = scratch.rank({name: examples.task for name, examples in tasks.items()}, names, measured)
+        drawn = {seed: {name: examples.half(seed) for name, examples in tasks.items()} for seed in dict.fromkeys(seeds)}
         halves = {seed: scratch.rank(half, names, measured) for seed, half in drawn.items()}
-    of_class = in_class(measured, {name: one.kind for name, one in named.items()})
+    of_class = in_class(measured, {name: examples.kind for name, examples in named.items()})
     scores = {**whole, **{name: SourceScores(them) for name, them in {**sizes, **theirs}.items()}}
     notes = (*_fewer(names, tasks, tuned_on), *_missing(named), *lessons.notes)
     return _evaluation(scores, halves, measured, of_class, file=truth.name, notes=notes)
 
 
-def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> dict[str, MethodScore]:
+def score_rankings(name: str, scores: SourceScoreTable | SourceScores, truth: Truth) -> dict[str, MethodScore]:
     """Return the figures of one method by setting, with the mean over settings as `all`.
 
     A target counts where the method scores all of its sources; where it scores none such there is no row.
@@ -152,7 +152,7 @@ def score_rankings(name: str, scores: Scores | SourceScores, truth: Truth) -> di
     for setting, targets in truth.items():
         figures = []
         for target, sources in targets.items():
-            mine = given.of(setting).get(target, {})
+            mine = given.for_setting(setting).get(target, {})
             if all(source in mine for source in sources):
                 figures.append(source_metrics([mine[source] for source in sources], list(sources.values())))
                 scored.add(target)
@@ -189,11 +189,11 @@ def _evaluation(
 
     targets = sources_of(truth)
     by_setting = {
-        name: {setting: _in_order(its, targets) for setting, its in them.by_setting.items()}
-        for name, them in scores.items()
-        if them.by_setting
+        name: {setting: _in_order(ranked, targets) for setting, ranked in method.by_setting.items()}
+        for name, method in scores.items()
+        if method.by_setting
     }
-    rankings = {name: _in_order(them.without_setting, targets) for name, them in scores.items()}
+    rankings = {name: _in_order(method.without_setting, targets) for name, method in scores.items()}
     return TransferEvaluation(table(truth), rankings, by_setting, table(of_class, f"{IN_CLASS}: "), notes)
 
 
@@ -205,7 +205,7 @@ class _Scratch:
         self._tuned_on = tuned_on
         self._lessons = lessons
         self._surrogate = surrogate
-        self._surrogates = Surrogates(device=device)  # every half and method reads the same texts
+        self._surrogates = SurrogateCache(device=device)  # every half and method reads the same texts
 
     def rank(self, tasks: Mapping[str, TaskData], methods: Sequence[str], truth: Truth) -> dict[str, SourceScores]:
         """Embed the tasks by each method, and return how it and those that learn score each target's sources."""
@@ -223,7 +223,7 @@ class _Scratch:
                     raise EmbedderError(f"{method} cannot embed {name}: {why}{more if space != method else ''}")
                 found[method] = SourceScores(source_similarities(registry, space, truth))
             likeness = registry.likeness(space=spaces.get(DEFAULT, spaces[methods[0]]))
-        sources = {target: sorted(its) for target, its in sources_of(truth).items()}
+        sources = {target: sorted(names) for target, names in sources_of(truth).items()}
         return {**found, **learned_scores(self._lessons, likeness, sources, truth)}
 
     def _space(self, registry: Registry, method: str) -> str:
@@ -238,7 +238,7 @@ class _Scratch:
 
 def source_similarities(
     registry: Registry, space: str, truth: Truth, *, weights: Mapping[str, float] | None = None
-) -> Scores:
+) -> SourceScoreTable:
     """Return the similarity of each target to each of its sources in a space.
 
     Args:
@@ -252,9 +252,9 @@ def source_similarities(
     }
 
 
-def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, Scores]:
+def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, SourceScoreTable]:
     """Return the number of each source's examples as `size`; nothing where it is the same of all tasks."""
-    if len({one.count for one in tasks.values()}) < 2:
+    if len({examples.count for examples in tasks.values()}) < 2:
         return {}
     counts = {
         target: {source: float(tasks[source].count) for source in sorted(sources & set(tasks))}
@@ -266,18 +266,18 @@ def _sizes(tasks: Mapping[str, ExampleSet], truth: Truth) -> dict[str, Scores]:
 def _fewer(methods: Sequence[str], tasks: Mapping[str, ExampleSet], most: int) -> Iterator[str]:
     """Say which methods were given fewer examples than there are."""
     tuned = [name for name in methods if method_named(name).tunes]
-    if tuned and max(len(one.task.train) for one in tasks.values()) > most:
+    if tuned and max(len(examples.task.train) for examples in tasks.values()) > most:
         yield f"{', '.join(tuned)}: the surrogate was tuned on {most} examples of each task (--tuned-on)."
 
 
 def _missing(tasks: Mapping[str, ExampleSet]) -> Iterator[str]:
     """Say which of the figures that tasks are known by cannot be had."""
-    counts = {one.count for one in tasks.values()}
+    counts = {examples.count for examples in tasks.values()}
     if len(counts) == 1:
         yield f"size: there are {counts.pop()} examples of every task, so their number ranks nothing."
-    unknown = [name for name, one in tasks.items() if one.kind is None]
+    unknown = [name for name, examples in tasks.items() if examples.kind is None]
     if 0 < len(unknown) < len(tasks):
-        yield f"in-class: no figures, as files do not tell the kind of a task: {', '.join(unknown)}."
+        yield f"in-class: no figures, as files do not say the kind of a task: {', '.join(unknown)}."
 
 
 def _check_names(both: Collection[str], peers: Path | None) -> None:
@@ -291,7 +291,7 @@ def _check_covered(truth: Truth, tasks: Mapping[str, ExampleSet], examples: Path
             raise DataError(str(examples), f"has no examples of {name}, which the truth names.")
 
 
-def _in_order(scores: Scores, targets: Collection[str]) -> Rankings:
+def _in_order(scores: SourceScoreTable, targets: Collection[str]) -> Rankings:
     return {
         target: sorted(sources.items(), key=lambda pair: (-pair[1], pair[0]))
         for target, sources in scores.items()
@@ -300,4 +300,4 @@ def _in_order(scores: Scores, targets: Collection[str]) -> Rankings:
 
 
 def _mean(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: fmean(one[metric] for one in figures) for metric in figures[0]}
+    return {metric: fmean(values[metric] for values in figures) for metric in figures[0]}

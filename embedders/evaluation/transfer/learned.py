@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from embedders.evaluation.transfer.taskweb import Scores
+from embedders.evaluation.transfer.taskweb import SourceScoreTable
 from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, without
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST, Memory
@@ -16,10 +16,10 @@ LEARNED = (MEMORY, GAIN)
 class SourceScores:
     """What a method says of each target's sources: one ranking, or one for each setting."""
 
-    without_setting: Scores  # target -> source -> score
-    by_setting: Mapping[str, Scores] = field(default_factory=dict)  # where the method answers for a setting
+    without_setting: SourceScoreTable  # target -> source -> score
+    by_setting: Mapping[str, SourceScoreTable] = field(default_factory=dict)  # where the method answers for a setting
 
-    def of(self, setting: str) -> Scores:
+    def for_setting(self, setting: str) -> SourceScoreTable:
         """Return the scores that count in a setting."""
         return self.by_setting.get(setting, self.without_setting)
 
@@ -33,10 +33,10 @@ class Lessons:
 
     def among(self, known: Collection[str]) -> "Lessons":
         """Leave out sources that are not known; a target that is not still tells of its sources."""
-        unknown = sorted({one.source for one in self.history} - set(known))
+        unknown = sorted({measurement.source for measurement in self.history} - set(known))
         if not unknown:
             return self
-        kept = tuple(one for one in self.history if one.source in known)
+        kept = tuple(measurement for measurement in self.history if measurement.source in known)
         note = f"history: without examples, so left out as sources: {', '.join(unknown)}."
         return replace(self, history=kept, notes=(*self.notes, note))
 
@@ -86,11 +86,11 @@ def _scores(
     settings: Sequence[str],
     score: Callable[[str, Sequence[str], str | None], dict[str, float]],
 ) -> SourceScores:
-    found: dict[str | None, dict[str, dict[str, float]]] = {setting: {} for setting in (None, *settings)}
-    for target, its in sources.items():
-        for setting, scores in found.items():
-            scores[target] = score(target, its, setting)
-    return SourceScores(found[None], {setting: found[setting] for setting in settings})
+    by_setting: dict[str | None, dict[str, dict[str, float]]] = {setting: {} for setting in (None, *settings)}
+    for target, sources_of_target in sources.items():
+        for setting, scores in by_setting.items():
+            scores[target] = score(target, sources_of_target, setting)
+    return SourceScores(by_setting[None], {setting: by_setting[setting] for setting in settings})
 
 
 def _gains(

@@ -17,7 +17,7 @@ from registry.names import checked_name
 
 EXAMPLES = 32  # in a file of TaskWeb; the rows of one example, under one template each, follow each other
 
-Scores = Mapping[str, Mapping[str, float]]  # target -> source -> score, higher is better
+SourceScoreTable = Mapping[str, Mapping[str, float]]  # target -> source -> score, higher is better
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_examples(folder: Path) -> dict[str, ExampleSet]:
     return found
 
 
-def read_scores(path: Path) -> dict[str, Scores]:
+def read_scores(path: Path) -> dict[str, SourceScoreTable]:
     """Read source scores by method: a CSV with target, source, and a column for each method.
 
     An empty cell is no score; raise `DataError` with the line of the first fault.

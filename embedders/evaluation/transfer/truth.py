@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from embedders.evaluation.transfer.taskweb import Scores
+from embedders.evaluation.transfer.taskweb import SourceScoreTable
 from registry.data.examples import CLASSIFICATION, FREE_TEXT, MULTIPLE_CHOICE, QUESTION_ANSWERING, REGRESSION
 from registry.data.transfers import TransferRecord
 from registry.errors import DataError
@@ -11,7 +11,7 @@ from registry.formats.transfers import read_transfers
 from registry.metrics import REGRETS
 from registry.sources.history import mean_score, setting_of
 
-Truth = Mapping[str, Scores]  # setting -> target -> source -> measured score, as a fraction
+Truth = Mapping[str, SourceScoreTable]  # setting -> target -> source -> measured score, as a fraction
 
 CR, QA = "classification and regression", "question answering"  # the classes of Vu et al. (2020) that tasks here have
 CLASSES = {CLASSIFICATION: CR, REGRESSION: CR, MULTIPLE_CHOICE: QA, QUESTION_ANSWERING: QA, FREE_TEXT: QA}
@@ -71,7 +71,7 @@ def in_class(truth: Truth, kinds: Mapping[str, str | None]) -> Truth:
     classes = {name: CLASSES.get(kinds.get(name) or "") for name in tasks_of(truth)}
     if None in classes.values() or len(set(classes.values())) < 2:
         return {}
-    made: dict[str, Scores] = {}
+    made: dict[str, SourceScoreTable] = {}
     for setting, targets in truth.items():
         own = {
             target: {source: score for source, score in sources.items() if classes[source] == classes[target]}

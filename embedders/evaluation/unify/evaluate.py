@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embedders.errors import SettingError
 from embedders.evaluation.placing import MethodSpace, check_sees_answers, shown
 from embedders.evaluation.unify.proxies import ARCHITECTURES, TrainedModel, trained_model
-from embedders.evaluation.unify.ranked import AnswerText, Placed, Ranked, Score, Space
+from embedders.evaluation.unify.ranked import AnswerText, Landing, RetrievalScore, SpaceLike, TaskSearch
 from embedders.evaluation.unify.unlabelled import OTHERS, Unlabelled, unlabelled
 from embedders.methods import DEFAULT
 from embedders.methods.settings import COMMON
@@ -38,7 +38,7 @@ REPLACED = (0.2, 0.5, 1.0)  # shares of a model's answers that are drawn at rand
 
 
 @dataclass(frozen=True)
-class Settings:
+class UnifySettings:
     """What is evaluated, and how."""
 
     tasks: tuple[str, ...] = ()  # of the folder; () for all
@@ -83,8 +83,8 @@ class UnifyReport:
     models: list[TrainedModel]
     corpus: dict[str, Any]
     skipped: dict[str, str]  # task -> its kind
-    scores: list[Score] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
+    scores: list[RetrievalScore] = field(default_factory=list)
+    placed: list[Landing] = field(default_factory=list)
     blurred: list[Blurred] = field(default_factory=list)
 
     def tables(self) -> list[Table[Any]]:
@@ -111,7 +111,7 @@ class UnifyReport:
         }
 
 
-def unify(folder: Path, settings: Settings) -> UnifyReport:
+def unify(folder: Path, settings: UnifySettings) -> UnifyReport:
     """Train models on a folder's classification tasks, ask them, and say how well their embeddings find the tasks.
 
     Args:
@@ -132,7 +132,7 @@ def unify(folder: Path, settings: Settings) -> UnifyReport:
     )
     report = UnifyReport(models=models, corpus=corpus.described(), skipped=skipped)
     for name in (BASELINE, *settings.methods):
-        space: Space = AnswerText(surrogate)
+        space: SpaceLike = AnswerText(surrogate)
         if name != BASELINE:
             space = MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed)
         dtes = {task: space.of_task(data) for task, data in shown(tasks.items(), f"{name}, tasks")}
@@ -140,7 +140,7 @@ def unify(folder: Path, settings: Settings) -> UnifyReport:
             model: space.of_model(_observed(model, corpus, table))
             for model, table in shown(answered.items(), f"{name}, models")
         }
-        ranked = Ranked(name, space.facets, dtes, {(m.task, m.architecture): vector for m, vector in mtes.items()})
+        ranked = TaskSearch(name, space.facets, dtes, {(m.task, m.architecture): vector for m, vector in mtes.items()})
         report.scores += ranked.scores(groups_of(tasks))
         report.placed += ranked.placed()
         if settings.corrupt and name != BASELINE:
@@ -179,14 +179,14 @@ def groups_of(tasks: Mapping[str, TaskData]) -> dict[str, list[str]]:
     return {ALL: list(tasks), **groups}
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: UnifySettings) -> None:
     check_sees_answers(settings.methods)
     for name in settings.architectures:
         if name not in ARCHITECTURES:
             raise SettingError(f"No architecture {name!r}: there are {', '.join(ARCHITECTURES)}.")
 
 
-def _trained(tasks: Mapping[str, TaskData], settings: Settings) -> list[TrainedModel]:
+def _trained(tasks: Mapping[str, TaskData], settings: UnifySettings) -> list[TrainedModel]:
     folder = settings.models or _cache()
     base = model_folder(settings.surrogate)
     wanted = [(name, task, kind) for kind in settings.architectures for name, task in tasks.items()]
@@ -207,17 +207,17 @@ def _trained(tasks: Mapping[str, TaskData], settings: Settings) -> list[TrainedM
 
 def _observed(model: TrainedModel, corpus: Unlabelled, answered: NDArray[np.float32]) -> Observed:
     """Return what a model likeliest answers to its task's corpus; `answered` is (all inputs, answers)."""
-    return from_answers(corpus.of(model.task), model.answers, answered[corpus.rows[model.task]], hard=True)
+    return from_answers(corpus.for_task(model.task), model.answers, answered[corpus.rows[model.task]], hard=True)
 
 
 def _blurred(
     name: str,
-    space: Space,
-    ranked: Ranked,
+    space: SpaceLike,
+    ranked: TaskSearch,
     corpus: Unlabelled,
     answered: Mapping[TrainedModel, NDArray[np.float32]],
     mtes: Mapping[TrainedModel, NDArray[np.float32]],
-    settings: Settings,
+    settings: UnifySettings,
 ) -> list[Blurred]:
     """Embed the models of the first architecture again with some of their answers drawn uniformly from all."""
     architecture = settings.architectures[0]
@@ -237,10 +237,10 @@ def replaced(answered: NDArray[np.float32], share: float, *, seed: int) -> NDArr
     """Return answers of which a seeded share is drawn anew, each answer as likely as another, (inputs, answers)."""
     count, answers = answered.shape
     random = np.random.default_rng((seed, round(1000 * share)))
-    made = answered.copy()
+    table = answered.copy()
     chosen = random.permutation(count)[: round(share * count)]
-    made[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
-    return made
+    table[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
+    return table
 
 
 def _cache() -> Path:

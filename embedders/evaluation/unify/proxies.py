@@ -1,6 +1,6 @@
 """Models to evaluate with, trained on tasks whose data we have: what a user would register as a black box.
 
-Three architectures, because an embedding of what a model answers must not hang on what the model is made of:
+Three architectures, because an embedding of what a model answers must not depend on what the model is made of:
 
     finetuned      a pretrained encoder with a classification head
     scratch        a BERT of 2 layers and 128 units, from random weights, with the encoder's tokenizer

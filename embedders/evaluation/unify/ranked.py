@@ -19,7 +19,7 @@ from registry.spaces.vectors import unit
 
 
 @dataclass(frozen=True)
-class Score:
+class RetrievalScore:
     """How well a method finds the tasks of one architecture's models, among the tasks of one group."""
 
     method: str
@@ -35,7 +35,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Landing:
     """Where one model landed among all tasks."""
 
     model: str  # the task that it was trained on
@@ -45,7 +45,7 @@ class Placed:
     nearest: str
 
 
-class Space(Protocol):
+class SpaceLike(Protocol):
     """What makes vectors of tasks and of models."""
 
     @property
@@ -81,7 +81,7 @@ class AnswerText:
         return unit(share @ texts)
 
 
-class Ranked:
+class TaskSearch:
     """The tasks of a space, and where models land among them."""
 
     def __init__(
@@ -108,24 +108,24 @@ class Ranked:
             model: rows @ (self._centring.centred(vector[None])[0] * scale) for model, vector in models.items()
         }
 
-    def scores(self, groups: Mapping[str, Sequence[str]]) -> list[Score]:
+    def scores(self, groups: Mapping[str, Sequence[str]]) -> list[RetrievalScore]:
         """Return top-1 and mean reciprocal rank by architecture and group, the candidates being the group's tasks."""
-        made = []
+        rows = []
         for architecture in dict.fromkeys(architecture for _, architecture in self.similarities):
             for group, names in groups.items():
                 columns = [self._names.index(name) for name in names]
                 table = np.stack([self.similarities[name, architecture][columns] for name in names])
-                found = retrieval(table, np.arange(len(names)))
-                made.append(Score(self._method, architecture, group, len(names), found.top1, found.mrr))
-        return made
+                result = retrieval(table, np.arange(len(names)))
+                rows.append(RetrievalScore(self._method, architecture, group, len(names), result.top1, result.mrr))
+        return rows
 
-    def placed(self) -> list[Placed]:
+    def placed(self) -> list[Landing]:
         """Return each model's rank of its own task among all, and the task that is nearest."""
-        made = []
+        landings = []
         for (task, architecture), row in self.similarities.items():
             rank = 1 + int((row > row[self._names.index(task)]).sum())
-            made.append(Placed(task, architecture, self._method, rank, self._names[int(row.argmax())]))
-        return made
+            landings.append(Landing(task, architecture, self._method, rank, self._names[int(row.argmax())]))
+        return landings
 
     def compared(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, dict[str, float]]:
         """Return the similarity of two models' embeddings, and the facets' cosines, as `Registry.compare` does."""

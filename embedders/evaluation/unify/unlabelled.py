@@ -25,7 +25,7 @@ class Unlabelled:
     inputs: tuple[Input, ...]
     rows: dict[str, NDArray[np.int64]]  # task -> which of the inputs
 
-    def of(self, task: str) -> tuple[Input, ...]:
+    def for_task(self, task: str) -> tuple[Input, ...]:
         """Return the inputs on which the models of a task are observed."""
         return tuple(self.inputs[row] for row in self.rows[task])
 
@@ -39,31 +39,34 @@ def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, see
     """Return the corpora of tasks: no text of a task, as either half of a pair, is in its own.
 
     Args:
-        source: `others`, so many texts of each other task; `everyday`, the texts that come with the program; or a
+        source: `others`, `per_task` texts of each other task; `everyday`, the texts that come with the program; or a
             file. Of the latter two, what any of the tasks knows is left out for all.
     """
     known = {name: texts_of(task) for name, task in tasks.items()}
     kept: dict[str, list[Input]] = {}
     if source == OTHERS:
-        drawn = {n: sample_inputs({n: task.train}, per_task=per_task, seed=seed) for n, task in tasks.items()}
+        drawn = {
+            task_name: sample_inputs({task_name: task.train}, per_task=per_task, seed=seed)
+            for task_name, task in tasks.items()
+        }
         for name, own in known.items():
-            offered = dict.fromkeys(one for other, inputs in drawn.items() if other != name for one in inputs)
-            kept[name] = [one for one in offered if not _shares(one, own)]
+            offered = dict.fromkeys(text for other, inputs in drawn.items() if other != name for text in inputs)
+            kept[name] = [text for text in offered if not _shares(text, own)]
     else:
         everything = everyday_inputs() if source == EVERYDAY else read_corpus(Path(source))
-        of_any = frozenset[str]().union(*known.values())
-        unknown = [one for one in everything if not _shares(one, of_any)]
+        texts_of_all = frozenset[str]().union(*known.values())
+        unknown = [text for text in everything if not _shares(text, texts_of_all)]
         kept = {name: unknown for name in tasks}
     for name, inputs in kept.items():
         if not inputs:
             raise InputError(f"No text is left on which to ask the models of {name}: give another --corpus.")
-    union = distinct(one for inputs in kept.values() for one in inputs)
-    number = {one: row for row, one in enumerate(union)}
-    rows = {name: np.array(sorted(number[one] for one in inputs), np.int64) for name, inputs in kept.items()}
-    made = Unlabelled(source if source in (OTHERS, EVERYDAY) else Path(source).name, tuple(union), rows)
+    union = distinct(text for inputs in kept.values() for text in inputs)
+    number = {text: row for row, text in enumerate(union)}
+    rows = {name: np.array(sorted(number[text] for text in inputs), np.int64) for name, inputs in kept.items()}
+    corpora = Unlabelled(source if source in (OTHERS, EVERYDAY) else Path(source).name, tuple(union), rows)
     for name, task in tasks.items():
-        assert texts_of(task).isdisjoint(bare(t) for one in made.of(name) for t in one if t)  # noqa: S101
-    return made
+        assert texts_of(task).isdisjoint(bare(t) for text in corpora.for_task(name) for t in text if t)  # noqa: S101
+    return corpora
 
 
 def texts_of(task: TaskData) -> frozenset[str]:

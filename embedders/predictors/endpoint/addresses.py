@@ -91,9 +91,9 @@ def check_address(text: str) -> None:
     """Raise `SettingError` where an IP address is not to be asked, whatever name led there."""
     address = ipaddress.ip_address(text.partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
-    for one in (address, *_within(address)):
-        is_nobodys = one.is_link_local or one.is_multicast or one.is_unspecified or one.is_reserved
-        if one in _METADATA or (is_nobodys and not one.is_loopback):  # ::1 is reserved too
+    for reached in (address, *_within(address)):
+        is_nobodys = reached.is_link_local or reached.is_multicast or reached.is_unspecified or reached.is_reserved
+        if reached in _METADATA or (is_nobodys and not reached.is_loopback):  # ::1 is reserved too
             raise SettingError(
                 f"The endpoint's address {text} is not to be asked: it is link-local, a cloud's metadata or nobody's. "
                 "Give another --endpoint."
@@ -133,8 +133,9 @@ def _within(address: Address) -> list[Address]:
         return []
     last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     is_padded = int(address) >> 32 == 0 and int(address) > 1  # ::a.b.c.d; not ::1
-    found = [address.sixtofour, *(address.teredo or ())]
-    return [one for one in found if one is not None] + ([last] if is_padded or address in _IPV4_WITHIN else [])
+    tunnelled = [address.sixtofour, *(address.teredo or ())]
+    trailing = [last] if is_padded or address in _IPV4_WITHIN else []
+    return [inner for inner in tunnelled if inner is not None] + trailing
 
 
 def _bare(parts: SplitResult) -> str:

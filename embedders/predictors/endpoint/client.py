@@ -57,16 +57,16 @@ class Limits:
 class RefusedError(BlackBoxError):
     """The endpoint does not take a request; asking again would not help."""
 
-    def __init__(self, told: str, status: int) -> None:
-        super().__init__(told)
+    def __init__(self, problem: str, status: int) -> None:
+        super().__init__(problem)
         self.status = status
 
 
 class _TryAgainError(Exception):
     """What went wrong with one attempt, and how long the server asks to be left alone."""
 
-    def __init__(self, told: str, pause: float = 0.0) -> None:
-        super().__init__(told)
+    def __init__(self, problem: str, pause: float = 0.0) -> None:
+        super().__init__(problem)
         self.pause = pause
 
 
@@ -118,13 +118,13 @@ class Client:
         """The base URL."""
         return self._place.url
 
-    def each(self, call: Callable[[T], R], given: Sequence[T]) -> list[R]:
+    def each(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Return what calls give, in order, several at a time; the first that fails ends them all."""
         from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
         try:
             with ThreadPoolExecutor(self.limits.concurrent, thread_name_prefix="endpoint") as pool:
-                waiting = [pool.submit(call, one) for one in given]
+                waiting = [pool.submit(call, item) for item in items]
                 try:
                     wait(waiting, return_when=FIRST_EXCEPTION)
                     failed = next((future for future in waiting if future.done() and future.exception()), None)
@@ -155,15 +155,15 @@ class Client:
                 self._wait_for_turn()
                 return self._attempt(f"{self.url}{path}", body)
             except _TryAgainError as error:
-                told, asked = str(error), error.pause
-            if asked > LONGEST_ASKED:
-                raise BlackBoxError(f"{self.url} asks to be left alone for {asked:.0f} seconds: try again then.")
+                problem, pause = str(error), error.pause
+            if pause > LONGEST_ASKED:
+                raise BlackBoxError(f"{self.url} asks to be left alone for {pause:.0f} seconds: try again then.")
             if attempt < self.limits.attempts:
                 doubled = min(self.limits.first_pause * 2 ** (attempt - 1), LONGEST_PAUSE)
-                self._pause(asked, doubled * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all come back at once
+                self._pause(pause, doubled * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all come back at once
         raise BlackBoxError(
-            f"{self.url} does not answer after {self.limits.attempts} attempts ({told}): see that it runs and run this "
-            "again; what was answered is kept."
+            f"{self.url} does not answer after {self.limits.attempts} attempts ({problem}): see that it runs and run "
+            "this again; what was answered is kept."
         )
 
     # -- when --------------------------------------------------------------------------------------------
@@ -255,8 +255,10 @@ class Client:
             mend = ""
             if status in (401, 403):
                 mend = f": see what {self._key_env} holds" if self._key_env else ": name its key with --key-env"
-            told = self._shown(_message(content))
-            raise RefusedError(f"{self.url} refuses with status {status}{mend}{f' ({told})' if told else ''}.", status)
+            reason = self._shown(_message(content))
+            raise RefusedError(
+                f"{self.url} refuses with status {status}{mend}{f' ({reason})' if reason else ''}.", status
+            )
 
     def _shown(self, text: str) -> str:
         """Return a text from elsewhere as it may be shown: without the key, on one line, and short."""
@@ -283,10 +285,10 @@ def _message(content: bytes) -> str:
     """Return what a refusal says of itself, wherever the server puts it."""
     text = content.decode("utf-8", "replace")
     try:
-        found: Any = json.loads(text)
+        message: Any = json.loads(text)
     except (ValueError, RecursionError):
         return text
     for name in ("error", "message", "detail"):
-        if isinstance(found, dict) and name in found:
-            found = found[name]
-    return found if isinstance(found, str) else json.dumps(found)
+        if isinstance(message, dict) and name in message:
+            message = message[name]
+    return message if isinstance(message, str) else json.dumps(message)

@@ -18,7 +18,7 @@ from embedders.predictors.endpoint.replies import (
     message_text,
     scored_echoes,
 )
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import joined, plain
 from registry.prompts.prompt import CONCLUSION
 
@@ -36,7 +36,7 @@ class Way(StrEnum):
     TEXT = "chat, the word that stands first in the text"
 
 
-class _Row(NamedTuple):
+class _ScoredWords(NamedTuple):
     """One prompt's answer: the words' scores (words), and the mean log-likelihood of its own tokens, if told."""
 
     scores: NDArray[np.float64]
@@ -68,30 +68,30 @@ class EndpointModel:
             "chat_template": is_chat,  # the server's
         }
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is, in the best way that the endpoint offers."""
         with self._client:
-            first = [self._find_out(one, words) for one in asked[:1]] if self._way is None else []
-            rest = self._client.each(lambda one: self._kept_way(one, words), asked[len(first) :])
+            first = [self._find_out(question, words) for question in questions[:1]] if self._way is None else []
+            rest = self._client.each(lambda question: self._kept_way(question, words), questions[len(first) :])
         rows = [*first, *rest]
         own = [row.own for row in rows if row.own is not None]
-        table = np.array([row.scores for row in rows]).reshape(len(asked), len(words))
-        return Scored(table, np.exp(own) if own and len(own) == len(rows) else None)
+        table = np.array([row.scores for row in rows]).reshape(len(questions), len(words))
+        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
         return True
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         with self._client:
-            if self._way is None and asked:
-                self._find_out(asked[0], ("yes", "no"))
-            return self._client.each(lambda one: self._written(one, most_tokens), asked)
+            if self._way is None and questions:
+                self._find_out(questions[0], ("yes", "no"))
+            return self._client.each(lambda question: self._written(question, most_tokens), questions)
 
     # -- ways --------------------------------------------------------------------------------------------
 
-    def _find_out(self, asked: Asked, words: Sequence[str]) -> _Row:
+    def _find_out(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         """Return the answer to the first prompt in the best way that is offered, and keep to that way.
 
         Raises:
@@ -102,7 +102,7 @@ class EndpointModel:
         for way, likeliest in tries:
             self._likeliest = likeliest
             try:
-                row, self._way = self._tried(way, asked, words)
+                row, self._way = self._tried(way, question, words)
             except NotOfferedError:
                 continue
             except RefusedError as error:
@@ -113,45 +113,45 @@ class EndpointModel:
                 return row
         raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known: see that it ends in /v1.")
 
-    def _tried(self, way: Way, asked: Asked, words: Sequence[str]) -> tuple[_Row, Way]:
+    def _tried(self, way: Way, question: Question, words: Sequence[str]) -> tuple[_ScoredWords, Way]:
         if way is not Way.FIRST_TOKEN:
-            return self._row(way, asked, words), way
-        reply = self._chat(asked, TEXT_TOKENS)  # one that gives no log-probabilities is read as a text
+            return self._row(way, question, words), way
+        reply = self._chat(question, TEXT_TOKENS)  # one that gives no log-probabilities is read as a text
         try:
-            return _Row(by_first_token(first_token(reply), words), None), Way.FIRST_TOKEN
+            return _ScoredWords(by_first_token(first_token(reply), words), None), Way.FIRST_TOKEN
         except NotOfferedError:
             self._likeliest = 0
-            return _Row(by_text(message_text(reply), words), None), Way.TEXT
+            return _ScoredWords(by_text(message_text(reply), words), None), Way.TEXT
 
-    def _kept_way(self, asked: Asked, words: Sequence[str]) -> _Row:
+    def _kept_way(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         assert self._way is not None, "found out with the first prompt"  # noqa: S101
         try:
-            return self._row(self._way, asked, words)
+            return self._row(self._way, question, words)
         except NotOfferedError:
             raise BlackBoxError(
                 f"{self._client.url} answered a prompt in another form than the first ({self._way}): it may be too "
                 "long for the model."
             ) from None
 
-    def _row(self, way: Way, asked: Asked, words: Sequence[str]) -> _Row:
+    def _row(self, way: Way, question: Question, words: Sequence[str]) -> _ScoredWords:
         match way:
             case Way.ECHOES | Way.ECHO:
-                text = plain(asked)
+                text = plain(question)
                 texts = [text, *(joined(text, word) for word in words)]
                 sent: list[Any] = [texts] if way is Way.ECHOES else list(texts)
                 read = [echo for some in sent for echo in echoes(self._echo(some), len(texts) // len(sent))]
-                return _Row(*scored_echoes(read[0], read[1:]))
+                return _ScoredWords(*scored_echoes(read[0], read[1:]))
             case Way.FIRST_TOKEN:
-                return _Row(by_first_token(first_token(self._chat(asked, 1)), words), None)
+                return _ScoredWords(by_first_token(first_token(self._chat(question, 1)), words), None)
             case Way.TEXT:
-                return _Row(by_text(message_text(self._chat(asked, TEXT_TOKENS)), words), None)
+                return _ScoredWords(by_text(message_text(self._chat(question, TEXT_TOKENS)), words), None)
 
-    def _written(self, asked: Asked, most_tokens: int) -> str:
+    def _written(self, question: Question, most_tokens: int) -> str:
         try:
             if self._way in (Way.ECHOES, Way.ECHO):
-                body = {"model": self._model, "prompt": plain(asked), "max_tokens": most_tokens, "temperature": 0}
+                body = {"model": self._model, "prompt": plain(question), "max_tokens": most_tokens, "temperature": 0}
                 return message_text(self._client.post("/completions", body)).strip()
-            return message_text(self._chat(asked, most_tokens, likeliest=0)).strip()
+            return message_text(self._chat(question, most_tokens, likeliest=0)).strip()
         except NotOfferedError:
             raise BlackBoxError(f"{self._client.url} writes in no form that is known.") from None
 
@@ -161,17 +161,17 @@ class EndpointModel:
         body = {"model": self._model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         return self._client.post("/completions", body)
 
-    def _chat(self, asked: Asked, most_tokens: int, *, likeliest: int | None = None) -> dict[str, Any]:
-        body = {"model": self._model, "messages": _messages(asked), "max_tokens": most_tokens, "temperature": 0}
+    def _chat(self, question: Question, most_tokens: int, *, likeliest: int | None = None) -> dict[str, Any]:
+        body = {"model": self._model, "messages": _messages(question), "max_tokens": most_tokens, "temperature": 0}
         most = self._likeliest if likeliest is None else likeliest
         if most:
             body |= {"logprobs": True, "top_logprobs": most}
         return self._client.post("/chat/completions", body)
 
 
-def _messages(asked: Asked) -> list[dict[str, str]]:
+def _messages(question: Question) -> list[dict[str, str]]:
     """Return a prompt as a chat; a chain of thought is what the model said before it is asked to conclude."""
-    said = [("system", asked.system), ("user", asked.text)]
-    if asked.reasoning is not None:
-        said += [("assistant", asked.reasoning.strip()), ("user", asked.conclusion or CONCLUSION)]
-    return [{"role": role, "content": text} for role, text in said if text]
+    turns = [("system", question.system), ("user", question.text)]
+    if question.reasoning is not None:
+        turns += [("assistant", question.reasoning.strip()), ("user", question.conclusion or CONCLUSION)]
+    return [{"role": role, "content": text} for role, text in turns if text]

@@ -27,25 +27,31 @@ class Echo(NamedTuple):
 def echoes(reply: Mapping[str, Any], count: int) -> list[Echo]:
     """Return the texts that were sent as tokens, without those written after them; raise `NotOfferedError`."""
     choices = reply.get("choices")
-    if not isinstance(choices, list) or len(choices) != count or not all(isinstance(one, dict) for one in choices):
+    if (
+        not isinstance(choices, list)
+        or len(choices) != count
+        or not all(isinstance(choice, dict) for choice in choices)
+    ):
         raise NotOfferedError
-    if all(isinstance(one.get("index"), int) for one in choices):
-        choices = sorted(choices, key=lambda one: int(one["index"]))
+    if all(isinstance(choice.get("index"), int) for choice in choices):
+        choices = sorted(choices, key=lambda choice: int(choice["index"]))
     usage = reply.get("usage")
     written = usage.get("completion_tokens") if isinstance(usage, dict) else None
     each = written // count if isinstance(written, int) and written % count == 0 else 1
-    return [_echo(one.get("logprobs"), each) for one in choices]
+    return [_echo(choice.get("logprobs"), each) for choice in choices]
 
 
-def _echo(found: Any, written: int) -> Echo:  # noqa: ANN401 - JSON
-    tokens, scores = (found.get(name) if isinstance(found, dict) else None for name in ("tokens", "token_logprobs"))
+def _echo(logprobs: Any, written: int) -> Echo:  # noqa: ANN401 - JSON
+    tokens, scores = (
+        logprobs.get(name) if isinstance(logprobs, dict) else None for name in ("tokens", "token_logprobs")
+    )
     if not isinstance(tokens, list) or not isinstance(scores, list) or not len(tokens) == len(scores) > written:
         raise NotOfferedError
     kept = len(tokens) - written
     numbers = [math.nan, *scores[1:kept]]  # some servers give the first token 0, some nothing
-    if not all(isinstance(one, int | float) for one in numbers):
+    if not all(isinstance(number, int | float) for number in numbers):
         raise NotOfferedError
-    return Echo([str(token) for token in tokens[:kept]], [float(one) for one in numbers])
+    return Echo([str(token) for token in tokens[:kept]], [float(number) for number in numbers])
 
 
 def scored_echoes(prompt: Echo, wholes: Sequence[Echo]) -> tuple[NDArray[np.float64], float]:
@@ -85,10 +91,14 @@ def first_token(reply: Mapping[str, Any]) -> dict[str, float]:
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list) or not content or not isinstance(content[0], dict):
         raise NotOfferedError
-    found = content[0].get("top_logprobs")
-    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    told = {str(one.get("token")): one.get("logprob") for one in rows}
-    tokens = {token: float(one) for token, one in told.items() if isinstance(one, int | float) and math.isfinite(one)}
+    likeliest = content[0].get("top_logprobs")
+    rows = [row for row in likeliest if isinstance(row, dict)] if isinstance(likeliest, list) else []
+    log_probs = {str(row.get("token")): row.get("logprob") for row in rows}
+    tokens = {
+        token: float(value)
+        for token, value in log_probs.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
     if not tokens:
         raise NotOfferedError
     return tokens
@@ -97,8 +107,8 @@ def first_token(reply: Mapping[str, Any]) -> dict[str, float]:
 def by_first_token(tokens: Mapping[str, float], words: Sequence[str]) -> NDArray[np.float64]:
     """Return the log-probability that the reply begins as each word does, (words).
 
-    A word's beginning may be told by several tokens, with a blank or in capitals. One that is not among the likeliest
-    is less likely than the last of them, and gets its score.
+    Several tokens may begin a word, such as those with a blank or in capitals. A word that none of the likeliest tokens
+    begins gets the score of the least likely of them.
     """
     lowest = min(tokens.values())
     scores = []
@@ -115,9 +125,9 @@ def by_text(text: str, words: Sequence[str]) -> NDArray[np.float64]:
     """
     places = []
     for number, word in enumerate(words):
-        found = re.search(rf"(?<!\w){re.escape(word.strip())}(?!\w)", text, re.IGNORECASE)
-        if found is not None:
-            places.append((found.start(), -len(word), number))
+        match = re.search(rf"(?<!\w){re.escape(word.strip())}(?!\w)", text, re.IGNORECASE)
+        if match is not None:
+            places.append((match.start(), -len(word), number))
     scores = np.full(len(words), LEAST if places else 0.0)
     if places:
         scores[min(places)[2]] = 0.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import chat, common, cut, joined, plain
 
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
@@ -18,21 +18,21 @@ LEAST_SHARED = 64  # tokens that must be spared before a common beginning is rea
 _SPARE = 4  # tokens that joining a word to a prompt may add
 
 
-class _Question(NamedTuple):
+class _TokenisedQuestion(NamedTuple):
     """A prompt and its words as tokens: what the tokenizer makes of both together, cut where the words differ."""
 
     prompt: list[int]
     words: list[list[int]]  # each at least one token
 
 
-class _Read(NamedTuple):
+class _Encoded(NamedTuple):
     """What is known after reading tokens: what could follow each, which of them count, and how to read on."""
 
     logits: Any  # (rows, tokens, vocabulary)
     mask: Any  # (rows, tokens so far)
     cache: Any
 
-    def of(self, rows: Sequence[int]) -> "_Read":
+    def select(self, rows: Sequence[int]) -> "_Encoded":
         """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
         import torch
 
@@ -40,7 +40,7 @@ class _Read(NamedTuple):
         cache = copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in self.cache.layers]
         cache.batch_select_indices(chosen)  # makes new tensors
-        return _Read(self.logits, self.mask[chosen], cache)
+        return _Encoded(self.logits, self.mask[chosen], cache)
 
 
 class CausalLM:
@@ -69,32 +69,32 @@ class CausalLM:
             "cache": self._keeps_cache,
         }
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
         room = self._room(words)
-        questions = [self._question(one, words, room) for one in asked]
-        table, own = np.zeros((len(asked), len(words))), np.zeros(len(asked))
-        shared = self._shared([question.prompt for question in questions]) if self._keeps_cache else []
+        tokenised = [self._tokenise(question, words, room) for question in questions]
+        table, own = np.zeros((len(questions), len(words))), np.zeros(len(questions))
+        shared = self._shared([question.prompt for question in tokenised]) if self._keeps_cache else []
         beginning = self._read([shared]) if shared else None
-        for chosen in self._batches([question.prompt for question in questions], len(shared)):
-            some = [questions[i] for i in chosen]
+        for chosen in self._batches([question.prompt for question in tokenised], len(shared)):
+            some = [tokenised[i] for i in chosen]
             if self._keeps_cache:
                 table[chosen], own[chosen] = self._scored(some, shared, beginning)
             else:
                 table[chosen], own[chosen] = self._scored_singly(some[0])
         self._model.checked(table)
-        return Scored(table, np.exp(self._model.checked(own)))
+        return WordScores(table, np.exp(self._model.checked(own)))
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return len(self._tokens([self._text(asked)])[0]) <= self._most(self._room(words))
+        return len(self._tokens([self._text(question)])[0]) <= self._most(self._room(words))
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuations."""
         from embedders.predictors.language.writing import written_on
 
         most_tokens = min(most_tokens, self._model.max_length // 2)  # of which prompts must keep something
-        prompts = [self._question(one, [], most_tokens).prompt for one in asked]
+        prompts = [self._tokenise(question, [], most_tokens).prompt for question in questions]
         return written_on(self._model, prompts, most_tokens=most_tokens)
 
     @cached_property
@@ -109,10 +109,10 @@ class CausalLM:
 
     # -- tokens ------------------------------------------------------------------------------------------
 
-    def _question(self, asked: Asked, words: Sequence[str], room: int) -> _Question:
+    def _tokenise(self, question: Question, words: Sequence[str], room: int) -> _TokenisedQuestion:
         most = self._most(room)
-        asked = cut(asked, lambda one: len(self._tokens([self._text(one)])[0]) <= most)
-        text = self._text(asked)
+        question = cut(question, lambda shortened: len(self._tokens([self._text(shortened)])[0]) <= most)
+        text = self._text(question)
         prompt, *wholes = self._tokens([text, *(joined(text, word) for word in words)])
         for whole, word in zip(wholes, words, strict=True):
             if len(whole) < 1 or whole == prompt:
@@ -121,7 +121,7 @@ class CausalLM:
         if known and any(len(whole) == known for whole in wholes):
             known -= 1  # a word that is the beginning of the prompt's last token
         prompt = prompt[:known] if wholes else prompt
-        return _Question(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
+        return _TokenisedQuestion(prompt[-most:] or [self._start], [whole[known:] for whole in wholes])
 
     def _room(self, words: Sequence[str]) -> int:
         """Return how many tokens are kept for the words."""
@@ -131,8 +131,8 @@ class CausalLM:
         """Return how many tokens of a prompt are read."""
         return max(1, self._model.max_length - room)
 
-    def _text(self, asked: Asked) -> str:
-        return chat(asked, self._tokenizer) if self._is_chat else plain(asked)
+    def _text(self, question: Question) -> str:
+        return chat(question, self._tokenizer) if self._is_chat else plain(question)
 
     def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
         if not texts:
@@ -160,36 +160,36 @@ class CausalLM:
     # -- the model ---------------------------------------------------------------------------------------
 
     def _scored(
-        self, questions: Sequence[_Question], shared: list[int], beginning: _Read | None
+        self, questions: Sequence[_TokenisedQuestion], shared: list[int], beginning: _Encoded | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the words' mean log-likelihoods (questions, words), and the prompts' own (questions)."""
         rows = [question.prompt[len(shared) :] for question in questions]
-        read = self._read(rows, None if beginning is None else beginning.of([0] * len(rows)))
-        table = _told(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
+        read = self._read(rows, None if beginning is None else beginning.select([0] * len(rows)))
+        table = _token_log_probs(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
         longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
         for start in range(0, len(longer), BATCH_SIZE):
             pairs = longer[start : start + BATCH_SIZE]
             words = [questions[i].words[k] for i, k in pairs]
-            after = self._read([ids[:-1] for ids in words], read.of([i for i, _ in pairs]), left=False)
+            after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False)
             table[tuple(zip(*pairs, strict=True))] += _summed(after.logits, [ids[1:] for ids in words], left=False)
         own = _summed(read.logits[:, :-1], [row[1:] for row in rows], left=True)
         if beginning is not None:
             own += _summed(beginning.logits[:, :-1], [shared[1:]], left=True)
-            own += _told(beginning.logits[:, -1:], [[[row[0] for row in rows]]])[0, 0]
+            own += _token_log_probs(beginning.logits[:, -1:], [[[row[0] for row in rows]]])[0, 0]
         lengths = np.array([[len(ids) for ids in q.words] for q in questions]).reshape(table.shape)
         return table / lengths, own / np.array([max(1, len(q.prompt) - 1) for q in questions])
 
-    def _scored_singly(self, question: _Question) -> tuple[NDArray[np.float64], float]:
+    def _scored_singly(self, question: _TokenisedQuestion) -> tuple[NDArray[np.float64], float]:
         """Return the same of one question, each word read with the whole prompt before it."""
         prompt, table, own = question.prompt, [], 0.0
         for ids in question.words or [[]]:
             logits = self._read([[*prompt, *ids]]).logits
-            told = _told(logits[:, :-1], [[[token] for token in [*prompt, *ids][1:]]])[0, :, 0]
-            own = float(told[: len(prompt) - 1].sum()) / max(1, len(prompt) - 1)
-            table += [told[len(prompt) - 1 :].mean()] if ids else []
+            log_probs = _token_log_probs(logits[:, :-1], [[[token] for token in [*prompt, *ids][1:]]])[0, :, 0]
+            own = float(log_probs[: len(prompt) - 1].sum()) / max(1, len(prompt) - 1)
+            table += [log_probs[len(prompt) - 1 :].mean()] if ids else []
         return np.array(table), own
 
-    def _read(self, rows: Sequence[list[int]], before: _Read | None = None, *, left: bool = True) -> _Read:
+    def _read(self, rows: Sequence[list[int]], before: _Encoded | None = None, *, left: bool = True) -> _Encoded:
         """Read tokens, after what was read before them; padded on the left, or on the right."""
         import torch
 
@@ -204,12 +204,12 @@ class CausalLM:
         if before is not None:
             given["past_key_values"] = before.cache
         output = model.ask(
-            model.model, **{name: one for name, one in given.items() if model.takes(name)}, use_cache=True
+            model.model, **{name: tensor for name, tensor in given.items() if model.takes(name)}, use_cache=True
         )
-        return _Read(output.logits, mask, getattr(output, "past_key_values", None))
+        return _Encoded(output.logits, mask, getattr(output, "past_key_values", None))
 
 
-def _told(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
+def _token_log_probs(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
     """Return the log-probabilities of tokens (rows, places, tokens) by the logits (rows, places, vocabulary)."""
     import torch
 
@@ -217,8 +217,8 @@ def _told(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.
     if not scores.shape[1]:
         return np.zeros((len(tokens), 0, 1))
     wanted = torch.tensor(tokens, dtype=torch.long, device=logits.device)
-    told = scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)
-    return told.double().cpu().numpy()
+    log_probs = scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)
+    return log_probs.double().cpu().numpy()
 
 
 def _summed(logits: Any, rows: Sequence[list[int]], *, left: bool) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
@@ -229,8 +229,8 @@ def _summed(logits: Any, rows: Sequence[list[int]], *, left: bool) -> NDArray[np
     places = logits.shape[1]
     tokens = _padded(rows, places, 0, left=left)
     counted = np.array(_padded([[1] * len(row) for row in rows], places, 0, left=left)).reshape(len(rows), places)
-    told = _told(logits, [[[token] for token in row] for row in tokens])[..., 0]
-    return (told * counted).sum(axis=1)
+    log_probs = _token_log_probs(logits, [[[token] for token in row] for row in tokens])[..., 0]
+    return (log_probs * counted).sum(axis=1)
 
 
 def _padded(rows: Sequence[list[int]], length: int, pad: int, *, left: bool) -> list[list[int]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """One rendered prompt; at the second turn of a chain of thought, with what the model has written of its own."""
 
     text: str
@@ -16,28 +16,28 @@ class Asked(NamedTuple):
     conclusion: str = ""  # what leads from the reasoning to the answer
 
 
-class Scored(NamedTuple):
+class WordScores(NamedTuple):
     """How likely words are as answers."""
 
-    log_prob: NDArray[np.float64]  # (asked, words), the mean log-likelihood of a word's tokens
-    prompt_prob: NDArray[np.float64] | None  # (asked), 1 / the prompt's perplexity; None where it cannot be told
+    log_prob: NDArray[np.float64]  # (questions, words), the mean log-likelihood of a word's tokens
+    prompt_prob: NDArray[np.float64] | None  # (questions), 1 / the prompt's perplexity; None where it is unknown
 
 
 class LanguageModel(Protocol):
     """A model that prompts are put to. Nothing is sampled: it says the same each time."""
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is as the answer to each prompt."""
         ...
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuation of each prompt, token by token."""
         ...
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
-        """Say whether a prompt is read whole when it is scored; of a longer one the end is."""
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
+        """Say whether a prompt is read whole when it is scored; of a longer one only the end is."""
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Return how the prompts are put to it, for the provenance of what comes of it."""
+        """Return how the prompts are put to it, for the provenance of its vectors."""
         ...

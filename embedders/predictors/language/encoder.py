@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import plain
 from embedders.surrogate.weights import most_tokens
 
@@ -38,17 +38,18 @@ class SentenceEncoder:
             "temperature": TEMPERATURE,
         }
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the cosines over the temperature: log-likelihoods but for a number that all words share."""
-        prompts = self._encoder.text_features([plain(one) for one in asked]).astype(float)  # (asked, hidden)
+        texts = [plain(question) for question in questions]
+        prompts = self._encoder.text_features(texts).astype(float)  # (questions, hidden)
         meanings = self._encoder.text_features(words).astype(float)  # (words, hidden)
-        return Scored(prompts @ meanings.T / TEMPERATURE, None)
+        return WordScores(prompts @ meanings.T / TEMPERATURE, None)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return len(self._encoder.tokenizer(plain(asked), verbose=False)["input_ids"]) <= self._encoder.max_length
+        return len(self._encoder.tokenizer(plain(question), verbose=False)["input_ids"]) <= self._encoder.max_length
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Raise `SettingError`."""
         raise SettingError(
             f"{self._name!r} is an encoder, which writes no text: a chain of thought needs a language model."

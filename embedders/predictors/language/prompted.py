@@ -7,9 +7,10 @@ import numpy as np
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Form
-from embedders.predictors.language.contract import Asked, LanguageModel
+from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.probabilities import softmax
 from registry.prompts.prompt import PAIR, Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
@@ -45,7 +46,7 @@ class PromptedPredictor:
         """
         if PAIR not in self._prompt.fields.values():
             return list(inputs)
-        pairs = [one for one in inputs if one.text_pair is not None]
+        pairs = [row for row in inputs if row.text_pair is not None]
         if len(pairs) < min(LEAST_COVERED, len(inputs)):
             few = f"{len(pairs)} of the corpus's {len(inputs)} texts are pairs"
             raise NotEmbeddableError(
@@ -60,20 +61,19 @@ class PromptedPredictor:
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
         prompt = self._prompt
-        asked = [Asked(text, prompt.system) for text in self._render(inputs)]
+        questions = [Question(text, prompt.system) for text in self._render(inputs)]
         if prompt.style == "chain-of-thought":
-            written = self._model.write(asked, most_tokens=REASONING_TOKENS)
-            asked = [
-                one._replace(reasoning=own, conclusion=prompt.conclusion)
-                for one, own in zip(asked, written, strict=True)
+            written = self._model.write(questions, most_tokens=REASONING_TOKENS)
+            questions = [
+                question._replace(reasoning=own, conclusion=prompt.conclusion)
+                for question, own in zip(questions, written, strict=True)
             ]
-        scored = self._model.score(asked, [word for words in prompt.words for word in words])
+        scored = self._model.score(questions, [word for words in prompt.words for word in words])
         self._how = self._model.settings()
         if np.isnan(scored.log_prob).any():
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
         ends = np.cumsum([len(words) for words in prompt.words])[:-1]
         best = np.stack([own.max(axis=1) for own in np.split(scored.log_prob, ends, axis=1)], axis=1)
-        weights = np.exp(best - best.max(axis=1, keepdims=True))
-        table = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        table = softmax(best).astype(np.float32)
         own = scored.prompt_prob
         return Predictions(tuple(prompt.answers), table, None if own is None else own.astype(np.float32))

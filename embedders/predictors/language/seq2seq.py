@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.language.contract import Asked, Scored
+from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import cut, plain
 from embedders.predictors.text_to_text import log_likelihoods, told_apart
 from registry.data.inputs import Input
@@ -15,7 +15,7 @@ from registry.data.inputs import Input
 class Seq2SeqLM:
     """An encoder-decoder: the score of a word is the mean log-likelihood of its tokens, its end among them.
 
-    How likely the prompt is cannot be told: its encoder only reads.
+    How likely the prompt is stays unknown: the encoder only reads it.
     """
 
     def __init__(self, model: Checkpoint) -> None:
@@ -26,26 +26,26 @@ class Seq2SeqLM:
         """Return how the prompts are put to it."""
         return {"kind": "seq2seq-lm", "chat_template": False, "most_tokens": self._model.max_length}
 
-    def score(self, asked: Sequence[Asked], words: Sequence[str]) -> Scored:
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens."""
         tokens = told_apart(self._model, words, "words")
-        table = np.zeros((len(asked), len(words)))
-        for chosen, batch in self._model.batches([Input(self._fitted(one)) for one in asked]):
+        table = np.zeros((len(questions), len(words)))
+        for chosen, batch in self._model.batches([Input(self._fitted(question)) for question in questions]):
             sums = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=tokens)
             table[chosen] = sums.cpu().numpy() / [len(ids) for ids in tokens]
-        return Scored(self._model.checked(table), None)
+        return WordScores(self._model.checked(table), None)
 
-    def can_read(self, asked: Asked, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return len(self._model.tokenizer(plain(asked), verbose=False)["input_ids"]) <= self._model.max_length
+        return len(self._model.tokenizer(plain(question), verbose=False)["input_ids"]) <= self._model.max_length
 
-    def write(self, asked: Sequence[Asked], *, most_tokens: int) -> list[str]:
+    def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         from embedders.predictors.language.writing import written_on
 
-        prompts = [self._model.tokenizer(self._fitted(one))["input_ids"] for one in asked]
+        prompts = [self._model.tokenizer(self._fitted(question))["input_ids"] for question in questions]
         return written_on(self._model, prompts, most_tokens=most_tokens, left=False)
 
-    def _fitted(self, asked: Asked) -> str:
+    def _fitted(self, question: Question) -> str:
         most, tokenizer = self._model.max_length, self._model.tokenizer
-        return plain(cut(asked, lambda one: len(tokenizer(plain(one))["input_ids"]) <= most))
+        return plain(cut(question, lambda shortened: len(tokenizer(plain(shortened))["input_ids"]) <= most))

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from embedders.predictors.language.contract import Asked
+from embedders.predictors.language.contract import Question
 
 T = TypeVar("T", int, str)
 
@@ -15,28 +15,28 @@ def joined(text: str, more: str) -> str:
     return text + more if not text or text[-1].isspace() else f"{text} {more}"
 
 
-def plain(asked: Asked) -> str:
+def plain(question: Question) -> str:
     """Return a prompt as one text: the system prompt, a blank line, the text, and what the model has said of it."""
-    text = asked.text if asked.system is None else f"{asked.system}\n\n{asked.text}"
-    return said(text, asked)
+    text = question.text if question.system is None else f"{question.system}\n\n{question.text}"
+    return with_reasoning(text, question)
 
 
-def chat(asked: Asked, tokenizer: Any) -> str:  # noqa: ANN401 - a tokenizer with a chat template
+def chat(question: Question, tokenizer: Any) -> str:  # noqa: ANN401 - a tokenizer with a chat template
     """Return a prompt in a chat template, as far as the answer's place; its special tokens are part of the text.
 
     Templates without a place for a system prompt get it before the text.
     """
     from jinja2.exceptions import TemplateError
 
-    user = {"role": "user", "content": asked.text}
-    system = [] if asked.system is None else [{"role": "system", "content": asked.system}]
+    user = {"role": "user", "content": question.text}
+    system = [] if question.system is None else [{"role": "system", "content": question.system}]
     settings = {"tokenize": False, "add_generation_prompt": True}
     try:
         text = tokenizer.apply_chat_template([*system, user], **settings)
     except TemplateError:
-        whole = [{"role": "user", "content": plain(asked._replace(reasoning=None))}]
+        whole = [{"role": "user", "content": plain(question._replace(reasoning=None))}]
         text = tokenizer.apply_chat_template(whole, **settings)
-    return said(str(text), asked)
+    return with_reasoning(str(text), question)
 
 
 def common(rows: Sequence[list[T]]) -> int:
@@ -45,26 +45,26 @@ def common(rows: Sequence[list[T]]) -> int:
     return next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
 
 
-def said(text: str, asked: Asked) -> str:
+def with_reasoning(text: str, question: Question) -> str:
     """Return a text with the reasoning and its conclusion after it, if there are any."""
-    if asked.reasoning is None:
+    if question.reasoning is None:
         return text
-    reasoned = joined(text, asked.reasoning.strip()) if asked.reasoning.strip() else text
-    return f"{reasoned}\n{asked.conclusion}" if asked.conclusion else reasoned
+    reasoned = joined(text, question.reasoning.strip()) if question.reasoning.strip() else text
+    return f"{reasoned}\n{question.conclusion}" if question.conclusion else reasoned
 
 
-def cut(asked: Asked, fits: Callable[[Asked], bool]) -> Asked:
+def cut(question: Question, fits: Callable[[Question], bool]) -> Question:
     """Return a prompt that fits: as many of its text's last words as there is room for, with all that is around it."""
-    if fits(asked):
-        return asked
-    text = asked.text
-    words = [found.start() for found in re.finditer(r"\S+", text)]
-    start = _first(words, lambda place: fits(asked._replace(text=text[place:])))
+    if fits(question):
+        return question
+    text = question.text
+    words = [match.start() for match in re.finditer(r"\S+", text)]
+    start = _first(words, lambda place: fits(question._replace(text=text[place:])))
     if start is None:  # one word fills it all
         start = _first(
-            range(words[-1] if words else 0, len(text)), lambda place: fits(asked._replace(text=text[place:]))
+            range(words[-1] if words else 0, len(text)), lambda place: fits(question._replace(text=text[place:]))
         )
-    return asked._replace(text="" if start is None else text[start:])
+    return question._replace(text="" if start is None else text[start:])
 
 
 def _first(places: Sequence[int], is_far: Callable[[int], bool]) -> int | None:

@@ -27,13 +27,13 @@ def written_on(model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: 
         ids = [[pad] * gap + row if left else row + [pad] * gap for row, gap in zip(rows, gaps, strict=True)]
         mask = np.array([[0] * gap + [1] * (longest - gap) for gap in gaps])
         given = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask if left else mask[:, ::-1].copy())}
-        made = model.ask(
+        written = model.ask(
             model.model.generate,
             **{name: tensor.to(model.device) for name, tensor in given.items()},
             generation_config=settings,
         )
         start = longest if left else 0  # a decoder gives the prompt back
-        for i, text in zip(chosen, tokenizer.batch_decode(made[:, start:], skip_special_tokens=True), strict=True):
+        for i, text in zip(chosen, tokenizer.batch_decode(written[:, start:], skip_special_tokens=True), strict=True):
             texts[i] = text.strip()
     return texts
 

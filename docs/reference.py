@@ -1,0 +1,110 @@
+"""Writes docs/commands.md from the commands themselves: `make docs`. A test says when it is stale.
+
+python -m docs.reference
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import fill
+
+import click
+
+import cli
+
+PATH = Path(__file__).parent / "commands.md"
+WIDTH = 120  # columns
+HEAD = """# Commands
+
+Written by `make docs` from the help texts of the program; `fute COMMAND --help` says the same. Every command also takes
+`--help`. [README](../README.md) shows the usual ones at work, [formats.md](formats.md) describes the files.
+
+"""
+
+
+def commands(
+    command: click.Command = cli.main, path: tuple[str, ...] = ("fute",)
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command and group with the words that lead to it, a group before what it holds."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in sorted(command.commands):
+            yield from commands(command.commands[name], (*path, name))
+
+
+def reference() -> str:
+    """Return the document."""
+    return HEAD + "\n".join(section(path, command) for path, command in commands())
+
+
+def section(path: tuple[str, ...], command: click.Command) -> str:
+    """Return a command's heading, usage, help text, and its options as a table."""
+    arguments = [one for one in command.params if isinstance(one, click.Argument)]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    usage = [*path, *(["[OPTIONS]"] if options else []), *map(named, arguments)]
+    if isinstance(command, click.Group):
+        usage.append("COMMAND ...")
+    lines = [f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", f"    {' '.join(usage)}", ""]
+    lines += [paragraph for text in _paragraphs(command) for paragraph in (text, "")]
+    if isinstance(command, click.Group):
+        links = ", ".join(f"[{name}](#{'-'.join((*path, name))})" for name in sorted(command.commands))
+        lines += [fill(f"{links}.", WIDTH, break_on_hyphens=False), ""]
+    if options:
+        lines += ["| option | meaning |", "| --- | --- |", *map(_row, options), ""]
+    return "\n".join(lines)
+
+
+def named(argument: click.Argument) -> str:
+    """Return an argument as a usage line shows it."""
+    name = argument.metavar or str(argument.name).upper()
+    shown = name if argument.required else f"[{name}]"
+    return f"{shown}..." if argument.nargs == -1 else shown
+
+
+def _paragraphs(command: click.Command) -> list[str]:
+    text = (command.help or "").replace("\b", "")
+    return [fill(" ".join(part.split()), WIDTH) for part in text.split("\n\n") if part.strip()]
+
+
+def _row(option: click.Option) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    kind = "" if option.is_flag or option.count else f" {_kind(option)}"
+    told = " ".join(part for part in (option.help or "", *_more(option)) if part)
+    return f"| {names}{_cell(kind)} | {_cell(told)} |"
+
+
+def _kind(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return " or ".join(map(str, option.type.choices))
+    if isinstance(option.type, click.types.IntRange | click.types.FloatRange):
+        return f"NUMBER ({_ends(option.type)})"
+    return str(option.type.name).upper()
+
+
+def _ends(scale: click.types.IntRange | click.types.FloatRange) -> str:
+    ends = [
+        f"{sign}{'' if is_open else '='} {end:g}"
+        for sign, end, is_open in ((">", scale.min, scale.min_open), ("<", scale.max, scale.max_open))
+        if end is not None
+    ]
+    return ", ".join(ends)
+
+
+def _more(option: click.Option) -> Iterator[str]:
+    default = option.default
+    if option.show_default:
+        shown = option.show_default if isinstance(option.show_default, str) else default
+        yield f"(unless told: {shown})"
+    if option.required:
+        yield "(required)"
+    if option.multiple and "several" not in (option.help or ""):
+        yield "(may be given several times)"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    PATH.write_text(reference(), encoding="utf-8")

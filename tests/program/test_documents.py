@@ -1,0 +1,335 @@
+"""What the documents say can be typed: what can be run is run, all else is held against what there is."""
+
+import argparse
+import importlib.util
+import logging
+import re
+import runpy
+import shlex
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+from tiny_cli import LABELS, run, tiny_bert, tiny_rows, write_rows
+from tiny_families import tiny_family
+from tiny_server import CONNECT, TinyServer, running
+
+import cli
+from docs.reference import PATH, commands, reference
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+PROGRAMS = ("fute", "make", "python", "pip", "git", "bash", "pre-commit", "hatch", ".ci/run", "export")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`]+)`")
+SESSION = "fute init"  # a block that begins so is the walk through a registry, and what follows it in that document
+
+# Typed by hand and checked by nobody, each for a reason.
+UNCHECKED = {
+    "pip install": "installs from the network; .ci/run installs the wheel",
+    "git tag": "marks a release",
+    "pre-commit install": "needs pre-commit, which the project does not bring",
+}
+
+
+class Typed(NamedTuple):
+    """One command of a document."""
+
+    document: str
+    text: str
+    block: int | None  # the number of its fenced block; None in a sentence
+    is_alternative: bool = False  # stands in the comment behind another
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.text, comments=True)
+
+    @property
+    def comment(self) -> str:
+        return self.text.partition(" #")[2]
+
+
+def typed(path: Path) -> Iterator[Typed]:
+    """Yield the commands of a document: of its blocks, and of the code within sentences."""
+    text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
+    for number, (language, block) in enumerate(FENCE.findall(text)):
+        lines = block.replace("\\\n", " ").splitlines()
+        marked = [line[2:] for line in lines if line.startswith("$ ")]
+        plain = [line.strip() for line in lines if line.split()[:1] and line.split()[0] in PROGRAMS]
+        for line in marked or ([] if language == "python" else plain):
+            yield Typed(name, line, number)
+            alternative = re.search(r"# or: (.+)$", line)
+            if alternative:
+                yield Typed(name, alternative[1], number, is_alternative=True)
+    for code in INLINE.findall(FENCE.sub("", text)):
+        line = " ".join(code.split())
+        if line.partition(" ")[0] in PROGRAMS and " " in line:
+            yield Typed(name, line, None)
+
+
+ALL = [one for path in DOCUMENTS if path != PATH for one in typed(path)]
+IDS = [f"{one.document}: {one.text[:70]}" for one in ALL]
+
+
+def session() -> list[Typed]:
+    """Return the commands of the README that are run one after the other, in one registry."""
+    readme = [one for one in ALL if one.document == "README.md" and one.block is not None]
+    first = next(one.block for one in readme if one.text.startswith(SESSION))
+    return [one for one in readme if (one.block or 0) >= (first or 0) and one.words[0] == "fute"]
+
+
+# -- every command is known --------------------------------------------------------------------------
+
+
+def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Follow the words of a line to the command that they name; return what is left."""
+    command: click.Command = cli.main
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def said(words: list[str]) -> list[str]:
+    """Return the words of a line without the dots that stand for more of them; behind an option they are its value."""
+    pairs = zip(["", *words], words, strict=False)
+    return [word for before, word in pairs if word != "..." or before.startswith("-")]
+
+
+def check_fute(one: Typed) -> None:
+    """Hold a line of ours against the command: that it exists, has these options, and takes so many arguments."""
+    command, rest = command_of(said(one.words[1:]))
+    if isinstance(command, click.Group):
+        assert all(word.startswith("--") for word in rest), f"no command {rest[:1]} in `{one.text}`"
+    with click.Context(command, info_name="fute") as context:
+        _, left, _ = command.make_parser(context).parse_args(rest)
+    assert isinstance(command, click.Group) or not left, f"too many words in `{one.text}`"
+    known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
+    named = [] if one.is_alternative else re.findall(r"(?<!\S)(--[a-z-]+)", one.comment.partition("or: ")[0])
+    assert set(named) <= known
+
+
+class ParsedError(Exception):
+    """The options of a benchmark were understood: it need not run."""
+
+
+def check_benchmark(module: str, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a benchmark up to where its options are understood."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(self: argparse.ArgumentParser, *given: object, **more: object) -> None:
+        parse(self, *given, **more)  # type: ignore[arg-type]
+        raise ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    monkeypatch.setattr(sys, "argv", [module, *options])
+    with pytest.raises(ParsedError):
+        runpy.run_module(module, run_name="__main__")
+
+
+def check_module(one: Typed, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    module, *options = words
+    given = said(options)
+    if module.startswith("benchmarks."):
+        check_benchmark(module, given, monkeypatch)
+    elif module == "pytest":
+        paths = [word.partition("::")[0] for word in given if word.startswith("tests/")]
+        assert paths, f"`{one.text}` names no tests"
+        assert [path for path in paths if not (ROOT / path).exists()] == []
+    else:
+        assert importlib.util.find_spec(module) is not None, f"no module {module}"
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("one", ALL, ids=IDS)
+def test_a_command_of_a_document_exists_with_its_options(one: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(one, monkeypatch)
+
+
+def check(one: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a command against what there is; fail where nobody can say."""
+    if " ".join(one.words[:2]) in UNCHECKED or " ".join(one.words[:3]) in UNCHECKED:
+        return
+    match one.words:
+        case ["fute", *_]:
+            check_fute(one)
+        case ["make", *goals]:
+            named = {goal for goal in goals if "=" not in goal}
+            assert named <= targets()
+        case ["python", "-m", *rest]:
+            check_module(one, rest, monkeypatch)
+        case ["python", script, *_]:
+            assert (ROOT / script).is_file()
+        case [".ci/run"]:
+            assert (ROOT / ".ci" / "run").is_file()
+        case ["export", setting]:
+            assert setting.partition("=")[0] in ("FUTE_DATA", "FUTE_REGISTRY")
+        case _:
+            pytest.fail(f"nobody checks `{one.text}`: run it, check it, or give the reason in UNCHECKED")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fute nearset film",
+        "fute nearest film --bye memory",
+        "fute compare film shop bank",
+        "fute model add NAME   # or --huggingface FOLDER",
+        "make demos",
+        "python -m benchmarks.fisher --part cost --fast",
+        "python -m benchmarks.nothing",
+        "python scripts/nothing.py",
+        "python -m pytest tests/test_gone.py",
+        "git bisect",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found_out(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        check(Typed("a document", text, 0), monkeypatch)
+    except (AssertionError, click.ClickException, ImportError, SystemExit, pytest.fail.Exception):
+        return
+    pytest.fail(f"nobody notices `{text}`")
+
+
+def test_commands_are_found_in_the_documents() -> None:
+    assert len([one for one in ALL if one.block is not None]) > 15
+    assert len([one for one in ALL if one.words[0] == "fute"]) > 25
+    assert len([one for one in ALL if "benchmarks" in one.text]) > 5
+    assert [name for name in UNCHECKED if not any(one.text.startswith(name) for one in ALL)] == []
+
+
+# -- the walk through a registry, as typed -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README names, and a tiny surrogate in the place of MiniLM."""
+    folder = tmp_path_factory.mktemp("walk")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    tiny_bert(folder / "tiny")
+    reviews = [f"{row['text']},{row['label']}" for row in tiny_rows(0)]
+    (folder / "reviews.csv").write_text("\n".join(("body,stars", *reviews)) + "\n")
+    for seed, name in ((5, "tickets"), (6, "few")):
+        (folder / f"{name}.txt").write_text("".join(f"{row['text']}\n" for row in tiny_rows(seed, 33)))
+    answers = ("negative", "positive")
+    write_rows(
+        folder / "prompts.jsonl",
+        [
+            {"name": name, "template": template, "choices": answers, "words": [["bad"], ["good"]]}
+            for name, template in (("plain", "{{ text }} is"), ("asked", "The film {{ text }} was"))
+        ],
+    )
+    (folder / "measured.csv").write_text(
+        "model,adaptation,target,source,score_mean\n"
+        "minilm,full,film_reviews,product_reviews,0.8\n"
+        "minilm,full,film_reviews,restaurant_reviews,0.7\n"
+        "minilm,full,restaurant_reviews,film_reviews,0.75\n"
+        "minilm,full,restaurant_reviews,emotion,0.6\n"
+    )
+    (folder / "mycode.py").write_text(
+        f"LABELS = {LABELS[0]}\n\ndef triage(texts):\n    return [LABELS[len(text) % 2] for text in texts]\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyServer]:
+    with running(TinyServer(tiny_family(tmp_path_factory.mktemp("served") / "gpt2", "gpt2"))) as served:
+        yield served
+
+
+def adapted(words: list[str], url: str) -> list[str]:
+    """Return what is typed in the test: the tiny surrogate for MiniLM, our server for the user's."""
+    made = [url if word.startswith("http://localhost") else word for word in words]
+    return [*made, "--surrogate", "tiny"] if made[:2] == ["space", "create"] else made
+
+
+@pytest.fixture(scope="module")
+def walked(place: Path, server: TinyServer) -> Iterator[Path]:
+    """The folder after the commands of the README, in their order."""
+    log = logging.getLogger("registry")  # a command in this process puts a handler there
+    handlers, patch = log.handlers, pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", CONNECT)
+    patch.chdir(place)
+    patch.syspath_prepend(str(place))
+    for one in session():
+        result = run(*adapted(one.words[1:], server.url))
+        assert result.exit_code == 0, f"`{one.text}`: {result.output}"
+        if one.text.startswith(SESSION):  # the default space, in the place of the one that the first embedding makes
+            for words in (["corpus", "create", "few", "--data", "few.txt"], ["space", "create", "default"]):
+                more = ["--corpus", "few"] if words[0] == "space" else []
+                made = run(*adapted([*words, *more], server.url))
+                assert made.exit_code == 0, made.output
+    yield place
+    patch.undo()
+    log.handlers = handlers
+
+
+def test_the_commands_of_the_readme_run_one_after_the_other(walked: Path, server: TinyServer) -> None:
+    assert len(session()) > 12
+    assert server.answered
+    status = run("--registry", walked / "fute-registry", "status", "--json")
+    assert '"failures": {}' in " ".join(status.stdout.split())
+
+
+def test_the_python_of_the_documents_runs(walked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(walked)
+    monkeypatch.setattr(socket.socket, "connect", CONNECT)  # what is left to embed may be asked of our server
+    blocks = [
+        block
+        for path in DOCUMENTS
+        for language, block in FENCE.findall(path.read_text(encoding="utf-8"))
+        if language == "python"
+    ]
+    assert blocks
+    for block in blocks:
+        names: dict[str, object] = {}
+        exec(compile(block, "a document", "exec"), names)  # noqa: S102 - our own documents
+        assert "registry" in names
+
+
+# -- what is written from the code ---------------------------------------------------------------------
+
+
+def test_the_document_of_the_commands_is_not_stale() -> None:
+    assert PATH.read_text(encoding="utf-8") == reference(), "run `make docs`"
+
+
+def test_every_command_and_option_stands_in_it() -> None:
+    found = PATH.read_text(encoding="utf-8")
+
+    assert len(list(commands())) > 50
+    for words, command in commands():
+        assert f"\n    {' '.join(words)}" in found
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                assert f"`{option.opts[0]}`" in found
+
+
+def anchors(path: Path) -> set[str]:
+    """Return what a link into a document can name."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_paths_of_a_document_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    broken = []
+    for target in re.findall(r"\]\(([^)#:]*(?:#[^)]*)?)\)", text):
+        file, _, anchor = target.partition("#")
+        there = path.parent / file if file else path
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(target)
+    for named in re.findall(r"`((?:registry|embedders|commands|tests|benchmarks|migrations|docs)/[\w./]*)`", text):
+        if "NAME" not in named and not (ROOT / named).exists():
+            broken.append(named)
+
+    assert broken == []
