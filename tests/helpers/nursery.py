@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from waiting import LIMIT
@@ -33,8 +34,7 @@ def at_each_step(act):
     event.listen(Engine, "before_cursor_execute", lambda *_: act())
     event.listen(Engine, "commit", lambda *_: act())
 
-def tell_of_steps(pipe):
-    tell = os.open(pipe, os.O_WRONLY)
+def tell_of_steps(tell):
     at_each_step(lambda: os.write(tell, b"."))
 
 def interrupt_at(step):
@@ -44,19 +44,24 @@ def interrupt_at(step):
 print("ready", flush=True)
 for line in sys.stdin:
     arguments, outputs, pipe, step, room = json.loads(line)
+    streams = [os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for output in outputs]
+    tell = os.open(pipe, os.O_WRONLY) if pipe else None
     child = os.fork()
     if child == 0:
         signal.alarm(%d)
-        for stream, output in enumerate(outputs, start=1):
-            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        for number, stream in enumerate(streams, start=1):
+            os.dup2(stream, number)
+            os.close(stream)
         if room is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-        if pipe:
-            tell_of_steps(pipe)
+        if tell is not None:
+            tell_of_steps(tell)
         if step:
             interrupt_at(step)
         sys.argv = ["fute", *arguments]
         cli.run()
+    for one in (*streams, *([] if tell is None else [tell])):
+        os.close(one)  # a pipe ends with the child
     print(child, flush=True)
     _, status = os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(status), flush=True)
@@ -139,30 +144,40 @@ class Nursery:
 
         They come through pipes, for these can grow.
         """
-        for pipe in pipes:
-            os.mkfifo(pipe)
-        self.start(pipes[0], *arguments, errors=pipes[1], room=room)
-        with pipes[0].open(encoding="utf-8") as stdout, pipes[1].open(encoding="utf-8") as stderr:
-            said = stdout.read(), stderr.read()  # one after the other: stderr has a line, which a pipe takes
-        for pipe in pipes:
-            pipe.unlink()
+        with _named_pipe(pipes[0]) as stdout, _named_pipe(pipes[1]) as stderr:
+            self.start(pipes[0], *arguments, errors=pipes[1], room=room)
+            said = _all_of(stdout), _all_of(stderr)  # one after the other: stderr has a line, which a pipe takes
         return self.wait(), *said
 
     def _heard(self, output: Path, *arguments: str | Path, kill: int = sys.maxsize) -> tuple[int, int]:
-        steps, count = output.with_suffix(".steps"), 0
-        os.mkfifo(steps)
-        process = self.start(output, *arguments, steps=steps)
-        with steps.open("rb", buffering=0) as pipe:
-            while count < kill and pipe.read(1):
+        count = 0
+        with _named_pipe(steps := output.with_suffix(".steps")) as pipe:
+            process = self.start(output, *arguments, steps=steps)
+            os.set_blocking(pipe, True)
+            while count < kill and os.read(pipe, 1):
                 count += 1
             if count == kill:
                 with contextlib.suppress(ProcessLookupError):  # it was quicker
                     os.kill(process, signal.SIGKILL)
             code = self.wait()  # before the pipe is closed: a step that nobody hears would be another fault
-        steps.unlink()
         return code, count
 
     def close(self) -> None:
         self._tell.close()
         self._process.wait(timeout=LIMIT)
         self._hear.close()
+
+
+@contextlib.contextmanager
+def _named_pipe(path: Path) -> Iterator[int]:
+    """Make a pipe that can be read from before anybody writes: then nothing waits for one who has ended."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield reader
+    os.close(reader)
+    path.unlink()
+
+
+def _all_of(pipe: int) -> str:
+    os.set_blocking(pipe, True)
+    return b"".join(iter(lambda: os.read(pipe, 65536), b"")).decode()
