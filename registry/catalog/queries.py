@@ -42,7 +42,7 @@ def new_id(session: Session, table: type[Version | Space | Embedding]) -> int:
     """
     given = session.scalar(select(State.last_ids)) or {}
     name = table.__tablename__
-    fresh = 1 + max(given.get(name, 0), session.scalar(select(func.max(table.id))) or 0)
+    fresh: int = 1 + max(given.get(name, 0), session.scalar(select(func.max(table.id))) or 0)
     session.execute(update(State).values(last_ids={**given, name: fresh}))
     return fresh
 
