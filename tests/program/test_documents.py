@@ -128,6 +128,7 @@ def check_benchmark(module: str, options: list[str], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
     monkeypatch.setattr(sys, "argv", [module, *options])
     with pytest.raises(ParsedError):
+        monkeypatch.delitem(sys.modules, module, raising=False)  # another test may have imported it
         runpy.run_module(module, run_name="__main__")
 
 
