@@ -127,8 +127,8 @@ def check_benchmark(module: str, options: list[str], monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
     monkeypatch.setattr(sys, "argv", [module, *options])
+    monkeypatch.delitem(sys.modules, module, raising=False)  # another test may have imported it
     with pytest.raises(ParsedError):
-        monkeypatch.delitem(sys.modules, module, raising=False)  # another test may have imported it
         runpy.run_module(module, run_name="__main__")
 
 
