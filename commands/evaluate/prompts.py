@@ -9,9 +9,9 @@ from commands.output import json_option, print_json, print_table, registry_of
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--task", help="Labelled dataset for FUTE, a path, hf:DATASET or a registered name; else rivals only.")
-@click.option("--model", help="Instead of FOLDER: an LLM of the registry, embedded on texts that --task labels.")
+@click.option("--model", help="Instead of PATH: an LLM of the registry, embedded on texts that --task labels.")
 @click.option("--space", help="With --model: the space; else the current one.")
 @click.option(
     "methods",
@@ -32,7 +32,7 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.pass_context
 def prompts(
     ctx: click.Context,
-    folder: Path | None,
+    path: Path | None,
     task: str | None,
     model: str | None,
     space: str | None,
@@ -45,12 +45,13 @@ def prompts(
     *,
     as_json: bool,
 ) -> None:
-    """Score the prompts of the recorded LLM in FOLDER by every method, and the methods by the true accuracies.
+    """Score recorded prompts or models by every method, and the methods by the true accuracies.
 
-    No method reads the labels of the texts that the LLM was asked. FUTE takes other labelled examples, see --task.
+    PATH is the folder of a recorded LLM, or a table with a column of answers for each prompt or model and a column
+    'label'. No method reads the labels of the texts that were asked. Other labelled examples are read, see --task.
     """
-    if (folder is None) == (model is None):
-        raise click.UsageError("Give the FOLDER of a recorded LLM, or --model.")
+    if (path is None) == (model is None):
+        raise click.UsageError("Give the PATH of a recorded LLM or of a table of answers, or --model.")
     if space is not None and model is None:
         raise click.UsageError("--space goes with --model.")
     from embedders.evaluation.prompts.evaluate import PromptEvaluationSettings, evaluate_prompts
@@ -64,8 +65,8 @@ def prompts(
         methods=methods,
         calibrations=calibrations,
     )
-    if folder is not None:
-        report = evaluate_prompts(folder, task, settings, registry=ctx.obj)
+    if path is not None:
+        report = evaluate_prompts(path, task, settings, registry=ctx.obj)
     elif task is None:
         raise click.UsageError("With --model, --task names the registered task whose labels are the truth.")
     else:

@@ -37,7 +37,7 @@ STOREYS = (
     ("registry.ranking", "registry.prompts"),
     ("registry.index",),
     ("registry.catalog",),
-    ("registry.catalog.engines", "registry.formats"),
+    ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.data", "registry.spaces"),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
     ("registry.kinds", "registry.errors", "registry.resources"),

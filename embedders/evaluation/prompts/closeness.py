@@ -1,5 +1,6 @@
 """FUTE's scores of prompts: how close is the LLM under each prompt to a labelled dataset?"""
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from embedders.evaluation.placing import MethodSpace, shown
 from embedders.evaluation.prompts.labelled import Labelled
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import Observed, from_answers, from_task
+from embedders.surrogate.classifier import classified
 from registry.data.recordings import RecordedLLM
 from registry.kinds import EntryKind
 from registry.prompts.best import likeness
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from embedders.surrogate.recalling import RecallingSurrogate
 
 WORST = -1.0  # a cosine
+UNREAD = 1e-3  # the probability of a choice that the dataset does not know
 
 
 class Fute:
@@ -29,7 +32,11 @@ class Fute:
     def __init__(
         self, llm: RecordedLLM, labelled: Labelled, surrogate: "RecallingSurrogate", *, examples: int, seed: int
     ) -> None:
-        """Embed the dataset, of which `examples` are drawn by the seed; each text goes through the surrogate once."""
+        """Embed the dataset, of which `examples` are drawn by the seed; each text goes through the surrogate once.
+
+        `read` is what a classifier trained on the dataset makes of the inputs, (inputs, choices), and `read_accuracy`
+        how good it is on the dataset.
+        """
         self.notes: list[str] = []
         method = MapEmb()
         observed = from_task(labelled.task, examples=examples, seed=seed)
@@ -41,7 +48,15 @@ class Fute:
         self._weights = weights_between(method.facets(8), EntryKind.MODEL, EntryKind.TASK)
         self._asked = surrogate.features(llm.inputs).astype(np.float64)  # (inputs, hidden)
         self._texts = np.stack([surrogate.text_features(note.choices) for note in llm.prompts]).astype(np.float64)
-        self._classified = _classified(surrogate, observed, self._asked, labelled.columns)
+        width = len(llm.prompts[0].choices)
+        self.read, self.read_accuracy = _read(surrogate, observed, self._asked, labelled.columns, width)
+        self._classified = self.read.argmax(axis=1)
+
+    def among(self, rows: NDArray[np.bool_]) -> "Fute":
+        """Return the same for some of the inputs."""
+        some = copy.copy(self)
+        some._asked, some._classified = self._asked[rows], self._classified[rows]
+        return some
 
     def scores(self, answered: NDArray[np.float64]) -> dict[str, PromptScores]:
         """Return the scores of our methods and of the classifier, (prompts,) each.
@@ -108,31 +123,22 @@ class ByMethod:
         return {name: scores}
 
 
-def _classified(
-    surrogate: "RecallingSurrogate", observed: Observed, asked: NDArray[np.float64], columns: Sequence[int]
-) -> NDArray[np.int64]:
-    """Return the column that logistic regression on the surrogate's features chooses for each input, (inputs,).
+def _read(
+    surrogate: "RecallingSurrogate",
+    observed: Observed,
+    asked: NDArray[np.float64],
+    columns: Sequence[int],
+    width: int,
+) -> tuple[NDArray[np.float64], float]:
+    """Return the classifier's probabilities of the choices, (inputs, width), and its accuracy.
 
-    The squared length of the weights counts half against the summed cross entropy, as is usual.
+    A choice that is no label of the dataset gets what is left: as little as a label that nobody would give.
     """
-    import torch
-
-    features = torch.from_numpy(surrogate.features(observed.inputs)).double()
-    wanted = torch.from_numpy(observed.probabilities.argmax(axis=1))
-    weights = torch.zeros(features.shape[1], len(columns), dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(len(columns), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        wrong = torch.nn.functional.cross_entropy(features @ weights + bias, wanted, reduction="sum")
-        total = (wrong + (weights**2).sum() / 2) / len(features)
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    logits = asked @ weights.detach().numpy() + bias.detach().numpy()
-    return np.asarray(columns, np.int64)[logits.argmax(axis=1)]
+    features = surrogate.features(observed.inputs).astype(np.float64)
+    read = classified(features, observed.probabilities.argmax(axis=1), asked, len(columns))
+    table = np.full((len(asked), width), UNREAD)
+    table[:, list(columns)] = read.probabilities
+    return table / table.sum(axis=1, keepdims=True), read.accuracy
 
 
 def _cosine(rows: NDArray[np.float64], vector: NDArray[np.float64]) -> PromptScores:

@@ -8,13 +8,14 @@ The labels of the inputs are read for the true accuracies, and for nothing else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedders.evaluation.placing import MethodSpace, check_sees_answers
 from embedders.evaluation.prompts.closeness import ByMethod, Fute
+from embedders.evaluation.prompts.estimators import Read, as_estimates, estimators
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
 from embedders.methods.settings import COMMON
 from embedders.surrogate.weights import MINILM, model_folder, most_tokens
@@ -22,6 +23,8 @@ from registry import Registry
 from registry.data.recordings import RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
+from registry.estimates.votes import Votes
+from registry.formats.answer_tables import read_answer_table
 from registry.formats.recorded import read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
@@ -34,6 +37,9 @@ from registry.prompts.scores import (
     score_prompts,
 )
 from registry.results import Cell, Table
+
+if TYPE_CHECKING:
+    from embedders.surrogate.recalling import RecallingSurrogate
 
 MOST_EXAMPLES = 2000  # of the labelled dataset
 NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs
@@ -87,12 +93,14 @@ class PromptEvaluation:
     inputs: int
     task: dict[str, Any] | None = None  # the labelled dataset, and what of it was used
     notes: list[str] = field(default_factory=list)
+    estimated: dict[str, dict[str, float]] = field(default_factory=dict)  # prompt -> accuracy, low, high, best
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         return {
             "methods": [row.as_json() for row in self.rows],
             "accuracy": self.accuracy,
+            "estimated": self.estimated,
             "inputs": self.inputs,
             "task": self.task,
             "notes": self.notes,
@@ -103,7 +111,7 @@ class PromptEvaluation:
 
 
 def evaluate_prompts(
-    folder: Path,
+    place: Path,
     task: str | None = None,
     settings: PromptEvaluationSettings | None = None,
     *,
@@ -112,7 +120,7 @@ def evaluate_prompts(
     """Score every prompt of a recorded LLM by every method, and the methods by the true accuracies.
 
     Args:
-        folder: a recorded LLM whose inputs have labels.
+        place: a folder with a recorded LLM whose inputs have labels, or a table of answers with labels.
         task: the labelled dataset whose DTE is used, a path, `hf:...`, or a name in the registry; None for the rivals
             alone, which need none.
         registry: where the registry is, if `task` is a name.
@@ -123,9 +131,14 @@ def evaluate_prompts(
     """
     settings = settings or PromptEvaluationSettings()
     check(settings, has_task=task is not None)
-    llm = read_recorded_llm(folder)
+    if place.is_file() or (place.is_dir() and any(place.rglob("samples_*.jsonl"))):
+        from embedders.evaluation.prompts.tables import evaluate_table
+
+        named = None if task is None else (task, _task_data(task, registry))
+        return evaluate_table(read_answer_table(place), str(place), named, settings)
+    llm = read_recorded_llm(place)
     if llm.labels is None:
-        raise DataError(str(folder / "inputs.jsonl"), "has inputs without a label: there is no truth to score against.")
+        raise DataError(str(place / "inputs.jsonl"), "has inputs without a label: there is no truth to score against.")
     return evaluated(llm, None if task is None else labelled_for(llm, _task_data(task, registry), task), settings)
 
 
@@ -146,6 +159,8 @@ def evaluated(
     assert right is not None, "the inputs have labels"  # noqa: S101
     notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
     ours = [] if labelled is None else _ours(llm, labelled, settings)
+    read = next((Read(scorer.read, scorer.read_accuracy) for scorer in ours if isinstance(scorer, Fute)), None)
+    of_prompts: dict[str, dict[str, float]] = {}
     table = probabilities(llm.log_prob)
     accuracy: dict[str, PromptScores] = {"none": _accuracy(llm.log_prob, right)}
     rows: list[PromptScore] = []
@@ -160,15 +175,18 @@ def evaluated(
         if calibration != "none":
             accuracy[calibration] = _accuracy(answered, right)
         fute = {name: its for scorer in ours for name, its in scorer.scores(answered).items()}
-        scores = {**fute, **score_prompts(answered, llm.prompt_prob), **(more or {})}
-        rows += [_row(llm, name, calibration, its, accuracy) for name, its in scores.items()]
+        found = estimators(Votes(answered.argmax(axis=-1), answered.shape[-1]), read)
+        of_prompts = of_prompts or as_estimates([note.name for note in llm.prompts], found.ours)
+        scores = {**found.accuracies, **fute, **score_prompts(answered, llm.prompt_prob), **(more or {})}
+        for name, its in scores.items():
+            quality = found.quality(name, accuracy[calibration]) if name in found.accuracies else {}
+            rows.append(_row(llm, name, calibration, its, accuracy, quality))
     notes += [note for scorer in ours for note in scorer.notes]
     best = max(accuracy["none"])
     title = f"{len(llm.prompts)} prompts on {len(llm.inputs)} inputs; uncalibrated, the best is right in {best:.1%}"
-    of_prompts = {name: _by_prompt(llm, values) for name, values in accuracy.items()}
-    return PromptEvaluation(
-        Table(rows, title=title), of_prompts, len(llm.inputs), labelled.described if labelled else None, notes
-    )
+    true = {name: _by_prompt(llm, values) for name, values in accuracy.items()}
+    described = labelled.described if labelled else None
+    return PromptEvaluation(Table(rows, title=title), true, len(llm.inputs), described, notes, of_prompts)
 
 
 def check(settings: PromptEvaluationSettings, *, has_task: bool) -> None:
@@ -183,14 +201,29 @@ def check(settings: PromptEvaluationSettings, *, has_task: bool) -> None:
 # -- parts -------------------------------------------------------------------------------------------
 
 
-def _ours(llm: RecordedLLM, labelled: Labelled, settings: PromptEvaluationSettings) -> list[Fute | ByMethod]:
-    """Return what scores by closeness to the dataset; all share one surrogate."""
+def fute_of(
+    llm: RecordedLLM,
+    labelled: Labelled,
+    settings: PromptEvaluationSettings,
+    surrogate: "RecallingSurrogate | None" = None,
+) -> Fute:
+    """Return what scores prompts by closeness to a dataset in the space of MapEmb."""
+    surrogate = surrogate or _surrogate(settings)
+    return Fute(llm, labelled, surrogate, examples=settings.examples, seed=settings.seed)
+
+
+def _surrogate(settings: PromptEvaluationSettings) -> "RecallingSurrogate":
     from embedders.surrogate.recalling import RecallingSurrogate
 
     base = model_folder(settings.surrogate)
     length = min(COMMON["max_length"], most_tokens(base))
-    surrogate = RecallingSurrogate(base, device=settings.device, max_length=length)
-    fute = Fute(llm, labelled, surrogate, examples=settings.examples, seed=settings.seed)
+    return RecallingSurrogate(base, device=settings.device, max_length=length)
+
+
+def _ours(llm: RecordedLLM, labelled: Labelled, settings: PromptEvaluationSettings) -> list[Fute | ByMethod]:
+    """Return what scores by closeness to the dataset; all share one surrogate."""
+    surrogate = _surrogate(settings)
+    fute = fute_of(llm, labelled, settings, surrogate)
     examples = min(settings.examples, COMMON["examples"])
     spaces = [
         MethodSpace(name, surrogate, settings.surrogate, seed=settings.seed, examples=examples)
@@ -207,20 +240,26 @@ def _task_data(task: str, registry: str | None) -> TaskData:
 
 
 def _row(
-    llm: RecordedLLM, name: str, calibration: str, scores: PromptScores, accuracy: Mapping[str, PromptScores]
+    llm: RecordedLLM,
+    name: str,
+    calibration: str,
+    scores: PromptScores,
+    accuracy: Mapping[str, PromptScores],
+    quality: Mapping[str, float],
 ) -> PromptScore:
     first = np.flatnonzero(scores == scores.max())
     return PromptScore(
         name,
         calibration,
-        _figures(scores, accuracy[calibration]),
-        _figures(scores, accuracy["none"]),
+        {**figures_of(scores, accuracy[calibration]), **quality},
+        figures_of(scores, accuracy["none"]),
         llm.prompts[first[0]].name if len(first) == 1 else None,
         _by_prompt(llm, scores),
     )
 
 
-def _figures(scores: PromptScores, accuracy: PromptScores) -> dict[str, float]:
+def figures_of(scores: PromptScores, accuracy: PromptScores) -> dict[str, float]:
+    """Return how good a ranking is by true accuracies, (prompts,): in percent, and the rank correlation."""
     return {**prompt_metrics(scores, accuracy), "spearman": spearman(scores, accuracy)}
 
 

@@ -1,0 +1,70 @@
+"""What estimates accuracies, and how good the estimates are: ours and the plain rivals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.estimates.estimate import Estimate, estimated
+from registry.estimates.readings import Reading
+from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
+from registry.estimates.votes import Votes
+from registry.prompts.scores import PromptScores
+
+ESTIMATE = "estimate"  # ours
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What a classifier, trained on a labelled dataset, makes of the inputs."""
+
+    probabilities: NDArray[np.float64]  # (inputs, choices)
+    accuracy: float  # on the dataset, cross-validated
+
+
+@dataclass(frozen=True, eq=False)
+class Estimators:
+    """Accuracies by every estimator, (columns,) each, and all that ours says."""
+
+    accuracies: dict[str, PromptScores]
+    ours: Estimate
+
+    def quality(self, name: str, true: PromptScores) -> dict[str, float]:
+        """Return how good an estimator's accuracies are: `mae`, and of ours `coverage` and `brier` too."""
+        figures = {"mae": float(np.abs(self.accuracies[name] - true).mean())}
+        if name == ESTIMATE:
+            inside = (true >= self.ours.low) & (true <= self.ours.high)
+            figures["coverage"] = float(inside.mean())
+            figures["brier"] = float(((self.ours.best - (true == true.max())) ** 2).mean())
+        return figures
+
+
+def estimators(votes: Votes, read: Read | None, labels: NDArray[np.int64] | None = None) -> Estimators:
+    """Estimate the accuracy of every column.
+
+    Args:
+        votes: what each column answered.
+        read: what a labelled dataset says of the inputs.
+        labels: (inputs,), those that ours may read, else -1.
+    """
+    reading = None if read is None else Reading.of(read.probabilities)
+    ours = estimated(votes, reading, labels)
+    named = {
+        ESTIMATE: ours.accuracy,
+        "majority": majority(votes),
+        "dawid-skene": votes.accuracy(dawid_skene(votes)),
+    }
+    by_covariance = spectral(votes)
+    if by_covariance is not None:
+        named["spectral"] = by_covariance
+    if read is not None:
+        named["classifier-corrected"] = corrected_agreement(votes, read.probabilities, read.accuracy)
+    return Estimators(named, ours)
+
+
+def as_estimates(names: list[str], ours: Estimate) -> dict[str, dict[str, float]]:
+    """Return what ours says of each column, as JSON values."""
+    columns = {"accuracy": ours.accuracy, "low": ours.low, "high": ours.high, "best": ours.best}
+    return {
+        name: {what: float(values[number]) for what, values in columns.items()} for number, name in enumerate(names)
+    }

@@ -1,0 +1,134 @@
+"""`fute evaluate prompts TABLE`: the same questions of recorded answers in a table, with texts or without."""
+
+import numpy as np
+
+from embedders.evaluation.prompts.estimators import Read, as_estimates, estimators
+from embedders.evaluation.prompts.evaluate import (
+    PromptEvaluation,
+    PromptEvaluationSettings,
+    PromptScore,
+    figures_of,
+    fute_of,
+)
+from embedders.evaluation.prompts.labelled import Labelled, labelled_for
+from registry.data.answer_tables import NONE, AnswerTable
+from registry.data.recordings import PromptNote, RecordedLLM
+from registry.data.tasks import TaskData
+from registry.errors import DataError, InputError
+from registry.estimates.votes import Votes
+from registry.prompts.scores import PromptScores, hard, score_prompts
+from registry.results import Table
+
+CERTAIN = 1e-6  # what an answer that was not given has of the probability
+ON_ANSWERS = ("mi", "globale", "zps-vote")  # the methods that answers without probabilities are enough for
+
+
+def evaluate_table(
+    table: AnswerTable, place: str, task: tuple[str, TaskData] | None, settings: PromptEvaluationSettings
+) -> PromptEvaluation:
+    """Score every column of a table by every method, and the methods by the true accuracies.
+
+    A missing answer counts as wrong in an accuracy, and as nothing in a fit.
+
+    Args:
+        table: answers with labels.
+        place: what to call it in messages.
+        task: the name and the labelled dataset that our methods may read; None for answers alone.
+        settings: of the evaluation; its calibrations are none, for answers have no probabilities.
+
+    Raises:
+        DataError: the table has no labels.
+        InputError: the dataset cannot be compared with the answers, or the table has no texts to compare it by.
+    """
+    if table.labels is None:
+        raise DataError(place, "has no labels: there is no truth to score against. A column 'label' holds them.")
+    if settings.calibrations and set(settings.calibrations) != {"none"}:
+        raise InputError("Answers in a table have no probabilities, so there is nothing to calibrate.")
+    known = np.array([label is not None for label in table.labels])
+    true = np.asarray((table.said[:, known] == table.right()[known]) & (table.said[:, known] != NONE)).mean(axis=1)
+    if true.max() <= 0:
+        raise DataError(place, "has no column that is ever right: are the labels written like the answers?")
+    notes = [*table.notes, *_told(table, known)]
+    labelled: Labelled | None = None
+    read: Read | None = None
+    more: dict[str, PromptScores] = {}
+    complete = np.asarray((table.said != NONE).all(axis=0))
+    if task is not None:
+        labelled, read, more = _by_task(table, task, settings, complete, notes)
+    found = estimators(Votes(table.said, len(table.answers)), read)
+    scores: dict[str, PromptScores] = {**found.accuracies, **more}
+    if complete.any():
+        certain = hard(np.eye(len(table.answers))[table.said[:, complete]])
+        by_answers = score_prompts(certain)
+        scores |= {name: by_answers[name] for name in ON_ANSWERS}
+    rows = []
+    for name, own in scores.items():
+        quality = found.quality(name, true) if name in found.accuracies else {}
+        figures = {**figures_of(own, true), **quality}
+        first = np.flatnonzero(own == own.max())
+        picked = table.names[first[0]] if len(first) == 1 else None
+        rows.append(PromptScore(name, "none", figures, figures, picked, _by_name(table, own)))
+    best = float(true.max())
+    title = f"{len(table.names)} columns on {len(table)} inputs; the best is right in {best:.1%}"
+    return PromptEvaluation(
+        Table(rows, title=title),
+        {"none": _by_name(table, true)},
+        len(table),
+        None if labelled is None else labelled.described,
+        notes,
+        as_estimates(list(table.names), found.ours),
+    )
+
+
+def _by_task(
+    table: AnswerTable,
+    task: tuple[str, TaskData],
+    settings: PromptEvaluationSettings,
+    complete: np.ndarray,
+    notes: list[str],
+) -> tuple[Labelled, Read, dict[str, PromptScores]]:
+    """Return what a labelled dataset says of the inputs, and the scores of the methods that compare with it.
+
+    These are compared by the inputs that every column answered.
+    """
+    if table.inputs is None:
+        raise InputError("The table has no texts, so no labelled dataset can be compared with it: leave out --task.")
+    whole = _as_llm(table)
+    labelled = labelled_for(whole, task[1], task[0])
+    notes += labelled.notes
+    fute = fute_of(whole, labelled, settings)
+    read = Read(fute.read, fute.read_accuracy)
+    if not complete.any():
+        return labelled, read, {}
+    if not complete.all():
+        notes.append(f"the methods that compare embeddings read the {int(complete.sum())} inputs that all answered")
+    certain = np.eye(len(table.answers))[table.said[:, complete]]
+    return labelled, read, fute.among(complete).scores(certain)
+
+
+def _as_llm(table: AnswerTable) -> RecordedLLM:
+    """Return a table as a recording of certain answers; one that is missing is as likely as any."""
+    chosen = table.said[:, :, None] == np.arange(len(table.answers))
+    certain = np.where(chosen, 1.0, CERTAIN)
+    notes = tuple(PromptNote(name, "", table.answers) for name in table.names)
+    assert table.inputs is not None, "a table with texts"  # noqa: S101
+    return RecordedLLM(table.inputs, None, notes, np.log(certain), None, None)
+
+
+def _told(table: AnswerTable, known: np.ndarray) -> list[str]:
+    """Return notes of what is missing."""
+    notes = []
+    if table.share_missing:
+        shares = (table.said == NONE).mean(axis=1)
+        most = int(shares.argmax())
+        notes.append(
+            f"{table.share_missing:.1%} of the answers are missing, and count as wrong; most in {table.names[most]} "
+            f"({shares[most]:.1%})"
+        )
+    if not known.all():
+        notes.append(f"{int((~known).sum())} of {len(known)} inputs have no label, and are not scored")
+    return notes
+
+
+def _by_name(table: AnswerTable, values: PromptScores) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(table.names, values, strict=True)}

@@ -1,0 +1,1 @@
+"""How accurate is each prompt, or model, on texts that nobody has labelled? Needs numpy alone."""

@@ -1,0 +1,121 @@
+"""How far to believe the fits: what they leave open, and what labels settle.
+
+The committee's posterior over true answers, q, is taken for a first opinion that may be too sure, may favour an answer,
+and may miss that some voters know more than the others think. So the truth is modelled as
+
+    p(z_i = k)  ~  exp(scale x log q_ik + favour_k + sum over voters t of extra_t x [t answered k])
+
+with normal priors on scale (around 1), favour and extra (around 0). Labels, of whichever inputs, move these by Bayes'
+rule (a Laplace step), and are true where they are given. As only p(truth | answers) is modelled, it does no harm that
+labelled inputs were chosen by their answers. The accuracies and their covariance follow by the delta method.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.estimates.votes import NONE, Floats, Posterior, Votes
+
+SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals that hold (docs/results.md)
+FAVOUR_SPREAD = 0.15
+EXTRA_SPREAD = 0.8  # of all voters' extras together: each has this over the root of how many there are
+NEWTON = 25
+OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right
+LABELS_THAT_SETTLE = 100.0  # leave half of the variance between the members, and of this
+LEAST = 0.02  # probability that a first opinion leaves every answer that somebody gave
+
+
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """The truth of each input, the accuracy of each voter, and how far the accuracies may be off together."""
+
+    truth: Posterior  # (inputs, answers)
+    accuracy: Floats  # (voters,)
+    covariance: Floats  # (voters, voters)
+    features: Floats  # (inputs, answers, parameters), of the model above
+    spread: Floats  # (parameters, parameters), their covariance
+
+
+def believed(votes: Votes, opinions: list[Posterior], labels: np.ndarray | None = None) -> Belief:
+    """Return what to believe after hearing a committee's opinions, and labels.
+
+    Args:
+        votes: the answers.
+        opinions: how likely each answer is true by each member, (inputs, answers).
+        labels: (inputs,), the answers that are known, else `NONE`.
+    """
+    known = np.full(votes.inputs, NONE) if labels is None else np.asarray(labels)
+    mean = np.mean(opinions, axis=0)
+    features = _features(votes, mean)
+    prior_mean, precision = _prior(votes)
+    rows = np.flatnonzero(known != NONE)
+    fitted, spread = _fit(features[rows], known[rows], prior_mean, precision)
+    truth = _softmax(features @ fitted)
+    truth[rows] = np.eye(votes.answers)[known[rows]]
+    accuracy = votes.accuracy(truth)
+    slopes = _slopes(votes, truth, features)
+    left = 1 / (1 + len(rows) / LABELS_THAT_SETTLE)  # of what the members disagree on
+    off = np.stack([votes.accuracy(own) for own in opinions]) - votes.accuracy(mean)
+    between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * np.eye(len(votes)))
+    covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
+    return Belief(truth, accuracy, np.asarray(covariance), features, spread)
+
+
+def _features(votes: Votes, opinion: Posterior) -> Floats:
+    """Return what the truth depends on, (inputs, answers, 1 + answers + voters)."""
+    held = np.maximum(opinion, LEAST / votes.answers)
+    logs = np.log(held / held.sum(axis=1, keepdims=True))
+    favour = np.broadcast_to(np.eye(votes.answers), (votes.inputs, votes.answers, votes.answers))
+    return np.concatenate([logs[:, :, None], favour, votes.chosen.transpose(1, 2, 0)], axis=2)
+
+
+def _prior(votes: Votes) -> tuple[Floats, Floats]:
+    """Return the parameters' mean and precision before any label."""
+    spread = np.concatenate(
+        [
+            [SCALE_SPREAD],
+            np.full(votes.answers, FAVOUR_SPREAD),
+            np.full(len(votes), EXTRA_SPREAD / np.sqrt(len(votes))),
+        ]
+    )
+    mean = np.zeros(len(spread))
+    mean[0] = 1
+    return mean, 1 / spread**2
+
+
+def _fit(features: Floats, labels: np.ndarray, mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """Return the likeliest parameters and their covariance, by Newton steps on the labelled inputs."""
+    fitted, bend = mean.copy(), np.diag(precision)
+    if not len(labels):
+        return fitted, np.asarray(np.linalg.inv(bend), np.float64)
+    right = features[np.arange(len(labels)), labels]
+    for _ in range(NEWTON):
+        chance = _softmax(features @ fitted)
+        expected = np.einsum("nk,nkj->nj", chance, features)
+        slope = (right - expected).sum(axis=0) - precision * (fitted - mean)
+        bend = np.einsum("nk,nkj,nkl->jl", chance, features, features, optimize=True) - expected.T @ expected
+        bend += np.diag(precision)
+        step = np.linalg.solve(bend, slope)
+        fitted = fitted + step * min(1.0, 2 / max(float(np.abs(step).max()), 1e-12))
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return fitted, np.asarray(np.linalg.inv(bend), np.float64)
+
+
+def _slopes(votes: Votes, truth: Posterior, features: Floats) -> Floats:
+    """Return how the accuracies move with the parameters, (voters, parameters)."""
+    expected = np.einsum("nk,nkj->nj", truth, features, optimize=True)
+    moved = truth[:, :, None] * (features - expected[:, None])  # (inputs, answers, parameters)
+    return np.asarray(np.einsum("tnk,nkj->tj", votes.chosen, moved, optimize=True) / votes.inputs)
+
+
+def _realised(votes: Votes, truth: Posterior) -> Floats:
+    """Return the covariance that is left where each truth is a draw from its probabilities, (voters, voters)."""
+    hit = np.einsum("tnk,nk->tn", votes.chosen, truth)
+    both = np.einsum("tnk,unk,nk->tu", votes.chosen, votes.chosen, truth, optimize=True)
+    return np.asarray((both - hit @ hit.T) / votes.inputs**2)
+
+
+def _softmax(scores: Floats) -> Floats:
+    chance = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(chance / chance.sum(axis=1, keepdims=True))

@@ -1,0 +1,84 @@
+"""What every prompt, or model, answered to the same inputs: the one table that all estimates read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Posterior = Floats  # (inputs, answers), how likely each answer is the true one; rows add up to 1
+
+NONE = -1  # stands for an answer that is missing, and for a label that is not known
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """The answers of several voters to the same inputs. A voter is a prompt of a model, or a model."""
+
+    said: NDArray[np.int64]  # (voters, inputs), the number of an answer, or `NONE`
+    answers: int  # how many there are
+
+    def __post_init__(self) -> None:
+        """Check the shape."""
+        assert self.said.ndim == 2 and self.answers >= 2, "a table of at least two answers"  # noqa: PT018, S101
+
+    def __len__(self) -> int:
+        return len(self.said)
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs were asked."""
+        return int(self.said.shape[1])
+
+    @cached_property
+    def given(self) -> NDArray[np.bool_]:
+        """Which answers are there, (voters, inputs)."""
+        return np.asarray(self.said >= 0)
+
+    @cached_property
+    def chosen(self) -> Floats:
+        """Return 1 where a voter gave an answer, else 0, (voters, inputs, answers)."""
+        return np.asarray(self.said[:, :, None] == np.arange(self.answers), np.float64)
+
+    @cached_property
+    def counts(self) -> Floats:
+        """How many voters gave each answer to each input, (inputs, answers)."""
+        return np.asarray(self.chosen.sum(axis=0))
+
+    @cached_property
+    def majority(self) -> Posterior:
+        """The answer that most voters gave to each input, shared among equals; even where nobody answered."""
+        first = (self.counts == self.counts.max(axis=1, keepdims=True)).astype(np.float64)
+        return np.asarray(first / first.sum(axis=1, keepdims=True))
+
+    def accuracy(self, truth: Posterior) -> Floats:
+        """Return how often each voter is expected to be right, (voters,). A missing answer is wrong."""
+        return np.asarray(np.einsum("tnk,nk->t", self.chosen, truth) / self.inputs)
+
+    def true_accuracy(self, labels: Sequence[int] | NDArray[np.int64]) -> Floats:
+        """Return how often each voter is right where labels are known, (voters,)."""
+        known = np.asarray(labels) != NONE
+        return np.asarray((self.said[:, known] == np.asarray(labels)[known]).mean(axis=1))
+
+    @cached_property
+    def kappa(self) -> Floats:
+        """How far two voters agree beyond chance where both answered, Cohen's kappa, (voters, voters); 1 with oneself.
+
+        0 where one of them always says the same.
+        """
+        made = np.eye(len(self))
+        for one in range(len(self)):
+            for other in range(one):
+                both = self.given[one] & self.given[other]
+                made[one, other] = made[other, one] = _kappa(self.said[one, both], self.said[other, both], self.answers)
+        return made
+
+
+def _kappa(one: NDArray[np.int64], other: NDArray[np.int64], answers: int) -> float:
+    if not len(one):
+        return 0.0
+    shares = [np.bincount(said, minlength=answers) / len(said) for said in (one, other)]
+    chance = float(shares[0] @ shares[1])
+    return (float((one == other).mean()) - chance) / (1 - chance) if chance < 1 - 1e-9 else 0.0

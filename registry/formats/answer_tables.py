@@ -1,0 +1,228 @@
+"""Recorded answers as people have them: a table with a column for each prompt or model, in a file or as rows.
+
+Two forms. Wide: `text` (and `text_pair`) and a column of answers for each prompt or model; long: a line for each
+answer, `text` (or the number of the input), `prompt` and / or `model`, `answer`. `label` is for scoring alone. An empty
+cell is no answer. Beside these, the samples that lm-evaluation-harness writes with `--log_samples`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from registry.data.answer_tables import NONE, AnswerTable
+from registry.data.inputs import Input
+from registry.errors import DataError
+from registry.formats.harness import harness_cells, is_harness
+from registry.formats.table_files import file_rows
+
+TEXT, PAIR, LABEL = "text", "text_pair", "label"
+NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
+LONG = ("answer", "prompt", "model", "score")
+LONGEST = 200  # characters of an answer
+MOST_ANSWERS = 1000
+FEW = 20  # inputs; of fewer, a column of distinct values may still be answers
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """Which columns of a table are what; None where the usual names say it."""
+
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    answers: tuple[str, ...] = ()
+
+
+def read_answer_table(path: Path, columns: TableColumns | None = None) -> AnswerTable:
+    """Read a .csv, .tsv, .parquet or .jsonl file of answers, or a folder of samples of lm-evaluation-harness.
+
+    Raises:
+        DataError: it is no such table, or it cannot be told which columns are answers.
+    """
+    if path.is_dir():
+        files = sorted(path.rglob("samples_*.jsonl"))
+        if not files:
+            raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
+        cells = [cell for file in files for cell in harness_cells(file_rows(file), file)]
+        return answer_table(cells, str(path))
+    rows = file_rows(path)
+    if is_harness(rows[0]):
+        rows = harness_cells(rows, path)
+    return answer_table(rows, str(path), columns)
+
+
+def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None = None) -> AnswerTable:
+    """Make a table of rows, such as `frame.to_dict("records")`.
+
+    Args:
+        rows: each a mapping of columns to values.
+        place: what to call it in messages.
+        columns: which columns are what.
+    """
+    if not rows:
+        raise DataError(place, "holds no rows.")
+    named = columns or TableColumns()
+    present = list(dict.fromkeys(key for row in rows for key in row))
+    for wanted in (named.text, named.text_pair, named.label, *named.answers):
+        if wanted is not None and wanted not in present:
+            raise DataError(place, f"has no column {wanted!r}: there are {', '.join(present)[:200]}.")
+    given = _Reader(place, named, present)
+    is_long = not named.answers and "answer" in present and bool({"prompt", "model"} & set(present))
+    return given.long(rows) if is_long else given.wide(rows)
+
+
+class _Reader:
+    """Reads rows, and keeps what it has to tell."""
+
+    def __init__(self, place: str, named: TableColumns, present: Sequence[str]) -> None:
+        self._place = place
+        self._named = named
+        self._present = present
+        self._text = named.text or (TEXT if TEXT in present else None)
+        self._pair = named.text_pair or (PAIR if PAIR in present else None)
+        self._label = named.label or (LABEL if LABEL in present else None)
+        self._notes: list[str] = []
+
+    def wide(self, rows: Sequence[Row]) -> AnswerTable:
+        names = self._named.answers or self._answer_columns(rows)
+        cells = {name: [_cell(row.get(name)) for row in rows] for name in names}
+        keys: list[object] = [self._input(row, number) for number, row in enumerate(rows, start=1)]
+        return self._table(keys, cells, [_cell(row.get(self._label)) if self._label else None for row in rows])
+
+    def long(self, rows: Sequence[Row]) -> AnswerTable:
+        number = next((name for name in NUMBERS if name in self._present), None)
+        if self._text is None and number is None:
+            raise DataError(self._place, f"names no input: it needs a column 'text', or one of {', '.join(NUMBERS)}.")
+        of_input: dict[object, int] = {}
+        owners: dict[str, str | None] = {}
+        answers: dict[tuple[str, int], str | None] = {}
+        labels: dict[int, str | None] = {}
+        several = len({row.get("model") for row in rows}) > 1
+        for line, row in enumerate(rows, start=1):
+            key = row.get(number) if self._text is None and number else self._input(row, line)
+            at = of_input.setdefault(key, len(of_input))
+            model, prompt = _cell(row.get("model")), _cell(row.get("prompt"))
+            name = f"{model}@{prompt}" if several and model and prompt else prompt or model
+            if name is None:
+                raise DataError(f"{self._place} row {line}", "names neither a model nor a prompt.")
+            answer, label = _cell(row.get("answer")), _cell(row.get(self._label)) if self._label else None
+            if answers.setdefault((name, at), answer) != answer:
+                raise DataError(f"{self._place} row {line}", f"gives {name!r} another answer to an input than above.")
+            if (labels.setdefault(at, label) or label) != label and label is not None:
+                raise DataError(f"{self._place} row {line}", "gives an input another label than above.")
+            labels[at] = labels[at] or label
+            owners[name] = model
+        cells = {name: [answers.get((name, at)) for at in range(len(of_input))] for name in owners}
+        keys = list(of_input) if self._text else [None] * len(of_input)
+        return self._table(keys, cells, [labels[at] for at in range(len(of_input))], tuple(owners.values()))
+
+    def _input(self, row: Row, number: int) -> Input | None:
+        if self._text is None:
+            return None
+        text = row.get(self._text)
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"{self._place} row {number}", f"has no text in column {self._text!r}.")
+        pair = row.get(self._pair) if self._pair else None
+        return Input(text, pair if isinstance(pair, str) and pair.strip() else None)
+
+    def _answer_columns(self, rows: Sequence[Row]) -> tuple[str, ...]:
+        """Return the columns that are answers; refuse where one could be something else."""
+        taken = {self._text, self._pair, self._label, *NUMBERS}
+        names = [name for name in self._present if name not in taken and name]
+        for name in names:
+            values = [value for row in rows if (value := _cell(row.get(name))) is not None]
+            problem = _why_no_answers(values)
+            if problem:
+                mend = "name the columns that are, --answer COLUMN for each"
+                raise DataError(self._place, f"column {name!r} {problem}: is it an answer? If not, {mend}.")
+        if not names:
+            raise DataError(self._place, f"has no column of answers beside {', '.join(self._present)[:200]}.")
+        return tuple(names)
+
+    def _table(
+        self,
+        keys: Sequence[object],
+        cells: Mapping[str, Sequence[str | None]],
+        labels: Sequence[str | None],
+        models: tuple[str | None, ...] = (),
+    ) -> AnswerTable:
+        self._tell_repeated(keys)
+        spelling = self._spelling([value for column in (*cells.values(), labels) for value in column if value])
+        answers = tuple(sorted({spelling[value] for column in cells.values() for value in column if value}))
+        if len(answers) < 2:
+            only = f"the one answer {answers[0]!r}" if answers else "no answer"
+            raise DataError(self._place, f"has {only} throughout: nothing can be compared.")
+        if len(answers) > MOST_ANSWERS:
+            raise DataError(self._place, f"has {len(answers)} distinct answers: they are free text, not choices.")
+        number = {answer: at for at, answer in enumerate(answers)}
+        said = np.array(
+            [[NONE if value is None else number[spelling[value]] for value in column] for column in cells.values()],
+            np.int64,
+        )
+        for name, column in zip(cells, said, strict=True):
+            if (column == NONE).all():
+                raise DataError(self._place, f"column {name!r} has no answer at all: leave it out.")
+        known = tuple(spelling[label] if label else None for label in labels)
+        return AnswerTable(
+            tuple(cells),
+            answers,
+            said,
+            tuple(key for key in keys if isinstance(key, Input)) if self._text else None,
+            known if any(known) else None,
+            models or (None,) * len(cells),
+            tuple(self._notes),
+        )
+
+    def _tell_repeated(self, keys: Sequence[object]) -> None:
+        if self._text is not None and len(set(keys)) < len(keys):
+            self._notes.append(f"{len(keys) - len(set(keys))} rows repeat a text: each row counts")
+
+    def _spelling(self, values: Iterable[str]) -> dict[str, str]:
+        """Return how each value is written here: as most often, where values differ in case or blanks alone."""
+        counted = Counter(values)
+        forms: dict[str, list[str]] = {}
+        for value in counted:
+            forms.setdefault(" ".join(value.casefold().split()), []).append(value)
+        written = {own: max(sorted(all_), key=lambda one: counted[one]) for own, all_ in forms.items()}
+        joined = [all_ for all_ in forms.values() if len(all_) > 1]
+        if joined:
+            shown = " and ".join(repr(value) for value in sorted(joined[0])[:3])
+            self._notes.append(f"{len(joined)} answers are written in several ways and taken as one, such as {shown}")
+        return {value: written[" ".join(value.casefold().split())] for value in counted}
+
+
+def _cell(value: object) -> str | None:
+    """Return a cell's text; None where it is empty."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).strip() or None
+
+
+def _why_no_answers(values: Sequence[str]) -> str | None:
+    """Say why a column does not look like answers; None where it does."""
+    distinct = set(values)
+    if any(len(value) > LONGEST for value in distinct):
+        return f"holds texts of more than {LONGEST} characters"
+    if len(values) >= FEW and len(distinct) > max(0.5 * len(values), 2):
+        return f"holds {len(distinct)} distinct values in {len(values)} rows"
+    if len(values) >= FEW and len(distinct) > FEW and all(_is_fraction(value) for value in distinct):
+        return "holds numbers with a point"
+    return None
+
+
+def _is_fraction(value: str) -> bool:
+    try:
+        return not float(value).is_integer()
+    except ValueError:
+        return False

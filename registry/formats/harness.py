@@ -1,0 +1,74 @@
+"""Samples of lm-evaluation-harness (`--log_samples`): lines of a document, what was asked, and what came back.
+
+Written after the files that its versions 0.4.2 to 0.4.9 make: `doc_id`, `target`, `arguments` (a list of [context,
+continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filtered_resps`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from registry.errors import DataError
+
+ROW = dict[str, Any]
+
+
+def is_harness(row: ROW) -> bool:
+    """Say whether a line is a sample."""
+    return "doc_id" in row and ("filtered_resps" in row or "resps" in row)
+
+
+def harness_cells(rows: Sequence[ROW], path: Path) -> list[ROW]:
+    """Return the samples of a file as rows of the long form: number, model, answer, label.
+
+    The column is called after the file. A choice is the continuation of the highest log-likelihood; an answer that was
+    generated is what the filter left of it. A label that is the number of a choice becomes that choice.
+
+    Raises:
+        DataError: a line holds neither.
+    """
+    name = path.stem.removeprefix("samples_")
+    made = []
+    for number, row in enumerate(rows, start=1):
+        place = f"{path} line {number}"
+        replies = row.get("filtered_resps") or row.get("resps")
+        if not isinstance(replies, list) or not replies:
+            raise DataError(place, "has no replies in 'filtered_resps'.")
+        choices = _continuations(row.get("arguments"))
+        target = row.get("target")
+        if _are_likelihoods(replies) and len(choices) == len(replies):
+            scores = [_likelihood(reply) for reply in replies]
+            answer: Any = choices[scores.index(max(scores))]
+            label = choices[target] if isinstance(target, int) and 0 <= target < len(choices) else target
+        else:
+            reply = replies[0]
+            answer = reply[0] if isinstance(reply, list) and reply else reply
+            label = target
+        shown = "" if answer is None or str(answer).strip() in ("[invalid]", "") else str(answer).strip()
+        truth = None if label is None else str(label).strip()
+        made.append({"id": row["doc_id"], "model": name, "answer": shown, "label": truth})
+    return made
+
+
+def _continuations(arguments: object) -> list[str]:
+    if isinstance(arguments, dict):
+        arguments = [list(value.values()) if isinstance(value, dict) else value for value in arguments.values()]
+    if not isinstance(arguments, list):
+        return []
+    pairs = [pair for pair in arguments if isinstance(pair, list) and len(pair) > 1 and isinstance(pair[1], str)]
+    return [pair[1].strip() for pair in pairs] if len(pairs) == len(arguments) else []
+
+
+def _are_likelihoods(replies: Sequence[object]) -> bool:
+    try:
+        return len(replies) > 1 and all(_likelihood(reply) <= 0 for reply in replies)
+    except (TypeError, ValueError, IndexError):
+        return False
+
+
+def _likelihood(reply: Any) -> float:  # noqa: ANN401 - whatever the file holds
+    while isinstance(reply, list):
+        reply = reply[0]
+    if isinstance(reply, str):
+        return float(reply)
+    return float(reply)
