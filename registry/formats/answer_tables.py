@@ -73,12 +73,12 @@ def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None =
     for wanted in (named.text, named.text_pair, named.label, *named.answers):
         if wanted is not None and wanted not in present:
             raise DataError(place, f"has no column {wanted!r}: there are {', '.join(present)[:200]}.")
-    given = _Reader(place, named, present)
+    given = _Cells(place, named, present)
     is_long = not named.answers and "answer" in present and bool({"prompt", "model"} & set(present))
     return given.long(rows) if is_long else given.wide(rows)
 
 
-class _Reader:
+class _Cells:
     """Reads rows, and keeps what it has to tell."""
 
     def __init__(self, place: str, named: TableColumns, present: Sequence[str]) -> None:
