@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import best_prompt, corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
+from commands import choosing, corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
@@ -79,7 +79,7 @@ for command in (
     space.space,
     *embedding.COMMANDS,
     *query.COMMANDS,
-    *best_prompt.COMMANDS,
+    *choosing.COMMANDS,
     transfer.transfer,
     evaluate.evaluate,
 ):

@@ -10,12 +10,13 @@ from embedders.jobs.runs import embed
 from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, model_folder
 from registry import Match, Registry
+from registry.choosing.best import PromptQuery
+from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.importing import import_tasks
 from registry.kinds import EntryKind
-from registry.prompts.best import PromptQuery, outputs_of_prompts
 from registry.prompts.prompt import Prompt
 from registry.resources import resource
 

@@ -36,7 +36,8 @@ from registry.spaces.spec import SpaceSpec
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
-    from registry.prompts.best import PromptQuery, PromptRanking
+    from registry.choosing.best import PromptQuery, PromptRanking
+    from registry.choosing.models import ModelRanking, Suggestion
     from registry.prompts.files import PromptOptions
 
 
@@ -269,10 +270,7 @@ class Registry:
         own: bool = False,
         duplicates: bool = False,
     ) -> Ranking:
-        """Return the entries nearest to an entry, or to a vector that was exported from the same space.
-
-        Similarity is the weighted mean of the facets' cosines after centring; by memory, gain or size the sources of
-        a task are ranked, a `SourceRanking` (see docs/methods.md).
+        """Return the entries nearest to an entry, or to a vector exported from the same space; see docs/methods.md.
 
         Args:
             limit: how many matches, at most.
@@ -290,8 +288,7 @@ class Registry:
             NotEmbeddedError: the entry has no vector in the space.
             SpaceMismatchError: the vector belongs to another space.
         """
-        where = where or Filter()
-        where = where if kind is None else replace(where, kinds=(kind_named(kind),))
+        where = (where or Filter()) if kind is None else replace(where or Filter(), kinds=(kind_named(kind),))
         record = self.catalog.spaces.get(space)
         target = embedding_of(self.catalog, query, record)
         asked = NearestQuery(by, setting, own, limit, where, weights, duplicates)
@@ -314,11 +311,24 @@ class Registry:
         limit: int = 5,
         space: str | None = None,
         more: Mapping[str, Mapping[str, float]] | None = None,
+        labels: Mapping[Input, str] | None = None,
     ) -> "PromptRanking":
-        """Rank an LLM's prompts for a task, without labels; see `registry.prompts.best`."""
-        from registry.prompts.best import best_prompt
+        """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`."""
+        from registry.choosing.best import best_prompt
 
-        return best_prompt(self.catalog, query, limit=limit, space=space, more=more)
+        return best_prompt(self.catalog, query, limit=limit, space=space, more=more, labels=labels)
+
+    def best_model(self, task: str, **options: Any) -> "ModelRanking":  # noqa: ANN401 - those of the function
+        """Rank every model that answered a space's texts; see `registry.choosing.models.best_model`."""
+        from registry.choosing.models import best_model
+
+        return best_model(self.catalog, task, **options)
+
+    def suggest_labels(self, task: str, **options: Any) -> "Table[Suggestion]":  # noqa: ANN401 - those of the function
+        """Return texts whose labels would settle the choice; see `registry.choosing.models.suggested_texts`."""
+        from registry.choosing.models import suggested_texts
+
+        return suggested_texts(self.catalog, task, **options)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
         """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""

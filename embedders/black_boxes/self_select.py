@@ -8,12 +8,12 @@ import numpy as np
 from embedders.black_boxes.loading import language_model
 from embedders.predictors.language.contract import LanguageModel, Question
 from registry import Registry
+from registry.choosing.outputs import outputs_of_prompts
+from registry.choosing.scores import PromptScores
 from registry.data.models import ModelKind, ModelSpec
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.prompts.best import outputs_of_prompts
 from registry.prompts.prompt import Prompt
-from registry.prompts.scores import PromptScores
 
 QUESTION = "Here are prompts for one task, each with its {by}.\n\n{prompts}\n\nThe best is prompt"
 

@@ -26,11 +26,11 @@ from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.choosing.scores import calibrated
 from registry.data.models import is_language_model
 from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import entered, meant_by
-from registry.prompts.scores import calibrated
 from registry.ranking.nearest import EMBEDDABLE
 from registry.spaces.spec import SpaceSpec
 

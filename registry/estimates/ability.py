@@ -20,8 +20,8 @@ from math import lgamma
 
 import numpy as np
 
-from registry.estimates.readings import Expectation, Reading
 from registry.estimates.votes import Floats, Posterior, Votes
+from registry.estimates.witness import Expectation, Witness
 
 NODES = 9
 ROUNDS, SETTLED = 60, 1e-3
@@ -34,7 +34,7 @@ URN = 1.0  # wrong answers of each kind that lie in a Polya urn in the beginning
 
 
 @dataclass(frozen=True)
-class Assumption:
+class Skill:
     """What is taken to be shared among the voters."""
 
     difficulty: float  # s
@@ -50,19 +50,19 @@ class Ability:
     log_likelihood: float  # of all answers
 
 
-def abilities(votes: Votes, assumed: Assumption, reading: Reading | None = None) -> Ability:
+def abilities(votes: Votes, assumed: Skill, witness: Witness | None = None) -> Ability:
     """Return how likely each answer is true.
 
     Args:
         votes: the answers.
         assumed: how the voters err.
-        reading: what a like task says of the inputs.
+        witness: what a like task says of the inputs.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     of_node = np.log(weights / weights.sum())
     hardness = assumed.difficulty * nodes
     given, chosen = votes.given.astype(np.float64), votes.chosen
-    expected = Expectation(votes.answers, reading, 1e6 if assumed.lures else EVENNESS)
+    expected = Expectation(votes.answers, witness, 1e6 if assumed.lures else EVENNESS)
     seen = votes.counts > 0
     believed = (votes.counts + 0.5 * seen + 1e-3) / (votes.counts + 0.5 * seen + 1e-3).sum(axis=1, keepdims=True)
     states = believed[:, :, None] * np.exp(of_node)

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.estimates import ability, perception
-from registry.estimates.readings import Reading
 from registry.estimates.votes import Posterior, Votes
+from registry.estimates.witness import Witness
 
 # Two answers: from errors that are independent to perceptions that are half lure, with voters that know more than they
 # share, and with evidence that counts a quarter because voters repeat one another.
 OF_TWO = (
-    perception.Assumption(lure=0.01, own=0.01),
-    perception.Assumption(lure=0.7, own=0.3, weight=0.25),
-    perception.Assumption(lure=1.0, own=0.15, weight=0.5),
-    perception.Assumption(lure=1.0, own=0.01),
-    perception.Assumption(lure=1.4, own=0.01),
-    perception.Assumption(lure=1.4, own=0.01, weight=0.25),
+    perception.Perception(lure=0.01, own=0.01),
+    perception.Perception(lure=0.7, own=0.3, weight=0.25),
+    perception.Perception(lure=1.0, own=0.15, weight=0.5),
+    perception.Perception(lure=1.0, own=0.01),
+    perception.Perception(lure=1.4, own=0.01),
+    perception.Perception(lure=1.4, own=0.01, weight=0.25),
 )
-OF_HABITS = (ability.Assumption(0.0), ability.Assumption(1.0), ability.Assumption(0.0, weight=0.25))
+OF_HABITS = (ability.Skill(0.0), ability.Skill(1.0), ability.Skill(0.0, weight=0.25))
 OF_LURES = (
-    ability.Assumption(1.0, lures=True),
-    ability.Assumption(1.5, lures=True),
-    ability.Assumption(2.0, lures=True),
+    ability.Skill(1.0, lures=True),
+    ability.Skill(1.5, lures=True),
+    ability.Skill(2.0, lures=True),
 )
 LURED = (
     0.12  # of more than two answers: how often the crowd is taken to have fallen for another answer than the true one
@@ -37,19 +37,19 @@ class Opinions:
     kind: str  # perception, habits or lures: which models they used
 
 
-def heard(votes: Votes, reading: Reading | None = None) -> Opinions:
+def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
     """Return the opinions of a committee.
 
     With more than two answers, the table itself says whether its answers mean the same for all inputs: habits of voters
     explain it better then, by the likelihood less a unit for each habit. Letters of a test are explained better by the
-    lures of its questions; a reading says nothing of letters.
+    lures of its questions; a witness says nothing of letters.
     """
     if votes.answers == 2:
-        return Opinions([perception.perceived(votes, assumed, reading) for assumed in OF_TWO], "perception")
-    habits = [ability.abilities(votes, assumed, reading) for assumed in OF_HABITS]
+        return Opinions([perception.perceived(votes, assumed, witness) for assumed in OF_TWO], "perception")
+    habits = [ability.abilities(votes, assumed, witness) for assumed in OF_HABITS]
     lures = [ability.abilities(votes, assumed) for assumed in OF_LURES]
     cost = len(votes) * (votes.answers - 1)
-    if reading is None and lures[1].log_likelihood > habits[1].log_likelihood - cost:
+    if witness is None and lures[1].log_likelihood > habits[1].log_likelihood - cost:
         return Opinions([_with_lures(votes, fit.truth) for fit in lures], "lures")
     return Opinions([_with_lures(votes, fit.truth) for fit in habits], "habits")
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from registry.estimates.belief import Belief, believed
 from registry.estimates.committee import Opinions, heard
-from registry.estimates.readings import Reading
 from registry.estimates.votes import NONE, Floats, Votes
+from registry.estimates.witness import Witness
 
 DRAWS = 4000
 WITHIN = 1.96  # standard deviations to either side of a 95 % interval
@@ -36,7 +36,7 @@ class Estimate:
 
 def estimated(
     votes: Votes,
-    reading: Reading | None = None,
+    witness: Witness | None = None,
     labels: NDArray[np.int64] | None = None,
     *,
     opinions: Opinions | None = None,
@@ -45,11 +45,11 @@ def estimated(
 
     Args:
         votes: the answers.
-        reading: what a like task says of the inputs.
+        witness: what a like task says of the inputs.
         labels: (inputs,), the answers that are known to be true, else `NONE`.
         opinions: of `heard`, where they are known already.
     """
-    thought = opinions or heard(votes, reading)
+    thought = opinions or heard(votes, witness)
     belief = believed(votes, thought.truths, labels)
     spread = np.sqrt(np.maximum(np.diag(belief.covariance), 0))
     drawn = _draws(belief)

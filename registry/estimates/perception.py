@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.estimates.readings import Expectation, Reading
 from registry.estimates.votes import Floats, Posterior, Votes
+from registry.estimates.witness import Expectation, Witness
 
 NODES = 9  # of the quadrature over the lure
 ROUNDS, SETTLED = 60, 1e-3  # of EM, at most; the largest change of a probability at which it ends
@@ -28,7 +28,7 @@ EVENNESS = 0.1
 
 
 @dataclass(frozen=True)
-class Assumption:
+class Perception:
     """What is taken to be shared among the voters."""
 
     lure: float  # s
@@ -36,13 +36,13 @@ class Assumption:
     weight: float = 1.0  # of each voter's evidence on an input: below 1 where voters repeat one another
 
 
-def perceived(votes: Votes, assumed: Assumption, reading: Reading | None = None) -> Posterior:
+def perceived(votes: Votes, assumed: Perception, witness: Witness | None = None) -> Posterior:
     """Return how likely each of two answers is true, (inputs, 2).
 
     Args:
         votes: the answers.
         assumed: how the voters err together.
-        reading: what a like task says of the inputs.
+        witness: what a like task says of the inputs.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     truth = np.repeat([-1.0, 1.0], NODES)
@@ -51,7 +51,7 @@ def perceived(votes: Votes, assumed: Assumption, reading: Reading | None = None)
     of_node = np.tile(np.log(weights / weights.sum()), 2)
     yes, given = votes.chosen[:, :, 1], votes.given.astype(np.float64)
     no = given - yes
-    expected = Expectation(2, reading, EVENNESS)
+    expected = Expectation(2, witness, EVENNESS)
     believed = (votes.counts + 0.5) / (votes.counts + 0.5).sum(axis=1, keepdims=True)
     states = np.repeat(believed, NODES, axis=1) * np.exp(of_node)
     fitted = np.tile([CLEAR, 0.0, 0.0], (len(votes), 1))

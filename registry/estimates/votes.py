@@ -7,17 +7,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Posterior = Floats  # (inputs, answers), how likely each answer is the true one; rows add up to 1
+from registry.data.answer_tables import NONE
 
-NONE = -1  # stands for an answer that is missing, and for a label that is not known
+Floats = NDArray[np.float64]
+__all__ = ["NONE", "Floats", "Posterior", "Votes"]
+
+Posterior = Floats  # (inputs, answers), how likely each answer is the true one; rows add up to 1
 
 
 @dataclass(frozen=True, eq=False)
 class Votes:
     """The answers of several voters to the same inputs. A voter is a prompt of a model, or a model."""
 
-    said: NDArray[np.int64]  # (voters, inputs), the number of an answer, or `NONE`
+    said: NDArray[np.int64]  # (voters, inputs), the number of an answer, `NONE` where there is none
     answers: int  # how many there are
 
     def __post_init__(self) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.errors import DataError
+from registry.files.lines import read_file
+from registry.files.separated import separated_rows
 from registry.formats.harness import harness_cells, is_harness
 from registry.formats.table_files import file_rows
 
@@ -52,7 +54,7 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
             raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
         cells = [cell for file in files for cell in harness_cells(file_rows(file), file)]
         return answer_table(cells, str(path))
-    rows = file_rows(path)
+    rows = _rows(path)
     if is_harness(rows[0]):
         rows = harness_cells(rows, path)
     return answer_table(rows, str(path), columns)
@@ -73,12 +75,26 @@ def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None =
     for wanted in (named.text, named.text_pair, named.label, *named.answers):
         if wanted is not None and wanted not in present:
             raise DataError(place, f"has no column {wanted!r}: there are {', '.join(present)[:200]}.")
-    given = _Reader(place, named, present)
+    given = _Cells(place, named, present)
     is_long = not named.answers and "answer" in present and bool({"prompt", "model"} & set(present))
     return given.long(rows) if is_long else given.wide(rows)
 
 
-class _Reader:
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return a file's rows; of a separated file with its empty columns, and by semicolons where it has no commas."""
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".tsv"):
+        return file_rows(path)
+    body = read_file(path)
+    first = body.split(b"\n", 1)[0]
+    between = "\t" if suffix == ".tsv" else ";" if b";" in first and b"," not in first else ","
+    _, rows = separated_rows(body, path, delimiter=between)
+    if not rows:
+        raise DataError(str(path), "holds no rows.")
+    return [dict(row) for _, row in rows]
+
+
+class _Cells:
     """Reads rows, and keeps what it has to tell."""
 
     def __init__(self, place: str, named: TableColumns, present: Sequence[str]) -> None:

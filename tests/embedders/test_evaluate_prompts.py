@@ -21,11 +21,11 @@ from embedders.observed import Observed, from_answers, from_task
 from embedders.spaces import create_space
 from embedders.surrogate.recalling import RecallingSurrogate
 from registry import Registry
+from registry.choosing.scores import METHODS, probabilities
 from registry.errors import DataError, InputError
 from registry.formats.recorded import read_llm, read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
-from registry.prompts.scores import METHODS, probabilities
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
@@ -33,6 +33,7 @@ WORDS = ("good", "bad", "fine", "dull", "warm", "cold", "cheap", "dear")
 GOOD = {"good", "fine", "warm", "cheap"}
 CHOICES = ["negative", "positive"]
 Changes = dict[str, dict[str, Any]]  # to every prompt and to the arrays
+ESTIMATORS = {"estimate", "majority", "dawid-skene", "spectral"}
 OURS = {"fute", "fute-probabilities", "fute-both", "fute-similarity", "classifier"}
 
 
@@ -150,7 +151,7 @@ def test_a_faulty_recording_is_refused(tmp_path: Path, changes: Changes, problem
 def test_figures_can_be_recomputed_from_the_scores_and_accuracies(tmp_path: Path) -> None:
     report = evaluate_prompts(recorded(tmp_path / "llm")).as_json()
 
-    assert {row["name"] for row in report["methods"]} == {*METHODS, "perplexity"}
+    assert {row["name"] for row in report["methods"]} == {*ESTIMATORS, *METHODS, "perplexity"}
     assert report["accuracy"]["none"]["right"] == 1.0
     assert report["accuracy"]["none"]["wrong"] == 0.0
     assert report["accuracy"]["none"]["always"] == 0.5
@@ -183,7 +184,7 @@ def test_fute_tells_the_right_prompt_from_its_opposite(tmp_path: Path, surrogate
     )
 
     rows = {(row.name, row.calibration): row for row in report.rows}
-    assert {name for name, _ in rows} == {*OURS, *METHODS, "perplexity"}
+    assert {name for name, _ in rows} == {*ESTIMATORS, "classifier-corrected", *OURS, *METHODS, "perplexity"}
     for calibration in ("none", "contextual", "batch"):
         assert rows["fute", calibration].picked == "right"
         assert rows["fute", calibration].scores["wrong"] == min(rows["fute", calibration].scores.values())

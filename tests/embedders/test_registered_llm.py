@@ -19,10 +19,10 @@ from registry import Registry
 from registry.catalog.database import alembic_config
 from registry.catalog.engines import sqlite
 from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.choosing.scores import probabilities, score_prompts
 from registry.files.lines import dump_lines
 from registry.formats.recorded import read_recorded_llm
 from registry.metrics import spearman
-from registry.prompts.scores import probabilities, score_prompts
 
 NAMES = ["right", "wrong", "always", "mostly", "coin"]
 
@@ -130,8 +130,11 @@ def test_the_labels_are_those_of_the_task_in_any_letters_and_others_are_left_out
         (("--model", "opt", "--task", "films", "--space", "none"), "No space named 'none' in this registry."),
         (("--model", "opt", "--task", "films", "--space", "empty"), "has no vector in space 'empty': run 'fute embed"),
         (("--model", "opt", "--task", "films", "--space", "blind"), "in space 'blind'"),
-        (("llm", "--model", "opt", "--task", "films"), "Give the FOLDER of a recorded LLM, or --model."),
-        (("--task", "films"), "Give the FOLDER of a recorded LLM, or --model."),
+        (
+            ("llm", "--model", "opt", "--task", "films"),
+            "Give the PATH of a recorded LLM or of a table of answers, or --model.",
+        ),
+        (("--task", "films"), "Give the PATH of a recorded LLM or of a table of answers, or --model."),
         (("llm", "--space", "tiny"), "--space goes with --model."),
     ],
 )
@@ -283,11 +286,17 @@ def test_fute_ranks_the_prompts_of_a_real_llm_as_they_are_without_torch(data: Pa
     embedded(store, "opt-2.7b", "customer_review")
 
     asked = ("best-prompt", "customer_review", "--model", "opt-2.7b", "-k", "100", "--json")
+    done(store, *asked)  # reads the texts as customer_review labels them, once
     loaded, shown = loaded_by_program(*asked, registry=store)
 
     assert not {"torch", "transformers", "faiss", "jinja2"} & loaded
-    scores = {row["name"]: row["score"] for row in json.loads(shown)["prompts"]}
-    assert set(scores) == set(true)
-    assert spearman([scores[name] for name in true], list(true.values())) >= 0.9
+    told = json.loads(shown)
+    assert {row["name"] for row in told["prompts"]} == set(true)
+    for method in ("accuracy", "fute"):
+        ranks = {row["name"]: row["ranks"][method] for row in told["prompts"]}
+        assert spearman([-ranks[name] for name in true], list(true.values())) >= 0.9
+    assert all(abs(row["accuracy"] - true[row["name"]]) <= 0.1 for row in told["prompts"])
+    assert all(row["low"] <= true[row["name"]] <= row["high"] for row in told["prompts"])
+    assert told["winner"]["answers"] == ["negative", "positive"]
     by_mi = done(store, "best-prompt", "customer_review", "--model", "opt-2.7b", "--by", "mi", "-k", "1", "--json")
     assert true[by_mi["prompts"][0]["name"]] <= 0.6

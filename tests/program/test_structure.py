@@ -34,6 +34,7 @@ STOREYS = (
     ("registry", "registry.importing"),
     ("registry.registry",),
     ("registry.views", "registry.sources"),
+    ("registry.choosing",),
     ("registry.ranking", "registry.prompts"),
     ("registry.index",),
     ("registry.catalog",),

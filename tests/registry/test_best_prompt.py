@@ -10,13 +10,14 @@ from loading import loaded_by_program
 import cli
 from registry import Registry
 from registry.catalog.predictions import CONTENT_FREE
+from registry.choosing.best import PromptQuery, best_prompt
+from registry.choosing.outputs import outputs_of_prompts
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError, NotEmbeddedError, NotFoundError
-from registry.prompts.best import PromptQuery, best_prompt, outputs_of_prompts
 from registry.prompts.prompt import Prompt
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
@@ -74,7 +75,7 @@ def opt(registry: Registry) -> Registry:
 
 
 def test_the_score_is_the_likeness_of_the_maps_times_the_spread_of_the_answers(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute"))
 
     assert [row.name for row in ranking] == ["right", "nearly", "onesided", "wrong"]
     spreads = [1.0, np.sqrt(1 - 0.25**2), np.sqrt(1 - 0.75**2), 1.0]  # of answers that are 4, 3, 7 and 4 times positive
@@ -85,7 +86,7 @@ def test_the_score_is_the_likeness_of_the_maps_times_the_spread_of_the_answers(o
 
 
 def test_every_other_method_says_where_it_puts_a_prompt(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute"))
 
     ranks = {row.name: row.ranks for row in ranking}
     assert {row.name: row.ranks["fute"] for row in ranking} == {"right": 1, "nearly": 2, "onesided": 3, "wrong": 4}
@@ -121,7 +122,7 @@ def test_a_best_prompt_that_is_one_of_several_is_in_doubt(opt: Registry) -> None
 
 
 def test_a_like_task_may_stand_for_the_task(opt: Registry) -> None:
-    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", like="books"))
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute", like="books"))
 
     assert ranking[0].name == "nearly"
     assert "by the labels of books" in str(ranking.title)
@@ -132,13 +133,13 @@ def test_a_task_without_a_vector_is_told_how_to_get_one(opt: Registry) -> None:
     opt.add_task("new", TaskData("classification", CHOICES, (Example("z", "positive"), Example("y", "negative"))))
 
     with pytest.raises(NotEmbeddedError, match="'new' has no vector in space 's': run 'fute embed new --space s'"):
-        best_prompt(opt.catalog, PromptQuery("new", "opt"))
+        best_prompt(opt.catalog, PromptQuery("new", "opt", by="fute"))
 
 
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        (PromptQuery("films", "opt", by="magic"), "No method 'magic': there are fute, mi,"),
+        (PromptQuery("films", "opt", by="magic"), "No method 'magic': there are accuracy, fute, mi,"),
         (PromptQuery("films", "opt", by="self-select"), "Ask the LLM what it would choose"),
         (PromptQuery("films", "opt", calibration="magic"), "No calibration 'magic': there are none, contextual, batch"),
         (PromptQuery("films", "opt", calibration="contextual"), "Contextual calibration needs answers to content-free"),
@@ -168,14 +169,14 @@ def test_prompts_of_an_older_version_are_not_compared(opt: Registry) -> None:
 def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry) -> None:
     fill(registry, embed=False)
     with pytest.raises(NotEmbeddedError, match="'opt@nearly' has no vector in space 's': run 'fute embed opt@nearly"):
-        best_prompt(registry.catalog, PromptQuery("films", "opt"))
+        best_prompt(registry.catalog, PromptQuery("films", "opt", by="fute"))
 
     space = registry.catalog.spaces.get("s")
     for name in ("right", "wrong"):
         entry = registry.catalog.entries.get(f"opt@{name}")
         registry.catalog.embeddings.put(entry.version_id, space, vector(SAID[name][2]), {})
 
-    ranking = best_prompt(registry.catalog, PromptQuery("films", "opt"))
+    ranking = best_prompt(registry.catalog, PromptQuery("films", "opt", by="fute"))
     assert [row.name for row in ranking] == ["right", "wrong"]
     assert ranking.notes == ("2 prompts are without a vector in space s: run 'fute embed opt --space s'",)
 
@@ -190,7 +191,7 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
     opt.catalog.predictions.put(pair.version_id, corpus.version_id, start=0, predictions=answered)
     opt.catalog.embeddings.put(pair.version_id, space, vector((1.0, 0.0)), {})
 
-    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt"), limit=9)
+    ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute"), limit=9)
 
     assert len(ranking) == 4
     assert ranking.notes == ("1 prompt is left out, which choose from other answers: three ...",)
@@ -245,7 +246,7 @@ def test_contextual_calibration_reads_what_was_said_to_inputs_that_say_nothing(o
 def test_it_says_when_there_is_not_enough_to_choose_by(
     registry: Registry, said: dict[str, tuple[np.ndarray, float, tuple[float, float]]], doubt: str
 ) -> None:
-    ranking = best_prompt(fill(registry, said).catalog, PromptQuery("films", "opt"))
+    ranking = best_prompt(fill(registry, said).catalog, PromptQuery("films", "opt", by="fute"))
 
     assert doubt in str(ranking.doubt)
     assert ranking.as_json()["enough_evidence"] is False
@@ -256,7 +257,7 @@ def test_it_says_when_there_is_not_enough_to_choose_by(
 
 def test_the_command_prints_the_ranking_and_how_far_the_methods_agree(opt: Registry) -> None:
     opt.close()
-    where = ["--registry", str(opt.folder), "best-prompt", "films", "--model", "opt", "-k", "2"]
+    where = ["--registry", str(opt.folder), "best-prompt", "films", "--model", "opt", "-k", "2", "--by", "fute"]
 
     shown = CliRunner().invoke(cli.main, where)
     told = json.loads(CliRunner().invoke(cli.main, [*where, "--json"]).stdout)
@@ -287,12 +288,12 @@ def test_the_answer_needs_no_torch(opt: Registry) -> None:
 
 
 def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_that(opt: Registry) -> None:
-    assert best_prompt(opt.catalog, PromptQuery("films", "opt")).notes == ()
+    assert best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes == ()
 
     opt.add_prompt("right", Prompt("another {{text}}", CHOICES, (("no",), ("yes",))), replace=True)
-    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt")).notes
+    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes
     assert note == "1 prompt is judged by answers of older versions, opt:1@right:1: run 'fute embed opt'"
 
     opt.add_model("opt", {"type": "recorded-llm", "source": "y"}, content_hash="1" * 64, replace=True)
-    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt")).notes
+    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes
     assert note.startswith(f"{len(SAID)} prompts are judged by answers of older versions, opt:1@")

@@ -7,11 +7,11 @@ from embedders.errors import BlackBoxError
 from embedders.jobs.asking import with_answers
 from registry import Registry
 from registry.catalog.predictions import joined
+from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
 from registry.data.predictions import Missing, Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import InputError
-from registry.prompts.best import outputs_of_prompts
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from registry.errors import InputError
-from registry.metrics import prompt_metrics
-from registry.prompts.scores import (
+from registry.choosing.scores import (
     CALIBRATIONS,
     METHODS,
     PERPLEXITY,
@@ -32,6 +30,8 @@ from registry.prompts.scores import (
     spread,
     standardised,
 )
+from registry.errors import InputError
+from registry.metrics import prompt_metrics
 
 Array = NDArray[np.float64]
 Recording = tuple[dict[str, Array], NDArray[np.int64]]

@@ -12,11 +12,11 @@ from embedders.evaluation.placing import MethodSpace, shown
 from embedders.evaluation.prompts.labelled import Labelled
 from embedders.methods.mapemb import MapEmb, ridge_map
 from embedders.observed import Observed, from_answers, from_task
-from embedders.surrogate.classifier import classified
+from embedders.surrogate.classifier import Classified, classified
+from registry.choosing.best import likeness
+from registry.choosing.scores import PromptScores, combined, expected_agreement, hard
 from registry.data.recordings import RecordedLLM
 from registry.kinds import EntryKind
-from registry.prompts.best import likeness
-from registry.prompts.scores import PromptScores, combined, expected_agreement, hard
 from registry.spaces.facets import weights_between
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ class Fute:
     ) -> None:
         """Embed the dataset, of which `examples` are drawn by the seed; each text goes through the surrogate once.
 
-        `read` is what a classifier trained on the dataset makes of the inputs, (inputs, choices), and `read_accuracy`
-        how good it is on the dataset.
+        `classified` is what a classifier trained on the dataset makes of the inputs, (inputs, choices).
         """
         self.notes: list[str] = []
         method = MapEmb()
@@ -49,13 +48,13 @@ class Fute:
         self._asked = surrogate.features(llm.inputs).astype(np.float64)  # (inputs, hidden)
         self._texts = np.stack([surrogate.text_features(note.choices) for note in llm.prompts]).astype(np.float64)
         width = len(llm.prompts[0].choices)
-        self.read, self.read_accuracy = _read(surrogate, observed, self._asked, labelled.columns, width)
-        self._classified = self.read.argmax(axis=1)
+        self.classified = _read(surrogate, observed, self._asked, labelled.columns, width)
+        self._columns = self.classified.probabilities.argmax(axis=1)
 
     def among(self, rows: NDArray[np.bool_]) -> "Fute":
         """Return the same for some of the inputs."""
         some = copy.copy(self)
-        some._asked, some._classified = self._asked[rows], self._classified[rows]
+        some._asked, some._columns = self._asked[rows], self._columns[rows]
         return some
 
     def scores(self, answered: NDArray[np.float64]) -> dict[str, PromptScores]:
@@ -74,7 +73,7 @@ class Fute:
             "fute-probabilities": soft,
             "fute-both": combined([ours, soft]),
             "fute-similarity": np.asarray(similarity),
-            "classifier": np.asarray((answered.argmax(axis=-1) == self._classified).mean(axis=1)),
+            "classifier": np.asarray((answered.argmax(axis=-1) == self._columns).mean(axis=1)),
         }
 
     def _cosines(self, table: NDArray[np.float64]) -> dict[str, PromptScores]:
@@ -129,8 +128,8 @@ def _read(
     asked: NDArray[np.float64],
     columns: Sequence[int],
     width: int,
-) -> tuple[NDArray[np.float64], float]:
-    """Return the classifier's probabilities of the choices, (inputs, width), and its accuracy.
+) -> Classified:
+    """Return what a classifier makes of the inputs, (inputs, width).
 
     A choice that is no label of the dataset gets what is left: as little as a label that nobody would give.
     """
@@ -138,7 +137,7 @@ def _read(
     read = classified(features, observed.probabilities.argmax(axis=1), asked, len(columns))
     table = np.full((len(asked), width), UNREAD)
     table[:, list(columns)] = read.probabilities
-    return table / table.sum(axis=1, keepdims=True), read.accuracy
+    return Classified(table / table.sum(axis=1, keepdims=True), read.accuracy)
 
 
 def _cosine(rows: NDArray[np.float64], vector: NDArray[np.float64]) -> PromptScores:

@@ -5,21 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embedders.surrogate.classifier import Classified
+from registry.choosing.scores import PromptScores
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.readings import Reading
 from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
 from registry.estimates.votes import Votes
-from registry.prompts.scores import PromptScores
+from registry.estimates.witness import Witness
 
 ESTIMATE = "estimate"  # ours
-
-
-@dataclass(frozen=True, eq=False)
-class Read:
-    """What a classifier, trained on a labelled dataset, makes of the inputs."""
-
-    probabilities: NDArray[np.float64]  # (inputs, choices)
-    accuracy: float  # on the dataset, cross-validated
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +32,16 @@ class Estimators:
         return figures
 
 
-def estimators(votes: Votes, read: Read | None, labels: NDArray[np.int64] | None = None) -> Estimators:
+def estimators(votes: Votes, read: Classified | None, labels: NDArray[np.int64] | None = None) -> Estimators:
     """Estimate the accuracy of every column.
 
     Args:
         votes: what each column answered.
-        read: what a labelled dataset says of the inputs.
+        read: what a classifier, trained on a labelled dataset, makes of the inputs.
         labels: (inputs,), those that ours may read, else -1.
     """
-    reading = None if read is None else Reading.of(read.probabilities)
-    ours = estimated(votes, reading, labels)
+    witness = None if read is None else Witness.of(read.probabilities)
+    ours = estimated(votes, witness, labels)
     named = {
         ESTIMATE: ours.accuracy,
         "majority": majority(votes),

@@ -1,6 +1,6 @@
 """`fute evaluate prompts`: which prompt of a recorded LLM does each method pick, and how good is it in truth?
 
-The rivals read the LLM's answers alone (`registry.prompts.scores`). FUTE compares two embeddings by MapEmb: that of
+The rivals read the LLM's answers alone (`registry.choosing.scores`). FUTE compares two embeddings by MapEmb: that of
 another labelled dataset (DTE) and that of the LLM under each prompt (MTE), made of its answers to the recorded inputs.
 The labels of the inputs are read for the true accuracies, and for nothing else.
 """
@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 
 from embedders.evaluation.placing import MethodSpace, check_sees_answers
 from embedders.evaluation.prompts.closeness import ByMethod, Fute
-from embedders.evaluation.prompts.estimators import Read, as_estimates, estimators
+from embedders.evaluation.prompts.estimators import as_estimates, estimators
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
 from embedders.methods.settings import COMMON
 from embedders.surrogate.weights import MINILM, model_folder, most_tokens
 from registry import Registry
+from registry.choosing.scores import (
+    CALIBRATIONS,
+    PromptScores,
+    calibrated,
+    check_calibration,
+    probabilities,
+    score_prompts,
+)
 from registry.data.recordings import RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
@@ -28,14 +36,6 @@ from registry.formats.answer_tables import read_answer_table
 from registry.formats.recorded import read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
-from registry.prompts.scores import (
-    CALIBRATIONS,
-    PromptScores,
-    calibrated,
-    check_calibration,
-    probabilities,
-    score_prompts,
-)
 from registry.results import Cell, Table
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def evaluated(
     assert right is not None, "the inputs have labels"  # noqa: S101
     notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
     ours = [] if labelled is None else _ours(llm, labelled, settings)
-    read = next((Read(scorer.read, scorer.read_accuracy) for scorer in ours if isinstance(scorer, Fute)), None)
+    read = next((scorer.classified for scorer in ours if isinstance(scorer, Fute)), None)
     of_prompts: dict[str, dict[str, float]] = {}
     table = probabilities(llm.log_prob)
     accuracy: dict[str, PromptScores] = {"none": _accuracy(llm.log_prob, right)}

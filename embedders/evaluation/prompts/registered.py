@@ -6,13 +6,14 @@ from embedders.black_boxes.self_select import self_selected
 from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
 from registry import Registry
+from registry.choosing.best import SELF_SELECT
+from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input, bare
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.prompts.best import SELF_SELECT, outputs_of_prompts
 
 LEAST_LABELLED = 20  # texts, or an accuracy says nothing
 

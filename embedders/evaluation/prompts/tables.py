@@ -1,8 +1,9 @@
 """`fute evaluate prompts TABLE`: the same questions of recorded answers in a table, with texts or without."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embedders.evaluation.prompts.estimators import Read, as_estimates, estimators
+from embedders.evaluation.prompts.estimators import Estimators, as_estimates, estimators
 from embedders.evaluation.prompts.evaluate import (
     PromptEvaluation,
     PromptEvaluationSettings,
@@ -11,12 +12,13 @@ from embedders.evaluation.prompts.evaluate import (
     fute_of,
 )
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
+from embedders.surrogate.classifier import Classified
+from registry.choosing.scores import PromptScores, score_prompts
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.estimates.votes import Votes
-from registry.prompts.scores import PromptScores, hard, score_prompts
 from registry.results import Table
 
 CERTAIN = 1e-6  # what an answer that was not given has of the probability
@@ -40,36 +42,21 @@ def evaluate_table(
         DataError: the table has no labels.
         InputError: the dataset cannot be compared with the answers, or the table has no texts to compare it by.
     """
-    if table.labels is None:
-        raise DataError(place, "has no labels: there is no truth to score against. A column 'label' holds them.")
-    if settings.calibrations and set(settings.calibrations) != {"none"}:
-        raise InputError("Answers in a table have no probabilities, so there is nothing to calibrate.")
-    known = np.array([label is not None for label in table.labels])
-    true = np.asarray((table.said[:, known] == table.right()[known]) & (table.said[:, known] != NONE)).mean(axis=1)
-    if true.max() <= 0:
-        raise DataError(place, "has no column that is ever right: are the labels written like the answers?")
-    notes = [*table.notes, *_told(table, known)]
-    labelled: Labelled | None = None
-    read: Read | None = None
-    more: dict[str, PromptScores] = {}
+    true = _true(table, place, settings)
+    votes = Votes(table.said, len(table.answers))
     complete = np.asarray((table.said != NONE).all(axis=0))
+    notes = [*table.notes, *_told(table)]
+    labelled: Labelled | None = None
+    read: Classified | None = None
+    more: dict[str, PromptScores] = {}
     if task is not None:
         labelled, read, more = _by_task(table, task, settings, complete, notes)
-    found = estimators(Votes(table.said, len(table.answers)), read)
-    scores: dict[str, PromptScores] = {**found.accuracies, **more}
+    found = estimators(votes, read)
     if complete.any():
-        certain = hard(np.eye(len(table.answers))[table.said[:, complete]])
-        by_answers = score_prompts(certain)
-        scores |= {name: by_answers[name] for name in ON_ANSWERS}
-    rows = []
-    for name, own in scores.items():
-        quality = found.quality(name, true) if name in found.accuracies else {}
-        figures = {**figures_of(own, true), **quality}
-        first = np.flatnonzero(own == own.max())
-        picked = table.names[first[0]] if len(first) == 1 else None
-        rows.append(PromptScore(name, "none", figures, figures, picked, _by_name(table, own)))
-    best = float(true.max())
-    title = f"{len(table.names)} columns on {len(table)} inputs; the best is right in {best:.1%}"
+        by_answers = score_prompts(np.eye(len(table.answers))[table.said[:, complete]])
+        more |= {name: by_answers[name] for name in ON_ANSWERS}
+    rows = [_row(table, name, own, true, found) for name, own in {**found.accuracies, **more}.items()]
+    title = f"{len(table.names)} columns on {len(table)} inputs; the best is right in {true.max():.1%}"
     return PromptEvaluation(
         Table(rows, title=title),
         {"none": _by_name(table, true)},
@@ -80,13 +67,40 @@ def evaluate_table(
     )
 
 
+def _true(table: AnswerTable, place: str, settings: PromptEvaluationSettings) -> PromptScores:
+    """Return the true accuracies, (columns,); refuse where there are none."""
+    if table.labels is None:
+        raise DataError(place, "has no labels: there is no truth to score against. A column 'label' holds them.")
+    if settings.calibrations and set(settings.calibrations) != {"none"}:
+        raise InputError("Answers in a table have no probabilities, so there is nothing to calibrate.")
+    known = _known(table)
+    right = table.right()[known]
+    true = np.asarray(((table.said[:, known] == right) & (right != NONE)).mean(axis=1))
+    if true.max() <= 0:
+        raise DataError(place, "has no column that is ever right: are the labels written like the answers?")
+    return true
+
+
+def _row(table: AnswerTable, name: str, scores: PromptScores, true: PromptScores, found: Estimators) -> PromptScore:
+    quality = found.quality(name, true) if name in found.accuracies else {}
+    figures = {**figures_of(scores, true), **quality}
+    first = np.flatnonzero(scores == scores.max())
+    picked = table.names[first[0]] if len(first) == 1 else None
+    return PromptScore(name, "none", figures, figures, picked, _by_name(table, scores))
+
+
+def _known(table: AnswerTable) -> NDArray[np.bool_]:
+    """Return which inputs have a label, (inputs,)."""
+    return np.array([label is not None for label in table.labels or ()])
+
+
 def _by_task(
     table: AnswerTable,
     task: tuple[str, TaskData],
     settings: PromptEvaluationSettings,
-    complete: np.ndarray,
+    complete: NDArray[np.bool_],
     notes: list[str],
-) -> tuple[Labelled, Read, dict[str, PromptScores]]:
+) -> tuple[Labelled, Classified, dict[str, PromptScores]]:
     """Return what a labelled dataset says of the inputs, and the scores of the methods that compare with it.
 
     These are compared by the inputs that every column answered.
@@ -97,13 +111,12 @@ def _by_task(
     labelled = labelled_for(whole, task[1], task[0])
     notes += labelled.notes
     fute = fute_of(whole, labelled, settings)
-    read = Read(fute.read, fute.read_accuracy)
     if not complete.any():
-        return labelled, read, {}
+        return labelled, fute.classified, {}
     if not complete.all():
         notes.append(f"the methods that compare embeddings read the {int(complete.sum())} inputs that all answered")
     certain = np.eye(len(table.answers))[table.said[:, complete]]
-    return labelled, read, fute.among(complete).scores(certain)
+    return labelled, fute.classified, fute.among(complete).scores(certain)
 
 
 def _as_llm(table: AnswerTable) -> RecordedLLM:
@@ -115,9 +128,9 @@ def _as_llm(table: AnswerTable) -> RecordedLLM:
     return RecordedLLM(table.inputs, None, notes, np.log(certain), None, None)
 
 
-def _told(table: AnswerTable, known: np.ndarray) -> list[str]:
+def _told(table: AnswerTable) -> list[str]:
     """Return notes of what is missing."""
-    notes = []
+    notes, known = [], _known(table)
     if table.share_missing:
         shares = (table.said == NONE).mean(axis=1)
         most = int(shares.argmax())

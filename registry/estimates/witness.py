@@ -6,34 +6,34 @@ import numpy as np
 
 from registry.estimates.votes import Floats, Posterior
 
-USUAL_TRUST = 0.7  # what a reading is worth before anything is known of it here: 1 is all that it claims
+USUAL_TRUST = 0.7  # what it is worth before anything is known of it here: 1 is all that it claims
 SPREAD_OF_TRUST = 0.5  # standard deviation
 STEP = 0.3  # the furthest that trust moves in a round
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Witness:
     """How likely a classifier, trained on a like task, finds each answer to each input."""
 
     log_odds: Floats  # (inputs, answers), log probabilities less their mean over the answers
 
     @classmethod
-    def of(cls, probabilities: Floats) -> "Reading":
-        """Make a reading of probabilities (inputs, answers)."""
+    def of(cls, probabilities: Floats) -> "Witness":
+        """Make one of probabilities (inputs, answers)."""
         logs = np.log(np.maximum(probabilities, 1e-6))
         return cls(np.asarray(logs - logs.mean(axis=1, keepdims=True)))
 
 
 @dataclass
 class Expectation:
-    """How likely each answer is before any voter is heard: by how often each is true, and by a like task's reading.
+    """How likely each answer is before any voter is heard: by how often each is true, and by a like task's witness.
 
-    log p(z = k) = share_k + trust x log_odds_k. How far a reading is trusted is estimated here, from how well it goes
+    log p(z = k) = share_k + trust x log_odds_k. How far a witness is trusted is estimated here, from how well it goes
     with what the voters make of the inputs: a task that only looks alike gets a trust near 0 and counts for nothing.
     """
 
     answers: int
-    reading: Reading | None
+    witness: Witness | None
     evenness: float  # pseudo-inputs of each answer, as a share of all inputs: how even the answers are taken to be
     trust: float = USUAL_TRUST
 
@@ -44,19 +44,19 @@ class Expectation:
     def log_probabilities(self, inputs: int) -> Floats:
         """Return the log probabilities of the answers, (inputs, answers)."""
         scores = np.broadcast_to(self.share, (inputs, self.answers))
-        if self.reading is not None:
-            scores = scores + self.trust * self.reading.log_odds
+        if self.witness is not None:
+            scores = scores + self.trust * self.witness.log_odds
         scores = scores - scores.max(axis=1, keepdims=True)
         return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
     def update(self, truth: Posterior) -> None:
-        """Fit the shares, and the trust in the reading, to how likely each answer is now (Newton steps)."""
+        """Fit the shares, and the trust in the witness, to how likely each answer is now (Newton steps)."""
         inputs, pseudo = len(truth), self.evenness * len(truth)
-        if self.reading is None:
+        if self.witness is None:
             share = (truth.sum(axis=0) + pseudo / self.answers) / (inputs + pseudo)
             self.share = np.log(share)
             return
-        odds = self.reading.log_odds
+        odds = self.witness.log_odds
         for _ in range(3):
             now = np.exp(self.log_probabilities(inputs))
             off = truth - now

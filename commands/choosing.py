@@ -1,0 +1,196 @@
+"""`fute best-prompt`, `fute best-model`, `fute label`: what should one use for a task, without labels or with few?"""
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commands.output import json_option, print_json, print_table, registry_of
+
+if TYPE_CHECKING:
+    from registry import Registry
+    from registry.data.inputs import Input
+    from registry.estimates.verdict import Verdict
+
+labelled_option = click.option(
+    "--labelled",
+    type=click.Path(path_type=Path),
+    help="A file of text and label: right answers to some of the texts, where they are known.",
+)
+
+
+def _labels(path: Path | None) -> "Mapping[Input, str] | None":
+    if path is None:
+        return None
+    from registry.formats.labels import read_labels
+
+    return read_labels(path)
+
+
+def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> None:
+    """Let the labels of a task speak of the texts: once, and only where the surrogate can be loaded.
+
+    `check` reports what is wrong with the question before anything takes long.
+    """
+    from embedders.black_boxes.witnesses import has_witness, read_texts
+
+    if has_witness(registry, task, space=space):
+        return
+    check()
+    if importlib.util.find_spec("torch") is None:
+        click.echo(
+            f"Without torch the labels of {task} cannot be read through the surrogate; they are left out.", err=True
+        )
+        return
+    click.echo(f"Reading the texts as {task} labels them; this is done once ...", err=True)
+    read_texts(registry, task, space=space)
+
+
+def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
+    click.echo(verdict.sentence)
+    for note in notes:
+        click.echo(note, err=True)
+
+
+@click.command("best-prompt")
+@click.argument("task")
+@click.option("--model", required=True, help="The LLM, whose prompts were embedded as MODEL@PROMPT.")
+@click.option("limit", "-k", default=5, show_default=True, type=click.IntRange(1), help="How many prompts.")
+@click.option(
+    "--by",
+    default="accuracy",
+    show_default=True,
+    help="The method that ranks: accuracy, fute, mi, globale, ..., self-select.",
+)
+@click.option("--like", help="A labelled task like TASK, whose labels are used in its place.")
+@labelled_option
+@click.option(
+    "--calibration", default="none", show_default=True, help="Of the answers, for the other methods: contextual, batch."
+)
+@click.option("--space", help="The space; else the current one.")
+@click.option("--verbose", is_flag=True, help="Show what every method says, as ranks.")
+@json_option
+@click.pass_context
+def best_prompt(
+    ctx: click.Context,
+    task: str,
+    model: str,
+    limit: int,
+    by: str,
+    like: str | None,
+    labelled: Path | None,
+    calibration: str,
+    space: str | None,
+    *,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Rank the prompts of an LLM for TASK by how accurate they are on the texts of a space, as estimated.
+
+    No label of these texts is needed. What the prompts answered is compared with one another, and with what the labels
+    of TASK, or of a task like it, say of the texts. Each accuracy has its 95 % interval and the probability of being
+    the best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
+    """
+    from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery
+
+    query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
+    labels = _labels(labelled)
+    _read_texts(
+        registry, like or task, space, check=lambda: registry.best_prompt(replace(query, by=ACCURACY), space=space)
+    )
+    more = {}
+    if by == SELF_SELECT:
+        from embedders.black_boxes.self_select import self_selected
+
+        more[by] = self_selected(registry, model, space=space)
+    ranking = registry.best_prompt(query, limit=limit, space=space, more=more, labels=labels)
+    if as_json:
+        print_json({**ranking.as_json(), "winner": _winner(registry, model, ranking[0].name)})
+        return
+    print_table(ranking.detailed() if verbose else ranking, empty="No prompt to rank.")
+    for key, text in _winner(registry, model, ranking[0].name).items():
+        if text:
+            click.echo(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
+    _tell(ranking.verdict, ranking.notes)
+    if by != ACCURACY and ranking.doubt is not None:
+        click.echo(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
+    elif by != ACCURACY and ranking.agreement is not None:
+        click.echo(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
+
+
+def _winner(registry: "Registry", model: str, prompt: str) -> dict[str, Any]:
+    """Return what the first prompt asks, and the answers it offers."""
+    spec = registry.prompt(str(registry.entry(f"{model}@{prompt}").spec["prompt"]))  # in the version that was asked
+    return {"prompt": prompt, "template": spec.template, "answers": list(spec.answers)}
+
+
+@click.command("best-model")
+@click.argument("task")
+@click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many models.")
+@labelled_option
+@click.option("--space", help="The space; else the current one.")
+@json_option
+@click.pass_context
+def best_model(
+    ctx: click.Context, task: str, limit: int, labelled: Path | None, space: str | None, *, as_json: bool
+) -> None:
+    """Rank every model and prompted model that answered the texts of a space, as `best-prompt` ranks prompts.
+
+    A leaderboard without labels. Models that choose from other answers than most are left out, and named.
+    """
+    registry, labels = registry_of(ctx), _labels(labelled)
+    _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
+    ranking = registry.best_model(task, limit=limit, space=space, labels=labels)
+    if as_json:
+        print_json(ranking.as_json())
+        return
+    print_table(ranking, empty="No model to rank.")
+    _tell(ranking.judged.verdict, ranking.notes)
+
+
+@click.group()
+def label() -> None:
+    """Labels of a few texts, which go a long way."""
+
+
+@label.command()
+@click.argument("task")
+@click.option("--model", help="The LLM whose prompts are to choose from; else all models.")
+@click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
+@labelled_option
+@click.option("--space", help="The space; else the current one.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label.")
+@json_option
+@click.pass_context
+def suggest(
+    ctx: click.Context,
+    task: str,
+    model: str | None,
+    count: int,
+    labelled: Path | None,
+    space: str | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Name the texts whose labels would settle soonest which prompt of --model, or which model, is best for TASK.
+
+    Fill in the column 'label' of --out, and give the file to `best-prompt` or `best-model` with --labelled.
+    """
+    registry = registry_of(ctx)
+    texts = registry.suggest_labels(task, model=model, count=count, space=space, labels=_labels(labelled))
+    if out is not None:
+        from registry.formats.labels import write_labels
+
+        write_labels(out, [(row.text, row.text_pair) for row in texts])
+        click.echo(f"{out}: {len(texts)} texts to label")
+    elif as_json:
+        print_json({"texts": [vars(row) for row in texts]})
+    else:
+        print_table(texts, empty="No text is left to label.")
+
+
+COMMANDS = (best_prompt, best_model, label)

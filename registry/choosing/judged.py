@@ -1,0 +1,199 @@
+"""How accurate is each prompt, or model, on the texts of a space? From what they answered there, without labels.
+
+The labels of a task enter as a witness: a classifier on the surrogate's features, trained on the task's examples, has
+said what it makes of the texts (`embedders.black_boxes.witnesses`), and that is kept like any model's answers.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog.predictions import joined
+from registry.data.answer_tables import NONE
+from registry.data.inputs import Input, bare, parse_corpus
+from registry.data.models import ModelKind, ModelSpec
+from registry.data.predictions import Predictions
+from registry.data.recordings import Recording
+from registry.data.tasks import TaskData
+from registry.errors import InputError
+from registry.estimates.estimate import Estimate, estimated
+from registry.estimates.verdict import LEAST_TRUST, Verdict, verdict
+from registry.estimates.votes import Votes
+from registry.estimates.witness import Expectation, Witness
+
+UNREAD = 1e-3  # the probability of an answer that the witness does not know
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What several models or prompts answered to the same inputs of a corpus."""
+
+    names: tuple[str, ...]
+    answers: tuple[str, ...]
+    votes: Votes
+    inputs: tuple[Input, ...]
+    rows: NDArray[np.int64]  # of the corpus, (inputs,)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Estimated accuracies, and what to do."""
+
+    answered: Answered
+    estimate: Estimate
+    verdict: Verdict
+    labels: NDArray[np.int64] | None  # the known answers, (inputs,), else `NONE`; None where there is none
+    notes: tuple[str, ...] = ()
+
+    @property
+    def labelled(self) -> int:
+        """How many of the inputs had a known answer."""
+        return 0 if self.labels is None else int((self.labels != NONE).sum())
+
+
+@dataclass
+class Known:
+    """What is known beside the answers."""
+
+    task: EntryRecord | None = None  # whose labels are the witness
+    labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
+
+
+def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
+    """Estimate the accuracies.
+
+    Args:
+        catalog: where the witness is kept.
+        space: whose texts were asked.
+        answered: what was answered.
+        known: what is known beside.
+        mend: how to find out more, for the verdict.
+    """
+    notes: list[str] = []
+    witness = None if known.task is None else _witness(catalog, space, answered, known.task, notes)
+    labels = _labels(answered, known.labels, notes)
+    estimate = estimated(answered.votes, witness, labels)
+    if witness is not None and known.task is not None:
+        trust = Expectation(len(answered.answers), witness, 0.1)
+        trust.update(np.mean(estimate.opinions.truths, axis=0))
+        if trust.trust < LEAST_TRUST:
+            notes.append(f"the labels of {known.task.name} do not go with these answers and count for nothing")
+    missing = 1 - float(answered.votes.given.mean())
+    if missing:
+        notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
+    said = verdict(answered.names, answered.votes, estimate, mend=mend)
+    return Judged(answered, estimate, said, labels, tuple(notes))
+
+
+def answered_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int], notes: list[str]) -> Answered:
+    """Return what voters answered to the texts of a space; notes say who is left out, and why.
+
+    Args:
+        catalog: where the answers are kept.
+        space: whose corpus was asked.
+        voters: names and the versions of their entries.
+        notes: where to say what is left out.
+
+    Raises:
+        InputError: nobody answered, or no two share their answers.
+    """
+    corpus = space.corpus_version_id
+    assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
+    chunks = catalog.predictions.chunks_of(list(voters.values()), corpus)
+    said = {name: joined(chunks[version]) for name, version in voters.items() if chunks[version]}
+    said = {name: one for name, one in said.items() if len(one)}
+    if not said:
+        raise InputError(f"Nobody has answered the texts of space {space.name}: embed models there first.")
+    kinds = Counter((len(one), _meanings(one.answers)) for one in said.values())
+    usual = max(kinds, key=lambda kind: kinds[kind])
+    kept = [name for name, one in said.items() if (len(one), _meanings(one.answers)) == usual]
+    if len(kept) < len(said):
+        other = next(name for name in said if name not in kept)
+        notes.append(f"{len(said) - len(kept)} are left out, which choose from other answers or texts: {other} ...")
+    answers = said[kept[0]].answers
+    inputs, rows = _asked(catalog, corpus, voters[kept[0]], len(said[kept[0]]))
+    table = np.stack([_column(said[name], answers) for name in kept])
+    return Answered(tuple(kept), answers, Votes(table, len(answers)), inputs, rows)
+
+
+def plain(text: str) -> str:
+    """Return small letters with single blanks: so answers in one spelling meet those in another."""
+    return " ".join(text.lower().split())
+
+
+def labels_of(task: TaskData) -> dict[Input, str]:
+    """Return the right answers that a task's examples give, in whichever split."""
+    texts = task.answers
+    rows = (*task.train, *task.test)
+    return {Input(row.text, row.text_pair): texts.get(row.label, row.label) for row in rows if row.label is not None}
+
+
+def _meanings(answers: Sequence[str]) -> frozenset[str]:
+    return frozenset(map(plain, answers))
+
+
+def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
+    """Return the numbers of the likeliest answers, (inputs,)."""
+    number = {plain(text): column for column, text in enumerate(answers)}
+    to = np.array([number[plain(text)] for text in said.answers])
+    return np.where(said.is_answered, to[said.probabilities.argmax(axis=1)], NONE)
+
+
+def _asked(catalog: Catalog, corpus: int, voter: int, count: int) -> tuple[tuple[Input, ...], NDArray[np.int64]]:
+    """Return the inputs that a voter was asked, `count` of them, and their rows in the corpus."""
+    record = catalog.entries.by_version_id(corpus)
+    texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
+    entry = catalog.entries.by_version_id(voter)
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    rows = np.arange(len(texts))
+    if spec.kind is ModelKind.RECORDED:
+        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
+        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
+        rows = np.array([row for row, text in enumerate(texts) if text in known], np.int64)
+    elif count < len(texts):
+        rows = np.array([row for row, text in enumerate(texts) if text.text_pair is not None], np.int64)
+    rows = rows[:count]
+    return tuple(texts[row] for row in rows), rows
+
+
+def _witness(
+    catalog: Catalog, space: SpaceRecord, answered: Answered, task: EntryRecord, notes: list[str]
+) -> Witness | None:
+    """Return what the labels of a task say of the inputs; None, and a note, where they say nothing."""
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
+    if not len(read):
+        return None
+    number = {plain(text): column for column, text in enumerate(answered.answers)}
+    columns = [number.get(plain(text)) for text in read.answers]
+    if sum(column is not None for column in columns) < 2:
+        notes.append(f"the labels of {task.name} are other answers, so they say nothing here")
+        return None
+    table = np.full((len(answered.rows), len(answered.answers)), UNREAD)
+    for column, own in zip(columns, read.probabilities[answered.rows].T, strict=True):
+        if column is not None:
+            table[:, column] += own
+    return Witness.of(table / table.sum(axis=1, keepdims=True))
+
+
+def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -> NDArray[np.int64] | None:
+    """Return the known answers, (inputs,); None where there is none."""
+    if not labels:
+        return None
+    number = {plain(text): column for column, text in enumerate(answered.answers)}
+    known = {(bare(text), bare(pair or "")): label for (text, pair), label in labels.items()}
+    found = [known.get((bare(text), bare(pair or ""))) for text, pair in answered.inputs]
+    strange = sorted({label for label in found if label is not None and plain(label) not in number})
+    if strange:
+        raise InputError(f"The label {strange[0]!r} is none of the answers: there are {', '.join(answered.answers)}.")
+    made = np.array([NONE if label is None else number[plain(label)] for label in found], np.int64)
+    if (made == NONE).all():
+        raise InputError("None of the labelled texts is among those that were asked.")
+    left = len(labels) - int((made != NONE).sum())
+    if left > 0:
+        notes.append(f"{left} labelled texts are not among those that were asked")
+    return made

@@ -1,0 +1,156 @@
+"""A leaderboard without labels: which of all models and prompts that answered the texts of a space is best?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.catalog import Catalog, Filter, SpaceRecord
+from registry.choosing.judged import Answered, Judged, Known, answered_by, judge
+from registry.choosing.outputs import outputs_of_prompts
+from registry.data.inputs import Input
+from registry.errors import InputError
+from registry.estimates.estimate import suggested
+from registry.kinds import EntryKind
+from registry.results import Cell, Table
+
+VOTERS = (EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+
+
+@dataclass(frozen=True)
+class ModelAdvice:
+    """One model, or prompted model, and how accurate it is taken to be."""
+
+    rank: int
+    name: str
+    accuracy: float  # as it is estimated, on the texts of the space
+    low: float  # of its 95 % interval
+    high: float
+    best: float  # the probability that no other is better
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        interval = f"{self.low:.2f} to {self.high:.2f}"
+        return {"rank": self.rank, "model": self.name, "accuracy": self.accuracy, "95 %": interval, "best": self.best}
+
+
+class ModelRanking(Table[ModelAdvice]):
+    """Models for a task, best first, with what to do."""
+
+    def __init__(
+        self, rows: Sequence[ModelAdvice], judged: Judged, task: str, space: str, notes: Sequence[str]
+    ) -> None:
+        super().__init__(rows, title=f"models for {task}, on the {len(judged.answered.inputs)} texts of space {space}")
+        self.judged = judged
+        self.task = task
+        self.space = space
+        self.notes = tuple(notes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the ranking as JSON values."""
+        return {
+            "task": self.task,
+            "space": self.space,
+            "verdict": self.judged.verdict.as_json(),
+            "labelled": self.judged.labelled,
+            "notes": list(self.notes),
+            "models": [vars(row) for row in self],
+        }
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A text whose label would help to choose."""
+
+    row: int  # of the corpus, from 0
+    text: str
+    text_pair: str | None
+    answers: str  # what the likeliest best ones say of it
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        return {"row": self.row, "text": self.text, "text_pair": self.text_pair, "answers": self.answers}
+
+
+def best_model(
+    catalog: Catalog, task: str, *, limit: int = 10, space: str | None = None, labels: Mapping[Input, str] | None = None
+) -> ModelRanking:
+    """Rank every model and prompted model that answered a space's texts with the answers of a task.
+
+    Args:
+        catalog: the catalog.
+        task: whose labels are what models choose from; they also say what they can of the texts.
+        limit: how many are returned.
+        space: whose texts were answered; None for the current one.
+        labels: right answers to some of the texts, where they are known.
+
+    Raises:
+        InputError: nobody answered.
+        NotFoundError: there is no such task.
+    """
+    record = catalog.spaces.get(space)
+    entry = catalog.entries.get(task, EntryKind.TASK)
+    notes: list[str] = []
+    answered = answered_by(catalog, record, _voters(catalog, record), notes)
+    mend = f"'fute label suggest {task}' names texts whose labels would settle it."
+    judged = judge(catalog, record, answered, Known(entry, labels or {}), mend=mend)
+    estimate = judged.estimate
+    order = estimate.loss.argsort(kind="stable")[:limit].tolist()
+    columns = (estimate.accuracy, estimate.low, estimate.high, estimate.best)
+    rows = [
+        ModelAdvice(place, answered.names[i], *(float(own[i]) for own in columns))
+        for place, i in enumerate(order, start=1)
+    ]
+    return ModelRanking(rows, judged, task, record.name, [*notes, *judged.notes])
+
+
+def suggested_texts(
+    catalog: Catalog,
+    task: str,
+    *,
+    model: str | None = None,
+    count: int = 20,
+    space: str | None = None,
+    labels: Mapping[Input, str] | None = None,
+) -> Table[Suggestion]:
+    """Return the texts whose labels would settle soonest which prompt of a model, or which model, is best.
+
+    Args:
+        catalog: the catalog.
+        task: as for `best_model`.
+        model: an LLM, whose prompts are to choose from; None for all models.
+        count: how many texts.
+        space: whose texts; None for the current one.
+        labels: those that are known already; others are suggested.
+    """
+    record = catalog.spaces.get(space)
+    entry = catalog.entries.get(task, EntryKind.TASK)
+    notes: list[str] = []
+    if model is None:
+        voters = _voters(catalog, record)
+    else:
+        outputs = outputs_of_prompts(catalog, model, record)
+        voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
+    answered = answered_by(catalog, record, voters, notes)
+    judged = judge(catalog, record, answered, Known(entry, labels or {}), mend="")
+    if len(answered.names) < 2:
+        raise InputError("There is only one to choose from, so no label would settle anything.")
+    rows = suggested(answered.votes, judged.estimate, judged.labels, count)
+    first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
+    return Table([_suggestion(answered, row, first) for row in rows])
+
+
+def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:
+    """Return the latest versions of all that may have answered."""
+    if space.corpus_version_id is None:
+        raise InputError(f"Space {space.name} has no corpus, so no model has answered anything there.")
+    entries = catalog.entries.all(Filter(kinds=VOTERS))
+    return {entry.name: entry.version_id for entry in entries}
+
+
+def _suggestion(answered: Answered, row: int, first: Sequence[int]) -> Suggestion:
+    said = answered.votes.said[list(first), row].tolist()
+    texts = ", ".join(
+        f"{answered.names[i]}: {answered.answers[at] if at >= 0 else '-'}" for i, at in zip(first, said, strict=True)
+    )
+    text = answered.inputs[row]
+    return Suggestion(int(answered.rows[row]), text.text, text.text_pair, texts)

@@ -1,0 +1,160 @@
+"""What an LLM answered under each of its prompts to the texts of a space."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.data.models import ModelSpec
+from registry.data.predictions import Predictions
+from registry.errors import InputError, NotEmbeddedError
+from registry.kinds import EntryKind
+
+
+@dataclass
+class PromptPredictions:
+    """What an LLM answered under each of its prompts, on the corpus of one space; all chose from the same answers."""
+
+    prompts: list[str]
+    vectors: NDArray[np.float32]  # (prompts, dimension)
+    versions: list[int]  # of the entries MODEL@PROMPT
+    predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
+    free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The texts of the answers, one per column."""
+        return self.predictions[0].answers
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Which of the inputs have an answer under every prompt: those that prompts are compared by, (inputs,)."""
+        return np.flatnonzero(np.all([own.is_answered for own in self.predictions], axis=0))
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """The probabilities of the answers to these inputs, (prompts, inputs, choices), rows add up to 1."""
+        return np.stack([own.probabilities[self.rows] for own in self.predictions]).astype(np.float64)
+
+    @cached_property
+    def prompt_prob(self) -> NDArray[np.float64] | None:
+        """How likely the filled-in prompts are to the LLM, (prompts, inputs); None where that is not known of all."""
+        known = [own.prompt_prob[self.rows] for own in self.predictions if own.prompt_prob is not None]
+        return np.stack(known).astype(np.float64) if len(known) == len(self.predictions) else None
+
+    @cached_property
+    def content_free(self) -> NDArray[np.float64] | None:
+        """The log probabilities for inputs that say nothing, (3, prompts, choices)."""
+        if self.free is None:
+            return None
+        table = np.stack([own.probabilities for own in self.free], axis=1)
+        return np.log(np.maximum(table, 1e-12)).astype(np.float64)
+
+
+def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> PromptPredictions:
+    """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
+
+    Raises:
+        NotEmbeddedError: no prompt of the model has a vector in the space.
+        InputError: the model has no prompts.
+    """
+    entry = catalog.entries.get(model, EntryKind.MODEL)
+    name = entry.name
+    if entry.version_id != catalog.entries.get(name).version_id:
+        raise InputError(f"Prompts are compared of the latest version of {name!r}: ask for {name!r} alone.")
+    prompts = catalog.entries.prompts_of(name)
+    if not prompts:
+        raise InputError(f"{name!r} has no prompts here: embed it under some, 'fute embed {name}@PROMPT'.")
+    held = catalog.embeddings.prompted(space.id, name)
+    if not held:
+        raise NotEmbeddedError(f"{name}@{prompts[0]}", space.name, ())
+    corpus = space.corpus_version_id
+    assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
+    chunks = catalog.predictions.chunks_of(held, corpus)
+    answers = {version: joined(one) for version, one in chunks.items()}
+    kept = _comparable(answers)
+    made = _aligned(
+        [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
+    )
+    if len(held) < len(prompts):
+        count = len(prompts) - len(held)
+        made.notes.append(
+            f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
+        )
+    if len(kept) < len(held):
+        first = next(record for version, record in held.items() if version not in kept)
+        count = len(held) - len(kept)
+        made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
+    _note_outdated(catalog, made, kept, entry)
+    _note_missing(made, name)
+    return made
+
+
+def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Sequence[int], model: EntryRecord) -> None:
+    """Say which answers are those of an older version of the model, or to an older version of the prompt."""
+    specs = catalog.entries.specs(versions)
+    latest = catalog.entries.latest(outputs.prompts, EntryKind.PROMPT)
+    old = []
+    for prompt, version in zip(outputs.prompts, versions, strict=True):
+        spec = ModelSpec.from_document(specs[version])
+        now = f"{model.name}:{model.version}", f"{prompt}:{latest.get(prompt)}"
+        if (spec.model, spec.prompt) != now:
+            old.append(f"{spec.model}@{spec.prompt}")
+    if old:
+        outputs.notes.append(
+            f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{' ...' if len(old) > 1 else ''}: "
+            f"run 'fute embed {model.name}'"
+        )
+
+
+def _note_missing(outputs: PromptPredictions, model: str) -> None:
+    """Say how many inputs are left out because some prompt has no answer to them; refuse where none is left."""
+    asked = len(outputs.predictions[0])
+    if not len(outputs.rows):
+        raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
+    if len(outputs.rows) < asked:
+        missing = sum(sum(own.counts().values()) for own in outputs.predictions)
+        outputs.notes.append(
+            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
+            f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
+        )
+
+
+def _prompts(count: int) -> str:
+    return f"{count} prompt is" if count == 1 else f"{count} prompts are"
+
+
+def _comparable(answers: Mapping[int, Predictions]) -> list[int]:
+    """Return the versions that were asked as many texts, and choose from as many answers, as most."""
+    shapes = {version: one.probabilities.shape for version, one in answers.items()}
+    counted = Counter(shapes.values())
+    usual = max(counted, key=lambda shape: counted[shape])
+    return [version for version, shape in shapes.items() if shape == usual]
+
+
+def _aligned(
+    held: Sequence[EmbeddingRecord],
+    versions: Sequence[int],
+    answers: Sequence[Predictions],
+    free: Sequence[Predictions | None],
+) -> PromptPredictions:
+    """Bring the answers into the same columns: a column means the same under every prompt."""
+    first = answers[0].answers
+    content_free = tuple(own.in_columns(first) for own in free if own is not None)
+    return PromptPredictions(
+        [_prompt(record) for record in held],
+        np.stack([record.vector for record in held]),
+        list(versions),
+        tuple(own.in_columns(first) for own in answers),
+        content_free if len(content_free) == len(answers) else None,
+    )
+
+
+def _prompt(record: EmbeddingRecord) -> str:
+    return record.name.partition("@")[2]

@@ -1,0 +1,103 @@
+"""What to do, by an estimate: use this one, take any of these, or find out more first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from registry.estimates.estimate import EQUAL, Estimate
+from registry.estimates.votes import Votes
+
+SURE = 0.05  # the most that a sure pick may be worse by more than `EQUAL` with
+NEAR = 0.01  # an expected loss that is as good as none
+POSSIBLE = 0.5  # who is not worse with at least this probability is one of the equals
+LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the same
+LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, they copy each other
+LEAST_INPUTS = 20
+LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
+SHOWN = 4
+
+
+class Kind(StrEnum):
+    """What follows."""
+
+    USE = "use"
+    EQUAL = "equal"
+    OPEN = "open"  # not enough evidence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do, in one sentence; and why there is not enough evidence, where there is not."""
+
+    kind: Kind
+    sentence: str
+    doubt: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"kind": self.kind.value, "sentence": self.sentence, "doubt": self.doubt}
+
+
+def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str) -> Verdict:
+    """Return what to do.
+
+    Args:
+        names: of the voters.
+        votes: what they said.
+        estimate: what follows from it.
+        mend: how to find out more.
+    """
+    thin = why_thin(votes)
+    pick = estimate.pick
+    if thin is not None:
+        return Verdict(Kind.OPEN, f"Not enough evidence: {thin}. {mend}", thin)
+    shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
+    if estimate.worse[pick] <= SURE:
+        sure = min(1 - float(estimate.worse[pick]), 0.99)
+        return Verdict(Kind.USE, f"Use {shown}: with {sure:.0%} probability none is better by more than 2 points.")
+    equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
+    if estimate.loss[pick] <= NEAR and len(equals) > 1:
+        others = _listed([names[i] for i in equals if i != pick])
+        return Verdict(
+            Kind.EQUAL,
+            f"Use {shown} or whichever is cheapest: {others} and it are equal as far as these answers tell.",
+        )
+    first = np.argsort(-estimate.best, kind="stable")[:3].tolist()
+    chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)
+    doubt = f"which is best is open ({chances})"
+    return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
+
+
+def why_thin(votes: Votes) -> str | None:
+    """Say why nothing can be learnt from the answers at all; None where something can."""
+    if len(votes) < 2:
+        return "there is only one to choose from"
+    share = votes.chosen.sum(axis=1) / np.maximum(votes.given.sum(axis=1, keepdims=True), 1)
+    widest = float(np.sqrt((1 - (share**2).sum(axis=1)) / (1 - 1 / votes.answers)).max())
+    if widest < LEAST_SPREAD:
+        return "each gives nearly always one answer"
+    both = votes.given.all(axis=0)
+    if both.any():
+        different = float((votes.said[:, both] != votes.said[:1, both]).any(axis=0).mean())
+        if different < LEAST_DIFFERENT:
+            return f"they answer alike, and differ on {different:.1%} of the texts"
+    asked = int(votes.given.any(axis=0).sum())
+    if asked < LEAST_INPUTS:
+        return f"only {asked} texts have an answer"
+    return None
+
+
+def _percent(estimate: Estimate, voter: int) -> str:
+    low, high = estimate.low[voter], estimate.high[voter]
+    return f"{estimate.accuracy[voter]:.0%} of the texts, {low:.0%} to {high:.0%}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+__all__ = ["EQUAL", "Kind", "Verdict", "verdict", "why_thin"]

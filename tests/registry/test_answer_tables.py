@@ -1,0 +1,164 @@
+"""Recorded answers as people have them: wide and long tables, and samples of lm-evaluation-harness."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry.data.inputs import Input
+from registry.errors import DataError
+from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
+from registry.formats.labels import read_labels, write_labels
+
+WIDE = "text,label,short,long\ngood film,yes,yes,no\nbad film,no,no,\nso so,no,yes,yes\n"
+
+
+def written(place: Path, text: str) -> Path:
+    place.write_bytes(text.encode())
+    return place
+
+
+def test_a_wide_table_has_a_column_for_each_prompt_and_an_empty_cell_is_no_answer(tmp_path: Path) -> None:
+    table = read_answer_table(written(tmp_path / "a.csv", WIDE))
+
+    assert table.names == ("short", "long")
+    assert table.answers == ("no", "yes")
+    assert table.said.tolist() == [[1, 0, 1], [0, -1, 1]]
+    assert table.inputs == (Input("good film"), Input("bad film"), Input("so so"))
+    assert table.labels == ("yes", "no", "no")
+    assert table.right().tolist() == [1, 0, 0]
+    assert table.share_missing == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("between", [",", ";"])
+def test_a_file_of_a_spreadsheet_is_read_too(tmp_path: Path, ending: str, between: str) -> None:
+    text = "\ufeff" + WIDE.replace("\n", ending).replace(",", between)
+
+    assert read_answer_table(written(tmp_path / "a.csv", text)).said.tolist() == [[1, 0, 1], [0, -1, 1]]
+
+
+def test_tabs_and_json_lines_say_the_same(tmp_path: Path) -> None:
+    rows = [
+        {"text": "good film", "label": "yes", "short": "yes", "long": "no"},
+        {"text": "bad film", "label": "no", "short": "no", "long": None},
+        {"text": "so so", "label": "no", "short": "yes", "long": "yes"},
+    ]
+    lines = written(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    tabs = written(tmp_path / "a.tsv", WIDE.replace(",", "\t"))
+    wide = read_answer_table(written(tmp_path / "a.csv", WIDE))
+
+    for table in (read_answer_table(lines), read_answer_table(tabs), answer_table(rows, "rows")):
+        assert (table.names, table.inputs, table.labels) == (wide.names, wide.inputs, wide.labels)
+        assert table.said.tolist() == wide.said.tolist()
+
+
+def test_a_data_frame_and_a_parquet_file_are_tables_and_nan_is_no_answer(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="needs the extra analysis")
+    frame = pandas.DataFrame({"text": ["a", "b", "c"], "p": ["yes", None, "no"], "q": ["no", "no", "yes"]})
+    frame.to_parquet(tmp_path / "a.parquet")
+
+    for table in (answer_table(frame.to_dict("records"), "frame"), read_answer_table(tmp_path / "a.parquet")):
+        assert table.said.tolist() == [[1, -1, 0], [0, 0, 1]]
+        assert table.labels is None
+
+
+def test_a_table_needs_no_texts(tmp_path: Path) -> None:
+    table = read_answer_table(written(tmp_path / "a.csv", "row,label,m,n\n1,A,A,B\n2,B,B,B\n2,B,A,B\n"))
+
+    assert table.inputs is None
+    assert table.names == ("m", "n")
+    assert len(table) == 3
+
+
+def test_a_long_table_has_a_line_for_each_answer(tmp_path: Path) -> None:
+    lines = (
+        "text,model,prompt,answer,label\na,m,p,yes,yes\nb,m,p,no,yes\na,n,p,no,yes\nb,n,p,,yes\na,n,q,no,\nb,n,q,yes,\n"
+    )
+
+    table = read_answer_table(written(tmp_path / "a.csv", lines))
+
+    assert table.names == ("m@p", "n@p", "n@q")
+    assert table.models == ("m", "n", "n")
+    assert table.said.tolist() == [[1, 0], [0, -1], [0, 1]]
+    assert table.labels == ("yes", "yes")
+
+
+def test_answers_that_differ_in_case_or_blanks_are_one_and_that_is_told(tmp_path: Path) -> None:
+    table = read_answer_table(written(tmp_path / "a.csv", "text,p,q\na,Yes,yes\nb,yes, yes\nc,no,NO\nd,no,no\n"))
+
+    assert table.answers == ("no", "yes")
+    assert table.said.tolist() == [[1, 1, 0, 0], [1, 1, 0, 0]]
+    assert table.notes == ("2 answers are written in several ways and taken as one, such as 'Yes' and 'yes'",)
+
+
+def test_a_text_that_comes_twice_counts_twice_and_that_is_told(tmp_path: Path) -> None:
+    table = read_answer_table(written(tmp_path / "a.csv", "text,p,q\na,yes,no\na,no,no\nb,no,yes\n"))
+
+    assert len(table) == 3
+    assert table.notes == ("1 rows repeat a text: each row counts",)
+
+
+def test_which_columns_are_answers_may_be_said(tmp_path: Path) -> None:
+    lines = "sentence,seconds,p,q\n" + "".join(
+        f"text {n},{n / 7:.4f},{'yes' if n % 2 else 'no'},no\n" for n in range(40)
+    )
+    place = written(tmp_path / "a.csv", lines)
+
+    with pytest.raises(DataError, match="column 'sentence' holds 40 distinct values in 40 rows: is it an answer"):
+        read_answer_table(place)
+    table = read_answer_table(place, TableColumns(text="sentence", answers=("p", "q")))
+    assert table.names == ("p", "q")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("text,p\na,yes\nb,yes\n", "has the one answer 'yes' throughout"),
+        ("text,p,q\na,yes,\nb,no,\n", "column 'q' has no answer at all"),
+        ("text,label\na,yes\nb,no\n", "has no column of answers beside text, label"),
+        ("text,p\n,yes\nb,no\n", "row 1: has no text in column 'text'"),
+        ("model,answer\nm,yes\nn,no\n", "names no input"),
+        ("text,model,answer\na,m,yes\na,m,no\n", "row 2: gives 'm' another answer to an input than above"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        read_answer_table(written(tmp_path / "a.csv", text))
+
+
+def test_samples_of_lm_evaluation_harness_are_columns(tmp_path: Path) -> None:
+    """Two files in the two forms that it writes: likelihoods of continuations, and texts that a filter left."""
+    choices = [["Is it good? ", " no"], ["Is it good? ", " yes"]]
+    scored = [
+        {"doc_id": 0, "target": 1, "arguments": choices, "filtered_resps": [[-3.0, False], [-1.0, True]]},
+        {"doc_id": 1, "target": 0, "arguments": choices, "filtered_resps": [["-0.5", "True"], ["-2.0", "False"]]},
+    ]
+    wrote = [
+        {"doc_id": 0, "target": "yes", "arguments": [["Is it good?", {"until": ["."]}]], "filtered_resps": ["yes"]},
+        {"doc_id": 1, "target": "no", "arguments": [["Is it good?", {}]], "filtered_resps": ["[invalid]"]},
+    ]
+    for name, rows in (("samples_films_a.jsonl", scored), ("samples_films_b.jsonl", wrote)):
+        written(tmp_path / name, "".join(json.dumps(row) + "\n" for row in rows))
+
+    table = read_answer_table(tmp_path)
+
+    assert table.names == ("films_a", "films_b")
+    assert table.said.tolist() == [[1, 0], [1, -1]]
+    assert table.labels == ("yes", "no")
+
+
+def test_a_folder_without_samples_is_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no samples_"):
+        read_answer_table(tmp_path)
+
+
+def test_labels_are_written_to_fill_in_and_read_back(tmp_path: Path) -> None:
+    place = tmp_path / "labels.csv"
+    write_labels(place, [("good, very good", None), ("a", "b")])
+    assert place.read_text() == 'text,text_pair,label\n"good, very good",,\na,b,\n'
+
+    with pytest.raises(DataError, match="holds no labels: fill in"):
+        read_labels(place)
+    place.write_text('text,text_pair,label\n"good, very good",,yes\na,b,\n')
+    assert read_labels(place) == {Input("good, very good"): "yes"}

@@ -1,0 +1,237 @@
+"""How accurate is each prompt, or model, without labels? On made-up voters whose accuracies are known."""
+
+import numpy as np
+import pytest
+
+from registry.data.answer_tables import NONE
+from registry.estimates.committee import heard
+from registry.estimates.estimate import Estimate, estimated, suggested
+from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
+from registry.estimates.verdict import Kind, verdict
+from registry.estimates.votes import Votes
+from registry.estimates.witness import Witness
+
+Truth = np.ndarray
+
+
+def voters(
+    accuracies: list[float], *, inputs: int = 800, answers: int = 2, lured: float = 0.0, seed: int = 0
+) -> tuple[Votes, Truth]:
+    """Voters of these accuracies; on a share of the inputs all take another answer for the true one."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, answers, inputs)
+    seems = np.where(random.random(inputs) < lured, (truth + 1) % answers, truth)
+    right = random.random((len(accuracies), inputs)) < np.array(accuracies)[:, None]
+    wrong = (seems + random.integers(1, answers, (len(accuracies), inputs))) % answers
+    return Votes(np.where(right, seems, wrong), answers), truth
+
+
+def error(estimate: Estimate, votes: Votes, truth: Truth) -> float:
+    return float(np.abs(estimate.accuracy - votes.true_accuracy(truth)).mean())
+
+
+# -- votes -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_answer_is_wrong_in_an_accuracy_and_nothing_in_a_count() -> None:
+    votes = Votes(np.array([[0, 1, NONE, 1], [0, NONE, NONE, 0]]), 2)
+
+    assert votes.true_accuracy(np.array([0, 1, 0, 1])).tolist() == [0.75, 0.25]
+    assert votes.counts.tolist() == [[2, 0], [0, 1], [0, 0], [1, 1]]
+    assert votes.majority.tolist() == [[1, 0], [0, 1], [0.5, 0.5], [0.5, 0.5]]
+
+
+def test_agreement_beyond_chance_is_one_for_a_copy_and_nothing_for_strangers() -> None:
+    random = np.random.default_rng(0)
+    one = random.integers(0, 3, 3000)
+    votes = Votes(np.stack([one, one, random.integers(0, 3, 3000), np.zeros(3000, int)]), 3)
+
+    assert votes.kappa[0, 1] == 1
+    assert abs(votes.kappa[0, 2]) < 0.05
+    assert votes.kappa[0, 3] == pytest.approx(0, abs=0.01)
+
+
+# -- rivals ------------------------------------------------------------------------------------------
+
+
+def test_the_rivals_find_independent_voters() -> None:
+    votes, truth = voters([0.9, 0.8, 0.75, 0.7, 0.65], inputs=3000)
+    true = votes.true_accuracy(truth)
+    by_covariance = spectral(votes)
+
+    assert votes.accuracy(dawid_skene(votes)) == pytest.approx(true, abs=0.03)
+    assert by_covariance == pytest.approx(true, abs=0.03)
+    assert majority(votes).argmax() == 0
+
+
+def test_dawid_and_skene_see_that_a_voter_always_says_the_opposite() -> None:
+    votes, truth = voters([0.9, 0.85, 0.8, 0.1])
+
+    assert votes.accuracy(dawid_skene(votes))[3] == pytest.approx(votes.true_accuracy(truth)[3], abs=0.03)
+
+
+def test_the_spectral_method_is_for_two_answers_and_three_voters() -> None:
+    assert spectral(voters([0.9, 0.8, 0.7], answers=3)[0]) is None
+    assert spectral(voters([0.9, 0.8])[0]) is None
+
+
+def test_agreement_is_corrected_for_a_classifiers_own_errors() -> None:
+    votes, truth = voters([0.9, 0.6], inputs=20_000)
+    random = np.random.default_rng(1)
+    read = np.where(random.random(20_000) < 0.8, truth, 1 - truth)
+
+    found = corrected_agreement(votes, np.eye(2)[read], 0.8)
+
+    assert found == pytest.approx(votes.true_accuracy(truth), abs=0.02)
+    assert corrected_agreement(votes, np.eye(2)[read], 0.5).tolist() == [0.5, 0.5]  # nothing to be learnt
+
+
+# -- ours --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", [2, 4, 10])
+def test_independent_voters_are_put_in_order_with_intervals_that_hold(answers: int) -> None:
+    votes, truth = voters([0.9, 0.8, 0.7, 0.6, 0.5, 0.75, 0.65], answers=answers)
+    estimate = estimated(votes)
+    true = votes.true_accuracy(truth)
+
+    assert estimate.pick == 0
+    assert ((estimate.low <= true) & (true <= estimate.high)).all()
+    assert estimate.best.sum() == pytest.approx(1)
+    assert estimate.loss.argmin() == estimate.pick
+
+
+def test_what_all_are_lured_by_makes_accuracies_lower_than_agreement_says() -> None:
+    votes, truth = voters([0.9, 0.85, 0.8, 0.88, 0.75, 0.82], lured=0.15)
+
+    assert error(estimated(votes), votes, truth) < np.abs(majority(votes) - votes.true_accuracy(truth)).mean()
+    assert error(estimated(votes), votes, truth) < 0.08
+
+
+def test_a_like_tasks_labels_are_a_witness_that_is_believed_as_far_as_it_fits() -> None:
+    votes, truth = voters([0.9, 0.85, 0.8, 0.88, 0.75, 0.82], lured=0.2, inputs=2000)
+    random = np.random.default_rng(1)
+    fits = np.where(random.random(2000) < 0.85, truth, 1 - truth)
+    noise = random.integers(0, 2, 2000)
+    sure = {name: np.where(np.eye(2)[said] == 1, 0.85, 0.15) for name, said in (("fits", fits), ("noise", noise))}
+
+    alone = estimated(votes)
+    with_witness = {name: estimated(votes, Witness.of(table)) for name, table in sure.items()}
+
+    assert error(with_witness["fits"], votes, truth) < 0.05
+    assert (with_witness["fits"].high - with_witness["fits"].low).mean() < (alone.high - alone.low).mean()
+    assert with_witness["noise"].accuracy == pytest.approx(alone.accuracy, abs=0.02)  # counts for nothing
+
+
+def test_the_best_model_of_a_test_is_found_though_it_leaves_the_crowd_on_hard_questions() -> None:
+    """Letters mean another answer in each question, and the weak fall for the same wrong one."""
+    random = np.random.default_rng(0)
+    questions, able = 400, np.array([3.0, 1.2, 0.6, 0.4, 0.2, 0.0, -0.2, -0.4, -0.6, -0.8])
+    truth, hard = random.integers(0, 6, questions), random.normal(0, 2, questions)
+    lure = (truth + random.integers(1, 6, questions)) % 6
+    knows = random.random((10, questions)) < 1 / (1 + np.exp(-(able[:, None] - hard)))
+    falls = random.random((10, questions)) < 0.7
+    others = (truth + random.integers(1, 6, (10, questions))) % 6
+    votes = Votes(np.where(knows, truth, np.where(falls, lure, others)), 6)
+
+    assert heard(votes).kind == "lures"
+    assert estimated(votes).pick == 0
+    assert estimated(votes).accuracy == pytest.approx(votes.true_accuracy(truth), abs=0.13)
+
+
+def test_the_same_table_gives_the_same_estimate_whatever_the_order_of_the_voters() -> None:
+    votes, _ = voters([0.9, 0.8, 0.7, 0.6])
+    again, turned = estimated(votes), estimated(Votes(votes.said[::-1].copy(), 2))
+
+    assert (again.accuracy == estimated(votes).accuracy).all()
+    assert turned.accuracy[::-1] == pytest.approx(again.accuracy, abs=1e-3)
+
+
+# -- labels ------------------------------------------------------------------------------------------
+
+
+def test_labels_narrow_the_intervals_and_all_labels_leave_nothing_open() -> None:
+    votes, truth = voters([0.9, 0.8, 0.7, 0.6], lured=0.1)
+    some = np.where(np.arange(800) < 100, truth, NONE)
+
+    widths = [float((e.high - e.low).mean()) for e in (estimated(votes), estimated(votes, labels=some))]
+    whole = estimated(votes, labels=truth)
+
+    assert widths[1] < widths[0]
+    assert whole.accuracy == pytest.approx(votes.true_accuracy(truth), abs=1e-9)
+
+
+def test_suggested_labels_tell_which_of_two_rivals_is_better() -> None:
+    """Two camps see half of the inputs differently; answers alone cannot tell which is right."""
+    random = np.random.default_rng(2)
+    truth = random.integers(0, 2, 600)
+    other = np.where(random.random(600) < 0.25, 1 - truth, truth)
+    camps = [truth] * 4 + [other] * 4
+    said = np.stack([np.where(random.random(600) < 0.95, camp, 1 - camp) for camp in camps])
+    votes = Votes(said, 2)
+    labels = np.full(600, NONE)
+
+    estimate = estimated(votes)
+    for row in suggested(votes, estimate, labels, 20):
+        labels[row] = truth[row]
+    after = estimated(votes, labels=labels)
+
+    assert after.pick < 4
+    assert after.loss[after.pick] < estimate.loss[estimate.pick]
+    chosen = labels != NONE
+    assert (votes.said[:4, chosen].mean(axis=0) - votes.said[4:, chosen].mean(axis=0)).std() > 0.3  # where camps differ
+
+
+def test_a_suggestion_is_never_a_text_whose_label_is_known() -> None:
+    votes, truth = voters([0.9, 0.8, 0.7], inputs=60)
+    labels = np.where(np.arange(60) % 2, truth, NONE)
+
+    rows = suggested(votes, estimated(votes, labels=labels), labels, 100)
+
+    assert sorted(rows) == list(range(0, 60, 2))
+
+
+# -- the verdict -------------------------------------------------------------------------------------
+
+
+def said_of(votes: Votes) -> str:
+    names = [f"p{i}" for i in range(len(votes))]
+    return verdict(names, votes, estimated(votes), mend="Label some.").sentence
+
+
+def test_a_clear_winner_is_to_be_used() -> None:
+    votes, _ = voters([0.97, 0.6, 0.6, 0.62, 0.58, 0.6, 0.61], inputs=2000, answers=6)
+
+    assert verdict([*"abcdefg"], votes, estimated(votes), mend="").kind is Kind.USE
+    assert said_of(votes).startswith("Use p0 (right in ")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (np.ones((3, 100), int), "each gives nearly always one answer"),
+        (np.tile(np.arange(100) % 2, (4, 1)), "they answer alike, and differ on 0.0% of the texts"),
+        (np.tile(np.arange(100) % 2, (1, 1)), "there is only one to choose from"),
+        (np.stack([np.arange(10) % 2, np.arange(10) // 5 % 2, np.arange(10) // 2 % 2]), "only 10 texts have an answer"),
+    ],
+)
+def test_thin_evidence_is_told(said: np.ndarray, why: str) -> None:
+    assert said_of(Votes(said, 2)) == f"Not enough evidence: {why}. Label some."
+
+
+def test_prompts_that_answer_at_random_leave_all_open() -> None:
+    random = np.random.default_rng(0)
+
+    found = verdict([*"abcd"], votes := Votes(random.integers(0, 2, (4, 500)), 2), estimated(votes), mend="Label some.")
+
+    assert found.kind is Kind.OPEN
+    assert "which is best is open" in found.sentence
+
+
+def test_a_large_table_is_estimated_in_a_small_number_of_steps() -> None:
+    """Not a timed test: that it ends at all with a hundred voters, two thousand inputs and thirty answers."""
+    votes, truth = voters(np.linspace(0.3, 0.9, 100).tolist(), inputs=2000, answers=30)
+
+    estimate = estimated(votes)
+
+    assert np.corrcoef(estimate.accuracy, votes.true_accuracy(truth))[0, 1] > 0.99
