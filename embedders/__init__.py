@@ -3,11 +3,26 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embedders.black_boxes.registering import endpoint_model, function_model, hf_model, recorded_model
+    from embedders.black_boxes.registering import (
+        endpoint_model,
+        function_model,
+        gguf_model,
+        hf_model,
+        recorded_model,
+    )
     from embedders.jobs.runs import EmbedReport, embed
     from embedders.spaces import create_space
 
-__all__ = ["EmbedReport", "create_space", "embed", "endpoint_model", "function_model", "hf_model", "recorded_model"]
+__all__ = [
+    "EmbedReport",
+    "create_space",
+    "embed",
+    "endpoint_model",
+    "function_model",
+    "gguf_model",
+    "hf_model",
+    "recorded_model",
+]
 
 _HOMES = {
     "EmbedReport": "embedders.jobs.runs",
@@ -15,6 +30,7 @@ _HOMES = {
     "embed": "embedders.jobs.runs",
     "endpoint_model": "embedders.black_boxes.registering",
     "function_model": "embedders.black_boxes.registering",
+    "gguf_model": "embedders.black_boxes.registering",
     "hf_model": "embedders.black_boxes.registering",
     "recorded_model": "embedders.black_boxes.registering",
 }

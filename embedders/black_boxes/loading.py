@@ -7,12 +7,13 @@ from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel
+from embedders.predictors.gguf_files import checkpoint_path
 from embedders.predictors.heads import head_of
 from embedders.predictors.language.causal import CausalLM
 from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
-from embedders.surrogate.weights import identity, model_folder
+from embedders.surrogate.weights import identity
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 
 
@@ -57,13 +58,13 @@ def language_model(spec: ModelSpec, *, device: str | None, name: str) -> Languag
         return EndpointModel(client, spec.model)
     if spec.kind is not ModelKind.HF:
         raise SettingError(f"{name!r} takes no prompts: only language models and endpoints do.")
-    folder = model_folder(spec.source, spec.revision)
-    if spec.identity is not None and identity(folder) != spec.identity:
-        raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
-    head = spec.head or head_of(folder, spec.labels)
+    path = checkpoint_path(spec.source, revision=spec.revision, gguf=spec.gguf)
+    if spec.identity is not None and identity(path) != spec.identity:
+        raise ModelNotUsableError(f"{path} has changed since it was registered: add it with --replace.")
+    head = spec.head or head_of(path, spec.labels)
     if not head.needs_prompt:
         raise SettingError(f"{name!r} answers by itself ({head}) and takes no prompts: embed it as it is.")
     if head is HeadKind.SENTENCE_ENCODER:
-        return SentenceEncoder(name, folder, device=device)
-    model = Checkpoint(name, folder, head, device=device)
+        return SentenceEncoder(name, path, device=device)
+    model = Checkpoint(name, path, head, device=device)
     return CausalLM(model) if head is HeadKind.CAUSAL_LM else Seq2SeqLM(model)

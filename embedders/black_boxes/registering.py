@@ -10,14 +10,16 @@ from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
 from embedders.predictors.endpoint.client import Limits
 from embedders.predictors.functions import function_hash
+from embedders.predictors.gguf_files import SMOLLM2, check_decoder, checkpoint_path
 from embedders.predictors.heads import head_of, settled_labels
-from embedders.surrogate.weights import MINILM, identity, model_folder
+from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
 from registry.catalog import EntryRecord
-from registry.data.models import ModelSpec
+from registry.data.models import HeadKind, ModelSpec
 from registry.formats.recorded import read_answers, read_llm
 
 MOST_MODEL_ID = 300  # characters
+_PACKAGED = (MINILM, SMOLLM2)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -32,7 +34,7 @@ def hf_model(
     tags: Sequence[str] = (),
     replace: bool = False,
 ) -> EntryRecord:
-    """Register a checkpoint: a folder, `minilm`, or a hub id pinned to a commit, looked into when it is asked.
+    """Register a checkpoint: a folder, `minilm`, `smollm2`, or a hub id pinned to a commit, looked into when asked.
 
     Its config says what it answers with: sequence classifiers (encoders and decoders) with their labels,
     regressions with a number, text-to-text models with the likeliest of `labels`, readers with spans of a passage.
@@ -48,17 +50,14 @@ def hf_model(
         SettingError: labels or range do not fit it.
     """
     head = None
-    if Path(source).exists() or source == MINILM:
-        folder = model_folder(source)
-        head = head_of(folder, labels)
-        labels = settled_labels(folder, head, labels, range, source=source)
-        content = weights = identity(folder)
-        source = source if source == MINILM else str(Path(source).resolve())
-    elif revision is None or not _COMMIT.fullmatch(revision):
-        raise ModelNotUsableError(
-            f"{source} is not a folder; a model of the hub needs --revision with its full commit hash."
-        )
+    if Path(source).exists() or source in _PACKAGED:
+        path = checkpoint_path(source)
+        head = HeadKind.CAUSAL_LM if path.is_file() else head_of(path, labels)
+        labels = settled_labels(path, head, labels, range, source=source)
+        content = weights = identity(path)
+        source = source if source in _PACKAGED else str(Path(source).resolve())
     else:
+        _check_pinned(source, revision)
         content, weights = f"{source}@{revision}", None
     settled = tuple(labels or ())
     spec = ModelSpec.checkpoint(
@@ -67,6 +66,46 @@ def hf_model(
     parts = [content, *settled, *map(repr, map(float, range or ()))]
     content_hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return registry.add_model(name, spec.as_document(), content_hash=content_hash, tags=tags, replace=replace)
+
+
+def gguf_model(
+    registry: Registry,
+    name: str,
+    source: str,
+    file: str,
+    *,
+    revision: str | None = None,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> EntryRecord:
+    """Register a language model in one GGUF file, weights and tokenizer. It answers under a prompt, MODEL@PROMPT.
+
+    Args:
+        source: the folder that the file lies in, or a hub id pinned to a commit, looked into when it is asked.
+        file: the file's name, without a path. Nothing else of the folder is read.
+
+    Raises:
+        ModelNotUsableError: it is not there, is not pinned, is damaged, or is no decoder.
+        MissingExtraError: the package gguf, which reads such files, is missing.
+    """
+    if Path(source).exists() or source in _PACKAGED:
+        path = checkpoint_path(source, gguf=file)
+        check_decoder(path)
+        content = weights = identity(path)
+        source = str(Path(source).resolve())
+    else:
+        _check_pinned(source, revision)
+        content, weights = f"{source}@{revision}/{file}", None
+    spec = ModelSpec.checkpoint(source, head=HeadKind.CAUSAL_LM, revision=revision, identity=weights, gguf=file)
+    content_hash = hashlib.sha256(content.encode()).hexdigest()
+    return registry.add_model(name, spec.as_document(), content_hash=content_hash, tags=tags, replace=replace)
+
+
+def _check_pinned(source: str, revision: str | None) -> None:
+    if revision is None or not _COMMIT.fullmatch(revision):
+        raise ModelNotUsableError(
+            f"{source} is not a folder; a model of the hub needs --revision with its full commit hash."
+        )
 
 
 def endpoint_model(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError
+from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
 from registry.errors import first_line
@@ -34,19 +35,24 @@ _PADS_LEFT = ("xlnet",)  # reads its answer off the last position
 
 
 class Checkpoint:
-    """A checkpoint and its tokenizer, on a device. Its weights are safetensors, and no code of its own is run.
+    """A checkpoint and its tokenizer, on a device. Its weights are safetensors or GGUF; no code of its own is run.
 
     Raises:
         ModelNotUsableError: it cannot be loaded, lacks the weights of its head, or cannot pad.
     """
 
-    def __init__(self, name: str, folder: Path, head: HeadKind, *, device: str | None) -> None:
+    def __init__(self, name: str, path: Path, head: HeadKind, *, device: str | None) -> None:
+        """Load it from its folder, or its GGUF file."""
         from embedders.hardware.devices import best_device
 
         self.name = name
         self.device = best_device(device)
-        self.tokenizer, self.model = self._loaded(folder, head)
-        self._ready_to_pad(folder)
+        if path.is_file():
+            self.tokenizer, model = unpacked(path, self.device)
+        else:
+            self.tokenizer, model = self._loaded(path, head)
+        self.model = model.to(self.device).eval()
+        self._ready_to_pad(path)
         positions = getattr(self.model.config, "max_position_embeddings", None) or 0
         self.max_length = min(MOST_TOKENS[head], positions if positions > 0 else 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
@@ -74,16 +80,16 @@ class Checkpoint:
         )
         if missing:
             raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
-        return tokenizer, model.to(self.device).eval()
+        return tokenizer, model
 
-    def _ready_to_pad(self, folder: Path) -> None:
+    def _ready_to_pad(self, path: Path) -> None:
         """Decoders come without a token to pad with; what stands there is masked, so their end of text will do."""
         tokenizer, config = self.tokenizer, self.model.config
         if tokenizer.pad_token is None:
             known = getattr(config, "pad_token_id", None)
             token = tokenizer.eos_token if known is None or known < 0 else tokenizer.convert_ids_to_tokens(known)
             if token is None:
-                raise ModelNotUsableError(f"{folder} has a tokenizer that can neither pad nor end a text.")
+                raise ModelNotUsableError(f"{path} has a tokenizer that can neither pad nor end a text.")
             tokenizer.pad_token = token
         config.pad_token_id = tokenizer.pad_token_id
         if config.model_type not in _PADS_LEFT:

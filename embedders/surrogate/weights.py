@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError
@@ -26,7 +27,8 @@ def model_folder(source: str, revision: str | None = None) -> Path:
     elif Path(source).exists() or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise ModelNotUsableError(f"{source} is not a folder with a model.")
     else:
-        folder = _from_hub(source, revision)
+        wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]  # nothing that could be run
+        folder = snapshot(source, revision, wanted)
     config = _config(folder)
     if "auto_map" in config:
         raise ModelNotUsableError(f"{source} brings code of its own (auto_map), which is never run.")
@@ -37,12 +39,17 @@ def model_folder(source: str, revision: str | None = None) -> Path:
     return folder
 
 
-def identity(folder: Path) -> str:
-    """Return the sha256 of a model's weights and tokenizer: the same wherever the model came from."""
+def identity(path: Path) -> str:
+    """Return the sha256 of a model's weights and tokenizer: the same wherever the model came from.
+
+    Of a GGUF file, which holds both, it is the file's own.
+    """
+    if path.is_file():
+        return _sha256(path)
     total = hashlib.sha256()
-    tokenizer = next((folder / name for name in _TOKENIZERS if (folder / name).exists()), None)
-    for path in [*sorted(folder.glob("*.safetensors")), *([tokenizer] if tokenizer else [])]:
-        total.update(_sha256(path).encode())
+    tokenizer = next((path / name for name in _TOKENIZERS if (path / name).exists()), None)
+    for file in [*sorted(path.glob("*.safetensors")), *([tokenizer] if tokenizer else [])]:
+        total.update(_sha256(file).encode())
     return total.hexdigest()
 
 
@@ -94,16 +101,16 @@ def _offline_minilm() -> Path:
     return folder
 
 
-def _from_hub(source: str, revision: str | None) -> Path:
+def snapshot(source: str, revision: str | None, wanted: Sequence[str]) -> Path:
+    """Return the folder of some files of a hub id; raise `ModelNotUsableError` where they are not to be had."""
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
         raise ModelNotUsableError(
             f"{source} is not a folder, and the hub needs: pip install 'fute-registry[embed]'."
         ) from error
-    wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]  # nothing that could be run
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(source, revision=revision, allow_patterns=list(wanted)))
     except Exception as error:  # the hub's client raises many kinds; each means: not to be had
         raise ModelNotUsableError(
             f"{source} is neither a folder nor to be had from the hub ({type(error).__name__})."

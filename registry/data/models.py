@@ -51,6 +51,7 @@ class ModelSpec:
     labels: tuple[str, ...] | None = None
     identity: str | None = None  # sha256 of the weights
     range: tuple[float, float] | None = None  # the numbers that a regression's two labels stand for
+    gguf: str | None = None  # the one file of the source that is the model
     answers: tuple[str, ...] | None = None
     url: str = ""
     model: str = ""  # what an endpoint calls its model; of a pair, the entry of the model with its version
@@ -70,10 +71,12 @@ class ModelSpec:
         labels: tuple[str, ...] = (),
         identity: str | None = None,
         range: tuple[float, float] | None = None,
+        gguf: str | None = None,
     ) -> Self:
-        """Describe a Hugging Face checkpoint."""
-        keys = ("type", "head", "source", "revision", "labels", "identity", *(("range",) if range else ()))
-        return cls(ModelKind.HF, head, source, revision, labels, identity, range, keys=keys)
+        """Describe a Hugging Face checkpoint, or a GGUF file."""
+        more = (*(("range",) if range else ()), *(("gguf",) if gguf else ()))
+        keys = ("type", "head", "source", "revision", "labels", "identity", *more)
+        return cls(ModelKind.HF, head, source, revision, labels, identity, range, gguf, keys=keys)
 
     @classmethod
     def endpoint(cls, url: str, *, model: str, key_env: str | None, limits: Mapping[str, Any]) -> Self:
@@ -127,6 +130,7 @@ class ModelSpec:
             labels=values.texts("labels"),
             identity=values.text_or_none("identity"),
             range=values.range(),
+            gguf=values.text_or_none("gguf"),
             answers=values.texts("answers"),
             url=values.text("url"),
             model=values.text("model"),
@@ -172,7 +176,7 @@ def is_language_model(document: Mapping[str, Any]) -> bool:
 
 
 _KEYS = {  # that the documents of each kind have; the fields are called the same, but for `type`
-    ModelKind.HF: ("type", "head", "source", "revision", "labels", "identity", "range"),
+    ModelKind.HF: ("type", "head", "source", "revision", "labels", "identity", "range", "gguf"),
     ModelKind.ENDPOINT: ("type", "url", "model", "key_env", "limits"),
     ModelKind.FUNCTION: ("type", "source"),
     ModelKind.RECORDED: ("type", "source", "answers", "model", "prompt"),

@@ -577,14 +577,14 @@ def test_the_program_takes_labels_and_range(tmp_path: Path) -> None:
     assert (spec["head"], spec["labels"], spec["range"]) == ("regression", ["unlike", "alike"], [-1.0, 5.0])
 
 
-@pytest.mark.parametrize("option", ["--labels=a,b", "--range=0,1", "--revision=" + "0" * 40])
+@pytest.mark.parametrize("option", ["--labels=a,b", "--range=0,1", "--revision=" + "0" * 40, "--gguf=a.gguf"])
 def test_the_program_refuses_a_checkpoints_options_for_others(tmp_path: Path, option: str) -> None:
     Registry.create(tmp_path / "store").close()
 
     code, text = run(tmp_path / "store", "box", "--function", "json:dumps", option)
 
     assert code == 2
-    assert "--labels, --range and --revision go with --hf." in text
+    assert "--gguf, --labels, --range and --revision go with --hf." in text
 
 
 def test_a_base_model_is_refused_by_the_program(tmp_path: Path) -> None:
