@@ -1,5 +1,6 @@
 """`fute model`: black boxes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,10 @@ def model() -> None:
 @click.option("--gguf", help="With --hf: the name of the GGUF file there that is the model, weights and tokenizer.")
 @click.option("--endpoint", help="An OpenAI-compatible server's URL, such as http://localhost:8000/v1.")
 @click.option("--function", help="A Python function, module:callable.")
-@click.option("--recorded", help="Recorded outputs: a .jsonl of text and answer, or a recorded LLM's folder.")
+@click.option("--recorded", help="Recorded outputs: a table of answers, or a recorded LLM's folder.")
+@click.option("--text", "text_column", help="With --recorded and a table: the column of the texts, if not 'text'.")
+@click.option("--answer", "answers", multiple=True, help="With --recorded and a table: a column of answers; else all.")
+@click.option("--space", help="With --recorded: make a space of the table's texts, and make it the current one.")
 @click.option("--labels", help="With --hf: what the outputs mean, or which answers to choose from, A,B,...")
 @range_option("With --hf and a model that gives a number: the numbers that its two labels stand for.")
 @click.option("--revision", help="With --hf and a hub id: the full commit hash.")
@@ -49,6 +53,9 @@ def add(
     key_env: str | None,
     requests_per_second: float | None,
     concurrent: int | None,
+    text_column: str | None,
+    answers: tuple[str, ...],
+    space: str | None,
     tags: tuple[str, ...],
     *,
     replace: bool,
@@ -61,6 +68,7 @@ def add(
     """
     from embedders.black_boxes import registering
     from embedders.predictors.endpoint.client import Limits
+    from registry.formats.answer_tables import TableColumns
 
     if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
@@ -70,6 +78,7 @@ def add(
         (model_id, key_env, requests_per_second, concurrent),
         "--model-id, --key-env, --requests-per-second and --concurrent go with --endpoint.",
     )
+    _check_options(recorded, (text_column, *answers, space), "--text, --answer and --space go with --recorded.")
     registry = registry_of(ctx)
     common: dict[str, Any] = {"tags": tags, "replace": replace}
     if hf is not None:
@@ -81,9 +90,24 @@ def add(
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
     else:
-        made = registering.recorded_model(registry, name, str(recorded), **common)
-    more = f", with {len(made) - 1} prompts" if len(made) > 1 else ""
-    click.echo(f"{made[0].name} version {made[0].version}{more}")
+        columns = TableColumns(text=text_column, answers=answers) if text_column or answers else None
+        made = registering.recorded_model(registry, name, str(recorded), columns=columns, **common)
+    _tell_made(registry, made)
+    if space is not None:
+        click.echo(f"space {registering.space_of_texts(registry, space, made)} of these texts, current")
+
+
+def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]") -> None:
+    """Say which models are there now, with how many prompts, and how many answers are missing."""
+    from embedders.black_boxes.registering import share_missing
+
+    models = [entry for entry in made if entry.kind == "model"]
+    for model_entry in models:
+        pairs = [entry for entry in made if entry.name.startswith(f"{model_entry.name}@")]
+        missing = share_missing(registry, pairs or [model_entry])
+        more = f", with {len(pairs)} prompts" if pairs else ""
+        lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
+        click.echo(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
 
 
 def _checkpoint(

@@ -4,7 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
@@ -12,11 +15,19 @@ from embedders.predictors.endpoint.client import Limits
 from embedders.predictors.functions import function_hash
 from embedders.predictors.gguf_files import SMOLLM2, check_decoder, checkpoint_path
 from embedders.predictors.heads import head_of, settled_labels
+from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
-from registry.catalog import EntryRecord
+from registry.catalog import EntryRecord, Filter
+from registry.data.answer_tables import AnswerTable
+from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec
+from registry.data.recordings import RecordedPrompt, Recording
+from registry.errors import InputError
+from registry.formats.answer_tables import TableColumns, is_table, read_answer_table
 from registry.formats.recorded import read_answers, read_llm
+from registry.kinds import EntryKind
+from registry.spaces.spec import SpaceSpec
 
 MOST_MODEL_ID = 300  # characters
 _PACKAGED = (MINILM, SMOLLM2)
@@ -150,13 +161,21 @@ def function_model(
 
 
 def recorded_model(
-    registry: Registry, name: str, path: str, *, tags: Sequence[str] = (), replace: bool = False
+    registry: Registry,
+    name: str,
+    path: str,
+    *,
+    columns: TableColumns | None = None,
+    tags: Sequence[str] = (),
+    replace: bool = False,
 ) -> list[EntryRecord]:
-    """Register recorded outputs: a .jsonl file of `text` and `answer`, or a recorded LLM's folder."""
-    if Path(path).is_dir():
-        return registry.add_recorded_llm(
-            name, read_llm(Path(path)), source=str(Path(path).resolve()), tags=tags, replace=replace
-        )
+    """Register recorded outputs: a recorded LLM's folder, a table of answers, or a file of `text` and `answer`."""
+    place = Path(path)
+    if (place / "prompts.jsonl").exists() or (place / "outputs.npz").exists():
+        return registry.add_recorded_llm(name, read_llm(place), source=str(place.resolve()), tags=tags, replace=replace)
+    if columns is not None or place.is_dir() or is_table(place):
+        table = read_answer_table(place, columns)
+        return recorded_table(registry, name, table, source=str(place.resolve()), tags=tags, replace=replace)
     recording = read_answers(Path(path))
     contents = recording.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
@@ -171,3 +190,87 @@ def recorded_model(
             replace=replace,
         )
     ]
+
+
+def recorded_table(
+    registry: Registry,
+    name: str,
+    table: AnswerTable,
+    *,
+    source: str,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> list[EntryRecord]:
+    """Register a table of answers: `name` with a prompt for each column; a model each where the table names several.
+
+    The prompts have no template, for the table has none: nothing else can be asked under them.
+
+    Raises:
+        InputError: the table has no texts, or gives one text two answers in a column.
+    """
+    if table.inputs is None:
+        raise InputError("The table has no texts: it can be scored by 'fute evaluate prompts', and not registered.")
+    owners = list(dict.fromkeys(table.models))
+    made: list[EntryRecord] = []
+    rows = _distinct_rows(table)
+    for owner in owners:
+        columns = [number for number, of in enumerate(table.models) if of == owner]
+        called = name if len(owners) == 1 else f"{name}/{_as_name(owner or 'unnamed')}"
+        prompts = [_recorded_prompt(registry, called, table, column, rows) for column in columns]
+        made += registry.add_recorded_llm(called, prompts, source=source, tags=tags, replace=replace)
+    return made
+
+
+def share_missing(registry: Registry, entries: Sequence[EntryRecord]) -> float:
+    """Return the share of recorded answers that are missing."""
+    held = [Recording.from_contents(_answers(entry), registry.contents(entry)) for entry in entries if entry.contents]
+    missing = [~recording.predictions.is_answered for recording in held if recording.inputs]
+    return float(np.concatenate(missing).mean()) if missing else 0.0
+
+
+def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -> str:
+    """Make the texts that were answered a corpus, and a space with it that is otherwise as the current one.
+
+    It becomes the current space. Returns its name.
+    """
+    recorded = next(entry for entry in made if entry.contents)
+    inputs = Recording.from_contents(_answers(recorded), registry.contents(recorded)).inputs
+    corpus = registry.add_corpus(f"{name}-texts", inputs, source=f"texts of {recorded.name}")
+    current = next((one for one in registry.catalog.spaces.all() if one.current and one.corpus is not None), None)
+    if current is None:
+        create_space(registry, name, corpus=corpus.name)
+    else:
+        spec = replace(SpaceSpec.from_document(current.spec), corpus=corpus.content_hash)
+        registry.add_space(name, spec, corpus=corpus)
+    return registry.use_space(name).name
+
+
+def _answers(entry: EntryRecord) -> tuple[str, ...]:
+    return ModelSpec.from_document(entry.spec, name=entry.name).answers or ()
+
+
+def _distinct_rows(table: AnswerTable) -> list[int]:
+    """Return the first row of each text; refuse where a later one of the same text has other answers."""
+    first: dict[Input, int] = {}
+    for row, text in enumerate(table.inputs or ()):
+        before = first.setdefault(text, row)
+        if (table.said[:, before] != table.said[:, row]).any():
+            raise InputError(f"Rows {before + 1} and {row + 1} have one text and other answers: keep one of them.")
+    return list(first.values())
+
+
+def _recorded_prompt(
+    registry: Registry, owner: str, table: AnswerTable, column: int, rows: list[int]
+) -> RecordedPrompt:
+    """Return a column as a prompt without template, under a name that no other prompt has."""
+    name = _as_name(table.names[column].rpartition("@")[2])
+    known = {entry.name: entry.spec for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))}
+    if name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers)):
+        name = f"{owner}/{name}"
+    inputs = tuple((table.inputs or ())[row] for row in rows)
+    return RecordedPrompt(name, "", table.answers, Recording(inputs, table.predictions(column).take(rows)))
+
+
+def _as_name(text: str) -> str:
+    """Return a text as a name may be written: small letters, digits, and . _ / - between."""
+    return re.sub(r"[^a-z0-9._/-]+", "-", text.lower()).strip("-./_")[:80] or "unnamed"

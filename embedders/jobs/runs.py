@@ -6,7 +6,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,7 @@ class _Run:
                         is_done = not again and entry.version_id in self._held()
                         (self._report.known if is_done else self._report.busy).append(entry.name)
                         continue
-                    seconds = self._embed_one(entry)
+                    seconds = self._embed_one(entry, again=again)
                 except NotEmbeddableError as error:
                     jobs.fail(entry.version_id, self._space.id, str(error))
                     (self._report.skipped if skip else self._report.failed)[entry.name] = str(error)
@@ -138,8 +138,10 @@ class _Run:
     def _held(self) -> set[int]:
         return self._registry.catalog.embeddings.known(self._space.id)
 
-    def _embed_one(self, entry: EntryRecord) -> float:
+    def _embed_one(self, entry: EntryRecord, *, again: bool) -> float:
         began = time.perf_counter()
+        if not again and entry.kind is EntryKind.TASK and self._copied(entry):
+            return time.perf_counter() - began
         observed, asked = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
         reading = self._method.read(self._surrogate, observed, parameters, seed=seed, dimension=self._spec.dimension)
@@ -158,6 +160,23 @@ class _Run:
         apart = deviations(reading, self._spec)
         self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart)
         return seconds
+
+    def _copied(self, entry: EntryRecord) -> bool:
+        """Copy a task's vector from a space that differs in its corpus alone; say whether there was one.
+
+        A corpus is what models are observed on, so a task's vector does not depend on it.
+        """
+        for other in self._registry.catalog.spaces.all():
+            spec = SpaceSpec.from_document(other.spec)
+            if other.id == self._space.id or replace(spec, corpus=None) != replace(self._spec, corpus=None):
+                continue
+            held = self._registry.catalog.embeddings.get(entry.version_id, other.id)
+            if held is not None:
+                provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": other.name}
+                put = self._registry.catalog.embeddings.put
+                put(entry.version_id, self._space, held.vector, provenance, held.deviations)
+                return True
+        return False
 
     def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
         """Return what an entry's vector is made of, and how a language model was asked for it."""

@@ -78,7 +78,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     labels = _labels(answered, known.labels, notes)
     estimate = estimated(answered.votes, witness, labels)
     if witness is not None and known.task is not None:
-        trust = Expectation(len(answered.answers), witness, 0.1)
+        trust = Expectation(len(answered.answers), witness, 0.5)
         trust.update(np.mean(estimate.opinions.truths, axis=0))
         if trust.trust < LEAST_TRUST:
             notes.append(f"the labels of {known.task.name} do not go with these answers and count for nothing")

@@ -29,7 +29,9 @@ NEWTON = 2
 ABLE, ABLE_SPREAD = 1.0, 1.5  # of m_t before anything is known: mean and standard deviation
 KNOWING, KNOWING_COUNTS = 1.0, 4.0  # the standard deviation of d_tk in the beginning, and the values it counts for
 HABIT_COUNTS = 0.5  # pseudo-answers of each kind
-EVENNESS = 0.1
+EVENNESS = (
+    2.0  # pseudo-inputs for each input, spread evenly over the answers: constant voters must not settle what is true
+)
 URN = 1.0  # wrong answers of each kind that lie in a Polya urn in the beginning
 
 

@@ -24,7 +24,7 @@ NEWTON = 2  # steps in each round
 CLEAR, CLEAR_SPREAD = 1.5, 1.5  # of a_t before anything is known: mean and standard deviation
 FAVOUR = 1.0  # of b_t, in the beginning
 FAVOUR_COUNTS = 2.0  # voters that this beginning counts for
-EVENNESS = 0.1
+EVENNESS = 0.5  # pseudo-inputs for each input, spread evenly over the answers
 
 
 @dataclass(frozen=True)

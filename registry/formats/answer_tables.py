@@ -60,6 +60,14 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
     return answer_table(rows, str(path), columns)
 
 
+def is_table(path: Path) -> bool:
+    """Say whether a file is a table of several columns or models, and not the answers of one in lines."""
+    if path.suffix.lower() not in (".jsonl", ".ndjson"):
+        return path.is_file()
+    first = _rows(path)[0]
+    return is_harness(first) or "answer" not in first or bool({"prompt", "model"} & set(first))
+
+
 def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None = None) -> AnswerTable:
     """Make a table of rows, such as `frame.to_dict("records")`.
 
