@@ -98,13 +98,13 @@ def best_prompt(
 
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
     labels = _labels(labelled)
-    _read_texts(
-        registry, like or task, space, check=lambda: registry.best_prompt(replace(query, by=ACCURACY), space=space)
-    )
-    more = {}
-    if by == SELF_SELECT:
+    plain, more = replace(query, by=ACCURACY), {}
+    if by == ACCURACY:
+        _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
+    elif by == SELF_SELECT:
         from embedders.black_boxes.self_select import self_selected
 
+        registry.best_prompt(plain, space=space)  # reports what is wrong before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
     ranking = registry.best_prompt(query, limit=limit, space=space, more=more, labels=labels)
     if as_json:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from registry import Registry
     from registry.catalog import EntryRecord
 
+OF_ENDPOINT = ("--model-id", "--key-env", "--requests-per-second", "--concurrent")
+
 
 @click.group()
 def model() -> None:
@@ -68,21 +70,17 @@ def add(
     """
     from embedders.black_boxes import registering
     from embedders.predictors.endpoint.client import Limits
-    from registry.formats.answer_tables import TableColumns
 
+    common: dict[str, Any] = {"tags": tags, "replace": replace}
     if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
+    of_endpoint = (model_id, key_env, requests_per_second, concurrent)
     _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
-    _check_options(
-        endpoint,
-        (model_id, key_env, requests_per_second, concurrent),
-        "--model-id, --key-env, --requests-per-second and --concurrent go with --endpoint.",
-    )
+    _check_options(endpoint, of_endpoint, f"{', '.join(OF_ENDPOINT[:-1])} and {OF_ENDPOINT[-1]} go with --endpoint.")
     _check_options(recorded, (text_column, *answers, space), "--text, --answer and --space go with --recorded.")
     registry = registry_of(ctx)
-    common: dict[str, Any] = {"tags": tags, "replace": replace}
     if hf is not None:
-        made = [_checkpoint(registry, name, hf, gguf=gguf, labels=labels, ends=ends, revision=revision, **common)]
+        made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
     elif endpoint is not None:
         limits = Limits(requests_per_second, 4 if concurrent is None else concurrent)
         asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
@@ -90,16 +88,13 @@ def add(
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
     else:
-        columns = TableColumns(text=text_column, answers=answers) if text_column or answers else None
-        made = registering.recorded_model(registry, name, str(recorded), columns=columns, **common)
-    _tell_made(registry, made)
-    if space is not None:
-        click.echo(f"space {registering.space_of_texts(registry, space, made)} of these texts, current")
+        made = registering.recorded_model(registry, name, str(recorded), text=text_column, answers=answers, **common)
+    _tell_made(registry, made, space)
 
 
-def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]") -> None:
-    """Say which models are there now, with how many prompts, and how many answers are missing."""
-    from embedders.black_boxes.registering import share_missing
+def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:
+    """Say which models are there now, with how many prompts, and how many answers are missing; make a space."""
+    from embedders.black_boxes.registering import share_missing, space_of_texts
 
     models = [entry for entry in made if entry.kind == "model"]
     for model_entry in models:
@@ -108,17 +103,19 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]") -> None:
         more = f", with {len(pairs)} prompts" if pairs else ""
         lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
         click.echo(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
+    if space is not None:
+        click.echo(f"space {space_of_texts(registry, space, made)} of these texts, current")
 
 
 def _checkpoint(
     registry: "Registry",
     name: str,
     source: str,
-    *,
     gguf: str | None,
     labels: str | None,
     ends: tuple[float, float] | None,
     revision: str | None,
+    *,
     tags: tuple[str, ...],
     replace: bool,
 ) -> "EntryRecord":

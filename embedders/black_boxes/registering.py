@@ -165,12 +165,19 @@ def recorded_model(
     name: str,
     path: str,
     *,
-    columns: TableColumns | None = None,
+    text: str | None = None,
+    answers: Sequence[str] = (),
     tags: Sequence[str] = (),
     replace: bool = False,
 ) -> list[EntryRecord]:
-    """Register recorded outputs: a recorded LLM's folder, a table of answers, or a file of `text` and `answer`."""
+    """Register recorded outputs: a recorded LLM's folder, a table of answers, or a file of `text` and `answer`.
+
+    Args:
+        text: of a table, the column of the texts, where it is not called so.
+        answers: of a table, the columns of answers; () for all.
+    """
     place = Path(path)
+    columns = TableColumns(text=text, answers=tuple(answers)) if text or answers else None
     if (place / "prompts.jsonl").exists() or (place / "outputs.npz").exists():
         return registry.add_recorded_llm(name, read_llm(place), source=str(place.resolve()), tags=tags, replace=replace)
     if columns is not None or place.is_dir() or is_table(place):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.judged import Judged, Known, answered_by, judge
-from registry.choosing.outputs import PromptPredictions, outputs_of_prompts
+from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
     PERPLEXITY,
@@ -193,8 +193,13 @@ def best_prompt(
         agreement=_agreement(scores, query.by),
         doubt=doubt,
         judged=judged,
-        notes=[*outputs.notes, *judged.notes],
+        notes=[*_relevant(outputs.notes, query.by), *judged.notes],
     )
+
+
+def _relevant(notes: Sequence[str], by: str) -> list[str]:
+    """Leave out, where accuracy ranks, that other methods compare only texts with all answers."""
+    return [note for note in notes if by != ACCURACY or LEFT_OUT not in note]
 
 
 def _judged(

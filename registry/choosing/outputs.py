@@ -15,6 +15,8 @@ from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 
+LEFT_OUT = "texts are left out"
+
 
 @dataclass
 class PromptPredictions:
@@ -121,7 +123,7 @@ def _note_missing(outputs: PromptPredictions, model: str) -> None:
     if len(outputs.rows) < asked:
         missing = sum(sum(own.counts().values()) for own in outputs.predictions)
         outputs.notes.append(
-            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
+            f"{asked - len(outputs.rows)} of {asked} {LEFT_OUT}: under some prompt they have no answer "
             f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
         )
 

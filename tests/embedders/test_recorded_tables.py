@@ -1,0 +1,157 @@
+"""Tables of recorded answers in a registry: registered with all their prompts, embedded, and chosen from."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_evaluate_prompts import truth
+from test_prompted import done, embedded, told
+from tiny_cli import tiny_bert, write_rows
+
+from registry import Registry
+from registry.catalog.predictions import joined
+from registry.data.predictions import Missing
+
+PROMPTS = {"good": 0.95, "fair": 0.8, "poor": 0.6}
+
+
+def rows_of(count: int = 120) -> list[dict[str, str]]:
+    """Texts with the answers under three prompts, some of them missing."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number, row in enumerate(truth(count)):
+        right, wrong = row["label"], "negative" if row["label"] == "positive" else "positive"
+        said = {name: right if random.random() < share else wrong for name, share in PROMPTS.items()}
+        rows.append({**row, **said, "poor": "" if number % 10 == 0 else said["poor"]})
+    return rows
+
+
+def write_table(place: Path, rows: list[dict[str, Any]]) -> Path:
+    with place.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return place
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    tiny_bert(tmp_path / "surrogate")
+    write_rows(tmp_path / "films.jsonl", truth(60, thing="meal"))
+    place = tmp_path / "store"
+    done(place, "init")
+    done(place, "task", "add", "films", "--data", tmp_path / "films.jsonl")
+    done(place, "space", "create", "first", "--surrogate", str(tmp_path / "surrogate"), "--dimension", "64")
+    embedded(place, "films")
+    return place
+
+
+def test_a_table_is_a_model_with_a_prompt_for_each_column_and_a_space_of_its_texts(store: Path, tmp_path: Path) -> None:
+    place = write_table(tmp_path / "a.csv", rows_of())
+
+    said = done(store, "model", "add", "llm", "--recorded", place, "--space", "its-texts")
+
+    assert said == (
+        "llm version 1, with 3 prompts; 3.3% of the answers are missing\nspace its-texts of these texts, current\n"
+    )
+    assert embedded(store, "films", "llm@*") == ["films", "llm@fair", "llm@good", "llm@poor"]
+    with Registry.open(store) as registry:
+        first, second = (registry.vectors(space=name, entry="films").matrix for name in ("first", "its-texts"))
+        assert np.array_equal(first, second)  # what a task is does not depend on the corpus
+        entry = registry.entry("llm@poor")
+        corpus = registry.catalog.spaces.get("its-texts").corpus_version_id or 0
+        answered = joined(registry.catalog.predictions.chunks(entry.version_id, corpus))
+        assert answered.counts() == {Missing.NO_ANSWER: 12}
+
+
+def test_the_best_prompt_of_a_table_is_found_with_what_to_do_and_few_labels_settle_it(
+    store: Path, tmp_path: Path
+) -> None:
+    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()), "--space", "its-texts")
+    embedded(store, "films", "llm@*")
+
+    first = done(store, "best-prompt", "films", "--model", "llm", "--json")
+    assert [row["name"] for row in first["prompts"]] == ["good", "fair", "poor"]
+    assert first["winner"] == {"prompt": "good", "template": "", "answers": ["negative", "positive"]}
+    assert first["prompts"][0]["low"] <= 0.95 <= first["prompts"][0]["high"]
+
+    labels = tmp_path / "labels.csv"
+    done(store, "label", "suggest", "films", "--model", "llm", "-n", "30", "--out", labels)
+    known = {row["text"]: row["label"] for row in truth(120)}
+    with labels.open(encoding="utf-8", newline="") as file:
+        filled = [{**row, "label": known[row["text"]]} for row in csv.DictReader(file)]
+    write_table(labels, filled)
+    after = done(store, "best-prompt", "films", "--model", "llm", "--labelled", labels, "--json")
+
+    assert after["labelled"] == 30
+    width = [told["prompts"][0]["high"] - told["prompts"][0]["low"] for told in (first, after)]
+    assert width[1] < width[0]
+    assert after["prompts"][0]["name"] == "good"
+
+
+def test_models_of_a_long_table_stand_in_one_leaderboard(store: Path, tmp_path: Path) -> None:
+    rows = [
+        {"text": row["text"], "model": name, "prompt": "plain", "answer": row[column]}
+        for row in rows_of()
+        for name, column in (("strong", "good"), ("weak", "poor"))
+        if row[column]
+    ]
+    done(store, "model", "add", "lab", "--recorded", write_table(tmp_path / "a.csv", rows), "--space", "its-texts")
+    embedded(store, "lab/strong@*", "lab/weak@*")
+
+    ranking = done(store, "best-model", "films", "--json")
+
+    assert [row["name"] for row in ranking["models"]] == ["lab/strong@plain", "lab/weak@plain"]
+    assert set(ranking["verdict"]) == {"kind", "sentence", "doubt"}
+
+
+def test_nothing_else_can_be_asked_under_a_prompt_without_template(store: Path, tmp_path: Path) -> None:
+    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()))
+    done(store, "model", "add", "enc", "--hf", str(tmp_path / "surrogate"))
+
+    code, error = told(store, "embed", "enc@good")
+
+    assert (code, error) == (2, "Error: Prompt 'good' has no template: only answers under it were recorded.\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([{"row": "1", "p": "yes", "q": "no"}, {"row": "2", "p": "no", "q": "no"}], "The table has no texts"),
+        (
+            [{"text": "a", "p": "yes", "q": "no"}, {"text": "a", "p": "no", "q": "no"}],
+            "Rows 1 and 2 have one text and other answers",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_registered_says_why(
+    store: Path, tmp_path: Path, rows: list[dict[str, str]], problem: str
+) -> None:
+    code, error = told(store, "model", "add", "llm", "--recorded", str(write_table(tmp_path / "a.csv", rows)))
+
+    assert code == 2
+    assert problem in error
+    with Registry.open(store) as registry:
+        assert not registry.models()
+
+
+def test_a_table_is_evaluated_with_its_labels_and_with_a_like_task(store: Path, tmp_path: Path) -> None:
+    place = write_table(tmp_path / "a.csv", rows_of())
+    alone = done(store, "evaluate", "prompts", place, "--json")
+    surrogate = ("--surrogate", tmp_path / "surrogate", "--device", "cpu")
+    with_task = done(store, "evaluate", "prompts", place, "--task", tmp_path / "films.jsonl", *surrogate, "--json")
+
+    for report in (alone, with_task):
+        ours = next(row for row in report["methods"] if row["name"] == "estimate")
+        true = report["accuracy"]["none"]
+        estimated = report["estimated"]
+        assert set(estimated) == set(PROMPTS)
+        assert ours["mae"] == pytest.approx(np.mean([abs(estimated[p]["accuracy"] - true[p]) for p in PROMPTS]))
+        inside = [estimated[p]["low"] <= true[p] <= estimated[p]["high"] for p in PROMPTS]
+        assert ours["coverage"] == pytest.approx(np.mean(inside))
+        assert true["poor"] <= 0.75  # a missing answer is wrong
+    assert {row["name"] for row in with_task["methods"]} >= {"fute", "classifier", "classifier-corrected"}
+    assert json.dumps(alone["notes"]).count("3.3% of the answers are missing") == 1
