@@ -310,5 +310,5 @@ def _agreement(scores: Mapping[str, Scores], by: str) -> float | None:
     """Return the mean rank correlation of one method's scores with those of each other; None where there is none."""
     if len(scores[by]) < 3:
         return None
-    found = [spearman(scores[by], its) for name, its in scores.items() if name != by]
+    found = [spearman(scores[by], its) for name, its in scores.items() if name not in (by, ACCURACY)]
     return float(np.mean(found)) if found else None

@@ -761,7 +761,10 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
         "--exclude is for texts of registered tasks, not for --data.",
     ),
     # models and corpora
-    "answers missing": (("model", "add", "m", "--recorded", "files/no-answer.jsonl"), "needs a 'text' and an 'answer'"),
+    "answers missing": (
+        ("model", "add", "m", "--recorded", "files/no-answer.jsonl"),
+        "has no column of answers beside text",
+    ),
     "one answer": (("model", "add", "m", "--recorded", "files/one-answer.jsonl"), "one and the same answer"),
     "no recording": (("model", "add", "m", "--recorded", "files/missing"), "files/missing: no such file."),
     "prompt with a bad name": (("model", "add", "m", "--recorded", "files/llm"), "'Not A Name' is not a name"),
