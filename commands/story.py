@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from embedders.black_boxes.registering import hf_model
+from embedders.black_boxes.witnesses import read_texts
 from embedders.jobs.runs import embed
 from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, model_folder
@@ -96,6 +97,7 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
         answers = tuple(films.labels or ())
         registry.add_prompt(name, Prompt(template, answers, tuple((word,) for word in words)))
     embed(registry, ["product_reviews", "minilm@films/*"], space=space.name)
+    read_texts(registry, "product_reviews", space=space.name)
     query = PromptQuery("film_reviews", "minilm", like="product_reviews")
     ranking = registry.best_prompt(query, limit=len(PROMPTS), space=space.name)
     outputs = outputs_of_prompts(registry.catalog, "minilm", registry.space(space.name).record)
@@ -104,9 +106,9 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
         table = outputs.table[outputs.prompts.index(row.name)]
         accuracy = float((table.argmax(axis=1) == right).mean())
         template, words = PROMPTS[row.name]
-        say(f"   {row.score:6.2f}  {template:<42} {' | '.join(words):<22} in truth right: {accuracy:.0%}")
-    if ranking.doubt is not None:
-        say(f"   Not enough evidence: {ranking.doubt}.")
+        interval = f"{row.low:.0%} to {row.high:.0%}"
+        say(f"   right in {row.accuracy:.0%} ({interval}), in truth {accuracy:.0%}:  {template} {' | '.join(words)}")
+    say(f"   {ranking.verdict.sentence}")
 
 
 def _show(registry: Registry, name: str, say: Callable[[str], None]) -> None:
