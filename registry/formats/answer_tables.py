@@ -24,6 +24,7 @@ from registry.formats.table_files import file_rows
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
+LABELS = ("label", "labels", "gold", "target", "truth", "y_true")  # what others call the right answers
 LONG = ("answer", "prompt", "model", "score")
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
@@ -53,6 +54,7 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
         if not files:
             raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
         cells = [cell for file in files for cell in harness_cells(file_rows(file), file)]
+        _check_one_task(cells, str(path))
         return answer_table(cells, str(path))
     rows = _rows(path)
     if is_harness(rows[0]):
@@ -96,10 +98,20 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     body = read_file(path)
     first = body.split(b"\n", 1)[0]
     between = "\t" if suffix == ".tsv" else ";" if b";" in first and b"," not in first else ","
+    if between != "\t" and b"\t" in first and b"," not in first:
+        raise DataError(str(path), "has tabs and no commas: call it .tsv.")
     _, rows = separated_rows(body, path, delimiter=between)
     if not rows:
         raise DataError(str(path), "holds no rows.")
     return [dict(row) for _, row in rows]
+
+
+def _check_one_task(cells: Sequence[Row], place: str) -> None:
+    """Refuse samples of several tasks: the same number stands for another document there."""
+    documents: dict[object, object] = {}
+    for cell in cells:
+        if documents.setdefault(cell["id"], cell["document"]) != cell["document"]:
+            raise DataError(place, f"has samples of several tasks: document {cell['id']} differs between the files.")
 
 
 class _Cells:
@@ -162,9 +174,9 @@ class _Cells:
         names = [name for name in self._present if name not in taken and name]
         for name in names:
             values = [value for row in rows if (value := _cell(row.get(name))) is not None]
-            problem = _why_no_answers(values)
+            problem = "is called like a label" if name.strip().lower() in LABELS else _why_no_answers(values)
             if problem:
-                mend = "name the columns that are, --answer COLUMN for each"
+                mend = "name the columns that are, --answer COLUMN for each, and call the right answers 'label'"
                 raise DataError(self._place, f"column {name!r} {problem}: is it an answer? If not, {mend}.")
         if not names:
             raise DataError(self._place, f"has no column of answers beside {', '.join(self._present)[:200]}.")
@@ -229,7 +241,7 @@ def _cell(value: object) -> str | None:
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return str(int(value)) if value.is_integer() else repr(value)
     return str(value).strip() or None
 
 

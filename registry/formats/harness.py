@@ -4,6 +4,7 @@ Written after the files that its versions 0.4.2 to 0.4.9 make: `doc_id`, `target
 continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filtered_resps`.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,17 +38,28 @@ def harness_cells(rows: Sequence[ROW], path: Path) -> list[ROW]:
         choices = _continuations(row.get("arguments"))
         target = row.get("target")
         if _are_likelihoods(replies) and len(choices) == len(replies):
+            if len(set(choices)) < len(choices):
+                raise DataError(place, "asks for a choice twice, with context and without: that form is not read.")
             scores = [_likelihood(reply) for reply in replies]
             answer: Any = choices[scores.index(max(scores))]
-            label = choices[target] if isinstance(target, int) and 0 <= target < len(choices) else target
+            label = _choice(target, choices)
         else:
             reply = replies[0]
             answer = reply[0] if isinstance(reply, list) and reply else reply
             label = target
         shown = "" if answer is None or str(answer).strip() in ("[invalid]", "") else str(answer).strip()
         truth = None if label is None else str(label).strip()
-        made.append({"id": row["doc_id"], "model": name, "answer": shown, "label": truth})
+        document = json.dumps(row.get("doc"), sort_keys=True)
+        made.append({"id": row["doc_id"], "model": name, "answer": shown, "label": truth, "document": document})
     return made
+
+
+def _choice(target: object, choices: Sequence[str]) -> object:
+    """Return the choice that a target numbers, as a number or as a text of digits; else the target itself."""
+    text = str(target).strip()
+    if text not in choices and text.isdigit() and int(text) < len(choices):
+        return choices[int(text)]
+    return target
 
 
 def _continuations(arguments: object) -> list[str]:

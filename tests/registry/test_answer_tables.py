@@ -148,6 +148,48 @@ def test_samples_of_lm_evaluation_harness_are_columns(tmp_path: Path) -> None:
     assert table.labels == ("yes", "no")
 
 
+def test_a_right_choice_may_be_numbered_by_a_text(tmp_path: Path) -> None:
+    asked = [["Is it good? ", " no"], ["Is it good? ", " yes"]]
+    rows = [
+        {"doc_id": n, "target": str(n), "arguments": asked, "filtered_resps": [[-3.0 * n, False], [-1.0, True]]}
+        for n in range(2)
+    ]
+    for name in ("samples_films_a.jsonl", "samples_films_b.jsonl"):
+        written(tmp_path / name, "".join(json.dumps(row) + "\n" for row in rows))
+
+    assert read_answer_table(tmp_path).labels == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"doc": {"text": "another"}}, "has samples of several tasks: document 0 differs"),
+        (
+            {"arguments": [["q", " no"], ["", " no"]], "filtered_resps": [[-1.0, True], [-2.0, False]]},
+            "asks for a choice twice",
+        ),
+    ],
+)
+def test_samples_that_would_be_misread_are_refused(tmp_path: Path, change: dict[str, object], problem: str) -> None:
+    row = {"doc_id": 0, "doc": {"text": "one"}, "target": "yes", "arguments": [], "filtered_resps": ["yes"]}
+    written(tmp_path / "samples_a.jsonl", json.dumps(row) + "\n")
+    written(tmp_path / "samples_b.jsonl", json.dumps({**row, **change}) + "\n")
+
+    with pytest.raises(DataError, match=problem):
+        read_answer_table(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Label", "gold", "target"])
+def test_a_column_that_is_called_like_a_label_is_never_taken_for_answers(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=f"column '{name}' is called like a label"):
+        read_answer_table(written(tmp_path / "a.csv", WIDE.replace("label", name)))
+
+
+def test_a_table_with_tabs_is_not_read_by_commas(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has tabs and no commas"):
+        read_answer_table(written(tmp_path / "a.csv", WIDE.replace(",", "\t")))
+
+
 def test_a_folder_without_samples_is_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no samples_"):
         read_answer_table(tmp_path)
