@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
 from embedders.predictors.endpoint.client import Limits
@@ -22,6 +20,7 @@ from registry.catalog import EntryRecord, Filter
 from registry.data.answer_tables import AnswerTable
 from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec
+from registry.data.predictions import ANSWERED
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import InputError
 from registry.formats.answer_tables import TableColumns, is_table, read_answer_table
@@ -220,19 +219,28 @@ def recorded_table(
     owners = list(dict.fromkeys(table.models))
     made: list[EntryRecord] = []
     rows = _distinct_rows(table)
+    inputs = tuple(table.inputs[row] for row in rows)
     for owner in owners:
         columns = [number for number, of in enumerate(table.models) if of == owner]
         called = name if len(owners) == 1 else f"{name}/{_as_name(owner or 'unnamed')}"
-        prompts = [_recorded_prompt(registry, called, table, column, rows) for column in columns]
+        names = _prompt_names(registry, called, table, columns)
+        prompts = [
+            RecordedPrompt(prompt, "", table.answers, Recording(inputs, table.predictions(column).take(rows)))
+            for prompt, column in zip(names, columns, strict=True)
+        ]
         made += registry.add_recorded_llm(called, prompts, source=source, tags=tags, replace=replace)
     return made
 
 
 def share_missing(registry: Registry, entries: Sequence[EntryRecord]) -> float:
     """Return the share of recorded answers that are missing."""
-    held = [Recording.from_contents(_answers(entry), registry.contents(entry)) for entry in entries if entry.contents]
-    missing = [~recording.predictions.is_answered for recording in held if recording.inputs]
-    return float(np.concatenate(missing).mean()) if missing else 0.0
+    missing = asked = 0
+    for entry in entries:
+        recorded = registry.contents(entry)
+        inputs, reasons = recorded.get("inputs", b"").count(b"\n"), recorded.get("missing", b"")
+        asked += inputs
+        missing += len(reasons) - reasons.count(bytes([ANSWERED]))
+    return missing / asked if asked else 0.0
 
 
 def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -> str:
@@ -266,16 +274,20 @@ def _distinct_rows(table: AnswerTable) -> list[int]:
     return list(first.values())
 
 
-def _recorded_prompt(
-    registry: Registry, owner: str, table: AnswerTable, column: int, rows: list[int]
-) -> RecordedPrompt:
-    """Return a column as a prompt without template, under a name that no other prompt has."""
-    name = _as_name(table.names[column].rpartition("@")[2])
+def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: Sequence[int]) -> list[str]:
+    """Return how the prompts of some columns are called: under names that no other prompt has."""
     known = {entry.name: entry.spec for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))}
-    if name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers)):
-        name = f"{owner}/{name}"
-    inputs = tuple((table.inputs or ())[row] for row in rows)
-    return RecordedPrompt(name, "", table.answers, Recording(inputs, table.predictions(column).take(rows)))
+    names: dict[str, str] = {}
+    for column in columns:
+        title = table.names[column].rpartition("@")[2]
+        name = _as_name(title)
+        if name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers)):
+            name = f"{owner}/{name}"
+        if names.setdefault(name, title) != title:
+            raise InputError(
+                f"Columns {names[name]!r} and {title!r} would both be called {name!r}: rename one of them."
+            )
+    return list(names)
 
 
 def _as_name(text: str) -> str:

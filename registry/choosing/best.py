@@ -207,7 +207,8 @@ def _judged(
 ) -> Judged:
     """Return the estimated accuracies of prompts."""
     pairs = dict(zip(outputs.prompts, outputs.versions, strict=True))
-    answered = answered_by(catalog, space, pairs, outputs.notes)
+    said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
+    answered = answered_by(catalog, space, pairs, said, outputs.notes)
     mend = f"'fute label suggest {query.task} --model {query.model}' names texts whose labels would settle it."
     return judge(catalog, space, answered, known, mend=mend)
 

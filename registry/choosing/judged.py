@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, bare, parse_corpus
+from registry.data.inputs import Input, bare, parse_corpus, plain
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
-from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, Verdict, verdict
@@ -89,47 +88,62 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     return Judged(answered, estimate, said, labels, tuple(notes))
 
 
-def answered_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int], notes: list[str]) -> Answered:
-    """Return what voters answered to the texts of a space; notes say who is left out, and why.
+def said_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> dict[str, Predictions]:
+    """Return what voters, by the versions of their entries, answered to the texts of a space; without those silent."""
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    chunks = catalog.predictions.chunks_of(list(voters.values()), space.corpus_version_id)
+    said = {name: joined(chunks[version]) for name, version in voters.items()}
+    return {name: predictions for name, predictions in said.items() if len(predictions)}
+
+
+def answered_by(
+    catalog: Catalog,
+    space: SpaceRecord,
+    voters: Mapping[str, int],
+    said: Mapping[str, Predictions],
+    notes: list[str],
+) -> Answered:
+    """Bring what voters answered into one table; notes say who is left out, and why.
 
     Args:
-        catalog: where the answers are kept.
+        catalog: where the texts are kept.
         space: whose corpus was asked.
         voters: names and the versions of their entries.
+        said: what they answered.
         notes: where to say what is left out.
 
     Raises:
-        InputError: nobody answered, or no two share their answers.
+        InputError: nobody answered.
     """
-    corpus = space.corpus_version_id
-    assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
-    chunks = catalog.predictions.chunks_of(list(voters.values()), corpus)
-    said = {name: joined(chunks[version]) for name, version in voters.items() if chunks[version]}
-    said = {name: one for name, one in said.items() if len(one)}
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     if not said:
         raise InputError(f"Nobody has answered the texts of space {space.name}: embed models there first.")
-    kinds = Counter((len(one), _meanings(one.answers)) for one in said.values())
-    usual = max(kinds, key=lambda kind: kinds[kind])
-    kept = [name for name, one in said.items() if (len(one), _meanings(one.answers)) == usual]
+    record = catalog.entries.by_version_id(space.corpus_version_id)
+    texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
+    rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
+    kinds = {name: (rows[name].tobytes(), _meanings(own.answers)) for name, own in said.items()}
+    counted = Counter(kinds.values())
+    usual = max(counted, key=lambda kind: counted[kind])
+    kept = [name for name in said if kinds[name] == usual]
     if len(kept) < len(said):
         other = next(name for name in said if name not in kept)
         notes.append(f"{len(said) - len(kept)} are left out, which choose from other answers or texts: {other} ...")
-    answers = said[kept[0]].answers
-    inputs, rows = _asked(catalog, corpus, voters[kept[0]], len(said[kept[0]]))
+    answers, asked = said[kept[0]].answers, rows[kept[0]]
     table = np.stack([_column(said[name], answers) for name in kept])
-    return Answered(tuple(kept), answers, Votes(table, len(answers)), inputs, rows)
+    return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
 
 
-def plain(text: str) -> str:
-    """Return small letters with single blanks: so answers in one spelling meet those in another."""
-    return " ".join(text.lower().split())
-
-
-def labels_of(task: TaskData) -> dict[Input, str]:
-    """Return the right answers that a task's examples give, in whichever split."""
-    texts = task.answers
-    rows = (*task.train, *task.test)
-    return {Input(row.text, row.text_pair): texts.get(row.label, row.label) for row in rows if row.label is not None}
+def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int) -> NDArray[np.int64]:
+    """Return which texts of a corpus a voter, a version of an entry, was asked: `count` of them, in order."""
+    if count == len(texts):
+        return np.arange(count)
+    entry = catalog.entries.by_version_id(voter)
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED:
+        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
+        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
+        return np.array([row for row, text in enumerate(texts) if text in known][:count], np.int64)
+    return np.array([row for row, text in enumerate(texts) if text.text_pair is not None][:count], np.int64)
 
 
 def _meanings(answers: Sequence[str]) -> frozenset[str]:
@@ -141,23 +155,6 @@ def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
     number = {plain(text): column for column, text in enumerate(answers)}
     to = np.array([number[plain(text)] for text in said.answers])
     return np.where(said.is_answered, to[said.probabilities.argmax(axis=1)], NONE)
-
-
-def _asked(catalog: Catalog, corpus: int, voter: int, count: int) -> tuple[tuple[Input, ...], NDArray[np.int64]]:
-    """Return the inputs that a voter was asked, `count` of them, and their rows in the corpus."""
-    record = catalog.entries.by_version_id(corpus)
-    texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
-    entry = catalog.entries.by_version_id(voter)
-    spec = ModelSpec.from_document(entry.spec, name=entry.name)
-    rows = np.arange(len(texts))
-    if spec.kind is ModelKind.RECORDED:
-        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
-        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
-        rows = np.array([row for row, text in enumerate(texts) if text in known], np.int64)
-    elif count < len(texts):
-        rows = np.array([row for row, text in enumerate(texts) if text.text_pair is not None], np.int64)
-    rows = rows[:count]
-    return tuple(texts[row] for row in rows), rows
 
 
 def _witness(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.catalog import Catalog, Filter, SpaceRecord
-from registry.choosing.judged import Answered, Judged, Known, answered_by, judge
+from registry.choosing.judged import Answered, Judged, Known, answered_by, judge, said_by
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
 from registry.errors import InputError
@@ -90,7 +90,8 @@ def best_model(
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
-    answered = answered_by(catalog, record, _voters(catalog, record), notes)
+    voters = _voters(catalog, record)
+    answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
     mend = f"'fute label suggest {task}' names texts whose labels would settle it."
     judged = judge(catalog, record, answered, Known(entry, labels or {}), mend=mend)
     estimate = judged.estimate
@@ -127,10 +128,12 @@ def suggested_texts(
     notes: list[str] = []
     if model is None:
         voters = _voters(catalog, record)
+        said = said_by(catalog, record, voters)
     else:
         outputs = outputs_of_prompts(catalog, model, record)
         voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
-    answered = answered_by(catalog, record, voters, notes)
+        said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
+    answered = answered_by(catalog, record, voters, said, notes)
     judged = judge(catalog, record, answered, Known(entry, labels or {}), mend="")
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")

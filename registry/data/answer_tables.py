@@ -1,7 +1,6 @@
 """What several models, or one under several prompts, answered to the same inputs: a cell is an answer, or none."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,25 +35,6 @@ class AnswerTable:
         """Return the number of each input's right answer, (inputs,): `NONE` where nobody gives it or none is known."""
         number = {text: column for column, text in enumerate(self.answers)}
         return np.array([number.get(label or "", NONE) for label in self.labels or [None] * len(self)], np.int64)
-
-    def rows(self, chosen: NDArray[np.bool_]) -> "AnswerTable":
-        """Return some of the inputs."""
-        kept = np.flatnonzero(chosen).tolist()
-        return replace(
-            self,
-            said=self.said[:, chosen],
-            inputs=None if self.inputs is None else tuple(self.inputs[i] for i in kept),
-            labels=None if self.labels is None else tuple(self.labels[i] for i in kept),
-        )
-
-    def columns(self, chosen: Sequence[int]) -> "AnswerTable":
-        """Return some of the columns, with all answers."""
-        return replace(
-            self,
-            names=tuple(self.names[i] for i in chosen),
-            said=self.said[list(chosen)],
-            models=tuple(self.models[i] for i in chosen),
-        )
 
     def predictions(self, column: int) -> Predictions:
         """Return one column, an input without an answer among the missing."""

@@ -46,6 +46,11 @@ def bare(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum()) or text
 
 
+def plain(text: str) -> str:
+    """Return small letters with single blanks: so labels meet choices, and answers those in another spelling."""
+    return " ".join(text.lower().split())
+
+
 def distinct(inputs: Iterable[Input]) -> list[Input]:
     """Return the inputs in order, each once; raise `InputError` where there is none."""
     kept = list(dict.fromkeys(inputs))

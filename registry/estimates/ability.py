@@ -16,7 +16,6 @@ of the voter (Rasch 1960; Whitehill et al. 2009). What a voter says when it is w
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import lgamma
 
 import numpy as np
 
@@ -154,12 +153,19 @@ def _habits(votes: Votes) -> Callable[[Posterior], Floats]:
 def _urns(votes: Votes) -> Callable[[Posterior], Floats]:
     """Return a function that gives the log probability of all wrong answers, were each answer true, by Polya urns."""
     usual = (votes.counts.sum(axis=0) + 1) / (votes.counts.sum() + votes.answers)
-    log_gamma = np.vectorize(lgamma, otypes=[np.float64])
+    counts = votes.counts.astype(np.int64)
+    balls = URN * (votes.answers - 1)
+    drawn_of_all = _draws(np.array([balls]), len(votes))[0]
     made = np.zeros((votes.inputs, votes.answers))
     for answer in range(votes.answers):
         others = np.arange(votes.answers) != answer
-        urn = usual[others] / usual[others].sum() * URN * (votes.answers - 1)
-        drawn = votes.counts[:, others]
-        made[:, answer] = lgamma(float(urn.sum())) - log_gamma(urn.sum() + drawn.sum(axis=1))
-        made[:, answer] += (log_gamma(urn + drawn) - log_gamma(urn)).sum(axis=1)
+        urns = _draws(usual[others] / usual[others].sum() * balls, len(votes))
+        drawn = counts[:, others]
+        made[:, answer] = urns[np.arange(len(urns)), drawn].sum(axis=1) - drawn_of_all[drawn.sum(axis=1)]
     return lambda _: made
+
+
+def _draws(balls: Floats, most: int) -> Floats:
+    """Return the log weight of 0, 1, ... draws of each kind from an urn to which each adds one, (kinds, 1 + most)."""
+    steps = np.log(balls[:, None] + np.arange(most))
+    return np.concatenate([np.zeros((len(balls), 1)), np.cumsum(steps, axis=1)], axis=1)

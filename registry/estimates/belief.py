@@ -13,7 +13,9 @@ labelled inputs were chosen by their answers. The accuracies and their covarianc
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from registry.data.probabilities import softmax
 from registry.estimates.votes import NONE, Floats, Posterior, Votes
 
 SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals that hold (docs/results.md)
@@ -27,16 +29,20 @@ LEAST = 0.02  # probability that a first opinion leaves every answer that somebo
 
 @dataclass(frozen=True, eq=False)
 class Belief:
-    """The truth of each input, the accuracy of each voter, and how far the accuracies may be off together."""
+    """The truth of each input, the accuracy of each voter, and how far the accuracies may be off together.
+
+    The parameters are scale, the extras and the favours, in this order.
+    """
 
     truth: Posterior  # (inputs, answers)
     accuracy: Floats  # (voters,)
     covariance: Floats  # (voters, voters)
-    features: Floats  # (inputs, answers, parameters), of the model above
+    features: Floats  # (inputs, answers, 1 + voters): log q and who said so, which scale and the extras multiply
+    slopes: Floats  # (voters, parameters), how the accuracies move with the parameters
     spread: Floats  # (parameters, parameters), their covariance
 
 
-def believed(votes: Votes, opinions: list[Posterior], labels: np.ndarray | None = None) -> Belief:
+def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] | None = None) -> Belief:
     """Return what to believe after hearing a committee's opinions, and labels.
 
     Args:
@@ -45,12 +51,12 @@ def believed(votes: Votes, opinions: list[Posterior], labels: np.ndarray | None 
         labels: (inputs,), the answers that are known, else `NONE`.
     """
     known = np.full(votes.inputs, NONE) if labels is None else np.asarray(labels)
+    rows = np.flatnonzero(known != NONE)
     mean = np.mean(opinions, axis=0)
     features = _features(votes, mean)
-    prior_mean, precision = _prior(votes)
-    rows = np.flatnonzero(known != NONE)
-    fitted, spread = _fit(features[rows], known[rows], prior_mean, precision)
-    truth = _softmax(features @ fitted)
+    fitted, spread = _fit(with_favours(features[rows]), known[rows], *_prior(votes))
+    parts = features.shape[2]
+    truth = softmax(features @ fitted[:parts] + fitted[parts:])
     truth[rows] = np.eye(votes.answers)[known[rows]]
     accuracy = votes.accuracy(truth)
     slopes = _slopes(votes, truth, features)
@@ -58,39 +64,40 @@ def believed(votes: Votes, opinions: list[Posterior], labels: np.ndarray | None 
     off = np.stack([votes.accuracy(own) for own in opinions]) - votes.accuracy(mean)
     between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * np.eye(len(votes)))
     covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
-    return Belief(truth, accuracy, np.asarray(covariance), features, spread)
+    return Belief(truth, accuracy, np.asarray(covariance), features, slopes, spread)
+
+
+def with_favours(features: Floats) -> Floats:
+    """Return the features of some inputs for all parameters, (inputs, answers, parameters).
+
+    Each answer's favour is a feature of that answer alone. For all inputs at once this would be an array of answers
+    squared for each.
+    """
+    inputs, answers, _ = features.shape
+    return np.concatenate([features, np.broadcast_to(np.eye(answers), (inputs, answers, answers))], axis=2)
 
 
 def _features(votes: Votes, opinion: Posterior) -> Floats:
-    """Return what the truth depends on, (inputs, answers, 1 + answers + voters)."""
     held = np.maximum(opinion, LEAST / votes.answers)
     logs = np.log(held / held.sum(axis=1, keepdims=True))
-    favour = np.broadcast_to(np.eye(votes.answers), (votes.inputs, votes.answers, votes.answers))
-    return np.concatenate([logs[:, :, None], favour, votes.chosen.transpose(1, 2, 0)], axis=2)
+    return np.concatenate([logs[:, :, None], votes.chosen.transpose(1, 2, 0)], axis=2)
 
 
 def _prior(votes: Votes) -> tuple[Floats, Floats]:
     """Return the parameters' mean and precision before any label."""
-    spread = np.concatenate(
-        [
-            [SCALE_SPREAD],
-            np.full(votes.answers, FAVOUR_SPREAD),
-            np.full(len(votes), EXTRA_SPREAD / np.sqrt(len(votes))),
-        ]
-    )
+    extras = np.full(len(votes), EXTRA_SPREAD / np.sqrt(len(votes)))
+    spread = np.concatenate([[SCALE_SPREAD], extras, np.full(votes.answers, FAVOUR_SPREAD)])
     mean = np.zeros(len(spread))
     mean[0] = 1
     return mean, 1 / spread**2
 
 
-def _fit(features: Floats, labels: np.ndarray, mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
+def _fit(features: Floats, labels: NDArray[np.int64], mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
     """Return the likeliest parameters and their covariance, by Newton steps on the labelled inputs."""
     fitted, bend = mean.copy(), np.diag(precision)
-    if not len(labels):
-        return fitted, np.asarray(np.linalg.inv(bend), np.float64)
     right = features[np.arange(len(labels)), labels]
-    for _ in range(NEWTON):
-        chance = _softmax(features @ fitted)
+    for _ in range(NEWTON if len(labels) else 0):
+        chance = softmax(features @ fitted)
         expected = np.einsum("nk,nkj->nj", chance, features)
         slope = (right - expected).sum(axis=0) - precision * (fitted - mean)
         bend = np.einsum("nk,nkj,nkl->jl", chance, features, features, optimize=True) - expected.T @ expected
@@ -104,18 +111,17 @@ def _fit(features: Floats, labels: np.ndarray, mean: Floats, precision: Floats) 
 
 def _slopes(votes: Votes, truth: Posterior, features: Floats) -> Floats:
     """Return how the accuracies move with the parameters, (voters, parameters)."""
-    expected = np.einsum("nk,nkj->nj", truth, features, optimize=True)
-    moved = truth[:, :, None] * (features - expected[:, None])  # (inputs, answers, parameters)
-    return np.asarray(np.einsum("tnk,nkj->tj", votes.chosen, moved, optimize=True) / votes.inputs)
+    expected = np.einsum("nk,nkj->nj", truth, features)
+    moved = truth[:, :, None] * (features - expected[:, None])
+    right = votes.chosen * truth
+    of_features = np.tensordot(votes.chosen, moved, axes=2)
+    of_favours = right.sum(axis=1) - right.sum(axis=2) @ truth
+    return np.concatenate([of_features, of_favours], axis=1) / votes.inputs
 
 
 def _realised(votes: Votes, truth: Posterior) -> Floats:
     """Return the covariance that is left where each truth is a draw from its probabilities, (voters, voters)."""
-    hit = np.einsum("tnk,nk->tn", votes.chosen, truth)
-    both = np.einsum("tnk,unk,nk->tu", votes.chosen, votes.chosen, truth, optimize=True)
+    right = votes.chosen * truth
+    both = np.tensordot(right, votes.chosen, axes=((1, 2), (1, 2)))
+    hit = right.sum(axis=2)
     return np.asarray((both - hit @ hit.T) / votes.inputs**2)
-
-
-def _softmax(scores: Floats) -> Floats:
-    chance = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(chance / chance.sum(axis=1, keepdims=True))

@@ -46,12 +46,17 @@ def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
     """
     if votes.answers == 2:
         return Opinions([perception.perceived(votes, assumed, witness) for assumed in OF_TWO], "perception")
-    habits = [ability.abilities(votes, assumed, witness) for assumed in OF_HABITS]
-    lures = [ability.abilities(votes, assumed) for assumed in OF_LURES]
+    fits = [ability.abilities(votes, OF_HABITS[1], witness), ability.abilities(votes, OF_LURES[1])]
     cost = len(votes) * (votes.answers - 1)
-    if witness is None and lures[1].log_likelihood > habits[1].log_likelihood - cost:
-        return Opinions([_with_lures(votes, fit.truth) for fit in lures], "lures")
-    return Opinions([_with_lures(votes, fit.truth) for fit in habits], "habits")
+    if witness is None and fits[1].log_likelihood > fits[0].log_likelihood - cost:
+        first, others, kind = fits[1], OF_LURES, "lures"
+    else:
+        first, others, kind = fits[0], OF_HABITS, "habits"
+    truths = [
+        first.truth if number == 1 else ability.abilities(votes, assumed, witness).truth
+        for number, assumed in enumerate(others)
+    ]
+    return Opinions([_with_lures(votes, truth) for truth in truths], kind)
 
 
 def _with_lures(votes: Votes, truth: Posterior) -> Posterior:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.estimates.belief import Belief, believed
+from registry.estimates.belief import Belief, believed, with_favours
 from registry.estimates.committee import Opinions, heard
 from registry.estimates.votes import NONE, Floats, Votes
 from registry.estimates.witness import Witness
@@ -74,36 +74,39 @@ def suggested(votes: Votes, estimate: Estimate, labels: NDArray[np.int64] | None
     stand from the pick, weighed by the probability of each to be best. A label taken tells of inputs like it too, so
     the next is another kind of input.
     """
-    belief, spread = estimate.belief, estimate.belief.spread.copy()
+    belief, spread = estimate.belief, estimate.belief.spread
     open_ = np.ones(votes.inputs, bool) if labels is None else np.asarray(labels) == NONE
-    hits = np.einsum("tnk,nk->tn", votes.chosen, belief.truth)
-    slopes = _contrasts(votes, estimate)
-    centred = belief.features - np.einsum("nk,nkj->nj", belief.truth, belief.features)[:, None]
+    rivals = np.flatnonzero(estimate.best > 0)
+    leads = (belief.slopes[rivals] - belief.slopes[estimate.pick]) * np.sqrt(estimate.best[rivals])[:, None]
+    own = _own_gain(votes, estimate)
     chosen: list[int] = []
-    own = _own_gain(votes, estimate, hits)
     for _ in range(min(count, int(open_.sum()))):
-        moved = np.einsum("nkj,jt->nkt", centred, spread @ slopes, optimize=True)
-        gain = np.einsum("nk,nkt->n", belief.truth, moved**2) + own
-        gain[~open_] = -1
+        gain = np.where(open_, _gains(belief, spread @ leads.T) + own, -1)
         row = int(np.argmax(gain))
         chosen.append(row)
         open_[row] = False
-        spread = _told(spread, centred[row], belief.truth[row])
+        features = with_favours(belief.features[row : row + 1])[0]
+        spread = _told(spread, features - belief.truth[row] @ features, belief.truth[row])
     return chosen
 
 
-def _contrasts(votes: Votes, estimate: Estimate) -> Floats:
-    """Return how each voter's lead over the pick moves with the parameters, (parameters, voters), by its chances."""
-    belief, pick = estimate.belief, estimate.pick
-    expected = np.einsum("nk,nkj->nj", belief.truth, belief.features)
-    moved = belief.truth[:, :, None] * (belief.features - expected[:, None])
-    slopes = np.einsum("tnk,nkj->tj", votes.chosen, moved, optimize=True) / votes.inputs
-    return np.asarray(((slopes - slopes[pick]) * np.sqrt(estimate.best)[:, None]).T)
+def _gains(belief: Belief, reach: Floats) -> Floats:
+    """Return what a label of each input is expected to take off the leads' variances, (inputs,).
+
+    Args:
+        belief: whose features are asked.
+        reach: (parameters, leads), how the parameters vary together with the leads.
+    """
+    parts = belief.features.shape[2]
+    moved = belief.features @ reach[:parts] + reach[parts:]  # (inputs, answers, leads)
+    moved -= np.einsum("nk,nkt->nt", belief.truth, moved)[:, None]
+    return np.asarray(np.einsum("nk,nkt->n", belief.truth, moved**2))
 
 
-def _own_gain(votes: Votes, estimate: Estimate, hits: Floats) -> Floats:
+def _own_gain(votes: Votes, estimate: Estimate) -> Floats:
     """Return what knowing an input's own truth takes off the same variances, (inputs,)."""
     pick = estimate.pick
+    hits = np.einsum("tnk,nk->tn", votes.chosen, estimate.belief.truth)
     same = votes.said == votes.said[pick]
     lead = np.where(same, 0, hits + hits[pick] - (hits - hits[pick]) ** 2)
     return np.asarray(estimate.best @ lead) / votes.inputs**2
@@ -118,8 +121,11 @@ def _told(spread: Floats, features: Floats, chance: Floats) -> Floats:
 
 
 def _draws(belief: Belief) -> Floats:
-    """Return accuracies as they may be, (draws, voters), the same each time."""
+    """Return accuracies as they may be, (draws, voters), the same each time.
+
+    By the symmetric root of the covariance: the signs of eigenvectors depend on the last bit, that root does not.
+    """
     values, vectors = np.linalg.eigh(belief.covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0))
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     half = np.random.default_rng(0).standard_normal((DRAWS // 2, len(belief.accuracy)))
     return np.asarray(belief.accuracy + np.concatenate([half, -half]) @ root.T)

@@ -25,7 +25,6 @@ from registry.formats.table_files import file_rows
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
 LABELS = ("label", "labels", "gold", "target", "truth", "y_true")  # what others call the right answers
-LONG = ("answer", "prompt", "model", "score")
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
 FEW = 20  # inputs; of fewer, a column of distinct values may still be answers

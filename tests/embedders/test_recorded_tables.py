@@ -117,9 +117,27 @@ def test_nothing_else_can_be_asked_under_a_prompt_without_template(store: Path, 
     assert (code, error) == (2, "Error: Prompt 'good' has no template: only answers under it were recorded.\n")
 
 
+def test_models_that_answered_other_texts_of_a_space_are_left_out_and_named(store: Path, tmp_path: Path) -> None:
+    """As many texts, and not the same: side by side in one table they would be compared text by text, wrongly."""
+    rows = rows_of()
+    done(store, "model", "add", "all", "--recorded", write_table(tmp_path / "a.csv", rows), "--space", "its-texts")
+    for name, some in (("first", rows[:60]), ("second", rows[60:])):
+        done(store, "model", "add", name, "--recorded", write_table(tmp_path / f"{name}.csv", some))
+    embedded(store, "first@*", "second@*")
+
+    ranking = done(store, "best-model", "films", "--json")
+
+    assert {row["name"].partition("@")[0] for row in ranking["models"]} == {"first"}
+    assert "3 are left out, which choose from other answers or texts: second@fair ..." in ranking["notes"]
+
+
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
+        (
+            [{"text": "a", "Zero shot": "yes", "zero-shot": "no"}, {"text": "b", "Zero shot": "no", "zero-shot": "no"}],
+            "Columns 'Zero shot' and 'zero-shot' would both be called 'zero-shot'",
+        ),
         ([{"row": "1", "p": "yes", "q": "no"}, {"row": "2", "p": "no", "q": "no"}], "The table has no texts"),
         (
             [{"text": "a", "p": "yes", "q": "no"}, {"text": "a", "p": "no", "q": "no"}],

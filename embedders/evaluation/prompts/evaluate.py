@@ -131,7 +131,7 @@ def evaluate_prompts(
     """
     settings = settings or PromptEvaluationSettings()
     check(settings, has_task=task is not None)
-    if place.is_file() or (place.is_dir() and any(place.rglob("samples_*.jsonl"))):
+    if (place.suffix and not place.is_dir()) or any(place.rglob("samples_*.jsonl")):
         from embedders.evaluation.prompts.tables import evaluate_table
 
         named = None if task is None else (task, _task_data(task, registry))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from registry.data.examples import CLASSIFICATION, Example
-from registry.data.inputs import bare
+from registry.data.inputs import bare, plain
 from registry.data.recordings import RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import InputError
@@ -63,11 +63,6 @@ def labelled_for(llm: RecordedLLM, task: TaskData, name: str) -> Labelled:
     answers = {label: text for label, text in task.answers.items() if label in kept}
     comparable = replace(task, labels=tuple(kept), answers=answers, train=tuple(left), test=())
     return Labelled(comparable, tuple(kept.values()), described, notes)
-
-
-def plain(text: str) -> str:
-    """Return small letters with single blanks: so labels meet choices."""
-    return " ".join(text.lower().split())
 
 
 def _shares(row: Example, known: set[str]) -> bool:

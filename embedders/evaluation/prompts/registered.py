@@ -4,13 +4,14 @@ import numpy as np
 
 from embedders.black_boxes.self_select import self_selected
 from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
-from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for, plain
+from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for
 from registry import Registry
 from registry.choosing.best import SELF_SELECT
+from registry.choosing.judged import rows_asked
 from registry.choosing.outputs import outputs_of_prompts
-from registry.data.inputs import Input, bare
+from registry.data.inputs import Input, bare, plain
 from registry.data.models import ModelKind, ModelSpec
-from registry.data.recordings import PromptNote, RecordedLLM, Recording
+from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind
@@ -60,11 +61,10 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record)
-    owner = registry.catalog.entries.get(model).name
-    answered = _answered_inputs(
-        registry, f"{owner}@{outputs.prompts[0]}", record.corpus_version_id, len(outputs.predictions[0])
-    )
-    inputs = [answered[row] for row in outputs.rows]
+    assert record.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
+    asked = rows_asked(registry.catalog, corpus, outputs.versions[0], len(outputs.predictions[0]))
+    inputs = [corpus[asked[row]] for row in outputs.rows]
     truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
     labelled = [number for number, pair_or_text in enumerate(inputs) if _bare(pair_or_text) in truth]
     if len(labelled) < LEAST_LABELLED:
@@ -86,18 +86,6 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
         outputs.content_free,
     )
-
-
-def _answered_inputs(registry: Registry, pair: str, corpus_id: int | None, count: int) -> list[Input]:
-    """Return the texts of the corpus that a prompted model answered, in order, as many as it did."""
-    assert corpus_id is not None, "a space without corpus embeds no models"  # noqa: S101
-    entry = registry.catalog.entries.get(pair)
-    corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
-    spec = ModelSpec.from_document(entry.spec, name=entry.name)
-    if spec.kind is ModelKind.RECORDED:
-        known = set(Recording.from_contents(spec.answers or (), registry.contents(entry)).inputs)
-        return [text for text in corpus if text in known]
-    return corpus if len(corpus) == count else [text for text in corpus if text.text_pair is not None]
 
 
 def _bare(pair_or_text: Input) -> tuple[str, str]:
