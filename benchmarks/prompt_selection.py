@@ -38,9 +38,8 @@ from registry.metrics import spearman
 
 MEASURED = Path(__file__).parent / "measured"
 FEATURES = 1000  # of a bag of words
-LIKE: dict[
-    str, dict[str, dict[str, str]]
-] = {  # a like task's labels, as answers of the table; the last of each only looks alike
+# The labels of like tasks, as answers of a table; the last of each only looks alike.
+LIKE: dict[str, dict[str, dict[str, str]]] = {
     "babe": {"babe": {}, "subjectivity": {"subjective": "biased", "objective": "not biased"}},
     "sst2 of OPT-2.7B": {"movie_review": {}, "customer_review": {}, "sst2": {}, "opinion_polarity": {}},
 }
