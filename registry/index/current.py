@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import StorageError
 from registry.index.contract import FileIndex
@@ -116,6 +118,8 @@ class Indexes:
             return None, "stale"
         facets = SpaceSpec.from_document(space.spec).facets
         centring = Centring(facets, found.centre, found.header.epoch)
+        if not np.array_equal(centring.centre, found.centre):
+            return None, "stale"  # its rows were made when other facets were centred
         return SpaceIndex(found.header, centring, found.index), "sound" if found.is_whole else "damaged"
 
     def _followed(self, found: SpaceIndex, space: SpaceRecord) -> SpaceIndex | None:

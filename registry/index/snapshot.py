@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from registry.index.contract import FileIndex, Ids, Rows
 
-_BASE, _RECORD = b"FUTEIDX2", b"FUTELOG1"
-_OLD = b"FUTEIDX1"  # of releases before 0.4, which had no epochs
+_BASE, _RECORD = b"FUTEIDX4", b"FUTELOG1"  # not 3: one flipped bit would make it 2
+_OLD = (b"FUTEIDX1", b"FUTEIDX2")  # of 0.3, which had no epochs, and of 0.4, which centred every facet
 _FRAME = struct.Struct("<8sI32s")  # magic, length of the head, sha256 of the head
 _END = struct.Struct("<Q8s")  # behind a record: its length with this, and its magic again, to be found from the end
 _MOST_HEAD = 64_000_000  # bytes: a removal of millions of ids
@@ -150,7 +150,7 @@ class SnapshotFiles:
             OSError: there is none.
         """
         body = memoryview(self.base.read_bytes())
-        if body[: len(_OLD)] == _OLD:
+        if bytes(body[: len(_BASE)]) in _OLD:
             raise SnapshotOutdatedError
         fields, payload = _checked(body, _BASE)
         header = _base_header(fields)

@@ -34,9 +34,9 @@ class Kernel:
     like_sources: float = 0.15  # tasks like what helped tasks like this one help
     likeness: float = 0.15  # the facets by which what helped tasks like this one was alike; a slope for each of F
     shared: float = 0.7  # how much settings have in common
-    reach: float = 0.25  # how far below 1 a similarity still counts as alike
+    reach: float = 0.35  # how far below 1 a similarity still counts as alike
     noise: float = 0.2  # variance of a measurement, beside what repeated runs tell
-    slope: float = 0.2  # what similarity promises before anything is measured
+    slope: float = 0.15  # what similarity promises before anything is measured
     slope_deviation: float = 0.15  # and how far that may be wrong, everywhere alike
 
 

@@ -1,9 +1,9 @@
 """What is subtracted from the vectors of a space before they are compared, and how long that stays the same.
 
-What all tasks have in common tells them apart from nothing, so the mean of the tasks is subtracted: the centre. While a
-space has few tasks its centre moves with each of them. From then on it is frozen for an epoch, so that a new vector
-changes no answer about the others and is added to the index in place of rebuilding it. A new epoch begins when the
-tasks have doubled.
+What all tasks have in common tells them apart from nothing, so the mean of the tasks is subtracted: the centre. Facets
+by whose mean a task is seen to be general are left as they are (`facets.AS_THEY_ARE`). While a space has few tasks its
+centre moves with each of them. From then on it is frozen for an epoch, so that a new vector changes no answer about the
+others and is added to the index in place of rebuilding it. A new epoch begins when the tasks have doubled.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,15 @@ class Centring:
     """How the vectors of a space are compared in one epoch: less the centre, each facet of unit length."""
 
     facets: Facets
-    centre: NDArray[np.float32]  # (dimension,)
+    centre: NDArray[np.float32]  # (dimension,), made zero in the facets that are compared as they are
     epoch: int = 0  # 0 until a centre is frozen for the first time
+
+    def __post_init__(self) -> None:
+        """Keep of the centre what is subtracted."""
+        kept = np.array(self.centre, np.float32)
+        for name in self.facets.uncentred:
+            kept[self.facets.segment(name)] = 0
+        object.__setattr__(self, "centre", kept)
 
     @property
     def is_centred(self) -> bool:

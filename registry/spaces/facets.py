@@ -12,9 +12,14 @@ from registry.spaces.vectors import unit
 
 # How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
 # corpus, so its inputs say nothing about them; and answers alone do not show how they depend on the inputs.
-BETWEEN_TASKS: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 4.0, "map": 1.0}
+BETWEEN_TASKS: dict[str, float] = {"inputs": 2.0, "answers": 1.0, "joint": 4.0, "map": 0.0}
 WITHOUT_JOINT: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}  # between tasks, in spaces of 0.1
 WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "map": 4.0}
+
+# Where tasks have a joint facet, these two are compared as they are: how near a task is to the mean of all is how
+# general it is as a source, and transfer rewards that. No model is compared by them.
+JOINT = "joint"
+AS_THEY_ARE = ("inputs", JOINT)
 
 Rows = NDArray[np.float32]
 
@@ -41,6 +46,11 @@ class Facets(tuple[Facet, ...]):
     def dimension(self) -> int:
         """How many numbers a vector has."""
         return sum(facet.size for facet in self)
+
+    @property
+    def uncentred(self) -> tuple[str, ...]:
+        """The names of the facets that are compared as they are, not less the centre."""
+        return AS_THEY_ARE if JOINT in self.names else ()
 
     def segment(self, name: str) -> slice | None:
         """Return where a facet lies in a vector; None where the space has no such facet."""
@@ -72,7 +82,7 @@ class Facets(tuple[Facet, ...]):
         """Return the similarities of vectors to one another, (n, n), as `nearest` would give them.
 
         Args:
-            rows: (n, dimension), centred, each facet of unit length.
+            rows: (n, dimension), as they are compared, each facet of unit length.
             kinds: of the n entries: two tasks are compared by all facets, others by those that say something.
             weights: of the facets, see `weights_between`.
         """
@@ -107,7 +117,7 @@ def weights_between(
             raise InputError("Weights are numbers from 0 on, and one of them is more than 0.")
         weights = {name: float(chosen.get(name, 0.0)) for name in names}
     else:
-        between_tasks = BETWEEN_TASKS if "joint" in names else WITHOUT_JOINT
+        between_tasks = BETWEEN_TASKS if JOINT in names else WITHOUT_JOINT
         usual = between_tasks if all(kind is EntryKind.TASK for kind in kinds) else WITH_A_MODEL
         weights = {name: usual.get(name, 1.0) for name in names}
     total = sum(weights.values())

@@ -227,6 +227,22 @@ def test_a_vector_at_the_very_centre_is_like_nothing() -> None:
     assert cosines(how, EAST, [0.0, 0, 1]) == [0.0]
 
 
+def test_beside_a_joint_facet_inputs_and_joint_are_compared_as_they_are_and_the_others_centred() -> None:
+    facets = Facets([Facet("inputs", 2), Facet("answers", 2), Facet("joint", 2)])
+    how = Centring(facets, np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], np.float32))
+
+    rows = how.centred(np.array([[3, 4, 3.5, 4.5, 3, 4]], np.float32))
+
+    assert how.centre.tolist() == [0, 0, 0.5, 0.5, 0, 0]
+    assert rows == pytest.approx(np.array([[0.6, 0.8, 0.6, 0.8, 0.6, 0.8]]), abs=1e-6)
+
+
+def test_without_a_joint_facet_inputs_are_centred() -> None:
+    how = Centring(Facets([Facet("inputs", 2)]), np.array([0.5, 0.5], np.float32))
+
+    assert how.centred(np.array([[3.5, 4.5]], np.float32)) == pytest.approx(np.array([[0.6, 0.8]]), abs=1e-6)
+
+
 def test_a_vector_of_another_dimension_is_refused() -> None:
     with pytest.raises(SpaceMismatchError, match="A vector of 2 numbers does not belong to this space, which has 3"):
         centring(EAST, NORTH).centred(np.array([[1.0, 0.0]], np.float32))

@@ -188,7 +188,7 @@ def test_between_tasks_the_joint_facet_weighs_most_and_with_a_model_it_says_noth
     facets = [Facet(name, 2) for name in ("inputs", "answers", "joint", "map")]
 
     assert weights_between(facets, TASK, TASK) == pytest.approx(
-        {"inputs": 0, "answers": 1 / 6, "joint": 4 / 6, "map": 1 / 6}
+        {"inputs": 2 / 7, "answers": 1 / 7, "joint": 4 / 7, "map": 0}
     )
     assert weights_between(facets, TASK, MODEL) == {"inputs": 0, "answers": 0.2, "joint": 0, "map": 0.8}
 

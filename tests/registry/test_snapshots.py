@@ -175,8 +175,9 @@ def test_a_snapshot_that_is_not_there_is_no_damage(tmp_path: Path) -> None:
         SnapshotFiles(tmp_path, "s").read(BACK_ENDS)
 
 
-def test_a_snapshot_of_a_former_release_is_outdated_and_not_damaged(files: SnapshotFiles) -> None:
-    files.base.write_bytes(b"FUTEIDX1" + b"whatever it held")
+@pytest.mark.parametrize("magic", [b"FUTEIDX1", b"FUTEIDX2"])
+def test_a_snapshot_of_a_former_release_is_outdated_and_not_damaged(files: SnapshotFiles, magic: bytes) -> None:
+    files.base.write_bytes(magic + b"whatever it held")
 
     with pytest.raises(SnapshotOutdatedError):
         files.read(BACK_ENDS)
@@ -401,6 +402,27 @@ def test_whatever_happens_to_the_snapshot_the_answers_stay_the_same(
     caplog.clear()
     assert answers(embedded.folder) == before
     assert caplog.record_tuples == []
+
+
+def test_a_snapshot_whose_rows_were_made_when_other_facets_were_centred_is_rebuilt(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = replace(SPEC, method="mapemb", facets=Facets((Facet("inputs", 3), Facet("joint", 5))))
+    made = registry.add_space("joint", spec, corpus=None)
+    for name, vector in zip(NAMES, vectors(), strict=True):
+        registry.catalog.embeddings.put(registry.add_task(name, task(name)).version_id, made, vector, {})
+    before = list(registry.nearest("a", space="joint"))
+    space = registry.catalog.spaces.get("joint")
+    centre = centre_of(vectors(), np.ones(len(NAMES), bool))
+    header = SnapshotHeader(space.fingerprint, 8, "flat", 0, hash_of(centre), space.generation, space.mark)
+    SnapshotFiles(registry.folder / "index", space.fingerprint).write(built(vectors()[::-1].copy()), centre, header)
+    caplog.clear()
+
+    with Registry.open(registry.folder) as fresh:
+        assert list(fresh.nearest("a", space="joint")) == before
+    assert [record.getMessage() for record in caplog.records] == [
+        "Index of space 'joint' was stale: rebuilt from the catalog."
+    ]
 
 
 def test_a_sound_snapshot_is_used_and_not_written_again(embedded: Registry, caplog: pytest.LogCaptureFixture) -> None:
