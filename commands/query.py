@@ -101,6 +101,8 @@ def nearest(
     else:
         nothing = "Nothing else is embedded in this space that passes the filter"
         print_table(ranking, empty=f"{nothing}, but near-duplicates." if ranking.set_aside else f"{nothing}.")
+    if ranking.verdict is not None:
+        click.echo(ranking.verdict, err=True)
     for note in ranking.notes:
         click.echo(note, err=True)
 

@@ -10,14 +10,12 @@ from embedders.black_boxes.witnesses import read_texts
 from embedders.jobs.runs import embed
 from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, model_folder
-from registry import Match, Registry
+from registry import Registry
 from registry.choosing.best import PromptQuery
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
-from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.importing import import_tasks
-from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.resources import resource
 
@@ -28,12 +26,6 @@ PROMPTS = {  # name -> template, and the words for negative and positive
     "films/praise": ("{{ text }}", ("a complaint", "praise")),
     "films/feeling": ("A customer wrote: {{ text }}", ("I hated it.", "I loved it.")),
     "films/question": ("Is this praise or complaint? {{ text }}", ("negative", "positive")),
-}
-WHY_FACET = {
-    "inputs": "their texts are alike",
-    "answers": "their answers mean alike",
-    "joint": "like texts have like answers",
-    "map": "their answers depend on the texts in like ways",
 }
 
 
@@ -114,27 +106,4 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
 def _show(registry: Registry, name: str, say: Callable[[str], None]) -> None:
     ranking = registry.nearest(name, limit=3, kind="task")
     say(f"   {name:<22}" + ", ".join(f"{match.name} {match.similarity:.2f}" for match in ranking))
-    say(f"   {'':<22}because {_reason(registry, name, ranking[0])}")
-
-
-def _reason(registry: Registry, query: str, match: Match) -> str:
-    """Say in one line what makes the first match plausible: what the data share, and the strongest facet."""
-    theirs = registry.task_data(match.name)
-    kind = registry.entry(query).kind
-    only_tasks = ("inputs", "joint")  # all models saw the same texts
-    facets = {f: c for f, c in match.facets.items() if kind is EntryKind.TASK or f not in only_tasks}
-    strongest = max(facets, key=lambda f: facets[f])
-    shared = _shared(registry.task_data(query), theirs) if kind is EntryKind.TASK else None
-    reason = f"{WHY_FACET[strongest]} ({strongest} {facets[strongest]:.2f})"
-    if shared is None and match.name == query.removesuffix("-minilm"):
-        shared = "it is the very task that the model learned from"
-    return f"{shared}, and {reason}" if shared else reason
-
-
-def _shared(one: TaskData, other: TaskData) -> str | None:
-    """Say what two tasks' data have in common at first sight."""
-    if one.labels and set(one.labels) == set(other.labels or ()):
-        return f"both answer {' or '.join(one.labels)}"
-    if one.kind == other.kind and all(task.train[0].text_pair for task in (one, other)):
-        return "both judge a pair of texts"
-    return None
+    say(f"   {'':<22}{ranking.verdict}")

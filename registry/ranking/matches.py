@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.data.signatures import NEAR_DUPLICATE, WORTH_SAYING
 from registry.kinds import EntryKind
 from registry.ranking.uncertainty import interval
 from registry.results import Cell, Table
+
+if TYPE_CHECKING:
+    from registry.ranking.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Match:
     facets: dict[str, float]
     deviation: float | None = field(default=None, kw_only=True)  # of what it is ranked by, where that is known
     shared: float | None = field(default=None, kw_only=True)  # of the smaller task's examples: the share in both
+    alike: bool | None = field(default=None, kw_only=True)  # more than unrelated entries are; None where not known
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
@@ -31,6 +35,7 @@ class Match:
             "kind": self.kind.value,
             "similarity": self.similarity,
             **({} if self.deviation is None else {"±": self.deviation}),
+            **({} if self.alike is None else {"alike": "yes" if self.alike else "no"}),
             **(self.facets if len(self.facets) > 1 else {}),
             **self._shared_cell(),
         }
@@ -46,6 +51,7 @@ class Match:
             "interval": interval(self.similarity, self.deviation),
             "facets": self.facets,
             "shared": self.shared,
+            "alike": self.alike,
         }
 
     def _shared_cell(self) -> dict[str, Cell]:
@@ -88,12 +94,14 @@ class Ranking(Table[Match]):
         space: str,
         epoch: int = 0,
         set_aside: Sequence[SetAside] = (),
+        verdict: "Finding | None" = None,
     ) -> None:
         super().__init__(matches, title=f"nearest to {query} in space {space}")
         self.query = query
         self.space = space
         self.epoch = epoch  # of the space's centre, see registry/spaces/centring.py
         self.set_aside = tuple(set_aside)  # near-duplicates of the query
+        self.verdict = verdict  # of a ranking by similarity that has matches
         self.notes: tuple[str, ...] = ()  # what is to be said with it
         if set_aside:
             names = ", ".join(map(str, set_aside))
@@ -107,6 +115,7 @@ class Ranking(Table[Match]):
             "epoch": self.epoch,
             "matches": [match.as_json() for match in self],
             "set_aside": [task.as_json() for task in self.set_aside],
+            "verdict": None if self.verdict is None else self.verdict.as_json(),
         }
 
 

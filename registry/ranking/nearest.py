@@ -14,12 +14,14 @@ from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.uncertainty import standard_error
+from registry.ranking.verdict import Yardstick
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"
 OUTSIDE = -1  # the id of a vector that comes from a file
+JUDGED = 5  # matches, at least, are looked at for the verdict
 
 M = TypeVar("M", bound=Match)
 
@@ -46,8 +48,20 @@ def nearest(
     search = _Search(catalog, index, space, target, query)
     duplicates = duplicates_of(catalog, index.centring, target)
     matches, aside = kept_apart(search.best, duplicates, query)
-    ranked = [replace(match, rank=rank) for rank, match in enumerate(search.with_errors(matches), start=1)]
-    return Ranking(ranked, query=target.name, space=space.name, epoch=index.centring.epoch, set_aside=aside)
+    if query.limit < JUDGED:
+        matches, _ = kept_apart(search.best, duplicates, replace(query, limit=JUDGED))
+    yardstick = Yardstick(catalog, index, space, query.weights)
+    marked = yardstick.marked(target.kind, search.with_errors(matches))
+    ranked = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
+    entry = None if target.id == OUTSIDE else catalog.entries.get(target.name)
+    return Ranking(
+        ranked,
+        query=target.name,
+        space=space.name,
+        epoch=index.centring.epoch,
+        set_aside=aside,
+        verdict=yardstick.verdict(target, entry, marked),
+    )
 
 
 def duplicates_of(catalog: Catalog, centring: Centring, target: EmbeddingRecord) -> Duplicates | None:

@@ -165,9 +165,19 @@ def test_a_ranking_as_json_says_all_of_it(compass: Registry) -> None:
                 "interval": None,
                 "facets": {"text": pytest.approx(0.6)},
                 "shared": None,
+                "alike": None,
             }
         ],
         "set_aside": [],
+        "verdict": {
+            "kind": "unknown",
+            "names": ["m"],
+            "because": None,
+            "unrelated_reach": None,
+            "measured_in": None,
+            "near_constant": None,
+            "sentence": "Whether m is alike is open: fewer than 12 tasks to compare it with.",
+        },
     }
 
 

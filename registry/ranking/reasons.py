@@ -1,0 +1,96 @@
+"""Why is a match near? What the data of both have in common at first sight, and the facet that says most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog.predictions import joined
+from registry.data.models import ModelSpec
+from registry.data.tasks import SPLITS, task_of
+from registry.errors import DataError
+from registry.kinds import EntryKind
+from registry.ranking.matches import Match
+
+NEAR_CONSTANT = 0.95  # of a model's answers: if so many are one and the same, they tell nothing of what it does
+WHY_FACET = {
+    "inputs": "their texts are alike",
+    "answers": "their answers mean alike",
+    "joint": "like texts have like answers",
+    "map": "their answers depend on the texts in like ways",
+}
+
+
+@dataclass(frozen=True)
+class UsualAnswer:
+    """What a black box answered on the corpus of a space."""
+
+    name: str
+    answers: tuple[str, ...]
+    usual: str  # the answer that it gives most
+    share: float  # of all answers
+
+    @property
+    def is_near_constant(self) -> bool:
+        """Whether it gives nearly always the same answer."""
+        return self.share >= NEAR_CONSTANT
+
+    def __str__(self) -> str:
+        return f"{self.name} answers {self.usual!r} to {100 * self.share:.0f} of 100 texts"
+
+
+def answered(catalog: Catalog, space: SpaceRecord, entry: EntryRecord) -> UsualAnswer | None:
+    """Return what a black box answered on a space's corpus; None for a task, a number, and where nothing is kept."""
+    if entry.kind is EntryKind.TASK or space.corpus_version_id is None or _is_number(entry):
+        return None
+    chunks = catalog.predictions.chunks(entry.version_id, space.corpus_version_id)
+    if not chunks:
+        return None
+    found = joined(chunks)
+    has_answer = found.probabilities.sum(axis=1) > 0
+    if not has_answer.any():
+        return None
+    given = np.bincount(found.probabilities[has_answer].argmax(axis=1), minlength=len(found.answers))
+    most = int(given.argmax())
+    return UsualAnswer(entry.name, found.answers, found.answers[most], float(given[most] / given.sum()))
+
+
+def because(
+    catalog: Catalog, query: EntryRecord | None, said: UsualAnswer | None, match: Match, weights: Mapping[str, float]
+) -> str:
+    """Say in a few words what makes a match plausible: what the data share, and the facet that adds most to it.
+
+    Args:
+        query: None for a vector from a file.
+        said: what the query answered, if it is a black box.
+        weights: of the facets.
+    """
+    facet = max(match.facets, key=lambda name: weights.get(name, 0.0) * match.facets[name])
+    reason = f"{WHY_FACET.get(facet, 'their vectors are alike')} ({facet} {match.facets[facet]:.2f})"
+    shared = None if query is None else _shared(catalog, query, said, catalog.entries.get(match.name))
+    return f"{shared}, and {reason}" if shared else reason
+
+
+def _shared(catalog: Catalog, one: EntryRecord, said: UsualAnswer | None, other: EntryRecord) -> str | None:
+    """Say what the data of two entries have in common at first sight."""
+    labels = said.answers if said is not None else one.spec.get("labels") or ()
+    theirs = other.spec.get("labels") or () if other.kind is EntryKind.TASK else ()
+    if labels and set(labels) == set(theirs):
+        return f"both answer {' or '.join(theirs)}"
+    both_tasks = one.kind is EntryKind.TASK and other.kind is EntryKind.TASK
+    if both_tasks and one.task_kind == other.task_kind and all(_has_pairs(catalog, entry) for entry in (one, other)):
+        return "both judge a pair of texts"
+    return None
+
+
+def _has_pairs(catalog: Catalog, task: EntryRecord) -> bool:
+    held = {split: catalog.entries.content(task.contents[split]) for split in SPLITS & task.contents.keys()}
+    return task_of(task.spec, held, task.name).train[0].text_pair is not None
+
+
+def _is_number(entry: EntryRecord) -> bool:
+    try:
+        return ModelSpec.from_document(entry.spec).range is not None
+    except DataError:
+        return False

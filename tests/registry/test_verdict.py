@@ -1,0 +1,166 @@
+"""What a ranking comes to: use this one, these are equal, nothing here is alike."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from registry import Registry
+from registry.catalog import Filter
+from registry.catalog.records import NewEntry
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.predictions import Predictions
+from registry.data.tasks import TaskData
+from registry.kinds import EntryKind
+from registry.ranking.verdict import Finding
+from registry.spaces.facets import Facet
+from registry.spaces.spec import SpaceSpec
+
+NUMBERS = 64
+ONE = SpaceSpec("5" * 64, "here", "tupate", {}, (Facet("text", NUMBERS),), None)
+MEASURED = replace(
+    ONE,
+    surrogate_source="minilm",
+    method="mapemb",
+    facets=(Facet("inputs", 256), Facet("answers", 256), Facet("joint", 512), Facet("map", 1024)),
+)
+TASK = Filter(kinds=(EntryKind.TASK,))
+
+
+def direction(number: int, near: int | None = None, share: float = 0.0) -> NDArray[np.float32]:
+    """Return a unit vector along an axis, a share of it towards another axis."""
+    vector = np.zeros(NUMBERS)
+    vector[number] = np.sqrt(1 - share**2)
+    if near is not None:
+        vector[near] = share
+    return vector.astype(np.float32)
+
+
+def put(registry: Registry, name: str, vector: NDArray[np.float32], labels: tuple[str, str] = ("x", "y")) -> None:
+    data = TaskData("classification", labels, (Example(name, labels[0]), Example(f"other {name}", labels[1])))
+    version = registry.add_task(name, data).version_id
+    registry.catalog.embeddings.put(version, registry.catalog.spaces.get("s"), vector, {})
+
+
+def put_model(
+    registry: Registry, name: str, vector: NDArray[np.float32], answers: list[str], spec: dict[str, object]
+) -> None:
+    entry = registry.catalog.entries.add(NewEntry(EntryKind.MODEL, name, name, spec))
+    space = registry.catalog.spaces.get("s")
+    registry.catalog.embeddings.put(entry.version_id, space, vector, {})
+    assert space.corpus_version_id is not None
+    said = Predictions.from_texts(answers)
+    registry.catalog.predictions.put(entry.version_id, space.corpus_version_id, start=0, predictions=said)
+
+
+def found(registry: Registry, name: str, limit: int = 10) -> Finding:
+    verdict = registry.nearest(name, limit=limit, where=TASK).verdict
+    assert verdict is not None
+    return verdict
+
+
+@pytest.fixture
+def many(registry: Registry) -> Registry:
+    """Fourteen tasks, each in a direction of its own, but for `twin`, which is like `first`."""
+    registry.add_space("s", ONE, corpus=None)
+    put(registry, "first", direction(0), ("bad", "good"))
+    for number in range(1, 13):
+        put(registry, f"t{number}", direction(number))
+    put(registry, "twin", direction(13, 0, 0.8), ("good", "bad"))
+    return registry
+
+
+def test_what_is_alike_is_to_be_used_and_the_reason_is_said(many: Registry) -> None:
+    verdict = found(many, "first")
+
+    assert (verdict.kind, verdict.names) == ("use", ("twin",))
+    assert str(verdict).startswith("Use twin: both answer good or bad, and their vectors are alike (text 0.7")
+
+
+def test_a_task_like_none_of_the_space_is_told_so_with_what_unrelated_tasks_reach(many: Registry) -> None:
+    put(many, "stranger", direction(40, 3, 0.05))
+
+    verdict = found(many, "stranger")
+
+    assert (verdict.kind, verdict.because) == ("nothing", None)
+    assert str(verdict) == (
+        "Nothing here is alike: the nearest, t3, has a similarity of -0.02, and unrelated ones reach 0.10."
+    )
+
+
+def test_two_that_are_as_near_cannot_be_told_apart_even_if_one_alone_is_asked_for(many: Registry) -> None:
+    put(many, "triplet", direction(14, 0, 0.8), ("good", "bad"))
+
+    for limit in (1, 10):
+        verdict = found(many, "first", limit)
+        assert (verdict.kind, set(verdict.names)) == ("equal", {"twin", "triplet"})
+        assert "cannot be told apart" in str(verdict)
+
+
+def test_with_few_tasks_nothing_is_said_of_what_is_alike(registry: Registry) -> None:
+    registry.add_space("s", ONE, corpus=None)
+    for number in range(11):
+        put(registry, f"t{number}", direction(number, 0, 0.9) if number else direction(0))
+
+    assert found(registry, "t0").kind == "unknown"
+
+
+def test_nothing_is_said_of_an_empty_answer_nor_of_other_rankings(many: Registry) -> None:
+    assert many.nearest("first", kind="model").verdict is None
+    assert many.nearest("first", by="size").verdict is None
+    assert many.nearest("first", by="size").as_json()["verdict"] is None
+
+
+@pytest.mark.parametrize(("joint", "kind"), [(0.70, "use"), (0.60, "nothing")])
+def test_in_the_default_space_the_measured_level_holds_however_few_tasks_there_are(
+    registry: Registry, joint: float, kind: str
+) -> None:
+    """Similarity is 4/7 of the joint facet here: 0.70 gives 0.4, 0.60 gives 0.34."""
+    registry.add_space("s", MEASURED, corpus=None)
+    one, other = np.zeros((2, 4, 1024))
+    for facet in range(4):
+        one[facet, 0], other[facet, 1] = 0.5, 0.5
+    other[2, :2] = 0.5 * joint + 1e-4, 0.5 * np.sqrt(1 - (joint + 2e-4) ** 2)
+    sizes = [facet.size for facet in MEASURED.facets]
+    for name, parts in (("one", one), ("other", other)):
+        vector = np.concatenate([part[:size] for part, size in zip(parts, sizes, strict=True)])
+        put(registry, name, (vector / np.linalg.norm(vector)).astype(np.float32))
+
+    assert found(registry, "one").kind == kind
+    own = registry.nearest("one", weights={"joint": 1}).verdict  # of the user's own weights nothing was measured
+    assert own is not None
+    assert own.kind == "unknown"
+
+
+def test_a_model_that_gives_nearly_always_one_answer_is_said_to_and_is_like_nothing(registry: Registry) -> None:
+    corpus = registry.add_corpus("texts", [Input(f"text {number}") for number in range(100)], source="here")
+    registry.add_space("s", replace(ONE, corpus=corpus.content_hash), corpus=corpus)
+    for number in range(12):
+        put(registry, f"t{number}", direction(number), ("clean", "rude"))
+    spec: dict[str, object] = {"type": "function", "source": "here:it"}
+    put_model(registry, "filter", direction(20, 3, 0.9), ["clean"] * 97 + ["rude"] * 3, spec)
+    put_model(registry, "judge", direction(21, 3, 0.9), ["clean"] * 60 + ["rude"] * 40, spec)
+
+    filtered, judged = found(registry, "filter"), found(registry, "judge")
+
+    assert str(filtered) == (
+        "Nothing here is alike: filter answers 'clean' to 97 of 100 texts, which tells nothing of what it does."
+    )
+    assert filtered.as_json()["near_constant"] == {"name": "filter", "answer": "clean", "share": 0.97}
+    assert (judged.kind, judged.names, judged.constant) == ("use", ("t3",), None)
+    assert "both answer clean or rude" in str(judged)
+
+
+def test_a_near_constant_model_that_is_found_is_said_to_be_one(registry: Registry) -> None:
+    corpus = registry.add_corpus("texts", [Input(f"text {number}") for number in range(100)], source="here")
+    registry.add_space("s", replace(ONE, corpus=corpus.content_hash), corpus=corpus)
+    for number in range(12):
+        put(registry, f"t{number}", direction(number))
+    put_model(registry, "filter", direction(20, 3, 0.9), ["clean"] * 100, {"type": "function", "source": "here:it"})
+
+    verdict = registry.nearest("t3").verdict
+
+    assert verdict is not None
+    assert (verdict.kind, verdict.names) == ("nothing", ("filter",))
