@@ -50,17 +50,17 @@ def nearest(
     matches, aside = kept_apart(search.best, duplicates, query)
     if query.limit < JUDGED:
         matches, _ = kept_apart(search.best, duplicates, replace(query, limit=JUDGED))
-    yardstick = Yardstick(catalog, index, space, query.weights)
-    marked = yardstick.marked(target.kind, search.with_errors(matches))
-    ranked = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
     entry = None if target.id == OUTSIDE else catalog.entries.get(target.name)
+    yardstick = Yardstick(catalog, index, space, target, entry, query.weights)
+    marked = yardstick.marked(search.with_errors(matches))
+    ranked = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
     return Ranking(
         ranked,
         query=target.name,
         space=space.name,
         epoch=index.centring.epoch,
         set_aside=aside,
-        verdict=yardstick.verdict(target, entry, marked),
+        verdict=yardstick.verdict(marked),
     )
 
 

@@ -82,9 +82,23 @@ class Yardstick:
     """Tells what is alike in a space, and what a ranking comes to."""
 
     def __init__(
-        self, catalog: Catalog, index: SpaceIndex, space: SpaceRecord, weights: Mapping[str, float] | None
+        self,
+        catalog: Catalog,
+        index: SpaceIndex,
+        space: SpaceRecord,
+        target: EmbeddingRecord,
+        entry: EntryRecord | None,
+        weights: Mapping[str, float] | None,
     ) -> None:
-        """`weights`: the user's own, of the facets; None for the usual ones."""
+        """Make it for the matches of a target.
+
+        Args:
+            entry: the target's; None for a vector from a file.
+            weights: the user's own, of the facets; None for the usual ones.
+        """
+        self._kind = target.kind
+        self._entry = entry
+        self._said = None if entry is None else answered(catalog, space, entry)
         self._catalog = catalog
         self._index = index
         self._space = space
@@ -92,23 +106,17 @@ class Yardstick:
         self._spec = SpaceSpec.from_document(space.spec)
         self._levels: dict[tuple[EntryKind, EntryKind], Level | None] = {}
 
-    def marked(self, kind: EntryKind, matches: Sequence[Match]) -> list[Match]:
-        """Return matches of an entry of this kind, each with whether it is more alike than unrelated entries are."""
-        levels = {other: self._level(kind, other) for other in {match.kind for match in matches}}
-        return [replace(match, alike=_is_alike(match, levels[match.kind])) for match in matches]
+    def marked(self, matches: Sequence[Match]) -> list[Match]:
+        """Return matches, each with whether it is more alike than unrelated entries are."""
+        return [replace(match, alike=self._is_alike(match)) for match in matches]
 
-    def verdict(self, target: EmbeddingRecord, entry: EntryRecord | None, matches: Sequence[Match]) -> Finding | None:
-        """Say what marked matches of a target come to; None where there are none.
-
-        Args:
-            entry: the target's; None for a vector from a file.
-        """
+    def verdict(self, matches: Sequence[Match]) -> Finding | None:
+        """Say what marked matches come to; None where there are none."""
         if not matches:
             return None
         first = matches[0]
-        said = None if entry is None else answered(self._catalog, self._space, entry)
-        level = self._level(target.kind, first.kind)
-        for answers in (said, answered(self._catalog, self._space, self._catalog.entries.get(first.name))):
+        level = self._level(self._kind, first.kind)
+        for answers in (self._said, answered(self._catalog, self._space, self._catalog.entries.get(first.name))):
             if answers is not None and answers.is_near_constant:
                 sentence = f"Nothing here is alike: {answers}, which tells nothing of what it does."
                 return Finding(Outcome.NOTHING, (first.name,), None, level, answers, sentence)
@@ -121,13 +129,19 @@ class Yardstick:
             reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first):.2f}"
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
-        usual = weights_between(self._index.centring.facets, target.kind, first.kind, chosen=self._weights)
-        why = because(self._catalog, entry, said, first, usual)
+        usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
+        why = because(self._catalog, self._entry, self._said, first, usual)
         equal = tuple(m.name for m in matches if m.kind is first.kind and m.alike and _are_equal(first, m))
         if len(equal) == 1:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
         sentence = f"{_listed(equal)} cannot be told apart; of {first.name}: {why}."
         return Finding(Outcome.EQUAL, equal, why, level, None, sentence)
+
+    def _is_alike(self, match: Match) -> bool | None:
+        if self._said is not None and self._said.is_near_constant:
+            return False
+        level = self._level(self._kind, match.kind)
+        return None if level is None else level.of(match) >= level.value
 
     def _level(self, one: EntryKind, other: EntryKind) -> Level | None:
         """Return what unrelated entries of two kinds reach; None where it cannot be told."""
@@ -152,10 +166,6 @@ class Yardstick:
         alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
         reached = float(np.quantile(alike[np.triu_indices(len(ids), 1)], USUAL))
         return Level(max(reached, LEAST), None)
-
-
-def _is_alike(match: Match, level: Level | None) -> bool | None:
-    return None if level is None else level.of(match) >= level.value
 
 
 def _are_equal(first: Match, other: Match) -> bool:

@@ -52,10 +52,11 @@ def test_a_sentiment_function_is_nearest_to_a_sentiment_task_and_the_reason_is_s
     assert "their answers depend on the texts in like ways" in str(verdict)
 
 
-def test_a_sentiment_function_with_words_of_its_own_has_a_sentiment_task_first(asked: Registry) -> None:
-    ranking, _ = nearest(asked, "short_sentiment")
+def test_of_words_that_mean_nothing_to_the_surrogate_nothing_is_claimed(asked: Registry) -> None:
+    _, verdict = nearest(asked, "short_sentiment")  # pos, neg, neu
 
-    assert ranking[0].name in SENTIMENT
+    assert verdict.kind == "nothing"
+    assert verdict.constant is None
 
 
 @pytest.mark.parametrize("name", ["news_topic", "language", "profanity"])
