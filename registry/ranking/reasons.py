@@ -14,6 +14,7 @@ from registry.kinds import EntryKind
 from registry.ranking.matches import Match
 
 NEAR_CONSTANT = 0.95  # of a model's answers: if so many are one and the same, they tell nothing of what it does
+MOST_ANSWERS = 3  # are listed
 WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
@@ -77,7 +78,8 @@ def _shared(catalog: Catalog, one: EntryRecord, said: UsualAnswer | None, other:
     labels = said.answers if said is not None else one.spec.get("labels") or ()
     theirs = other.spec.get("labels") or () if other.kind is EntryKind.TASK else ()
     if labels and set(labels) == set(theirs):
-        return f"both answer {' or '.join(theirs)}"
+        few = theirs if len(theirs) <= MOST_ANSWERS else [*theirs[:MOST_ANSWERS], f"{len(theirs) - MOST_ANSWERS} more"]
+        return f"both answer {' or '.join(few)}"
     both_tasks = one.kind is EntryKind.TASK and other.kind is EntryKind.TASK
     if both_tasks and one.task_kind == other.task_kind and all(_has_pairs(catalog, entry) for entry in (one, other)):
         return "both judge a pair of texts"
