@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import choosing, corpus, embedding, evaluate, model, prompt, query, space, task, transfer, upkeep
+from commands import choosing, corpus, embedding, evaluate, model, pack, prompt, query, space, task, transfer, upkeep
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
@@ -81,6 +81,7 @@ for command in (
     *query.COMMANDS,
     *choosing.COMMANDS,
     transfer.transfer,
+    pack.pack,
     evaluate.evaluate,
 ):
     main.add_command(command)

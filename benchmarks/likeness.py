@@ -73,14 +73,14 @@ class Figure:
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table, with intervals over the targets."""
-        behind = "" if self.default is None else _between(_drawn(self.default - self.ndcg_rank))
+        behind = "" if self.default is None else between(drawn(self.default - self.ndcg_rank))
         return {
             "likeness": self.name,
             "ndcg_rank": f"{self.ndcg_rank.mean():.1f}",
-            "interval": _between(_drawn(self.ndcg_rank)),
+            "interval": between(drawn(self.ndcg_rank)),
             "default above it by": behind,
             "regret@1": f"{self.regret.mean():.1f}",
-            "its interval": _between(_drawn(self.regret)),
+            "its interval": between(drawn(self.regret)),
         }
 
 
@@ -231,12 +231,13 @@ def _draws(count: int) -> NDArray[np.int64]:
     return np.random.default_rng(2).integers(0, count, (DRAWS, count))
 
 
-def _drawn(values: Matrix) -> Matrix:
+def drawn(values: Matrix) -> Matrix:
     """Return the means over draws of the targets, (draws,)."""
     return np.asarray(values[_draws(len(values))].mean(axis=1))
 
 
-def _between(values: Matrix) -> str:
+def between(values: Matrix) -> str:
+    """Return the interval that holds 90 of 100 draws, as text."""
     low, high = np.quantile(values, (0.05, 0.95))
     return f"{low:.1f} to {high:.1f}"
 

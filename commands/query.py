@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from commands.output import json_option, print_json, print_table, registry_of, tags_option
+
+if TYPE_CHECKING:
+    from registry.ranking.matches import Ranking
 
 KINDS = ("task", "model", "prompted-model")
 BY = ("similarity", "memory", "gain", "size")
@@ -52,6 +55,9 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 )
 @click.option("--own", is_flag=True, help="By memory or gain: use NAME's own measured outcomes too.")
 @click.option("--duplicates", is_flag=True, help="List near-duplicates of the task NAME too; else they are set aside.")
+@click.option(
+    "--pack/--no-pack", "packs", default=None, help="Only tasks of packs, or none; else memory and gain count them in."
+)
 @click.option("--space", help="The space; else the current one.")
 @json_option
 @click.pass_context
@@ -71,6 +77,7 @@ def nearest(
     *,
     own: bool,
     duplicates: bool,
+    packs: bool | None,
     as_json: bool,
 ) -> None:
     """List the tasks and models nearest to NAME: what to start from.
@@ -95,7 +102,13 @@ def nearest(
         setting=setting,
         own=own,
         duplicates=duplicates,
+        packs=packs,
     )
+    _tell(ranking, as_json=as_json)
+
+
+def _tell(ranking: "Ranking", *, as_json: bool) -> None:
+    """Print a ranking, and on stderr what it comes to."""
     if as_json:
         print_json(ranking.as_json())
     else:

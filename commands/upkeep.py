@@ -8,12 +8,21 @@ from commands.output import json_option, print_json, print_one, registry_of
 
 
 @click.command()
+@click.option("with_pack", "--pack/--no-pack", default=True, help="Whether a new one begins with the starter pack.")
 @click.pass_context
-def init(ctx: click.Context) -> None:
-    """Make a registry, here or where --registry says."""
+def init(ctx: click.Context, *, with_pack: bool) -> None:
+    """Make a registry, here or where --registry says.
+
+    A new one begins with a pack of transfers that others measured, so that 'fute nearest --by memory' knows something
+    from the first day.
+    """
     from registry import Registry
+    from registry.packs.shelf import STARTER
 
     with Registry.create(ctx.obj) as registry:
+        is_empty = not any(registry.catalog.entries.counts().values())
+        if with_pack and is_empty and registry.packs.are_new:
+            registry.packs.add(STARTER)
         click.echo(f"Registry ready in {registry.folder}")
 
 

@@ -24,6 +24,7 @@ from registry.index.current import Indexes
 from registry.index.verify import Verification
 from registry.kinds import EntryKind
 from registry.location import located
+from registry.packs.shelf import Shelf
 from registry.prompts.importing import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
@@ -81,6 +82,11 @@ class Registry:
     def folder(self) -> Path:
         """The folder that the registry lies in."""
         return self.catalog.database.location.folder
+
+    @property
+    def packs(self) -> Shelf:
+        """The packs in use: tasks and transfers that others measured."""
+        return Shelf(self.folder)
 
     def close(self) -> None:
         """Let go of the database. Nothing is lost without it: every change is committed when it returns."""
@@ -244,15 +250,7 @@ class Registry:
 
     def status(self) -> Status:
         """Say what the registry holds."""
-        spaces, counts = self.catalog.spaces.all(), self.catalog.entries.counts()
-        return Status(
-            location=str(self.catalog.database.location),
-            entries={kind.value: counts.get(kind, 0) for kind in EntryKind},
-            spaces=self.catalog.spaces.counts(),
-            current_space=next((space.name for space in spaces if space.current), None),
-            jobs=self.catalog.jobs.counts(),
-            failures=self.catalog.jobs.failures(),
-        )
+        return Status.of(self.catalog, packs=self.packs.names())
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -269,6 +267,7 @@ class Registry:
         setting: str | None = None,
         own: bool = False,
         duplicates: bool = False,
+        packs: bool | None = None,
     ) -> Ranking:
         """Return the entries nearest to an entry, or to a vector exported from the same space; see docs/methods.md.
 
@@ -282,6 +281,7 @@ class Registry:
             setting: MODEL/ADAPTATION, for which memory and gain answer; None for any.
             own: whether memory and gain may use the target's own outcomes.
             duplicates: whether near-duplicates of the target stay in the answer; else they are set aside.
+            packs: True ranks the packs' tasks alone, False leaves packs out; None: memory and gain count them in.
 
         Raises:
             InputError: there is no such facet, method or setting, or what is asked does not make sense.
@@ -291,8 +291,8 @@ class Registry:
         where = (where or Filter()) if kind is None else replace(where or Filter(), kinds=(kind_named(kind),))
         record = self.catalog.spaces.get(space)
         target = embedding_of(self.catalog, query, record)
-        asked = NearestQuery(by, setting, own, limit, where, weights, duplicates)
-        if by == SIMILARITY and setting is None and not own:
+        asked = NearestQuery(by, setting, own, limit, where, weights, duplicates, packs)
+        if by == SIMILARITY and setting is None and not own and not packs:
             return nearest(self.catalog, self._indexes.current(record), record, target, asked)
         from registry.sources.rank import rank_sources
 
@@ -351,13 +351,9 @@ class Registry:
 
     def draw_map(self, path: str | os.PathLike[str], *, space: str | None = None) -> None:
         """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""
-        from registry.views.picture import draw_map
+        from registry.views.picture import draw_space
 
-        record = self.catalog.spaces.get(space)
-        vectors, similarity = self.similarities(space=record.name)
-        asked = {row.name: str(row.record.task_kind) for row in self.tasks()}
-        kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
-        draw_map(Path(path), record, vectors, similarity, kinds)
+        draw_space(self.catalog, self.catalog.spaces.get(space), Path(path))
 
     # -- the index -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def resource(name: str) -> Path:
-    """Return the folder `migrations` or `examples`."""
+    """Return the folder `migrations`, `examples` or `packs`."""
     here = Path(__file__).parent
     installed = here / "resources" / name
     return installed if installed.is_dir() else here.parent / name

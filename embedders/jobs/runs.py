@@ -6,7 +6,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +168,7 @@ class _Run:
         """
         for other in self._registry.catalog.spaces.all():
             spec = SpaceSpec.from_document(other.spec)
-            if other.id == self._space.id or _but_for_corpus(spec) != _but_for_corpus(self._spec):
+            if other.id == self._space.id or not spec.is_same_for_tasks(self._spec):
                 continue
             held = self._registry.catalog.embeddings.get(entry.version_id, other.id)
             if held is not None:
@@ -222,11 +222,6 @@ class _Run:
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
         return from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
-
-
-def _but_for_corpus(spec: SpaceSpec) -> SpaceSpec:
-    """Return what a task's vector depends on: all that identifies a space, but for its corpus."""
-    return replace(spec, corpus=None, surrogate_source="")
 
 
 def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:

@@ -37,6 +37,7 @@ class NearestQuery:
     where: Filter = field(default_factory=Filter)
     weights: Mapping[str, float] | None = None
     duplicates: bool = False  # whether near-duplicates of the target stay in the answer
+    packs: bool | None = None  # whether tasks of packs alone are ranked, or none; None for one's own and those
 
 
 def nearest(

@@ -10,19 +10,24 @@ from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.catalog.records import SpaceVectors
 from registry.errors import InputError
 from registry.kinds import EntryKind
+from registry.packs.shelf import Shelf
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import SIMILARITY, NearestQuery, duplicates_of, kept_apart
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
+from registry.sources.borrowed import Borrowed, borrowed
 from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST, Memory, Reason
 from registry.sources.track import TrackRecord, track_record
+from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
+from registry.spaces.spec import SpaceSpec
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
 CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
+HOW_TO_MEASURE = "'fute transfer import' records yours, 'fute pack add' brings those of others"
 TOLD = 10  # reasons of a row, at most
 
 
@@ -33,6 +38,8 @@ class SourceMatch(Match):
     score: float  # by memory and gain in standard deviations of a target's sources; by size in examples
     because: str
     reasons: tuple[Reason, ...] = ()  # of memory: what was measured and adds most, whatever its sign
+    pack: str | None = None  # that the source is of; None for one's own
+    home: str | None = None  # where a pack's task can be had, if it says
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
@@ -50,6 +57,8 @@ class SourceMatch(Match):
             "score": self.score,
             "interval": interval(self.score, self.deviation, errors=NORMAL),
             "because": self.because,
+            "pack": self.pack,
+            "home": self.home,
             "reasons": [vars(reason) for reason in self.reasons],
         }
 
@@ -101,45 +110,72 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
             the setting.
     """
     _check(query, target)
-    history = standardised(catalog.transfers.all())
-    if query.setting is not None and history and query.setting not in settings_of(history):
-        raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(history))}.")
-    usable = history if query.own else without(history, target.name)
-    notes = []
+    evidence = _evidence(catalog, space, target, query)
+    usable = evidence.history if query.own else without(evidence.history, target.name)
+    notes = [*evidence.theirs.notes]
+    if query.setting is not None and evidence.history and query.setting not in settings_of(evidence.history):
+        raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(evidence.history))}.")
     if query.by == GAIN and not usable:
-        raise InputError(f"No transfers to other tasks than {target.name!r}: record some with 'fute transfer import'.")
+        raise InputError(f"No transfers to other tasks than {target.name!r}: {HOW_TO_MEASURE}.")
     if query.by == MEMORY and not usable:
         query = replace(query, by=SIMILARITY, setting=None)
-        notes.append("No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').")
-    measured = {name for measurement in history for name in (measurement.target, measurement.source)}
-    held = catalog.embeddings.all(space.id)
-    likeness = _likeness(held, target, measured, query)
-    candidates = _candidates(catalog, likeness, target.name, {measurement.source for measurement in usable}, query)
+        notes.append(f"No transfers to other tasks are recorded: ranked by similarity ({HOW_TO_MEASURE}).")
+    candidates = _candidates(catalog, evidence, target.name, query)
     record = None
     if query.by == MEMORY:
-        similar = dict(zip(likeness.names, likeness.similarity[likeness.row[target.name]], strict=True))
-        memory = Memory(of_most_alike(history, similar, most=MOST), likeness)
+        memory = Memory(evidence.most_alike(target.name), evidence.likeness)
         rows = _by_memory(memory, target.name, candidates, query)
-        record = track_record(memory, setting=query.setting)
+        record = track_record(memory, setting=query.setting, targets={m.target for m in evidence.own} or None)
+        record = record and replace(record, borrowed=not evidence.own)
+        notes += _which_setting(usable, query)
     elif query.by == GAIN:
-        rows = _by_gain(usable, likeness, target.name, candidates, query)
+        rows = _by_gain(usable, evidence.likeness, target.name, candidates, query)
     elif query.by == SIZE:
-        rows = _by_size(catalog, likeness, target.name, candidates)
+        rows = _by_size(catalog, evidence.likeness, target.name, candidates)
     else:
-        rows = [_match(likeness, target.name, name) for name in candidates]
-    ordered, duplicates = _ranked(rows), duplicates_of(catalog, held.centring, target)
-    kept, aside = kept_apart(lambda count: ordered[:count], duplicates, query)
-    ranked = [replace(row, rank=place) for place, row in enumerate(kept, start=1)]
+        rows = [_match(evidence.likeness, target.name, name) for name in candidates]
+    ordered = _ranked([_with_home(row, evidence.theirs) for row in rows])
+    kept, aside = kept_apart(lambda count: ordered[:count], duplicates_of(catalog, evidence.centring, target), query)
     return SourceRanking(
-        ranked,
+        [replace(row, rank=place) for place, row in enumerate(kept, start=1)],
         query=target.name,
         space=space.name,
-        epoch=held.centring.epoch,
+        epoch=evidence.centring.epoch,
         how=query,
         record=record,
         notes=notes,
         set_aside=aside,
     )
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What speaks for sources: one's own measurements, those of packs, and how alike the tasks are."""
+
+    own: tuple[Measurement, ...]
+    theirs: Borrowed
+    likeness: Likeness
+    centring: Centring
+
+    @property
+    def history(self) -> tuple[Measurement, ...]:
+        """All measurements."""
+        return (*self.own, *self.theirs.history)
+
+    def most_alike(self, target: str) -> tuple[Measurement, ...]:
+        """Return the measurements on the tasks most like a target, as many as one memory holds."""
+        similar = dict(zip(self.likeness.names, self.likeness.similarity[self.likeness.row[target]], strict=True))
+        return of_most_alike(self.history, similar, most=MOST)
+
+
+def _evidence(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery) -> _Evidence:
+    own = standardised(catalog.transfers.all())
+    wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
+    packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
+    theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
+    held = catalog.embeddings.all(space.id)
+    measured = {name for measurement in own for name in (measurement.target, measurement.source)}
+    return _Evidence(own, theirs, _likeness(held, target, theirs, measured, query), held.centring)
 
 
 def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
@@ -149,37 +185,54 @@ def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
         raise InputError("A setting, and the target's own outcomes, count by memory or gain: add --by memory.")
     if target.kind is not EntryKind.TASK or set(query.where.kinds) - {EntryKind.TASK}:
         raise InputError(f"By {query.by} tasks are ranked for a task; models are ranked by similarity alone.")
+    if query.by == SIZE and query.packs:
+        raise InputError("A pack does not say how many examples its tasks have: rank by memory, gain or similarity.")
     if query.limit < 1:
         raise InputError(f"Ask for at least one match, not {query.limit}.")
 
 
-def _likeness(held: SpaceVectors, target: EmbeddingRecord, measured: Collection[str], query: NearestQuery) -> Likeness:
-    """Compare the target, the tasks that were measured, and of the others those most like the target."""
+def _which_setting(history: Sequence[Measurement], query: NearestQuery) -> list[str]:
+    """Ask for the setting where several were measured and none is named: its own outcomes tell more."""
+    settings = settings_of(history)
+    if query.setting is not None or len(settings) < 2:
+        return []
+    shown = ", ".join(settings[:3]) + (f" and {len(settings) - 3} more" if len(settings) > 3 else "")
+    return [f"In which setting will you train? Measured are {shown}: name the nearest with --setting to be told more."]
+
+
+def _likeness(
+    held: SpaceVectors, target: EmbeddingRecord, theirs: Borrowed, measured: Collection[str], query: NearestQuery
+) -> Likeness:
+    """Compare the target, what was measured, what packs bring, and of the other tasks those most like the target."""
     facets = held.centring.facets
     weights = weights_between(facets, EntryKind.TASK, chosen=query.weights)
     others = [
         i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and held.names[i] != target.name
     ]  # the target's vector may be an older version's, or come from a file
-    rows = held.centring.centred(np.concatenate([target.vector[None], held.matrix[others]]))
-    names = [target.name, *(held.names[i] for i in others)]
+    rows = held.centring.centred(np.concatenate([target.vector[None], theirs.matrix, held.matrix[others]]))
+    names = [target.name, *theirs.names, *(held.names[i] for i in others)]
+    measured = {*measured, *theirs.names}
     similarity = rows @ (rows[0] * facets.scale(weights))
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
     return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights)
 
 
-def _candidates(
-    catalog: Catalog, likeness: Likeness, target: str, measured: Collection[str], query: NearestQuery
-) -> list[str]:
-    """Return who may be a source, sorted: tasks with a vector, and those that were measured elsewhere as sources."""
+def _candidates(catalog: Catalog, evidence: _Evidence, target: str, query: NearestQuery) -> list[str]:
+    """Return who may be a source, sorted: tasks with a vector, those that were measured elsewhere as sources, and
+    those of packs."""
+    of_packs = evidence.theirs.passing(query.where)
+    if query.packs:
+        return sorted(of_packs)
     where = replace(query.where, kinds=(EntryKind.TASK,))
     passing = {entry.name for entry in catalog.entries.all(where)}
-    known = set(likeness.names)
+    candidates = set(evidence.likeness.names)
     if query.by in (MEMORY, GAIN):
-        known |= set(measured)
+        measured = {measurement.source for measurement in evidence.own if query.own or measurement.target != target}
+        candidates |= measured
         if where == Filter(kinds=(EntryKind.TASK,)):
-            passing |= set(measured)  # they need not be registered
-    return sorted(known & passing - {target})
+            passing |= measured  # they need not be registered
+    return sorted((candidates & passing - {target}) | {*of_packs})
 
 
 def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery) -> list[SourceMatch]:
@@ -250,6 +303,11 @@ def _match(likeness: Likeness, target: str, name: str) -> SourceMatch:
         values = likeness.facets[likeness.row[target], likeness.row[name]]
         facets = dict(zip(likeness.facet_names, values.tolist(), strict=True))
     return SourceMatch(0, name, EntryKind.TASK, score, facets, score, "likeness alone")
+
+
+def _with_home(row: SourceMatch, theirs: Borrowed) -> SourceMatch:
+    found = theirs.home(row.name)
+    return row if found is None else replace(row, pack=found[0], home=found[1])
 
 
 def _ranked(rows: Sequence[SourceMatch]) -> list[SourceMatch]:

@@ -1,5 +1,6 @@
 """How often was memory's advice right so far? Every recorded target left out in turn."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -19,6 +20,7 @@ class TrackRecord:
     cases: int
     regret: float  # regret@1 in percent, mean over the cases
     best_three: float  # share of the cases in which the first source was among the truly best three
+    borrowed: bool = False  # whether the targets are those of packs
 
     def as_json(self) -> dict[str, float]:
         """Return the record as JSON values."""
@@ -31,13 +33,16 @@ class TrackRecord:
 
     def __str__(self) -> str:
         return (
-            f"Advice by memory so far, each of {self.targets} targets left out in turn: the first source was among "
+            f"Advice by memory {'on the targets of packs' if self.borrowed else 'so far'}, each of {self.targets} "
+            f"{'' if self.borrowed else 'targets '}left out in turn: the first source was among "
             f"the best three in {100 * self.best_three:.0f} % of {self.cases} cases, and {self.regret:.1f} % below "
             "the best on average."
         )
 
 
-def track_record(memory: Memory, *, setting: str | None = None) -> TrackRecord | None:
+def track_record(
+    memory: Memory, *, setting: str | None = None, targets: Collection[str] | None = None
+) -> TrackRecord | None:
     """Hold what memory would have said of each measured target, had it not been measured, against what came of it.
 
     Args:
@@ -48,22 +53,22 @@ def track_record(memory: Memory, *, setting: str | None = None) -> TrackRecord |
     """
     truth: dict[str, dict[str, dict[str, float]]] = {}  # target -> setting -> source -> outcome
     for m in memory.history:
-        if setting is None or m.setting == setting:
+        if (setting is None or m.setting == setting) and (targets is None or m.target in targets):
             truth.setdefault(m.target, {}).setdefault(m.setting, {})[m.source] = m.outcome
-    regrets, hits, targets = [], [], 0
+    regrets, hits, judged = [], [], 0
     for target, measured in sorted(truth.items()):
         cases = [outcomes for outcomes in measured.values() if _can_be_judged(outcomes)]
         if not cases:
             continue
         sources = sorted({source for outcomes in cases for source in outcomes})
         expected = dict(zip(sources, memory.expected(target, sources, setting=setting).tolist(), strict=True))
-        targets += 1
+        judged += 1
         for outcomes in cases:
             scores, real = [expected[source] for source in outcomes], list(outcomes.values())
             first = int(np.argmax(scores))
             regrets.append(regret(scores, real, 1))
             hits.append(bool(average_ranks(real)[first] <= BEST))
-    return TrackRecord(targets, len(hits), fmean(regrets), fmean(hits)) if hits else None
+    return TrackRecord(judged, len(hits), fmean(regrets), fmean(hits)) if hits else None
 
 
 def _can_be_judged(outcomes: dict[str, float]) -> bool:

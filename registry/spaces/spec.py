@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from registry.errors import DataError
@@ -38,6 +38,14 @@ class SpaceSpec:
         identity = {key: value for key, value in self.as_document().items() if key != "surrogate_source"}
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def without_corpus(self) -> "SpaceSpec":
+        """Return the settings that make a task's vector: models alone are observed on a corpus."""
+        return replace(self, corpus=None)
+
+    def is_same_for_tasks(self, other: "SpaceSpec") -> bool:
+        """Say whether a task has the same vector under both: whether they differ in the corpus alone."""
+        return self.without_corpus().fingerprint() == other.without_corpus().fingerprint()
 
     def as_document(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

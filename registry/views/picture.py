@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import SpaceRecord
+from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, MissingExtraError, StorageError
+from registry.kinds import EntryKind
+from registry.ranking.compare import similarities
 from registry.views.plane import plane
 
 if TYPE_CHECKING:
@@ -27,6 +29,14 @@ LOOKS = {  # a task by what it asks, a model by what it is: colour and marker
 ENDINGS = (".png", ".svg", ".pdf")
 LEADER = {"arrowstyle": "-", "color": "#dddddd", "shrinkA": 0, "shrinkB": 4}  # from a name to its point
 LABELLED = 60  # points; with more, names would hide the picture
+
+
+def draw_space(catalog: Catalog, space: SpaceRecord, path: Path) -> None:
+    """Draw a space's entries in two dimensions, as .png, .svg or .pdf."""
+    vectors, similarity = similarities(catalog, space)
+    asked = {record.name: str(record.task_kind) for record in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
+    kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
+    draw_map(path, space, vectors, similarity, kinds)
 
 
 def draw_map(

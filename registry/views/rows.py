@@ -1,9 +1,10 @@
 """Entries, spaces and the registry's state as rows that a table can show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry.catalog import EntryRecord, SpaceRecord
+from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.kinds import EntryKind
 from registry.results import Cell
 
@@ -101,6 +102,21 @@ class Status:
     current_space: str | None
     jobs: dict[str, int]
     failures: dict[str, str] = field(default_factory=dict)  # name -> why its embedding failed
+    packs: tuple[str, ...] = ()  # in use; what they hold is counted nowhere else
+
+    @classmethod
+    def of(cls, catalog: Catalog, *, packs: Sequence[str]) -> "Status":
+        """Count what a catalog holds."""
+        spaces, counts = catalog.spaces.all(), catalog.entries.counts()
+        return cls(
+            location=str(catalog.database.location),
+            entries={kind.value: counts.get(kind, 0) for kind in EntryKind},
+            spaces=catalog.spaces.counts(),
+            current_space=next((space.name for space in spaces if space.current), None),
+            jobs=catalog.jobs.counts(),
+            failures=catalog.jobs.failures(),
+            packs=tuple(packs),
+        )
 
 
 def _values(record: EntryRecord) -> dict[str, Cell]:

@@ -148,6 +148,7 @@ def test_the_status_counts_what_is_there(store: Path) -> None:
         "current_space": "tiny",
         "jobs": {"done": 8},
         "failures": {},
+        "packs": [],
     }
 
 
@@ -565,7 +566,7 @@ def test_every_command_with_json_is_among_the_tested() -> None:
 
     tested = {next(a[:n] for n in (2, 1) if a[:n] in commands()) for a in WITH_JSON}
     assert tested == {
-        path for path in having if path[0] not in ("best-prompt", "best-model", "evaluate", "label", "prompt")
+        path for path in having if path[0] not in ("best-prompt", "best-model", "evaluate", "label", "pack", "prompt")
     }  # these have test files of their own
 
 

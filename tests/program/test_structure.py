@@ -36,7 +36,7 @@ STOREYS = (
     ("registry.registry",),
     ("registry.views", "registry.sources"),
     ("registry.choosing",),
-    ("registry.ranking", "registry.prompts"),
+    ("registry.ranking", "registry.prompts", "registry.packs"),
     ("registry.index",),
     ("registry.catalog",),
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),

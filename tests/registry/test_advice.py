@@ -116,7 +116,8 @@ def test_without_transfers_plain_similarity_ranks_and_says_so(unmeasured: Regist
     assert [(m.name, pytest.approx(m.similarity, abs=1e-6)) for m in plain] == [(m.name, m.similarity) for m in ranking]
     assert ranking.by == "similarity"
     assert ranking.notes == (
-        "No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').",
+        "No transfers to other tasks are recorded: ranked by similarity "
+        "('fute transfer import' records yours, 'fute pack add' brings those of others).",
     )
     unmeasured.add_transfers([r for r in RECORDS if r.target == "film"])
     assert ask(unmeasured, "film").by == "similarity"
@@ -219,7 +220,7 @@ def test_what_makes_no_sense_is_refused(measured: Registry, asked: dict[str, Any
 
 
 def test_gain_without_transfers_is_refused_with_the_mend(unmeasured: Registry) -> None:
-    with pytest.raises(InputError, match="record some with 'fute transfer import'"):
+    with pytest.raises(InputError, match="'fute transfer import' records yours"):
         ask(unmeasured, by="gain")
 
 
@@ -277,7 +278,10 @@ def test_a_registry_without_transfers_answers_by_similarity_and_says_so_on_stder
 
     assert code == 0
     assert json.loads(text)["by"] == "similarity"
-    assert told == "No transfers to other tasks are recorded: ranked by similarity ('fute transfer import').\n"
+    assert told == (
+        "No transfers to other tasks are recorded: ranked by similarity "
+        "('fute transfer import' records yours, 'fute pack add' brings those of others).\n"
+    )
 
 
 def test_an_unknown_setting_is_one_line_with_exit_code_2(measured: Registry) -> None:

@@ -1,0 +1,73 @@
+"""The packs that a registry uses: folders beside its catalog, so that nothing in them is mixed with its own."""
+
+import shutil
+from pathlib import Path
+
+from registry.errors import InputError, NotFoundError, StorageError
+from registry.files.lines import written
+from registry.names import checked_name
+from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
+from registry.resources import resource
+
+STARTER = "taskweb"  # what a new registry begins with
+
+
+def supplied() -> list[str]:
+    """Return the names of the packs that come with the program."""
+    return sorted(path.parent.name for path in resource("packs").glob(f"*/{DESCRIPTION}"))
+
+
+class Shelf:
+    """The packs of one registry."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: the registry's."""
+        self._folder = folder / "packs"
+
+    @property
+    def are_new(self) -> bool:
+        """Whether there never was a pack."""
+        return not self._folder.exists()
+
+    def names(self) -> list[str]:
+        """Return the names of the packs in use, sorted."""
+        return sorted(path.parent.name for path in self._folder.glob(f"[!.]*/{DESCRIPTION}"))
+
+    def all(self) -> list[Pack]:
+        """Return the packs in use, by name; raise `DataError` where one is damaged."""
+        return [self.get(name) for name in self.names()]
+
+    def get(self, name: str) -> Pack:
+        """Return a pack in use."""
+        if name not in self.names():
+            raise NotFoundError("pack", name, self.names())
+        return read_pack(self._folder / name)
+
+    def add(self, source: str) -> Pack:
+        """Use a pack: one that comes with the program, by name, or a folder. One of the same name is replaced."""
+        folder = resource("packs") / source if source in supplied() else Path(source)
+        if not (folder / DESCRIPTION).is_file():
+            known = ", ".join(supplied())
+            raise InputError(f"{source!r} is neither a folder with a {DESCRIPTION} nor a supplied pack ({known}).")
+        pack = read_pack(folder)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if (self._folder / pack.name).exists():
+                self.remove(pack.name)
+            with written(self._folder / pack.name) as draft:
+                draft.mkdir()
+                for file in (VECTORS, TRANSFERS, DESCRIPTION):
+                    shutil.copyfile(folder / file, draft / file)
+        except OSError as error:
+            raise StorageError(f"Cannot keep pack {pack.name!r}: {error.strerror or error}.") from error
+        return self.get(pack.name)
+
+    def remove(self, name: str) -> None:
+        """Use a pack no longer."""
+        if checked_name(name) not in self.names():
+            raise NotFoundError("pack", name, self.names())
+        try:
+            (self._folder / name / DESCRIPTION).unlink()  # from here on it is no pack
+            shutil.rmtree(self._folder / name)
+        except OSError as error:
+            raise StorageError(f"Cannot remove pack {name!r}: {error.strerror or error}.") from error

@@ -1,0 +1,224 @@
+"""Packs: transfers that others measured, beside the catalog and never mixed up with one's own."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_cli import run
+from tiny_history import records_of
+
+from registry import Registry
+from registry.catalog import Filter
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
+from registry.errors import DataError, InputError, NotFoundError
+from registry.packs.making import pack_of
+from registry.packs.pack import Pack, PackTask, read_pack, write_pack
+from registry.packs.shelf import STARTER, supplied
+from registry.resources import resource
+from registry.sources.rank import SourceRanking
+from registry.spaces.facets import Facet
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
+
+SPEC = SpaceSpec("5" * 64, "here", "ours", {}, (Facet("inputs", 3), Facet("answers", 3)), None)
+NAMES = ("bank", "book", "film", "game", "meal", "news", "shop")
+TASK = TaskData("classification", ("yes", "no"), (Example("one", "yes"), Example("two", "no")))
+TEXTS = ("one", "two", "yes")
+
+
+def vectors(count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    parts = np.random.default_rng(seed).normal(size=(count, 2, 3)).astype(np.float32)
+    return unit(np.concatenate([unit(parts[:, 0]), unit(parts[:, 1])], axis=1))
+
+
+@pytest.fixture
+def pack() -> Pack:
+    tasks = tuple(PackTask(name, "classification", f"hub: them/{name}") for name in NAMES)
+    transfers = tuple(records_of(NAMES[:4], NAMES))
+    return Pack("theirs", "What they measured", "They, 2025", SPEC, tasks, vectors(len(NAMES), 1), transfers)
+
+
+@pytest.fixture
+def folder(pack: Pack, tmp_path: Path) -> Path:
+    write_pack(tmp_path / "packed", pack)
+    return tmp_path / "packed"
+
+
+@pytest.fixture
+def own(registry: Registry) -> Registry:
+    """Four tasks of one's own, one of which is called as one of the pack is; nothing measured."""
+    space = registry.add_space("s", SPEC, corpus=None)
+    for name, vector in zip(("film", "rain", "song", "team"), vectors(4, 2), strict=True):
+        registry.catalog.embeddings.put(registry.add_task(name, TASK).version_id, space, vector, {})
+    registry.refresh_index("s")
+    return registry
+
+
+def asked(registry: Registry, **options: object) -> SourceRanking:
+    ranking = registry.nearest("song", **{"by": "memory", **options})  # type: ignore[arg-type]
+    assert isinstance(ranking, SourceRanking)
+    return ranking
+
+
+def test_what_is_written_is_read_again(pack: Pack, folder: Path) -> None:
+    read = read_pack(folder)
+
+    assert (read.name, read.title, read.source, read.tasks) == (pack.name, pack.title, pack.source, pack.tasks)
+    assert np.array_equal(read.matrix, pack.matrix)
+    assert sorted(map(str, read.transfers)) == sorted(map(str, pack.transfers))
+
+
+def test_who_has_measured_nothing_is_advised_by_a_pack(own: Registry, folder: Path) -> None:
+    assert asked(own).by == "similarity"
+    own.packs.add(str(folder))
+
+    ranking = asked(own)
+
+    assert ranking.by == "memory"
+    assert {m.name for m in ranking} == {"film", "rain", "team", *(f"theirs:{name}" for name in NAMES)}
+    borrowed = next(m for m in ranking if m.name == "theirs:film")
+    assert (borrowed.pack, borrowed.home) == ("theirs", "hub: them/film")
+    assert borrowed.deviation is not None
+    assert "gained" in borrowed.because
+    assert next(m for m in ranking if m.name == "film").pack is None
+    assert any("transfers that others measured (pack theirs" in note for note in ranking.notes)
+
+
+def test_a_pack_is_filtered_and_left_out_where_asked(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+
+    assert {m.pack for m in asked(own, packs=True)} == {"theirs"}
+    assert {m.pack for m in asked(own, packs=True, by="similarity")} == {"theirs"}
+    assert asked(own, packs=False).by == "similarity"
+    assert {m.pack for m in asked(own, packs=False)} == {None}
+    assert {m.pack for m in asked(own, where=Filter(tags=("mine",)))} == set()
+    assert len(asked(own, where=Filter(task_kind="regression"))) == 0
+    assert {m.name for m in own.nearest("song")} == {"film", "rain", "team"}, "by likeness one's own are ranked"
+
+
+def test_nothing_of_a_pack_is_listed_counted_or_exported(own: Registry, folder: Path) -> None:
+    before = (own.status().entries, [t.name for t in own.tasks()], own.transfers(), own.vectors().names)
+    own.packs.add(str(folder))
+
+    assert (own.status().entries, [t.name for t in own.tasks()], own.transfers(), own.vectors().names) == before
+    assert own.status().packs == ("theirs",)
+    with pytest.raises(NotFoundError):
+        own.entry("theirs:film")
+
+
+def test_ones_own_measurements_are_judged_apart_from_those_of_packs(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+    assert str(asked(own).record).startswith("Advice by memory on the targets of packs, each of 4 left out")
+    own.add_transfers(records_of(("film", "rain"), ("a", "b", "c", "film", "rain", "song", "team"), seed=3))
+
+    assert str(asked(own).record).startswith("Advice by memory so far, each of 2 targets left out")
+
+
+def test_a_pack_of_another_kind_of_space_is_not_used(own: Registry, pack: Pack, tmp_path: Path) -> None:
+    write_pack(tmp_path / "other", replace(pack, spec=replace(SPEC, seed=7)))
+    own.packs.add(str(tmp_path / "other"))
+
+    ranking = asked(own)
+
+    assert ranking.by == "similarity"
+    assert "Pack theirs has vectors of another kind of space: not used here." in ranking.notes
+
+
+def test_a_corpus_makes_no_difference_to_tasks(own: Registry, pack: Pack, tmp_path: Path) -> None:
+    assert replace(SPEC, corpus="c" * 64).is_same_for_tasks(pack.spec)
+    assert not replace(SPEC, method="other").is_same_for_tasks(pack.spec)
+
+
+def test_a_pack_is_made_of_ones_own_registry(own: Registry, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No transfers among these tasks"):
+        pack_of(own.catalog, own.catalog.spaces.get("s"), "mine", title="t", source="we")
+    own.add_transfers(records_of(("film",), ("film", "rain", "song")))
+
+    made = pack_of(own.catalog, own.catalog.spaces.get("s"), "mine", title="What we measured", source="We")
+    write_pack(tmp_path / "mine", made)
+
+    assert [task.name for task in made.tasks] == ["film", "rain", "song"]
+    assert len(made.transfers) == len(own.transfers())
+    written = b"".join(path.read_bytes() for path in (tmp_path / "mine").iterdir())
+    assert not any(f'"{text}"'.encode() in written for text in TEXTS), "no text goes into a pack"
+    with pytest.raises(InputError, match="there already"):
+        write_pack(tmp_path / "mine", made)
+
+
+@pytest.mark.parametrize("file", ["vectors.npz", "transfers.csv"])
+def test_a_file_that_is_not_the_one_that_was_packed_is_refused(own: Registry, folder: Path, file: str) -> None:
+    body = bytearray((folder / file).read_bytes())
+    body[len(body) // 2] ^= 1
+    (folder / file).write_bytes(body)
+
+    with pytest.raises(DataError, match="is not the file that was packed"):
+        own.packs.add(str(folder))
+    assert own.packs.names() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": 2}, "format 2 of packs is not known"),
+        ({"title": ""}, "has no 'title'"),
+        ({"title": "two\nlines"}, "has no 'title'"),
+        ({"name": "../up"}, "is not a name"),
+        ({"tasks": []}, "has no list of 1 to 1000 'tasks'"),
+        ({"tasks": [{"name": "film"}] * 2}, "names a task twice"),
+        ({"tasks": [{"name": "film"}]}, "does not hold one vector for each task"),
+        ({"tasks": [7]}, "has no list"),
+        ({"space": None}, "does not say which space"),
+        ({"sha256": None}, "is not the file that was packed"),
+    ],
+)
+def test_a_faulty_description_is_refused_in_a_line(folder: Path, change: dict[str, object], why: str) -> None:
+    said = json.loads((folder / "pack.json").read_text())
+    (folder / "pack.json").write_text(json.dumps({**said, **change}))
+
+    with pytest.raises(InputError, match=why):
+        read_pack(folder)
+
+
+def test_the_supplied_packs_can_be_read_and_hold_what_they_say() -> None:
+    assert STARTER in supplied()
+    pack = read_pack(resource("packs") / STARTER)
+
+    assert (len(pack.tasks), len(pack.transfers)) == (22, 2079)
+    assert all(task.home and task.kind for task in pack.tasks)
+    assert np.isfinite(pack.matrix).all()
+
+
+def test_a_new_registry_begins_with_the_starter_pack_unless_told(tmp_path: Path) -> None:
+    for name, options, packs in (("a", (), [STARTER]), ("b", ("--no-pack",), [])):
+        assert run("--registry", tmp_path / name, "init", *options).exit_code == 0
+        assert json.loads(run("--registry", tmp_path / name, "status", "--json").stdout)["packs"] == packs
+
+    assert run("--registry", tmp_path / "a", "pack", "remove", STARTER).exit_code == 0
+    assert run("--registry", tmp_path / "a", "init").exit_code == 0
+    listed = run("--registry", tmp_path / "a", "pack", "list", "--json")
+    assert json.loads(listed.stdout) == {"packs": [], "supplied": supplied()}, "what was removed stays removed"
+
+
+def test_packs_are_added_shown_and_removed_by_commands(own: Registry, folder: Path, tmp_path: Path) -> None:
+    at = ("--registry", own.folder)
+
+    assert "7 tasks" in run(*at, "pack", "add", folder).stdout
+    assert "hub: them/film" in run(*at, "pack", "show", "theirs").stdout
+    assert run(*at, "pack", "add", tmp_path / "nowhere").exit_code == 2
+    assert run(*at, "pack", "show", "nothing").exit_code == 2
+    answer = json.loads(run(*at, "nearest", "song", "--by", "memory", "--pack", "--json").stdout)
+    assert {match["pack"] for match in answer["matches"]} == {"theirs"}
+    assert run(*at, "pack", "remove", "theirs").exit_code == 0
+    assert run(*at, "pack", "remove", "theirs").exit_code == 2
+
+
+def test_the_setting_is_asked_for_where_several_were_measured(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+    settings = {f"{r.model}/{r.adaptation}" for r in read_pack(folder).transfers}
+    assert len(settings) > 1
+
+    assert any("In which setting will you train?" in note for note in asked(own).notes)
+    assert not any("In which setting" in note for note in asked(own, setting=min(settings)).notes)
