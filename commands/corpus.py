@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from commands.nouns import add_common
 from commands.output import json_option, print_one, print_rows, registry_of
 
 
@@ -54,10 +55,4 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
     print_one(registry_of(ctx).show(name, "corpus"), as_json=as_json)
 
 
-@corpus.command()
-@click.argument("name")
-@click.pass_context
-def remove(ctx: click.Context, name: str) -> None:
-    """Remove a corpus that no space uses."""
-    registry_of(ctx).remove(name, "corpus")
-    click.echo(f"removed {name}")
+add_common(corpus, removes="Remove corpora that no space uses, all or none.", plural="corpora")

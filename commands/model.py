@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.nouns import add_common
 from commands.options import range_option
 from commands.output import json_option, print_one, print_rows, registry_of, tags_option
 
@@ -160,18 +161,16 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 @model.command()
 @click.argument("name")
-@click.pass_context
-def remove(ctx: click.Context, name: str) -> None:
-    """Remove a model with its vectors, outputs and MODEL@PROMPT pairs; or one MODEL@PROMPT."""
-    registry_of(ctx).remove(name, _kind_of(name))
-    click.echo(f"removed {name}")
-
-
-@model.command()
-@click.argument("name")
 @click.argument("alias")
 @click.pass_context
 def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
     record = registry_of(ctx).set_alias(name, alias, _kind_of(name))
     click.echo(f"{record.name}:{alias} is version {record.version}")
+
+
+add_common(
+    model,
+    removes="Remove models with their vectors, outputs and MODEL@PROMPT pairs, or single MODEL@PROMPT; all or none.",
+    plural="models",
+)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.nouns import add_common
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
 
 if TYPE_CHECKING:
@@ -178,15 +179,6 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 @prompt.command()
 @click.argument("name")
-@click.pass_context
-def remove(ctx: click.Context, name: str) -> None:
-    """Remove a prompt that no MODEL@PROMPT uses."""
-    registry_of(ctx).remove(name, "prompt")
-    click.echo(f"removed {name}")
-
-
-@prompt.command()
-@click.argument("name")
 @click.option("--text", help="The text of an input.")
 @click.option("--text-pair", help="Its second text, if any.")
 @click.option("--task", help="Take inputs from a task instead.")
@@ -255,3 +247,6 @@ def test(
     rows = fits(prompts, registry.task_data(task), task, count=count)
     print_rows(rows, as_json=as_json, noun="prompts")
     check_fits(rows)
+
+
+add_common(prompt, removes="Remove prompts that no MODEL@PROMPT uses, all or none.", plural="prompts")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from commands.nouns import add_common
 from commands.options import range_option
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
 
@@ -113,30 +114,22 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @task.command()
-@click.argument("name")
+@click.argument("paths", nargs=-1, required=True, metavar="[NAME] FOLDER")
+@click.option("everything", "--all", is_flag=True, help="Every task, each as a folder of its name in FOLDER.")
 @click.pass_context
-def remove(ctx: click.Context, name: str) -> None:
-    """Remove a task with its vectors."""
-    registry_of(ctx).remove(name, "task")
-    click.echo(f"removed {name}")
-
-
-@task.command()
-@click.argument("name")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.pass_context
-def export(ctx: click.Context, name: str, folder: Path) -> None:
+def export(ctx: click.Context, paths: tuple[str, ...], *, everything: bool) -> None:
     """Write a task as a folder that can be registered again."""
-    registry_of(ctx).export_task(name, folder)
-    click.echo(f"{name} written to {folder}")
+    if len(paths) != (1 if everything else 2):
+        raise click.UsageError("Give NAME and FOLDER, or --all and FOLDER.")
+    registry, folder = registry_of(ctx), Path(paths[-1])
+    if everything:
+        names = [row.name for row in registry.tasks()]
+        for name in names:
+            registry.export_task(name, folder / name)
+        click.echo(f"{len(names)} tasks written to {folder}")
+    else:
+        registry.export_task(paths[0], folder)
+        click.echo(f"{paths[0]} written to {folder}")
 
 
-@task.command()
-@click.argument("name")
-@click.argument("add", nargs=-1)
-@click.option("--remove", multiple=True, help="A tag to take away.")
-@click.pass_context
-def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
-    """Put tags on a task, or take them away."""
-    record = registry_of(ctx).tag(name, "task", add=add, remove=remove)
-    click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")
+add_common(task, removes="Remove tasks with their vectors, all or none.", plural="tasks")

@@ -1,10 +1,17 @@
 """`fute transfer`: measured outcomes."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from commands.nouns import confirmed, yes_option
 from commands.output import json_option, print_json, print_table, registry_of
+
+if TYPE_CHECKING:
+    from registry.data.transfers import TransferRecord
+    from registry.results import Cell
 
 
 @click.group()
@@ -73,11 +80,51 @@ def export(ctx: click.Context, file: Path) -> None:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
-    """List measured transfers, best first for each target and setting."""
+    """List measured transfers, best first for each target and setting. A name that is not registered is marked ?."""
     from registry.results import Table
 
-    records = registry_of(ctx).transfers(target)
+    registry = registry_of(ctx)
+    records = registry.transfers(target)
+    known = {row.name for row in registry.tasks()}
     if as_json:
         print_json({"transfers": [record.as_json() for record in records]})
     else:
-        print_table(Table(records), empty="No transfers yet.")
+        print_table(Table([_Listed(record, known) for record in records]), empty="No transfers yet.")
+    unknown = sorted({name for record in records for name in (record.target, record.source)} - known)
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        click.echo(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)
+
+
+@transfer.command()
+@click.option("--model", help="Only of this base model.")
+@click.option("--adaptation", help="Only of this adaptation.")
+@click.option("--target", help="Only to this task.")
+@click.option("--source", help="Only from this task.")
+@click.option("--run", metavar="NAME", help="Only of this run.")
+@yes_option
+@click.pass_context
+def remove(ctx: click.Context, /, *, yes: bool, **where: str | None) -> None:
+    """Remove the measurements that all given options fit."""
+    registry = registry_of(ctx)
+    asked = {column: value for column, value in where.items() if value is not None}
+    fitting = [r for r in registry.transfers() if all(getattr(r, c) == value for c, value in asked.items())]
+    if asked and fitting:
+        confirmed(f"Remove {len(fitting)} transfers?", yes=yes)
+    click.echo(f"{registry.catalog.transfers.remove(**asked)} transfers removed")
+
+
+class _Listed:
+    """A transfer in the list."""
+
+    def __init__(self, record: "TransferRecord", known: Collection[str]) -> None:
+        self._record = record
+        self._known = known
+
+    def cells(self) -> "dict[str, Cell]":
+        """Return the row of a table."""
+        cells = self._record.cells()
+        for end in ("target", "source"):
+            if cells[end] not in self._known:
+                cells[end] = f"{cells[end]} ?"
+        return cells

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from commands.output import json_option, print_json, print_one, registry_of
+from commands.output import json_option, print_json, registry_of
 
 
 @click.command()
@@ -30,8 +30,12 @@ def init(ctx: click.Context, *, with_pack: bool) -> None:
 @json_option
 @click.pass_context
 def status(ctx: click.Context, *, as_json: bool) -> None:
-    """Say what the registry holds."""
-    print_one(asdict(registry_of(ctx).status()), as_json=as_json)
+    """Say what the registry holds, and what went wrong and still is."""
+    found = registry_of(ctx).status()
+    if as_json:
+        print_json(asdict(found))
+        return
+    click.echo(found)
 
 
 @click.group()

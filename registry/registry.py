@@ -239,9 +239,13 @@ class Registry:
         """Remove a space with all its vectors."""
         self.catalog.spaces.remove(name)
 
-    def remove(self, name: str, kind: EntryKind | str) -> None:
-        """Remove an entry with its versions, vectors and outputs; refuse where something is built on it."""
-        self.catalog.entries.remove(name, EntryKind(kind))
+    def remove(self, names: str | Sequence[str], kind: EntryKind | str) -> None:
+        """Remove entries with their versions, vectors and outputs, all or none; refuse where something needs one."""
+        self.catalog.entries.remove(names, EntryKind(kind))
+
+    def rename(self, name: str, new: str, kind: EntryKind | str) -> EntryRecord:
+        """Give an entry another name, also in the `MODEL@PROMPT` made with it and in measured transfers."""
+        return self.catalog.entries.rename(name, new, EntryKind(kind))
 
     def export_task(self, name: str, folder: str | os.PathLike[str]) -> None:
         """Write a task as a folder that can be registered again."""

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
 from registry.catalog.queries import body_of, is_newest, new_id, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
-from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Version, VersionContent
+from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Transfer, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag
@@ -139,28 +139,45 @@ class EntryStore:
         with self._database.read() as session:
             return [name.partition("@")[2] for name in session.scalars(query)]
 
-    def remove(self, name: str, kind: EntryKind) -> None:
-        """Remove an entry with its versions, vectors and outputs; refuse where a space is built on it."""
-        if Reference.parse(name).version is not None:
-            raise InputError(
-                f"{name!r} is one version, and an entry is removed with all of them: leave out the version."
-            )
-        record = self.get(name, kind)
+    def remove(self, names: str | Sequence[str], kind: EntryKind) -> None:
+        """Remove entries with their versions, vectors and outputs, all or none.
+
+        Args:
+            names: one or several; where `kind` is a model's, `MODEL@PROMPT` means the prompted model.
+
+        Raises:
+            InUseError: a space is built on one, or a prompted model is made with it.
+            NotFoundError: one is not there; all others are left as well.
+        """
+        wanted = dict.fromkeys([names] if isinstance(names, str) else names)
+        records = [self.get(_whole(name, "removed"), _kind_of(name, kind)) for name in wanted]
         with self._database.write() as session:
-            entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
-            versions = select(Version.id).where(Version.entry_id == entry.id)
-            spaces = session.scalars(select(Space.name).where(Space.corpus_version_id.in_(versions))).all()
-            pairs = session.scalars(_prompted_with(entry)).all()
-            if entry.kind is EntryKind.MODEL:  # its pairs are nothing without it
-                for pair in pairs:
-                    log_change_of(session, select(Version.id).where(Version.entry_id == pair.id))
-                    session.delete(pair)
-            elif spaces or pairs:
-                raise InUseError(record.name, [f"space {name}" for name in spaces] + [pair.name for pair in pairs])
-            log_change_of(session, versions)
-            session.delete(entry)
+            for record in records:
+                _remove(session, record)
             session.flush()
             session.execute(delete(Content).where(Content.sha256.not_in(select(VersionContent.sha256))))
+
+    def rename(self, name: str, new: str, kind: EntryKind) -> EntryRecord:
+        """Give an entry another name, also in the `MODEL@PROMPT` made with it and in measured transfers.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+            InputError: it is no name, or transfers of both names are recorded.
+        """
+        record, new = self.get(_whole(name, "renamed"), kind), checked_name(new)
+        if new == record.name:
+            return record
+        with self._database.write() as session:
+            taken = session.scalar(select(Entry).where(Entry.name == new))
+            if taken is not None:
+                raise AlreadyExistsError(new, taken.kind, "choose another name.")
+            entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
+            for pair in session.scalars(_prompted_with(entry)).all():
+                _rename_in_pair(session, pair, record, new)
+            if kind is EntryKind.TASK:
+                _rename_in_transfers(session, record.name, new)
+            entry.name = new
+        return self.get(new, kind)
 
     def tag(
         self, name: str, kind: EntryKind | None = None, *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -225,6 +242,54 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
     return _read(session, entry, version)
+
+
+def _whole(name: str, what: str) -> str:
+    """Return the name of an entry; raise `InputError` where it means one version."""
+    if Reference.parse(name).version is not None:
+        raise InputError(f"{name!r} is one version, and an entry is {what} with all of them: leave out the version.")
+    return name
+
+
+def _kind_of(name: str, kind: EntryKind) -> EntryKind:
+    return EntryKind.PROMPTED_MODEL if kind is EntryKind.MODEL and "@" in name else kind
+
+
+def _remove(session: Session, record: EntryRecord) -> None:
+    entry = session.scalars(select(Entry).where(Entry.name == record.name)).one_or_none()
+    if entry is None:
+        return  # it went with its model, a moment ago
+    versions = select(Version.id).where(Version.entry_id == entry.id)
+    spaces = session.scalars(select(Space.name).where(Space.corpus_version_id.in_(versions))).all()
+    pairs = session.scalars(_prompted_with(entry)).all()
+    if entry.kind is EntryKind.MODEL:  # its pairs are nothing without it
+        for pair in pairs:
+            log_change_of(session, select(Version.id).where(Version.entry_id == pair.id))
+            session.delete(pair)
+    elif spaces or pairs:
+        raise InUseError(record.name, [f"space {name}" for name in spaces] + [pair.name for pair in pairs])
+    log_change_of(session, versions)
+    session.delete(entry)
+    session.flush()
+
+
+def _rename_in_pair(session: Session, pair: Entry, part: EntryRecord, new: str) -> None:
+    """Name a prompted model after the new name of its model or prompt, in each of its versions."""
+    model, _, prompt = pair.name.partition("@")
+    pair.name = f"{new}@{prompt}" if part.kind is EntryKind.MODEL else f"{model}@{new}"
+    role = "model" if part.kind is EntryKind.MODEL else "prompt"
+    for version in session.scalars(select(Version).where(Version.entry_id == pair.id)):
+        _, colon, number = str(version.spec.get(role, "")).partition(":")
+        version.spec = {**version.spec, role: f"{new}{colon}{number}"}
+
+
+def _rename_in_transfers(session: Session, old: str, new: str) -> None:
+    ends = (Transfer.target, Transfer.source)
+    known = [session.scalar(select(func.count()).where(or_(*(end == name for end in ends)))) for name in (old, new)]
+    if all(known):
+        raise InputError(f"Transfers of {new!r} are recorded already, beside those of {old!r}: choose another name.")
+    for end in ends:
+        session.execute(update(Transfer).where(end == old).values({end: new}))
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:

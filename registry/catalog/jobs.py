@@ -4,9 +4,10 @@ import os
 import socket
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from registry.catalog.database import Database
+from registry.catalog.queries import is_newest
 from registry.catalog.tables import Embedding, Entry, Job, JobState, Version
 
 ABANDONED_AFTER = timedelta(hours=6)  # for a job of another host, whose processes we cannot see
@@ -43,17 +44,25 @@ class JobStore:
                 job.state, job.error, job.updated_at = JobState.FAILED, error, datetime.now(UTC)
 
     def counts(self) -> dict[str, int]:
-        """Return how many jobs are in each state."""
-        query = select(Job.state, func.count()).group_by(Job.state)
+        """Return how many jobs are in each state; failures that were mended meanwhile are none."""
+        query = select(Job.state, func.count()).where(Job.state != JobState.FAILED).group_by(Job.state)
         with self._database.read() as session:
-            return {state.value: count for state, count in session.execute(query)}
+            counts = {state.value: count for state, count in session.execute(query)}
+            failed = session.scalar(select(func.count()).select_from(_failed().subquery())) or 0
+        return {**counts, **({JobState.FAILED.value: failed} if failed else {})}
 
     def failures(self) -> dict[str, str]:
-        """Return the name and error of every job that failed."""
-        query = select(Entry.name, Job.error).join(Version, Version.id == Job.version_id).join(Entry)
+        """Return the name and error of every job that failed and was not mended meanwhile."""
         with self._database.read() as session:
-            rows = session.execute(query.where(Job.state == JobState.FAILED).order_by(Entry.name))
+            rows = session.execute(_failed().order_by(Entry.name))
             return {name: error or "" for name, error in rows}
+
+
+def _failed() -> Select[str, str | None]:
+    """Return the query for failures that still count: of the latest version of an entry, without a vector."""
+    vector = select(Embedding.id).where(Embedding.version_id == Job.version_id, Embedding.space_id == Job.space_id)
+    query = select(Entry.name, Job.error).join(Version, Version.id == Job.version_id).join(Entry)
+    return query.where(Job.state == JobState.FAILED, is_newest(), ~vector.exists())
 
 
 def _owner() -> str:

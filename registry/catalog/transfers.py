@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, count
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
 from registry.catalog.tables import Transfer
 from registry.data.transfers import TransferRecord
+from registry.errors import InputError
 
 Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
 
@@ -49,6 +50,20 @@ class TransferStore:
             kept = next(run for run in runs if _key(run) not in known) if anew else record
             _keep(session, known, kept)
         return kept
+
+    def remove(self, **where: str) -> int:
+        """Remove the measurements that have these values, and return how many.
+
+        Args:
+            where: model, adaptation, target, source, run: one at least.
+        """
+        if not where:
+            raise InputError("Say which transfers are to be removed, such as those to one target.")
+        conditions = [getattr(Transfer, column) == value for column, value in where.items()]
+        with self._database.write() as session:
+            gone = session.scalars(select(Transfer.id).where(*conditions)).all()
+            session.execute(delete(Transfer).where(*conditions))
+        return len(gone)
 
     def all(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measurements, of one target or of all, best first within each."""

@@ -118,6 +118,20 @@ class Status:
             packs=tuple(packs),
         )
 
+    def __str__(self) -> str:
+        """Return what there is, a line for each thing."""
+        plural = {"task": "tasks", "model": "models", "prompt": "prompts", "prompted-model": "prompted models"}
+        counts = [f"{count:,} {plural.get(kind, 'corpora')}" for kind, count in self.entries.items()]
+        lines = [f"registry  {self.location}", f"entries   {', '.join(counts)}"]
+        for name, vectors in self.spaces.items():
+            lines.append(f"space     {name}{' (current)' if name == self.current_space else ''}: {vectors:,} vectors")
+        if self.packs:
+            lines.append(f"packs     {', '.join(self.packs)}")
+        if self.jobs.get("running"):
+            lines.append(f"jobs      {self.jobs['running']:,} running, or broken off: 'fute embed --all' goes on")
+        lines += [f"failed    {name}: {' '.join(error.split())}" for name, error in self.failures.items()]
+        return "\n".join(lines)
+
 
 def _values(record: EntryRecord) -> dict[str, Cell]:
     spec = record.spec

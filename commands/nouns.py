@@ -1,0 +1,62 @@
+"""What one does with entries of every kind: tag, rename, remove."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from commands.output import registry_of
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def is_asked() -> bool:
+    """Say whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask on a terminal, unless `--yes` was said; end the command where the answer is no."""
+    if not yes and is_asked():
+        click.confirm(question, abort=True)
+
+
+def add_common(group: click.Group, *, removes: str, plural: str) -> None:
+    """Give a group the commands `tag`, `rename` and `remove`.
+
+    Args:
+        group: named as the kind of its entries.
+        removes: the help of `remove`.
+        plural: of the kind, in the question before several are removed.
+    """
+    kind = str(group.name)
+
+    @group.command(help=removes)
+    @click.argument("names", nargs=-1, required=True)
+    @yes_option
+    @click.pass_context
+    def remove(ctx: click.Context, names: Sequence[str], *, yes: bool) -> None:
+        registry = registry_of(ctx)
+        what = names[0] if len(names) == 1 else f"{len(names)} {plural}: {', '.join(names)}"
+        confirmed(f"Remove {what}?", yes=yes)
+        registry.remove(names, kind)
+        for name in names:
+            click.echo(f"removed {name}")
+
+    @group.command(help=f"Give a {kind} another name. What is made with it, and measured transfers, follow.")
+    @click.argument("name")
+    @click.argument("new")
+    @click.pass_context
+    def rename(ctx: click.Context, name: str, new: str) -> None:
+        record = registry_of(ctx).rename(name, new, kind)
+        click.echo(f"{name} is called {record.name} now")
+
+    @group.command(help=f"Put tags on a {kind}, or take them away.")
+    @click.argument("name")
+    @click.argument("add", nargs=-1)
+    @click.option("--remove", multiple=True, help="A tag to take away.")
+    @click.pass_context
+    def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
+        of = "prompted-model" if kind == "model" and "@" in name else kind
+        record = registry_of(ctx).tag(name, of, add=add, remove=remove)
+        click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")
