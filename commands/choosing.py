@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.completion import names_of, spaces
+from commands.output import print_json, print_table, registry_of, say, table_options
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -50,14 +51,19 @@ def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Ca
 
 
 def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
-    click.echo(verdict.sentence)
+    say(verdict.sentence)
     for note in notes:
         click.echo(note, err=True)
 
 
 @click.command("best-prompt")
-@click.argument("task")
-@click.option("--model", required=True, help="The LLM, whose prompts were embedded as MODEL@PROMPT.")
+@click.argument("task", shell_complete=names_of("task"))
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=names_of("model"),
+    help="The LLM, whose prompts were embedded as MODEL@PROMPT.",
+)
 @click.option("limit", "-k", default=5, show_default=True, type=click.IntRange(1), help="How many prompts.")
 @click.option(
     "--by",
@@ -70,9 +76,9 @@ def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
 @click.option(
     "--calibration", default="none", show_default=True, help="Of the answers, for the other methods: contextual, batch."
 )
-@click.option("--space", help="The space; else the current one.")
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.option("--verbose", is_flag=True, help="Show what every method says, as ranks.")
-@json_option
+@table_options
 @click.pass_context
 def best_prompt(
     ctx: click.Context,
@@ -113,7 +119,7 @@ def best_prompt(
     print_table(ranking.detailed() if verbose else ranking, empty="No prompt to rank.")
     for key, text in _winner(registry, model, ranking[0].name).items():
         if text:
-            click.echo(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
+            say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
     _tell(ranking.verdict, ranking.notes)
     if by != ACCURACY and ranking.doubt is not None:
         click.echo(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
@@ -128,11 +134,11 @@ def _winner(registry: "Registry", model: str, prompt: str) -> dict[str, Any]:
 
 
 @click.command("best-model")
-@click.argument("task")
+@click.argument("task", shell_complete=names_of("task"))
 @click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many models.")
 @labelled_option
-@click.option("--space", help="The space; else the current one.")
-@json_option
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
+@table_options
 @click.pass_context
 def best_model(
     ctx: click.Context, task: str, limit: int, labelled: Path | None, space: str | None, *, as_json: bool
@@ -157,13 +163,13 @@ def label() -> None:
 
 
 @label.command()
-@click.argument("task")
+@click.argument("task", shell_complete=names_of("task"))
 @click.option("--model", help="The LLM whose prompts are to choose from; else all models.")
 @click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
 @labelled_option
-@click.option("--space", help="The space; else the current one.")
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label.")
-@json_option
+@table_options
 @click.pass_context
 def suggest(
     ctx: click.Context,

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from commands.completion import names_of
 from commands.nouns import add_common
-from commands.output import json_option, print_one, print_rows, registry_of
+from commands.output import json_option, print_one, print_rows, registry_of, table_options
 
 
 @click.group()
@@ -39,7 +40,7 @@ def create(
 
 
 @corpus.command("list")
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List the corpora."""
@@ -47,7 +48,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @corpus.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("corpus"))
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:

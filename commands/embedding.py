@@ -4,13 +4,14 @@ from dataclasses import asdict
 
 import click
 
+from commands.completion import names_of, spaces
 from commands.output import json_option, print_json, registry_of
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=names_of("task", "model", "prompted-model"))
 @click.option("everything", "--all", is_flag=True, help="Every task and model that has no vector yet.")
-@click.option("--space", help="The space; else the current one, which is made if there is none.")
+@click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
 @json_option

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import range_option
-from commands.output import json_option, print_one, print_rows, registry_of, tags_option
+from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -143,7 +144,7 @@ def _kind_of(name: str) -> str:
 
 @model.command("list")
 @tags_option
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the models."""
@@ -151,7 +152,7 @@ def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("model", "prompted-model"))
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
@@ -160,7 +161,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("model", "prompted-model"))
 @click.argument("alias")
 @click.pass_context
 def alias(ctx: click.Context, name: str, alias: str) -> None:

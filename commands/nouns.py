@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from commands.completion import names_of
 from commands.output import registry_of
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -30,9 +31,10 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
         plural: of the kind, in the question before several are removed.
     """
     kind = str(group.name)
+    known = names_of(*(("model", "prompted-model") if kind == "model" else (kind,)))
 
     @group.command(help=removes)
-    @click.argument("names", nargs=-1, required=True)
+    @click.argument("names", nargs=-1, required=True, shell_complete=known)
     @yes_option
     @click.pass_context
     def remove(ctx: click.Context, names: Sequence[str], *, yes: bool) -> None:
@@ -44,7 +46,7 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
             click.echo(f"removed {name}")
 
     @group.command(help=f"Give a {kind} another name. What is made with it, and measured transfers, follow.")
-    @click.argument("name")
+    @click.argument("name", shell_complete=known)
     @click.argument("new")
     @click.pass_context
     def rename(ctx: click.Context, name: str, new: str) -> None:
@@ -52,7 +54,7 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
         click.echo(f"{name} is called {record.name} now")
 
     @group.command(help=f"Put tags on a {kind}, or take them away.")
-    @click.argument("name")
+    @click.argument("name", shell_complete=known)
     @click.argument("add", nargs=-1)
     @click.option("--remove", multiple=True, help="A tag to take away.")
     @click.pass_context

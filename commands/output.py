@@ -1,6 +1,8 @@
 """How commands take the registry and print: data on stdout, messages on stderr, `--json` one object."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,13 +15,42 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-WIDTH_OF_A_FILE = 200  # columns, where stdout is no terminal
+FORM = "fute.form"  # under which the context keeps how a table is to be printed
+SEPARATORS = {"csv": ",", "tsv": "\t"}
 MOST_FRAMED = 500  # rows: drawing a frame around thousands takes seconds
 
 
 def json_option(command: F) -> F:
     """Give a command the flag `--json`."""
     return click.option("as_json", "--json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def table_options(command: F) -> F:
+    """Give a command the flags `--json`, `--csv`, `--tsv` and `--no-truncate`."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if not value:
+            return
+        if ctx.meta.setdefault(FORM, parameter.name) != parameter.name:
+            raise click.UsageError(f"Give one of --{parameter.name} and --{ctx.meta[FORM]}".replace("_", "-"))
+
+    for name, meaning in (
+        ("no-truncate", "Print every column, however long the lines."),
+        ("tsv", "Print tab-separated values, numbers in full."),
+        ("csv", "Print comma-separated values, numbers in full."),
+    ):
+        command = click.option(f"--{name}", is_flag=True, expose_value=False, callback=keep, help=meaning)(command)
+    return json_option(command)
+
+
+def _form() -> str | None:
+    form: str | None = click.get_current_context().meta.get(FORM)
+    return form
+
+
+def say(text: object) -> None:
+    """Print a sentence beside a table: on stdout, or on stderr where stdout holds values for another program."""
+    click.echo(text, err=_form() in SEPARATORS)
 
 
 def tags_option(command: F) -> F:
@@ -37,6 +68,8 @@ def registry_of(ctx: click.Context) -> "Registry":
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON object."""
+    if _form() is not None:
+        raise click.UsageError(f"Give one of --json and --{str(_form()).replace('_', '-')}")
     click.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
 
@@ -45,12 +78,29 @@ def print_table(table: "Table[Any]", *, empty: str) -> None:
     if not table:
         click.echo(empty, err=True)
         return
+    from commands.tables import fitted, separated
+
+    if _form() in SEPARATORS:
+        click.echo(separated(table, SEPARATORS[str(_form())]), nl=False)
+        return
     if len(table) > MOST_FRAMED:
         click.echo(repr(table))
         return
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
+    width = None if _form() else _width()
+    framed, wide, gone = fitted(table, width)
+    Console(width=max(wide, len(table.title or ""))).print(framed)
+    if gone:
+        names = ", ".join(reversed(gone))
+        click.echo(f"Left out for want of room: {names} (--no-truncate, --csv and --json have all)", err=True)
+
+
+def _width() -> int | None:
+    """Return how many signs a line of the terminal has; None where lines may be of any length."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def print_rows(table: "Table[Any]", *, as_json: bool, noun: str, tags: Sequence[str] = ()) -> None:

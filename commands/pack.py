@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.completion import packs, spaces
+from commands.output import print_json, print_table, registry_of, say, table_options
 
 
 @click.group()
@@ -17,7 +18,7 @@ def pack() -> None:
 
 
 @pack.command("list")
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List the packs in use, and those that come with the program."""
@@ -36,8 +37,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @pack.command()
-@click.argument("name")
-@json_option
+@click.argument("name", shell_complete=packs)
+@table_options
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Show a pack in use: who measured it, and where its tasks can be had."""
@@ -47,7 +48,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found.as_json())
         return
-    click.echo(f"{found.title}\n{found.source}")
+    say(f"{found.title}\n{found.source}")
     print_table(Table(found.tasks), empty="")
 
 
@@ -61,7 +62,7 @@ def add(ctx: click.Context, pack_: str) -> None:
 
 
 @pack.command()
-@click.argument("name")
+@click.argument("name", shell_complete=packs)
 @click.pass_context
 def remove(ctx: click.Context, name: str) -> None:
     """Use a pack no longer."""
@@ -75,7 +76,7 @@ def remove(ctx: click.Context, name: str) -> None:
 @click.option("--title", required=True, help="What was measured, in a line.")
 @click.option("--source", required=True, help="By whom, and where that is written.")
 @click.option("tasks", "--task", multiple=True, help="A task; else all that take part in a recorded transfer.")
-@click.option("--space", help="The space; else the current one.")
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.pass_context
 def make(
     ctx: click.Context, folder: Path, name: str, title: str, source: str, tasks: tuple[str, ...], space: str | None

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion import names_of
 from commands.nouns import add_common
-from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
+from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
 
 if TYPE_CHECKING:
     from registry.prompts.files import PromptOptions
@@ -161,7 +162,7 @@ def import_(
 
 @prompt.command("list")
 @tags_option
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the prompts."""
@@ -169,7 +170,7 @@ def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @prompt.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("prompt"))
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from commands.output import json_option, print_json, print_table, registry_of, tags_option
+from commands.completion import names_of, spaces
+from commands.output import print_json, print_table, registry_of, table_options, tags_option
 
 if TYPE_CHECKING:
     from registry.ranking.matches import Ranking
@@ -39,7 +40,7 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names_of())
 @click.option("--vector", type=click.Path(path_type=Path), help="Instead of a name: one vector in a .npz file.")
 @click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many matches.")
 @click.option("kinds", "--kind", multiple=True, type=click.Choice(KINDS), help="Only these kinds of entry.")
@@ -58,8 +59,8 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
 @click.option(
     "--pack/--no-pack", "packs", default=None, help="Only tasks of packs, or none; else memory and gain count them in."
 )
-@click.option("--space", help="The space; else the current one.")
-@json_option
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
+@table_options
 @click.pass_context
 def nearest(
     ctx: click.Context,
@@ -121,11 +122,11 @@ def _tell(ranking: "Ranking", *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=names_of())
+@click.argument("b", shell_complete=names_of())
 @_weigh_option
-@click.option("--space", help="The space; else the current one.")
-@json_option
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
+@table_options
 @click.pass_context
 def compare(
     ctx: click.Context, a: str, b: str, weights: dict[str, float] | None, space: str | None, *, as_json: bool
@@ -142,7 +143,7 @@ def compare(
 
 @click.command("map")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--space", help="The space; else the current one.")
+@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.pass_context
 def map_(ctx: click.Context, file: Path, space: str | None) -> None:
     """Draw the space as a picture, FILE.png, .svg or .pdf."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from commands.output import json_option, print_one, print_rows, registry_of
+from commands.completion import spaces
+from commands.output import json_option, print_one, print_rows, registry_of, table_options
 
 
 @click.group()
@@ -51,7 +52,7 @@ def create(
 
 
 @space.command("list")
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List the spaces; * marks the current one."""
@@ -59,7 +60,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @space.command()
-@click.argument("name")
+@click.argument("name", shell_complete=spaces)
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
@@ -68,7 +69,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @space.command()
-@click.argument("name")
+@click.argument("name", shell_complete=spaces)
 @click.pass_context
 def use(ctx: click.Context, name: str) -> None:
     """Make a space the current one."""
@@ -76,7 +77,7 @@ def use(ctx: click.Context, name: str) -> None:
 
 
 @space.command()
-@click.argument("name")
+@click.argument("name", shell_complete=spaces)
 @click.pass_context
 def remove(ctx: click.Context, name: str) -> None:
     """Remove a space with all its vectors."""
@@ -85,7 +86,7 @@ def remove(ctx: click.Context, name: str) -> None:
 
 
 @space.command()
-@click.argument("name")
+@click.argument("name", shell_complete=spaces)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("only", "--entry", help="Only this entry's vector.")
 @click.pass_context

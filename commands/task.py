@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import range_option
-from commands.output import json_option, print_json, print_one, print_rows, registry_of, tags_option
+from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
 
 KINDS = ("classification", "multiple-choice", "regression", "question-answering", "free-text")
 
@@ -97,7 +98,7 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
 
 @task.command("list")
 @tags_option
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
     """List the tasks."""
@@ -105,7 +106,7 @@ def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @task.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("task"))
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, *, as_json: bool) -> None:

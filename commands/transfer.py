@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.nouns import confirmed, yes_option
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.output import print_json, print_table, registry_of, table_options
 
 if TYPE_CHECKING:
     from registry.data.transfers import TransferRecord
@@ -77,7 +77,7 @@ def export(ctx: click.Context, file: Path) -> None:
 
 @transfer.command("list")
 @click.option("--target", help="Only transfers to this task.")
-@json_option
+@table_options
 @click.pass_context
 def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     """List measured transfers, best first for each target and setting. A name that is not registered is marked ?."""

@@ -1,7 +1,7 @@
 """Results that are sequences, and tables for a terminal, a notebook and pandas as well."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 from registry.errors import MissingExtraError
@@ -14,7 +14,10 @@ Cell = str | int | float | bool | None
 
 
 class Row(Protocol):
-    """Anything that can say what stands in its cells."""
+    """Anything that can say what stands in its cells.
+
+    Where a cell is a number that is written for people, such as an interval, a method `exact` says it in full.
+    """
 
     def cells(self) -> dict[str, Cell]:
         """Return column -> value, the columns in the order of display."""
@@ -26,6 +29,8 @@ R = TypeVar("R", bound=Row)
 
 class Table(Sequence[R]):
     """An immutable sequence of rows: `table[0]`, `table[:5]`, `table.to_pandas()`."""
+
+    gives_way: tuple[str, ...] = ()  # columns that matter least, the least first, where there is no room for all
 
     def __init__(self, rows: Sequence[R], *, title: str | None = None) -> None:
         self._rows = tuple(rows)
@@ -54,20 +59,13 @@ class Table(Sequence[R]):
 
     def __repr__(self) -> str:
         """Return the table as text, a line for each row: quick, also where there are thousands."""
-        lines = self._texts()
+        lines = self.texts()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
     def columns(self) -> list[str]:
         """Return the names of the columns; one that the first row lacks stands where a later row has it."""
-        names: list[str] = []
-        for row in self:
-            place = 0
-            for name in row.cells():
-                if name not in names:
-                    names.insert(place, name)
-                place = names.index(name) + 1
-        return names
+        return _in_order([row.cells() for row in self])
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the table as a DataFrame, numbers in full."""
@@ -75,7 +73,14 @@ class Table(Sequence[R]):
             import pandas
         except ImportError as error:
             raise MissingExtraError("A DataFrame needs pandas", "analysis") from error
-        return pandas.DataFrame([row.cells() for row in self], columns=self.columns())
+        names, rows = self.exact()
+        return pandas.DataFrame(rows, columns=names)
+
+    def exact(self) -> tuple[list[str], list[list[Cell]]]:
+        """Return the names of the columns, and the rows with numbers in full."""
+        rows = [getattr(row, "exact", row.cells)() for row in self]
+        names = _in_order(rows)
+        return names, [[row.get(name) for name in names] for row in rows]
 
     def __rich__(self) -> "RichTable":
         from rich.table import Table as RichTable
@@ -84,7 +89,7 @@ class Table(Sequence[R]):
         table = RichTable(
             title=None if self.title is None else Text(self.title), title_justify="left", title_style="dim"
         )
-        header, *lines = self._texts()
+        header, *lines = self.texts()
         for name in header:
             is_number = bool(self) and isinstance(self[0].cells().get(name), int | float)
             table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
@@ -93,15 +98,27 @@ class Table(Sequence[R]):
         return table
 
     def _repr_html_(self) -> str:
-        header, *lines = self._texts()
+        header, *lines = self.texts()
         head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
-    def _texts(self) -> list[list[str]]:
+    def texts(self) -> list[list[str]]:
+        """Return the cells as text, the names of the columns first."""
         columns = self.columns()
         return [columns, *([_shown(row.cells().get(name)) for name in columns] for row in self)]
+
+
+def _in_order(rows: Sequence[Mapping[str, Cell]]) -> list[str]:
+    names: list[str] = []
+    for row in rows:
+        place = 0
+        for name in row:
+            if name not in names:
+                names.insert(place, name)
+            place = names.index(name) + 1
+    return names
 
 
 def _shown(value: Cell) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.output import print_json, print_table, registry_of, table_options
 
 
 @click.command()
@@ -28,7 +28,7 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.option("--examples", default=2000, show_default=True, type=click.IntRange(2), help="Of the dataset, at most.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Which examples are drawn.")
 @surrogate_options
-@json_option
+@table_options
 @click.pass_context
 def prompts(
     ctx: click.Context,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import json_option, print_json, print_table
+from commands.output import print_json, print_table, table_options
 
 
 @click.command()
@@ -36,7 +36,7 @@ from commands.output import json_option, print_json, print_table
 )
 @surrogate_options
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the vectors in this folder for another run.")
-@json_option
+@table_options
 def transfer(
     examples: Path,
     truth: Path,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import json_option, print_json, print_table
+from commands.output import print_json, print_table, table_options
 
 ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
 
@@ -35,7 +35,7 @@ ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of samples, training and space.")
 @surrogate_options
 @click.option("--corrupt", is_flag=True, help="Also embed models with a share of their answers drawn at random.")
-@json_option
+@table_options
 def unify(
     folder: Path,
     tasks: tuple[str, ...],

@@ -68,6 +68,11 @@ class PromptAdvice:
         interval = f"{self.low:.2f} to {self.high:.2f}"
         return {"rank": self.rank, "prompt": self.name, "accuracy": self.accuracy, "95 %": interval, "best": self.best}
 
+    def exact(self) -> dict[str, Cell]:
+        """Return the row with the ends of the interval as numbers."""
+        ends: dict[str, Cell] = {"low": self.low, "high": self.high}
+        return {"rank": self.rank, "prompt": self.name, "accuracy": self.accuracy, **ends, "best": self.best}
+
     def detailed(self) -> dict[str, Cell]:
         """Return the row with what every method says."""
         more: dict[str, Cell] = {"score": self.score, "similarity": self.similarity, "spread": self.spread}

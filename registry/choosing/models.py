@@ -32,6 +32,11 @@ class ModelAdvice:
         interval = f"{self.low:.2f} to {self.high:.2f}"
         return {"rank": self.rank, "model": self.name, "accuracy": self.accuracy, "95 %": interval, "best": self.best}
 
+    def exact(self) -> dict[str, Cell]:
+        """Return the row with the ends of the interval as numbers."""
+        ends: dict[str, Cell] = {"low": self.low, "high": self.high}
+        return {"rank": self.rank, "model": self.name, "accuracy": self.accuracy, **ends, "best": self.best}
+
 
 class ModelRanking(Table[ModelAdvice]):
     """Models for a task, best first, with what to do."""

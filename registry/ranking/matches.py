@@ -10,6 +10,8 @@ from registry.kinds import EntryKind
 from registry.ranking.uncertainty import interval
 from registry.results import Cell, Table
 
+SHARED = "shared examples"
+
 if TYPE_CHECKING:
     from registry.ranking.verdict import Finding
 
@@ -40,6 +42,13 @@ class Match:
             **self._shared_cell(),
         }
 
+    def exact(self) -> dict[str, Cell]:
+        """Return the row with the share of examples as a number, and what is alike as true or false."""
+        cells = {name: value for name, value in self.cells().items() if name != SHARED}
+        if self.alike is not None:
+            cells["alike"] = self.alike
+        return cells if self.shared is None else {**cells, "shared": self.shared}
+
     def as_json(self) -> dict[str, Any]:
         """Return the row as JSON values; the interval holds what the score estimates in 90 of 100 cases."""
         return {
@@ -56,7 +65,7 @@ class Match:
 
     def _shared_cell(self) -> dict[str, Cell]:
         worth_saying = self.shared is not None and self.shared >= WORTH_SAYING
-        return {"shared examples": f"{self.shared:.0%}"} if worth_saying else {}
+        return {SHARED: f"{self.shared:.0%}"} if worth_saying else {}
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,8 @@ class SetAside:
 
 class Ranking(Table[Match]):
     """The nearest entries, nearest first."""
+
+    gives_way: tuple[str, ...] = ("map", "joint", "answers", "inputs", "kind", "±")
 
     def __init__(
         self,

@@ -67,6 +67,8 @@ class SourceRanking(Ranking):
     """Sources, best first. `by` is what they were ranked by in the end; `notes` say why it is not what was asked, and
     how often such advice was right so far."""
 
+    gives_way: tuple[str, ...] = ("kind", "similarity", "±")
+
     def __init__(
         self,
         matches: Sequence[Match],

@@ -249,10 +249,10 @@ def test_tasks_are_listed_as_a_table(empty: Path, tmp_path: Path) -> None:
     assert code == 0
     header, row = (line for line in text.splitlines() if any(c.isalpha() for c in line))
     assert [cell.strip() for cell in header.strip("┃").split("┃")] == [
-        *("name", "kind", "train", "test", "labels", "language", "tags"),
+        *("name", "kind", "train", "test", "labels", "tags"),
     ]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        *("film", "classification", "12", "0", "no, yes", "", "english"),
+        *("film", "classification", "12", "0", "no, yes", "english"),
     ]
 
 
@@ -445,7 +445,7 @@ def test_nearest_is_shown_as_a_table(store: Path) -> None:
     code, text = told("nearest", "film", "-k", "1")
 
     assert code == 0
-    assert text.startswith("nearest to film in space tiny  ")
+    assert text.startswith("nearest to film in space tiny")
     assert "┃ rank ┃ name " in text
     assert re.search("┃ similarity ┃ +± ┃ inputs ┃ answers ┃", text)
     assert text.count("\n│") == 1
