@@ -89,11 +89,17 @@ def remove(ctx: click.Context, name: str) -> None:
 @click.argument("name", shell_complete=spaces)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("only", "--entry", help="Only this entry's vector.")
+@click.option("--centred", is_flag=True, help="Of tasks alone, so that dot products are similarities; no query.")
 @click.pass_context
-def export(ctx: click.Context, name: str, file: Path, only: str | None) -> None:
-    """Write a space's vectors to FILE.npz or FILE.parquet, with names and the space's fingerprint."""
+def export(ctx: click.Context, name: str, file: Path, only: str | None, *, centred: bool) -> None:
+    """Write a space's vectors to FILE.npz or FILE.parquet, with names and the space's fingerprint.
+
+    As they are stored: 'nearest --vector' takes them, but their plain cosines are no similarities.
+    """
     from registry.formats.vectors import write_vectors
 
-    vectors = registry_of(ctx).vectors(space=name, entry=only)
+    vectors = registry_of(ctx).vectors(space=name, entry=only, centred=centred)
     write_vectors(vectors, file)
     click.echo(f"{len(vectors.names)} vectors written to {file}")
+    if not centred and len(vectors.names) > 1:
+        click.echo("Their plain cosines are no similarities: --centred writes vectors whose are.", err=True)

@@ -7,9 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.database import Database
 from registry.catalog.new_entries import new_corpus, new_model, new_task
@@ -18,7 +15,7 @@ from registry.data.inputs import Input, parse_corpus, sample_inputs
 from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
-from registry.data.vectors import VectorFile
+from registry.data.vectors import Similarities, VectorFile
 from registry.formats.tasks import write_task
 from registry.index.current import Indexes
 from registry.index.verify import Verification
@@ -28,7 +25,7 @@ from registry.packs.shelf import Shelf
 from registry.prompts.importing import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
-from registry.ranking.compare import compare, embedding_of, kind_named, similarities
+from registry.ranking.compare import compare, embedding_of, kind_named, similarities, vectors_of
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY, NearestQuery, nearest
 from registry.results import Table
@@ -334,18 +331,11 @@ class Registry:
 
         return suggested_texts(self.catalog, task, **options)
 
-    def vectors(self, *, space: str | None = None, entry: str | None = None) -> VectorFile:
-        """Return the vectors of a space as stored, all or one entry's, with the space's fingerprint."""
-        record = self.catalog.spaces.get(space)
-        if entry is not None:
-            one = embedding_of(self.catalog, entry, record)
-            return VectorFile(record.fingerprint, (one.name,), (one.kind.value,), one.vector[None])
-        held = self.catalog.embeddings.all(record.id)
-        return VectorFile(record.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
+    def vectors(self, *, space: str | None = None, entry: str | None = None, centred: bool = False) -> VectorFile:
+        """Return the vectors of a space as stored, or `centred`: of its tasks, their dot products the similarities."""
+        return vectors_of(self.catalog, self.catalog.spaces.get(space), entry=entry, centred=centred)
 
-    def similarities(
-        self, *, weights: Mapping[str, float] | None = None, space: str | None = None
-    ) -> tuple[VectorFile, NDArray[np.float32]]:
+    def similarities(self, *, weights: Mapping[str, float] | None = None, space: str | None = None) -> Similarities:
         """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
         return similarities(self.catalog, self.catalog.spaces.get(space), weights=weights)
 

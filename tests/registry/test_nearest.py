@@ -278,6 +278,42 @@ def test_the_matrix_of_similarities_says_what_nearest_says(space: str, request: 
     assert matrix.tolist() == matrix.T.tolist()
 
 
+@pytest.mark.parametrize("space", ["compass", "faceted"])
+def test_frames_are_labelled_with_names_and_say_what_nearest_says(space: str, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("pandas")
+    registry: Registry = request.getfixturevalue(space)
+
+    similar = registry.similarities().to_pandas()
+    stored = registry.vectors().to_pandas()
+
+    for match in registry.nearest(similar.index[0]):
+        assert similar.loc[similar.index[0], match.name] == pytest.approx(match.similarity, abs=1e-6)
+    assert list(similar.index) == list(similar.columns) == list(stored.index)
+    assert stored.loc["m", "kind"] == "model"
+    assert stored.drop(columns="kind").to_numpy(np.float32).tolist() == registry.vectors().matrix.tolist()
+
+
+@pytest.mark.parametrize("space", ["compass", "faceted"])
+def test_centred_vectors_of_tasks_have_the_similarities_as_dot_products(
+    space: str, request: pytest.FixtureRequest
+) -> None:
+    registry: Registry = request.getfixturevalue(space)
+
+    centred = registry.vectors(centred=True)
+
+    assert set(centred.kinds) == {"task"}
+    products = centred.matrix @ centred.matrix.T
+    for row, name in enumerate(centred.names):
+        for match in registry.nearest(name, kind="task"):
+            assert products[row, centred.names.index(match.name)] == pytest.approx(match.similarity, abs=1e-6)
+    one = registry.vectors(centred=True, entry=centred.names[0])
+    assert one.matrix.tolist() == centred.matrix[:1].tolist()
+    with pytest.raises(SpaceMismatchError):
+        registry.nearest(one)
+    with pytest.raises(InputError, match="Only vectors of tasks"):
+        registry.vectors(centred=True, entry="m")
+
+
 # -- versions ----------------------------------------------------------------------------------------
 
 
