@@ -19,7 +19,7 @@ from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import VectorFile
-from registry.formats.tasks import write_task
+from registry.formats.tasks import as_task, write_task
 from registry.index.current import Indexes
 from registry.index.verify import Verification
 from registry.kinds import EntryKind
@@ -96,9 +96,11 @@ class Registry:
 
     # -- registering ---------------------------------------------------------------------------------
 
-    def add_task(self, name: str, task: TaskData, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
-        """Register a task; its examples are copied into the catalog. Read one with `formats.tasks.read_task`."""
-        return self.catalog.entries.add(new_task(name, task, tags=tags), replace=replace)
+    def add_task(
+        self, name: str, task: object, *, tags: Sequence[str] = (), replace: bool = False, **reading: object
+    ) -> EntryRecord:
+        """Register a task, or what holds one: a path, a data frame, ...; the options are `formats.tasks.as_task`'s."""
+        return self.catalog.entries.add(new_task(name, as_task(task, **reading), tags=tags), replace=replace)
 
     def add_model(
         self,
@@ -191,9 +193,7 @@ class Registry:
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
         record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
-        held = {
-            split: self.catalog.entries.content(record.contents[split]) for split in SPLITS & record.contents.keys()
-        }
+        held = self._bodies({split: record.contents[split] for split in SPLITS & record.contents.keys()})
         return task_of(record.spec, held, record.name)
 
     def prompt(self, name: str) -> Prompt:
@@ -353,11 +353,10 @@ class Registry:
         """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""
         from registry.views.picture import draw_map
 
-        record = self.catalog.spaces.get(space)
-        vectors, similarity = self.similarities(space=record.name)
+        vectors, similarity = self.similarities(space=space)
         asked = {row.name: str(row.record.task_kind) for row in self.tasks()}
         kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
-        draw_map(Path(path), record, vectors, similarity, kinds)
+        draw_map(Path(path), self.catalog.spaces.get(space), vectors, similarity, kinds)
 
     # -- the index -----------------------------------------------------------------------------------
 

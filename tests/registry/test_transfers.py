@@ -69,7 +69,7 @@ def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Pat
         (HEADER + SOUND + "m,f,a,b,0.5,,99999999999999999999\n", r"t\.csv line 3: "),
         (HEADER + SOUND + "m,f,SST-2,b,0.5,,\n", r"t\.csv line 3: 'SST-2' is not a name"),
         (HEADER + SOUND + "m,f,a,../b,0.5,,\n", r"t\.csv line 3: '\.\./b' is not a name"),
-        (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv: not a readable table"),
+        (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv line 2: not a readable table"),
         (HEADER + SOUND + "m,f,a,b,0,85,0,01,3\n", r"t\.csv line 3: has more cells than the first line"),
         ("score_mean," + HEADER + "0.1," + SOUND, r"t\.csv: names a column twice: score_mean, model, "),
         (HEADER + f"{'m' * 129},f,a,b,0.5,,\n", r"t\.csv line 2: model is longer than 128 characters\."),
