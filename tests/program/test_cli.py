@@ -604,12 +604,11 @@ NAMES = {
     "climbing inside": "a/../b",
     "empty part": "a//b",
     "NUL": "a\0b",
-    "upper case": "Film",
     "line break": "a\nb",
     "nothing": "",
     "space": "a b",
     "absolute": "/etc/passwd",
-    "not ASCII": "fílm",
+    "a sign": "film!",
     "ten megabytes": "x" * TEN_MB,
     "half a character": "a\udcff",
 }
@@ -635,7 +634,7 @@ def test_a_bad_name_is_told_and_changes_nothing(
 
     result = run(*(name if argument == "NAME" else argument for argument in arguments))
 
-    assert "is not a name: use 1 to 128 of a-z 0-9" in assert_one_line(result)
+    assert "is not a name: use 1 to 128 letters, digits or" in assert_one_line(result)
     assert dump(store) == before
     assert not (tmp_path / "out").exists()
 
@@ -851,7 +850,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     # transfers
     "no transfers": (("transfer", "import", "files/missing.csv"), "files/missing.csv: no such file."),
     "columns missing": (("transfer", "import", "files/columns.csv"), "has no column 'adaptation'."),
-    "score infinite": (("transfer", "import", "files/infinite.csv"), "files/infinite.csv line 2: needs a model"),
+    "score infinite": (("transfer", "import", "files/infinite.csv"), "files/infinite.csv line 2: has no finite number"),
     "deviation infinite": (("transfer", "import", "files/infinite-std.csv"), "files/infinite-std.csv line 2"),
     "seeds huge": (("transfer", "import", "files/huge-seeds.csv"), "files/huge-seeds.csv line 2"),
     "climbing source": (("transfer", "import", "files/climbing.csv"), "'../shop' is not a name"),
