@@ -2,7 +2,9 @@
 
 import atexit
 import gc
+import io
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +91,9 @@ for command in (
 
 def run() -> None:
     """Run a command in a process of its own, which begins and ends with it."""
+    for stream in (sys.stdout, sys.stderr):  # of a terminal without Unicode: signs are replaced, nothing breaks off
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     gc.set_threshold(GARBAGE_AFTER)
     atexit.register(gc.freeze)  # what is left goes with the process: nothing to look for
     main()

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from commands.completion import names_of
+from commands.labels import label_lines
 from commands.nouns import add_common
 from commands.options import range_option
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
@@ -15,6 +16,14 @@ KINDS = ("classification", "multiple-choice", "regression", "question-answering"
 @click.group()
 def task() -> None:
     """Tasks: labelled datasets."""
+
+
+def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    r"""Read one character; a tab also as `tab` or \t."""
+    sign = {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
+    if sign is not None and len(sign) != 1:
+        raise click.BadParameter("expected one character, or tab")
+    return sign
 
 
 def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
@@ -30,7 +39,10 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 @task.command()
 @click.argument("name")
 @click.option(
-    "--data", required=True, help="A task folder, a .jsonl, .csv, .tsv or .parquet file, or hf:DATASET[/CONFIG]."
+    "--data",
+    required=True,
+    help="A task folder, a .jsonl, .json, .csv, .tsv or .parquet file (.gz too), - for what is piped in, a folder of "
+    "a dataset, or hf:DATASET[/CONFIG].",
 )
 @click.option("--kind", type=click.Choice(KINDS), help="Of a file or a hub dataset; else its columns tell.")
 @click.option("--text", help="Column of the text, or the question.  [default: text, question]")
@@ -40,6 +52,12 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 @click.option("--answer-start", help="Column of the character at which the answer begins.  [default: answer_start]")
 @range_option("Of a regression: the ends of the scale; else its smallest and largest label.")
 @click.option("--answers", callback=_pairs, help="The text of each label's answer: 0=negative,1=positive; low=, high=.")
+@click.option(
+    "--answers-as-they-are", "as_they_are", is_flag=True, help="Take labels that say nothing, such as 0 and 1."
+)
+@click.option("--sep", metavar="SIGN", callback=_sign, help="What separates a table's cells; else found out.")
+@click.option("--encoding", help="Of a text file, such as utf-16 or cp1252.  [default: UTF-8]")
+@click.option("--skip-bad", is_flag=True, help="Leave rows with faults out, and count them.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub dataset to learn from.")
 @click.option("--replace", is_flag=True, help="Take the data as a new version of a known task.")
 @tags_option
@@ -56,20 +74,39 @@ def add(
     answer_start: str | None,
     ends: tuple[float, float] | None,
     answers: dict[str, str] | None,
+    sep: str | None,
+    encoding: str | None,
     split: str,
     tags: tuple[str, ...],
     *,
+    as_they_are: bool,
+    skip_bad: bool,
     replace: bool,
 ) -> None:
-    """Register a task; its examples are copied into the catalog."""
+    """Register a task; its examples are copied into the catalog.
+
+    Labels that say nothing, such as 1 to 5, need a text each: --answers 1="very bad",5="very good".
+    """
     from registry.data.examples import Columns
+    from registry.formats.table_files import FileForm
     from registry.formats.tasks import read_task
 
     registry = registry_of(ctx)
     columns = Columns(text, text_pair, label, choices, answer_start)
-    read = read_task(data, kind=kind, columns=columns, answers=answers, range=ends, split=split)
+    read = read_task(
+        data,
+        kind=kind,
+        columns=columns,
+        answers=answers,
+        answers_as_they_are=as_they_are,
+        range=ends,
+        split=split,
+        form=FileForm(sep, encoding),
+        skip_bad=skip_bad,
+    )
     record = registry.add_task(name, read, tags=tags, replace=replace)
     click.echo(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
+    click.echo("\n".join(label_lines(read)))
 
 
 @task.command("import")

@@ -86,11 +86,11 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     registry = registry_of(ctx)
     records = registry.transfers(target)
     known = {row.name for row in registry.tasks()}
-    if as_json:
-        print_json({"transfers": [record.as_json() for record in records]})
-    else:
-        print_table(Table([_Listed(record, known) for record in records]), empty="No transfers yet.")
     unknown = sorted({name for record in records for name in (record.target, record.source)} - known)
+    if as_json:
+        print_json({"transfers": [record.as_json() for record in records], "not_registered": unknown})
+        return
+    print_table(Table([_Listed(record, known) for record in records]), empty="No transfers yet.")
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         click.echo(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)

@@ -34,7 +34,7 @@ class NameFormError(InputError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name[:60]!r} is not a name: use 1 to 128 of a-z 0-9 . _ / -, starting with a letter or digit, "
+            f"{name[:60]!r} is not a name: use 1 to 128 letters, digits or . _ / -, starting with a letter or digit, "
             "without '..' or '//'."
         )
 

@@ -52,7 +52,7 @@ def import_tasks(
         except InputError as error:
             report.failed[name] = str(error)
             continue
-        (report.known if known.get(name) == record.content_hash else report.added).append(name)
+        (report.known if known.get(record.name) == record.content_hash else report.added).append(name)
         if on_done is not None:
             on_done(name)
     return report

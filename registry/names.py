@@ -1,4 +1,4 @@
-"""How entries are named: `org/name`, `name:3`, `name:production`, `MODEL@PROMPT`."""
+"""How entries are named: `org/name`, `SST-2`, `name:3`, `name:production`, `MODEL@PROMPT`; case tells none apart."""
 
 import re
 import unicodedata
@@ -6,16 +6,29 @@ from dataclasses import dataclass
 
 from registry.errors import InputError, NameFormError
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}")
+LONGEST = 128  # characters of a name
 _TAG = re.compile(r"[\w][\w.:=/ -]{0,63}")
 
 
 def checked_name(name: str) -> str:
     """Return `name` in NFC, or raise `NameFormError`. A name is never used as a path."""
-    name = unicodedata.normalize("NFC", name)
-    if not _NAME.fullmatch(name) or ".." in name or "//" in name or name.endswith("/"):
+    name = normal(name)
+    is_of_letters = all(letter in "._/-" or letter.isalnum() or _is_mark(letter) for letter in name)
+    if not name[:1].isalnum() or len(name) > LONGEST or not is_of_letters or ".." in name or "//" in name:
+        raise NameFormError(name)
+    if name.endswith("/"):
         raise NameFormError(name)
     return name
+
+
+def normal(name: str) -> str:
+    """Return a name in the one form of Unicode in which names are kept: NFC."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_mark(letter: str) -> bool:
+    """Say whether a character belongs to the letter before it, as vowels do in many scripts."""
+    return unicodedata.category(letter) in ("Mn", "Mc")
 
 
 def checked_entry_name(name: str) -> str:

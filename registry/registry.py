@@ -16,7 +16,7 @@ from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import Similarities, VectorFile
-from registry.formats.tasks import write_task
+from registry.formats.tasks import as_task, write_task
 from registry.index.current import Indexes
 from registry.index.verify import Verification
 from registry.kinds import EntryKind
@@ -99,9 +99,11 @@ class Registry:
 
     # -- registering ---------------------------------------------------------------------------------
 
-    def add_task(self, name: str, task: TaskData, *, tags: Sequence[str] = (), replace: bool = False) -> EntryRecord:
-        """Register a task; its examples are copied into the catalog. Read one with `formats.tasks.read_task`."""
-        return self.catalog.entries.add(new_task(name, task, tags=tags), replace=replace)
+    def add_task(
+        self, name: str, task: object, *, tags: Sequence[str] = (), replace: bool = False, **reading: object
+    ) -> EntryRecord:
+        """Register a task, or what holds one: a path, a data frame, ...; the options are `formats.tasks.as_task`'s."""
+        return self.catalog.entries.add(new_task(name, as_task(task, **reading), tags=tags), replace=replace)
 
     def add_model(
         self,
@@ -194,9 +196,7 @@ class Registry:
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
         record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
-        held = {
-            split: self.catalog.entries.content(record.contents[split]) for split in SPLITS & record.contents.keys()
-        }
+        held = self._bodies({split: record.contents[split] for split in SPLITS & record.contents.keys()})
         return task_of(record.spec, held, record.name)
 
     def prompt(self, name: str) -> Prompt:

@@ -50,7 +50,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("FUTE_REGISTRY", raising=False)
+    for name in ("FUTE_REGISTRY", "COLUMNS"):  # tables are as wide as they are, unless a test says otherwise
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
-from registry.catalog.queries import body_of, is_newest, new_id, passing
+from registry.catalog.queries import body_of, is_newest, named, new_id, passing
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Transfer, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
@@ -47,7 +47,7 @@ class EntryStore:
         """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""
         reference = Reference.parse(name)
         with self._database.read() as session:
-            entry = session.scalar(select(Entry).where(Entry.name == reference.name))
+            entry = named(session, Entry, reference.name)
             if entry is None or (kind is not None and entry.kind is not kind):
                 query = select(Entry.name) if kind is None else select(Entry.name).where(Entry.kind == kind)
                 raise NotFoundError(kind or "entry", reference.name, session.scalars(query).all())
@@ -194,10 +194,11 @@ class EntryStore:
         """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
         record = self.get(name, kind)
         alias = checked_name(alias)
-        if alias.isdigit():
+        if alias.isdecimal():
             raise InputError(f"{alias!r} cannot be an alias: a number means a version.")
         with self._database.write() as session:
             entry_id = session.get_one(Version, record.version_id).entry_id
+            alias = next((known for known in record.aliases if known.casefold() == alias.casefold()), alias)
             session.merge(Alias(entry_id=entry_id, alias=alias, version_id=record.version_id))
         return self.get(name)
 
@@ -210,13 +211,13 @@ class EntryStore:
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     """Enter an entry within a transaction; see `EntryStore.add`."""
     name = checked_entry_name(new.name) if new.kind is EntryKind.PROMPTED_MODEL else checked_name(new.name)
-    entry = session.scalar(select(Entry).where(Entry.name == name))
+    entry = named(session, Entry, name)
     number = 0
     if entry is None:
         entry = Entry(name=name, kind=new.kind, created_at=datetime.now(UTC))
         session.add(entry)
     elif entry.kind is not new.kind:
-        raise AlreadyExistsError(name, entry.kind, "names are shared by all kinds; choose another.")
+        raise AlreadyExistsError(entry.name, entry.kind, "names are shared by all kinds; choose another.")
     else:
         latest = _latest(session, entry.id)
         number = latest.number
@@ -224,7 +225,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
             _add_tags(session, entry.id, new.tags)
             return _read(session, entry, latest)
         if not replace:
-            raise AlreadyExistsError(name, entry.kind, "choose another name, or pass --replace.")
+            raise AlreadyExistsError(entry.name, entry.kind, "choose another name, or pass --replace.")
         log_change_of(session, select(Version.id).where(Version.entry_id == entry.id))  # its vector is now an old one
     entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
     session.flush()
@@ -309,10 +310,12 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     if reference.version is None:
         return _latest(session, entry_id)
     query = select(Version).where(Version.entry_id == entry_id)
-    if reference.version.isdigit():
+    if reference.version.isdecimal():
         query = query.where(Version.number == min(int(reference.version), 2**31))  # SQLite's integers end
     else:
-        query = query.join(Alias, Alias.version_id == Version.id).where(Alias.alias == reference.version)
+        aliases = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
+        meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]
+        query = query.join(Alias, Alias.version_id == Version.id).where(Alias.alias.in_(meant))
     version = session.scalar(query)
     if version is None:
         raise NotFoundError("version", str(reference))

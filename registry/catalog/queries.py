@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from sqlalchemy.orm import Session, aliased
 from registry.catalog.records import Filter
 from registry.catalog.tables import Content, Embedding, Entry, Space, State, Tag, Version
 from registry.errors import IntegrityError
+from registry.names import normal
+
+Named = TypeVar("Named", Entry, Space)
 
 
 def passing(where: Filter) -> ColumnElement[bool]:
@@ -26,6 +30,18 @@ def passing(where: Filter) -> ColumnElement[bool]:
         row = aliased(Tag)
         conditions.append(select(row).where(row.entry_id == Entry.id, row.tag == tag).exists())
     return and_(*conditions)
+
+
+def named(session: Session, table: type[Named], name: str) -> Named | None:
+    """Return the row of this name, else the one whose name differs from it in case alone; None where neither is."""
+    name = normal(name)
+    found = session.scalar(select(table).where(table.name == name))
+    if found is not None:
+        return found
+    if name.isascii():
+        return session.scalar(select(table).where(func.lower(table.name) == name.lower()))
+    alike = (known for known in session.scalars(select(table.name)) if known.casefold() == name.casefold())
+    return session.scalar(select(table).where(table.name == next(alike, None)))
 
 
 def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:

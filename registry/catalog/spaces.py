@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, delete, func, select, update
 from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.queries import is_newest, new_id
+from registry.catalog.queries import is_newest, named, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -33,7 +33,7 @@ class SpaceStore:
         """Enter a space; the same space under the same name again changes nothing."""
         name = checked_name(name)
         with self._database.write() as session:
-            known = session.scalar(select(Space).where(Space.name == name))
+            known = named(session, Space, name)
             twin = session.scalar(select(Space.name).where(Space.fingerprint == fingerprint))
             if known is not None and known.fingerprint != fingerprint:
                 raise AlreadyExistsError(name, "space", "choose another name.")
@@ -63,7 +63,8 @@ class SpaceStore:
         """Return a space by name, or the current one; raise `NotFoundError`."""
         with self._database.read() as session:
             current = session.scalar(select(State.current_space))
-            wanted = current if name is None else name
+            meant = None if name is None else named(session, Space, name)
+            wanted = current if name is None else meant and meant.name
             found = session.execute(_with_corpus().where(Space.name == wanted)).one_or_none()
             if found is not None:
                 return _record(*found, current)

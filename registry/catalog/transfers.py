@@ -9,9 +9,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
-from registry.catalog.tables import Transfer
-from registry.data.transfers import TransferRecord
+from registry.catalog.tables import Entry, Transfer
+from registry.data.transfers import TransferRecord, check_unit
 from registry.errors import InputError
+from registry.names import normal
 
 Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
 
@@ -27,7 +28,14 @@ class TransferStore:
         number = 0
         with self._database.write() as session:
             known = {_key(row): row for row in session.scalars(select(Transfer))}
-            for record in records:
+            names = _Spellings(session)
+            scores: dict[tuple[str, ...], list[float]] = {}
+            for row in known.values():
+                scores.setdefault(_key(row)[:3], []).append(row.score_mean)
+            for record in map(names.spelled, records):
+                if _key(record) not in known:
+                    check_unit(record, scores.setdefault(_key(record)[:3], []))
+                    scores[_key(record)[:3]].append(record.score_mean)
                 _keep(session, known, record)
                 number += 1
         return number
@@ -38,14 +46,15 @@ class TransferStore:
         Args:
             anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
         """
-        same = select(Transfer).where(
-            Transfer.model == record.model,
-            Transfer.adaptation == record.adaptation,
-            Transfer.target == record.target,
-            Transfer.source == record.source,
-        )
         with self._database.write() as session:
-            known = {_key(row): row for row in session.scalars(same)}
+            record = _Spellings(session).spelled(record)
+            like = select(Transfer).where(
+                Transfer.model == record.model,
+                Transfer.adaptation == record.adaptation,
+                Transfer.target == record.target,
+            )
+            known = {_key(row): row for row in session.scalars(like)}
+            check_unit(record, [row.score_mean for row in known.values()])
             runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
             kept = next(run for run in runs if _key(run) not in known) if anew else record
             _keep(session, known, kept)
@@ -75,10 +84,28 @@ class TransferStore:
             Transfer.source,
             Transfer.run,
         )
-        if target is not None:
-            query = query.where(Transfer.target == target)
         with self._database.read() as session:
-            return [_record(row) for row in session.scalars(query)]
+            names = _Spellings(session)
+            if target is not None:
+                spellings = session.scalars(select(Transfer.target).distinct())
+                meant = [name for name in spellings if name.casefold() == normal(target).casefold()]
+                query = query.where(Transfer.target.in_([*meant, target]))
+            return [names.spelled(_record(row)) for row in session.scalars(query)]
+
+
+class _Spellings:
+    """Spellings of tasks as the registry spells them: those of entries, else those that transfers had first."""
+
+    def __init__(self, session: Session) -> None:
+        columns = (Transfer.source, Transfer.target, Entry.name)  # the last word counts
+        self._known = {
+            name.casefold(): name for column in columns for name in session.scalars(select(column).distinct())
+        }
+
+    def spelled(self, record: TransferRecord) -> TransferRecord:
+        """Return a measurement with the names of its tasks as they are known; a new name is known from then on."""
+        target, source = (self._known.setdefault(name.casefold(), name) for name in (record.target, record.source))
+        return replace(record, target=target, source=source)
 
 
 def _key(measured: Transfer | TransferRecord) -> Key:

@@ -4,17 +4,27 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from registry.data.examples import CLASSIFICATION, MULTIPLE_CHOICE, REGRESSION, Columns, Example, example_of, number_of
+from registry.data.examples import (
+    CLASSIFICATION,
+    MULTIPLE_CHOICE,
+    REGRESSION,
+    Columns,
+    Example,
+    Names,
+    example_of,
+    number_of,
+)
 from registry.errors import DataError
 from registry.files.lines import dump_lines, parse_lines
 
 SPLITS = {"train", "test"}  # of a task's examples
 ENDS = ("low", "high")  # of a scale; what their answers are called
 MOST_EXAMPLES = 20_000  # kept per split; of a larger one a seeded sample
+SHOWN = 3  # faults of a file that are told in full
 
 
 @dataclass(frozen=True)
@@ -70,45 +80,136 @@ class TaskData:
         return {**row, "label": number_of(example.label)} if self.kind == REGRESSION else row
 
 
+@dataclass(frozen=True)
+class SplitRows:
+    """The rows of one split, and where each of them stands: `reviews.csv line 7`."""
+
+    place: str
+    rows: list[dict[str, Any]]
+    numbers: Sequence[int | str]  # one for each row, from 1
+    unit: str = "line"  # what the numbers count
+    faults: tuple[DataError, ...] = ()  # of what could not be read as rows
+    columns: tuple[str, ...] = ()  # of a table that names them in its first line
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns, in order."""
+        return list(dict.fromkeys([*self.columns, *(key for row in self.rows for key in row)]))
+
+    def where(self, position: int) -> str:
+        """Return the place of a row by its position from 0."""
+        return f"{self.place} {self.unit} {self.numbers[position]}".strip()
+
+    def kept(self, rows: Sequence[dict[str, Any] | None]) -> "SplitRows":
+        """Return the rows in other words, without those that are None."""
+        held = [(number, row) for number, row in zip(self.numbers, rows, strict=True) if row is not None]
+        return replace(self, rows=[row for _, row in held], numbers=[number for number, _ in held])
+
+
 def task_of(spec: dict[str, Any], contents: dict[str, bytes], place: str) -> TaskData:
     """Rebuild a task from what the catalog holds of it."""
-    rows = {split: parse_lines(body, place) for split, body in contents.items()}
-    return built_task(spec, rows["train"], rows.get("test", []), place, Columns())
+    splits = {}
+    for name, body in contents.items():
+        rows = parse_lines(body, place)
+        splits[name] = SplitRows(f"{place} {name}", rows, range(1, len(rows) + 1), "example")
+    return built_task(spec, splits, place, Columns())
 
 
 def built_task(
     spec: dict[str, Any],
-    train: list[dict[str, Any]],
-    test: list[dict[str, Any]],
+    splits: Mapping[str, SplitRows],
     place: str,
     columns: Columns,
+    *,
+    skip_bad: Callable[[str], None] | None = None,
 ) -> TaskData:
-    """Build a task from its description and the rows of its splits; raise `DataError` with the place of the fault."""
+    """Build a task from its description and the rows of its splits.
+
+    Args:
+        spec: what `task.json` may say.
+        splits: `train`, and if there is one `test`.
+        place: what the task is called in messages.
+        columns: the names of the rows' columns.
+        skip_bad: is told how many rows with faults are left out; None to refuse them.
+
+    Raises:
+        DataError: with the first faults' places, and how many there are.
+    """
     kind, names = spec["kind"], columns.named(spec["kind"])
-    splits = {}
-    for name, rows in (("train", train), ("test", test)):
-        numbered = list(enumerate(rows, start=1))
-        if len(rows) > MOST_EXAMPLES:
-            numbered = random.Random(0).sample(numbered, MOST_EXAMPLES)  # noqa: S311
-        splits[name] = [(i, example_of(row, kind, names, f"{place} {name} example {i}")) for i, row in numbered]
-    train_, test_ = (tuple(example for _, example in splits[name]) for name in ("train", "test"))
-    labels = _labels(spec, train_, place) if kind == CLASSIFICATION else None
-    task = TaskData(
+    faults: list[DataError] = [fault for rows in splits.values() for fault in rows.faults]
+    read = {name: _sample(_examples(rows, kind, names, faults)) for name, rows in splits.items()}
+    train = tuple(example for _, example in read["train"])
+    if not train:
+        raise _refusal(faults, place) if faults else DataError(place, "holds no examples.")
+    try:
+        task = _described(spec, train, place)
+    except DataError as error:
+        raise _refusal(faults, place) if faults else error from error
+    checked = {
+        name: tuple(example for where, example in examples if _is_sound(example, task, where, faults))
+        for name, examples in read.items()
+    }
+    if faults and (skip_bad is None or not checked["train"]):
+        raise _refusal(faults, place)
+    if faults and skip_bad is not None:
+        skip_bad(f"{len(faults)} rows with faults are left out: {_first(faults, place)}")
+    return replace(task, train=checked["train"], test=checked.get("test", ()))
+
+
+def _examples(rows: SplitRows, kind: str, names: Names, faults: list[DataError]) -> list[tuple[str, Example]]:
+    found = []
+    for position, row in enumerate(rows.rows):
+        where = rows.where(position)
+        try:
+            found.append((where, example_of(row, kind, names, where)))
+        except DataError as error:
+            faults.append(error)
+    return found
+
+
+def _sample(examples: list[tuple[str, Example]]) -> list[tuple[str, Example]]:
+    if len(examples) <= MOST_EXAMPLES:
+        return examples
+    return random.Random(0).sample(examples, MOST_EXAMPLES)  # noqa: S311
+
+
+def _refusal(faults: Sequence[DataError], place: str) -> DataError:
+    if len(faults) == 1:
+        return faults[0]
+    mend = "Mend them, or leave these rows out with --skip-bad."
+    return DataError(place, f"{len(faults)} rows have faults: {_first(faults, place)} {mend}")
+
+
+def _first(faults: Sequence[DataError], place: str) -> str:
+    """Return what is wrong in the first rows, each with its line."""
+    told = [str(fault).removeprefix(place).strip() for fault in faults[:SHOWN]]
+    return " ".join(told) + (" ..." if len(faults) > SHOWN else "")
+
+
+def _described(spec: dict[str, Any], train: tuple[Example, ...], place: str) -> TaskData:
+    """Return a task with all that its description says, and its training examples as they were read."""
+    kind = spec["kind"]
+    labels = _labels(spec, train, place) if kind == CLASSIFICATION else None
+    return TaskData(
         kind=kind,
         labels=labels,
         answers=_answers(spec.get("answers") or {}, answerable(kind, labels), place),
-        train=train_,
-        test=test_,
+        train=train,
         language=_text(spec, "language", place),
         description=_text(spec, "description", place),
         source=_text(spec, "source", place),
         license=_text(spec, "license", place),
-        range=_range(spec, train_, place) if kind == REGRESSION else None,
+        range=_range(spec, train, place) if kind == REGRESSION else None,
     )
-    for name, rows_ in splits.items():
-        for number, example in rows_:
-            _check_label(example, task, f"{place} {name} example {number}")
-    return task
+
+
+def _is_sound(example: Example, task: TaskData, where: str, faults: list[DataError]) -> bool:
+    try:
+        _check_label(example, task, where)
+    except DataError as error:
+        faults.append(error)
+        return False
+    return True
 
 
 def _labels(spec: dict[str, Any], train: Sequence[Example], place: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
@@ -37,11 +38,13 @@ class TransferRecord:
 
 
 LONGEST = 128  # characters of the name of a model, an adaptation or a run
+PERCENT_FROM = 1.5  # a score above it is no fraction
 LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
 
 
 def checked_transfer(record: TransferRecord) -> TransferRecord:
-    """Return a measurement if it is one; raise `InputError`."""
+    """Return a measurement if it is one, without blanks around names; raise `InputError`."""
+    record = replace(record, **{what: getattr(record, what).strip() for what in ("model", "adaptation", "run")})
     if record.score_std is not None and not 0 <= record.score_std < math.inf:
         raise InputError("score_std is not a finite number from 0.")
     if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
@@ -53,6 +56,21 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
     for what in ("model", "adaptation", "run"):
         check_text(what, getattr(record, what))
     return replace(record, target=checked_name(record.target), source=checked_name(record.source))
+
+
+def check_unit(record: TransferRecord, others: Iterable[float]) -> None:
+    """Raise `InputError` where a score is in percent beside fractions, or a fraction beside percents.
+
+    Args:
+        others: scores of the same model, adaptation and target, from other sources or runs.
+    """
+    for other in others:
+        fraction, percent = sorted((record.score_mean, other))
+        if 0 < fraction < 1 and PERCENT_FROM < percent <= 100:
+            raise InputError(
+                f"score {record.score_mean:g} stands beside {other:g} for {record.target!r} in {record.model}/"
+                f"{record.adaptation}: write all scores as fractions, or all in percent."
+            )
 
 
 def check_text(what: str, text: str) -> None:

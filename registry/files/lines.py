@@ -58,16 +58,27 @@ def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
 
 def numbered_lines(body: bytes, place: str | Path) -> list[tuple[int, dict[str, Any]]]:
     """Like `parse_lines`, each object with the number of its line."""
-    rows = []
-    for number, line in enumerate(decoded(body, place).split("\n"), start=1):
-        if line.strip():
-            where = f"{place} line {number}"
-            if len(line) > LINE_LIMIT:
-                raise DataError(where, f"longer than {LINE_LIMIT} characters.")
-            rows.append((number, _object(line, where)))
+    rows, faults = lines_and_faults(decoded(body, place), place)
+    if faults:
+        raise faults[0]
     if not rows:
         raise DataError(str(place), "holds no examples.")
     return rows
+
+
+def lines_and_faults(text: str, place: str | Path) -> tuple[list[tuple[int, dict[str, Any]]], list[DataError]]:
+    """Return the objects of JSON lines, each with the number of its line, and what is wrong with the other lines."""
+    rows, faults = [], []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"{place} line {number}"
+            try:
+                if len(line) > LINE_LIMIT:
+                    raise DataError(where, f"longer than {LINE_LIMIT} characters.")
+                rows.append((number, _object(line, where)))
+            except DataError as error:
+                faults.append(error)
+    return rows, faults
 
 
 def dump_lines(rows: Iterable[dict[str, Any]]) -> bytes:
@@ -76,24 +87,42 @@ def dump_lines(rows: Iterable[dict[str, Any]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def decoded(body: bytes, place: str | Path) -> str:
-    """Return a file's text; raise `DataError` where it is none."""
+def decoded(body: bytes, place: str | Path, encoding: str = "utf-8", *, mend: str = "") -> str:
+    """Return a file's text without its byte-order mark; raise `DataError`, with the mend, where it is none."""
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(str(place), f"not UTF-8 at byte {error.start}.") from error
+        text = body.decode(encoding).removeprefix("\ufeff")
+    except LookupError as error:
+        raise InputError(f"{encoding[:60]!r} is not an encoding: name one such as utf-8, utf-16 or cp1252.") from error
+    except UnicodeError as error:
+        at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(str(place), f"not {encoding.upper()}{at}.{mend}") from error
     if "\0" in text:
         raise DataError(str(place), "holds a NUL character: is it a text file?")
     return text
 
 
-def _object(text: str, place: str) -> dict[str, Any]:
+def json_value(text: str, place: str) -> Any:  # noqa: ANN401 - whatever the text says
+    """Return what a JSON text says; raise `DataError` where it is none, or an object names a key twice."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_doubles)
         if "\\u" in text:  # an escape can spell half of a surrogate pair, which no file can hold
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DataError(place, f"not JSON ({error}).") from error
+    return value
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # all but the last would be lost without a word
+        keys = [key for key, _ in pairs]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"it has the key {double[:60]!r} twice")
+    return found
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    value = json_value(text, place)
     if not isinstance(value, dict):
         raise DataError(place, "not a JSON object.")
     return value

@@ -1,35 +1,97 @@
-"""Tables of comma-separated or tab-separated values, read with the place of every fault."""
+"""Tables of separated values: which sign separates them is found out, and every fault has its place."""
 
 import csv
 import io
+import itertools
+import re
 from pathlib import Path
 
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 from registry.files.lines import LINE_LIMIT, decoded
 
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_EXCEL = re.compile(r"sep=(.)\r?(?:\n|$)")  # the first line by which Excel knows a table's separator
 
-def separated_rows(
-    body: bytes, path: Path, *, delimiter: str = ","
-) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+NumberedRows = list[tuple[int, dict[str, str]]]
+
+
+def separated_rows(body: bytes, path: Path, *, delimiter: str | None = None) -> tuple[list[str], NumberedRows]:
     """Return the names of a table's columns, and its rows, each with the number of the line where it ends.
 
     A row that is too short has empty cells.
 
+    Args:
+        delimiter: the sign between cells; None to find it out.
+
     Raises:
         DataError: not a table, a column that is named twice, or a row with more cells than there are columns.
     """
-    text = io.StringIO(decoded(body, path), newline="")
-    csv.field_size_limit(LINE_LIMIT)
-    reader = csv.DictReader(text, delimiter=delimiter, strict=True, restval="")
-    try:
-        columns = list(reader.fieldnames or ())
-        named = [name for name in columns if name]
-        if len(set(named)) != len(named):
-            raise DataError(str(path), f"names a column twice: {', '.join(columns)[:200]}.")
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise DataError(str(path), f"not a readable table ({error}).") from error
-    for number, row in rows:
-        if None in row:
-            raise DataError(f"{path} line {number}", "has more cells than the first line: quote the commas in it.")
+    text = decoded(body, path)
+    columns, rows, faults = rows_and_faults(text, path, delimiter or separator_of(text))
+    if faults:
+        raise faults[0]
     return columns, rows
+
+
+def separator_of(text: str, usual: str = ",") -> str:
+    """Return what separates the cells of a table's first line: the usual sign, if it is there."""
+    excel = _EXCEL.match(text)
+    if excel:
+        return excel[1]
+    first = text.partition("\n")[0]
+    return usual if usual in first else max(SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
+
+
+def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[str], NumberedRows, list[DataError]]:
+    """Like `separated_rows`, of a text; return what is wrong with single rows instead of raising it.
+
+    In a table of tabs a quote is a character like any other: it never holds two rows together.
+    """
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise InputError(f"{delimiter[:20]!r} does not separate cells: name one character.")
+    excel = _EXCEL.match(text)
+    body = text[excel.end() :] if excel else text
+    head = body.partition("\n")[0]
+    csv.field_size_limit(LINE_LIMIT)
+    reader = csv.reader(
+        io.StringIO(body, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+        skipinitialspace=delimiter != "\t" and f"{delimiter} " in head,  # as whoever wrote the first line does
+    )
+    columns: list[str] = []
+    rows: NumberedRows = []
+    faults: list[DataError] = []
+    before, ends = int(bool(excel)), 0
+    try:
+        for cells in reader:
+            ends, place = reader.line_num, f"{path} line {before + reader.line_num}"
+            if not columns:
+                columns = [name.strip() for name in cells]
+            elif len(cells) > len(columns):
+                faults.append(
+                    DataError(place, f"has more cells than the first line: quote the {_named(delimiter)} in it.")
+                )
+            elif _is_torn(cells, columns, delimiter):
+                faults.append(
+                    DataError(place, "begins with a quote a cell that ends in another line: save it as .csv.")
+                )
+            elif cells:
+                rows.append((before + ends, dict(itertools.zip_longest(columns, cells, fillvalue=""))))
+    except csv.Error as error:
+        raise DataError(f"{path} line {before + ends + 1}", f"not a readable table ({error}).") from error
+    named = [name for name in columns if name]
+    if len(set(named)) != len(named):
+        raise DataError(str(path), f"names a column twice: {', '.join(columns)[:200]}.")
+    return columns, rows, faults
+
+
+def _named(separator: str) -> str:
+    return SEPARATORS.get(separator, f"signs {separator!r}")
+
+
+def _is_torn(cells: list[str], columns: list[str], delimiter: str) -> bool:
+    """Say whether a row of a table of tabs breaks off in a quoted cell, as other programs write line breaks."""
+    open_quote = bool(cells) and cells[-1].startswith('"') and not cells[-1][1:].endswith('"')
+    return delimiter == "\t" and len(cells) < len(columns) and open_quote

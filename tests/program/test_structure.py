@@ -40,6 +40,7 @@ STOREYS = (
     ("registry.index",),
     ("registry.catalog",),
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
+    ("registry.reading",),
     ("registry.data", "registry.spaces"),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
     ("registry.kinds", "registry.errors", "registry.resources"),

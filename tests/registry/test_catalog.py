@@ -35,6 +35,7 @@ from registry.errors import (
 from registry.kinds import EntryKind
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
+from tests.helpers.tiny_cli import hand_made_space
 
 VECTOR = np.array([0.6, 0.8, 0.0], np.float32)
 SPEC = SpaceSpec("5" * 64, "here", "textemb", {}, (Facet("text", 3),), None)
@@ -152,7 +153,7 @@ def test_a_name_belongs_to_one_entry_of_whatever_kind(registry: Registry) -> Non
         registry.catalog.entries.add(entry(EntryKind.MODEL, "films"), replace=True)
 
 
-@pytest.mark.parametrize(("name", "tags"), [("Films", []), ("films", ["ok", "not,ok"])])
+@pytest.mark.parametrize(("name", "tags"), [("the films", []), ("films", ["ok", "not,ok"])])
 def test_an_entry_with_a_faulty_name_or_tag_is_not_entered(registry: Registry, name: str, tags: list[str]) -> None:
     with pytest.raises(InputError, match=r"is not a (name|tag)"):
         registry.add_task(name, task(), tags=tags)
@@ -204,8 +205,8 @@ def test_the_same_alias_of_two_entries_means_each_its_own(registry: Registry, fi
 def test_an_alias_cannot_be_a_number_or_ill_formed(registry: Registry) -> None:
     with pytest.raises(InputError, match="'7' cannot be an alias: a number means a version"):
         registry.catalog.entries.set_alias("films", "7")
-    with pytest.raises(NameFormError, match="'Best' is not a name"):
-        registry.catalog.entries.set_alias("films", "Best")
+    with pytest.raises(NameFormError, match="'the best' is not a name"):
+        registry.catalog.entries.set_alias("films", "the best")
 
     assert registry.catalog.entries.get("films").aliases == {}
 
@@ -763,3 +764,34 @@ def test_what_was_removed_while_it_is_asked_for_is_one_line(registry: Registry) 
 
     with pytest.raises(InputError, match="What was asked for has been removed meanwhile"):
         registry.catalog.embeddings.centring(space.id)
+
+
+# -- names that differ in case alone -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "other"), [("SST-2", "sst-2"), ("отзывы", "Отзывы"), ("Café", "CAFE\u0301")])
+def test_a_name_is_found_whatever_its_case_and_no_other_is_like_it(registry: Registry, name: str, other: str) -> None:
+    registry.add_task(name, task())
+
+    assert registry.entry(other, "task").name == name
+    assert registry.add_task(other, task()).name == name
+    assert registry.add_task(other, task("great"), replace=True).version == 2
+    with pytest.raises(AlreadyExistsError, match=f"'{name}' is already the name of a task"):
+        registry.add_model(other, {"type": "function"}, content_hash="0")
+    registry.remove(other, "task")
+    assert count(registry, "entries") == 0
+
+
+def test_an_alias_is_found_whatever_its_case(registry: Registry) -> None:
+    registry.add_task("films", task())
+    registry.set_alias("films", "Best")
+    registry.add_task("films", task("great"), replace=True)
+
+    assert registry.entry("films:best").version == 1
+    assert registry.set_alias("films:2", "BEST").aliases == {"Best": 2}
+
+
+def test_a_space_is_found_whatever_its_case(registry: Registry) -> None:
+    hand_made_space(registry, "Everyday")
+
+    assert registry.space("everyday").name == "Everyday"

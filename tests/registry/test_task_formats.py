@@ -170,7 +170,7 @@ def test_of_a_large_file_the_same_sample_is_kept_each_time(tmp_path: Path) -> No
     rows = [{"text": f"text {i}", "label": i % 2} for i in range(MOST_EXAMPLES + 500)]
     source = file_of(tmp_path / "t.jsonl", dump_lines(rows))
 
-    one, two = read_task(source), read_task(source)
+    one, two = (read_task(source, answers_as_they_are=True) for _ in range(2))
 
     assert len({example.text for example in one.train}) == MOST_EXAMPLES
     assert one == two
@@ -187,19 +187,24 @@ def test_of_a_large_file_the_same_sample_is_kept_each_time(tmp_path: Path) -> No
         (lines(GOOD) + "{nope\n", r"t\.jsonl line 2: not JSON"),
         (lines(GOOD) + "\n\n[1]\n", r"t\.jsonl line 4: not a JSON object"),
         (lines(GOOD) + "[" * 100_000, r"t\.jsonl line 2: not JSON"),
-        (lines(GOOD, {"label": "pos"}), r"t\.jsonl train example 2: has no text in 'text'"),
-        (lines(GOOD, {"text": " ", "label": "pos"}), r"t\.jsonl train example 2: has no text in 'text'"),
-        (lines(GOOD, {"text": 5, "label": "pos"}), r"t\.jsonl train example 2: has no text in 'text'"),
-        (lines(GOOD, {"text": "x"}), r"t\.jsonl train example 2: has no label .* in 'label'"),
-        (lines(GOOD, {"text": "x", "label": True}), r"t\.jsonl train example 2: has no label"),
-        (lines(GOOD, {"text": "x", "label": 0.5}), r"t\.jsonl train example 2: has no label"),
-        (lines(GOOD, {**BAD, "text_pair": 5}), r"t\.jsonl train example 2: 'text_pair' is not a text"),
-        (lines(GOOD, {**BAD, "choices": "a,b"}), r"t\.jsonl train example 2: 'choices' is not a list of texts"),
-        (lines(GOOD, {**BAD, "choices": ["a", " "]}), r"t\.jsonl train example 2: 'choices' is not a list of texts"),
+        (lines(GOOD, {"label": "pos"}), r"t\.jsonl line 2: has no text in 'text'"),
+        (lines(GOOD, {"text": " ", "label": "pos"}), r"t\.jsonl line 2: has no text in 'text'"),
+        (lines(GOOD, {"text": 5, "label": "pos"}), r"t\.jsonl line 2: has no text in 'text'"),
+        (lines(GOOD, {"text": "x", "label": {"a": 1}}), r"t\.jsonl line 2: has no label .* in 'label'"),
+        (lines(GOOD, {"text": "x", "label": float("inf")}), r"t\.jsonl line 2: has no label"),
+        (lines(GOOD, {**BAD, "text_pair": 5}), r"t\.jsonl line 2: 'text_pair' is not a text"),
+        (
+            lines({**GOOD, "choices": ["pos", "neg"]}, {**BAD, "choices": "a,b"}),
+            r"t\.jsonl line 2: 'choices' is not a list of texts",
+        ),
+        (
+            lines({**GOOD, "choices": ["pos", "neg"]}, {**BAD, "choices": ["a", " "]}),
+            r"t\.jsonl line 2: 'choices' is not a list of texts",
+        ),
         (lines(GOOD, GOOD), r"t\.jsonl: a classification task needs at least two different, non-empty labels"),
-        (lines({**GOOD, "choices": ["pos"]}), r"t\.jsonl train example 1: has fewer than two choices"),
-        (lines({**GOOD, "choices": ["a", "b"]}), r"t\.jsonl train example 1: label 'pos' is not one of a, b"),
-        (lines({"text": "x", "choices": ["a", "b"], "label": 2}), r"example 1: label '2' is not one of a, b"),
+        (lines({**GOOD, "choices": ["pos"]}), r"t\.jsonl line 1: has fewer than two choices"),
+        (lines({**GOOD, "choices": ["a", "b"]}), r"t\.jsonl line 1: label 'pos' is not one of a, b"),
+        (lines({"text": "x", "choices": ["a", "b"], "label": 2}), r"line 1: label '2' is not one of a, b"),
         (lines(GOOD) + '{"text":"\0"}', r"t\.jsonl: holds a NUL character"),
     ],
 )
@@ -230,7 +235,7 @@ def test_a_fault_in_a_large_file_is_reported_with_its_own_number(tmp_path: Path)
     rows: list[dict[str, object]] = [{"text": f"text {i}", "label": i % 2} for i in range(MOST_EXAMPLES + 1)]
     rows[6] = {"label": 1}
 
-    with pytest.raises(DataError, match=r"t\.jsonl train example 7: has no text in 'text'"):
+    with pytest.raises(DataError, match=r"t\.jsonl line 7: has no text in 'text'"):
         read_task(file_of(tmp_path / "t.jsonl", dump_lines(rows)))
 
 
@@ -239,10 +244,9 @@ def test_a_fault_in_a_large_file_is_reported_with_its_own_number(tmp_path: Path)
     [
         ("", r"t\.csv: holds no examples"),
         ("text,label\n", r"t\.csv: holds no examples"),
-        ("a,b\n1,2\n", r"t\.csv train example 1: has no text in 'text'"),
-        ("text,label\nfine,pos\ndull\n", r"t\.csv train example 2: has no label .* in 'label'"),
-        ("text,label\nfine,pos\n,neg\n", r"t\.csv train example 2: has no text in 'text'"),
-        ('text,label\nfine,pos\n"dull,neg\n', r"t\.csv: not a readable table \(unexpected end of data\)"),
+        ("a,b\n1,2\n", r"t\.csv: has no text in 'text'; it has a, b\. Name the column with --text\."),
+        ("text,label\nfine,pos\n,neg\n", r"t\.csv line 3: has no text in 'text'"),
+        ('text,label\nfine,pos\n"dull,neg\n', r"t\.csv line 3: not a readable table \(unexpected end of data\)"),
     ],
 )
 def test_a_fault_in_a_csv_file_is_reported_with_its_place(tmp_path: Path, body: str, problem: str) -> None:
@@ -268,7 +272,7 @@ def test_a_csv_row_with_more_cells_than_the_header_is_refused_rather_than_cut(tm
         ({"kind": "classification", "labels": ["pos", None]}, "labels is not a list of names"),
         ({"kind": "classification", "labels": ["pos", "pos"]}, "at least two different, non-empty labels"),
         ({"kind": "classification", "labels": ["pos", " "]}, "at least two different, non-empty labels"),
-        ({"kind": "classification", "labels": ["pos", "x"]}, "train example 2: label 'neg' is not one of pos, x"),
+        ({"kind": "classification", "labels": ["pos", "x"]}, r"train\.jsonl line 2: label 'neg' is not one of pos, x"),
         ({"kind": "classification", "answers": ["good"]}, "answers is not an object of label: text"),
         ({"kind": "classification", "answers": {"pos": " "}}, "answers is not an object of label: text"),
         ({"kind": "classification", "answers": {"other": "x"}}, "answers names labels that the task does not have"),
@@ -287,7 +291,7 @@ def test_a_fault_in_the_test_split_is_reported_as_of_that_split(tmp_path: Path) 
         tmp_path / "t", {"kind": "classification"}, train=lines(GOOD, BAD), test=lines(GOOD, {**GOOD, "label": "odd"})
     )
 
-    with pytest.raises(DataError, match="t test example 2: label 'odd' is not one of neg, pos"):
+    with pytest.raises(DataError, match=r"test\.jsonl line 2: label 'odd' is not one of neg, pos"):
         read_task(source)
 
 
@@ -301,8 +305,11 @@ def test_a_folder_without_training_examples_is_refused(tmp_path: Path) -> None:
     [
         ("absent.jsonl", r"absent\.jsonl: no such file"),
         ("absent", "absent: no such file"),
-        ("t.xlsx", r"t\.xlsx: not a task folder and not a \.jsonl, \.csv, \.tsv or \.parquet file"),
-        (".", r"task\.json: no such file"),
+        (
+            "t.xlsx",
+            r"t\.xlsx: not a task folder and not a \.jsonl, \.json, \.csv, \.tsv or \.parquet file\. Save the sheet",
+        ),
+        (".", r"holds neither task\.json nor a file of training examples"),
         ("a" * 300, "aaa"),
     ],
 )

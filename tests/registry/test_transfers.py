@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import cli
 from registry import Registry
+from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.errors import DataError, InputError
 from registry.formats.transfers import read_transfers, write_transfers
@@ -55,21 +56,23 @@ def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Pat
         ("", r"t\.csv: has no column 'model'"),
         ("model,target,source,score_mean\n", r"t\.csv: has no column 'adaptation'"),
         (HEADER, r"t\.csv: holds no measurements"),
-        (HEADER + SOUND + "m,f,a,b,high,,\n", r"t\.csv line 3: could not convert string to float: 'high'"),
+        (HEADER + SOUND + "m,f,a,b,high,,\n", r"t\.csv line 3: has no finite number in 'score_mean'"),
         (HEADER + SOUND + "\nm,f,a,b,,,\n", r"t\.csv line 4: needs a model, an adaptation and a score_mean"),
-        (HEADER + SOUND + "m,f,a,b,nan,,\n", r"t\.csv line 3: needs a model"),
-        (HEADER + SOUND + "m,f,a,b,1e999,,\n", r"t\.csv line 3: needs a model"),
+        (HEADER + SOUND + "m,f,a,b,nan,,\n", r"t\.csv line 3: has no finite number in 'score_mean'"),
+        (HEADER + SOUND + "m,f,a,b,1e999,,\n", r"t\.csv line 3: has no finite number in 'score_mean'"),
         (HEADER + SOUND + ",f,a,b,0.5,,\n", r"t\.csv line 3: needs a model"),
         (HEADER + SOUND + "m,,a,b,0.5,,\n", r"t\.csv line 3: needs a model"),
         (HEADER + SOUND + "m,f,a\n", r"t\.csv line 3: "),
-        (HEADER + SOUND + "m,f,a,b,0.5,x,\n", r"t\.csv line 3: could not convert string to float: 'x'"),
+        (HEADER + SOUND + "m,f,a,b,0.5,x,\n", r"t\.csv line 3: has no finite number in 'score_std'"),
         (HEADER + SOUND + "m,f,a,b,0.5,inf,\n", r"t\.csv line 3: "),
         (HEADER + SOUND + "m,f,a,b,0.5,nan,\n", r"t\.csv line 3: "),
-        (HEADER + SOUND + "m,f,a,b,0.5,,three\n", r"t\.csv line 3: invalid literal for int"),
+        (HEADER + SOUND + "m,f,a,b,0.5,,three\n", r"t\.csv line 3: has no finite number in 'seeds'"),
         (HEADER + SOUND + "m,f,a,b,0.5,,99999999999999999999\n", r"t\.csv line 3: "),
-        (HEADER + SOUND + "m,f,SST-2,b,0.5,,\n", r"t\.csv line 3: 'SST-2' is not a name"),
+        (HEADER + SOUND + "m,f,SST 2,b,0.5,,\n", r"t\.csv line 3: 'SST 2' is not a name"),
+        (HEADER + SOUND + "m,f,a,b,0.5,,2.5\n", r"t\.csv line 3: seeds is not a number of runs"),
+        (HEADER + SOUND + "m,f,a,b,0.5,,1_0\n", r"t\.csv line 3: has no finite number in 'seeds'"),
         (HEADER + SOUND + "m,f,a,../b,0.5,,\n", r"t\.csv line 3: '\.\./b' is not a name"),
-        (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv: not a readable table"),
+        (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv line 2: not a readable table"),
         (HEADER + SOUND + "m,f,a,b,0,85,0,01,3\n", r"t\.csv line 3: has more cells than the first line"),
         ("score_mean," + HEADER + "0.1," + SOUND, r"t\.csv: names a column twice: score_mean, model, "),
         (HEADER + f"{'m' * 129},f,a,b,0.5,,\n", r"t\.csv line 2: model is longer than 128 characters\."),
@@ -230,14 +233,14 @@ def test_what_was_written_is_read_as_it_was(tmp_path: Path) -> None:
     assert read_transfers(tmp_path / "t.csv") == sorted(records, key=lambda record: record.model)
 
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=8)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=8).map(str.strip)
 RECORDS = st.builds(
     TransferRecord,
     NAMES.filter(bool),
     NAMES.filter(bool),
     st.sampled_from(["cb", "rte"]),
     st.sampled_from(["mnli", "org/qqp"]),
-    st.floats(-1e9, 1e9),
+    st.floats(-1e9, 1e9).filter(lambda score: not 0 < score < 1),  # which may not stand beside percents
     st.none() | st.floats(0, 1e9),
     st.none() | st.integers(1, 2**31 - 1),
     NAMES,
@@ -380,7 +383,7 @@ def test_the_list_as_json_has_each_run_and_when_it_was_recorded(registry: Regist
         (("--score", "nan"), "Error: needs a model, an adaptation and a score_mean that is a number.\n"),
         (("--score", "0.5", "--std", "-1"), "Error: score_std is not a finite number from 0.\n"),
         (("--score", "0.5", "--seeds", "0"), "Error: seeds is not a number of runs.\n"),
-        (("--score", "0.5", "--source", "SST-2"), "Error: 'SST-2' is not a name"),
+        (("--score", "0.5", "--source", "SST 2"), "Error: 'SST 2' is not a name"),
         (("--score", "0.5", "--run", "r" * 129), "Error: run is longer than 128 characters.\n"),
         (("--score", "0.5", "--run", "a\tb"), "Error: run 'a\\tb' holds a control character.\n"),
         (("--score", "0.5", "--run", "\udcff"), "Error: run '\\udcff' holds a control character.\n"),
@@ -480,3 +483,54 @@ def test_a_file_that_measures_a_pair_twice_has_two_runs(tmp_path: Path) -> None:
     records = read_transfers(tmp_path / "twice.csv")
 
     assert [(r.score_mean, r.run) for r in records] == [(0.1, ""), (0.2, "2"), (0.3, "2-2"), (0.4, "a"), (0.5, "a-2")]
+
+
+# -- tables as others write them -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HEADER + "bert,full,SST-2,MNLI,71.3,0.5,3.0\n",
+        "model, adaptation, target, source, score_mean, score_std, seeds\nbert, full, SST-2, MNLI, 71.3, 0.5, 3\n",
+        "model;adaptation;target;source;score_mean;score_std;seeds\n bert;full ;SST-2;MNLI;71,3;0,5;3\n",
+        "sep=;\nmodel;adaptation;target;source;score_mean;score_std;seeds\nbert;full;SST-2;MNLI;71.3;0.5;3\n",
+    ],
+)
+def test_a_count_with_a_point_blanks_semicolons_and_capitals_are_read(tmp_path: Path, body: str) -> None:
+    assert read_transfers(csv_file(tmp_path / "t.csv", body)) == [
+        TransferRecord("bert", "full", "SST-2", "MNLI", 71.3, 0.5, 3)
+    ]
+
+
+def test_percents_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> None:
+    rows = "m,f,cb,a,0.88,,\nm,f,rte,a,88,,\nm,f,cb,b,0,,\nm,f,cb,c,88,,\n"
+
+    with pytest.raises(DataError) as refused:
+        read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
+
+    assert str(refused.value).endswith(
+        "t.csv line 5: score 88 stands beside 0.88 for 'cb' in m/f: write all scores as fractions, or all in percent."
+    )
+
+
+def test_percents_beside_fractions_that_were_kept_before_are_refused_and_nothing_is_kept(registry: Registry) -> None:
+    registry.add_transfers([RECORD])
+    percent = replace(RECORD, source="rte", score_mean=88.0)
+
+    with pytest.raises(InputError, match=r"score 88 stands beside 0\.85 .* write all scores as fractions, or all in"):
+        registry.add_transfers([replace(RECORD, target="boolq"), percent])
+    with pytest.raises(InputError, match=r"score 88 stands beside 0\.85"):
+        registry.record_transfer(percent)
+
+    assert registry.transfers() == [RECORD]
+
+
+def test_names_of_tasks_are_spelled_as_the_registry_spells_them(registry: Registry, sentiment: TaskData) -> None:
+    registry.add_task("SST-2", sentiment)
+    registry.add_transfers([replace(RECORD, target="sst-2", source="Mnli"), replace(RECORD, target="Sst-2", run="2")])
+
+    assert [(r.target, r.source) for r in registry.transfers("sST-2")] == [("SST-2", "Mnli"), ("SST-2", "Mnli")]
+
+    registry.add_task("MNLI", sentiment)
+    assert {r.source for r in registry.transfers()} == {"MNLI"}

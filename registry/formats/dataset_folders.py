@@ -1,0 +1,94 @@
+"""Folders of datasets as others lay them out: what `save_to_disk` writes, and one file for each split."""
+
+import io
+import re
+from pathlib import Path
+
+from registry.data.tasks import SplitRows
+from registry.errors import DataError, MissingExtraError
+from registry.files.lines import read_file, read_json
+from registry.formats.table_files import FileForm, FoundTable, arrow_rows, read_table
+from registry.reading.classes import Tell
+
+_SPLIT = re.compile(r"(train|training|test)(?:[-_.].*)?", re.IGNORECASE)
+_TABLE = re.compile(r".*\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?", re.IGNORECASE)
+_ABOUT = {"dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json"}
+
+
+def read_dataset_folder(folder: Path, form: FileForm, tell: Tell) -> dict[str, FoundTable]:
+    """Return the splits `train` and `test` of a folder; other splits are left out and told.
+
+    Raises:
+        DataError: the folder holds no training examples.
+    """
+    if (folder / "dataset_dict.json").exists():
+        names = read_json(folder / "dataset_dict.json").get("splits")
+        known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        found = {name: [_saved(folder / Path(name).name)] for name in known if name in ("train", "test")}
+        _tell_others(tell, [name for name in known if name not in found])
+    elif (folder / "state.json").exists():
+        found = {"train": [_saved(folder)]}
+    else:
+        found = _split_files(folder, form, tell)
+    if "train" not in found:
+        raise DataError(
+            str(folder), "holds neither task.json nor a file of training examples (train.csv, train-*.parquet)."
+        )
+    return {name: _joined(tables) for name, tables in found.items()}
+
+
+def _split_files(folder: Path, form: FileForm, tell: Tell) -> dict[str, list[FoundTable]]:
+    """Return the tables of each split of files like `train.csv`, `data/test-00000-of-00001.parquet`."""
+    files = [path for path in sorted([*folder.glob("*"), *folder.glob("data/*")]) if _TABLE.fullmatch(path.name)]
+    found: dict[str, list[FoundTable]] = {}
+    others = []
+    for path in files:
+        split = _SPLIT.fullmatch(path.name.partition(".")[0])
+        if split:
+            name = "test" if split[1].lower() == "test" else "train"
+            found.setdefault(name, []).append(read_table(path, form))
+        elif path.name not in _ABOUT:
+            others.append(path.name)
+    _tell_others(tell, others)
+    return found
+
+
+def _tell_others(tell: Tell, names: list[str]) -> None:
+    if names:
+        tell(f"left out, neither training nor test examples: {', '.join(names)[:200]}.")
+
+
+def _saved(folder: Path) -> FoundTable:
+    """Return what `datasets.Dataset.save_to_disk` has written: Arrow streams, named in `state.json`."""
+    try:
+        import pyarrow as arrow
+        from pyarrow import ipc
+    except ImportError as error:
+        raise MissingExtraError("Reading what save_to_disk wrote needs pyarrow", "analysis") from error
+    state = read_json(folder / "state.json")
+    files = state.get("_data_files")
+    if state.get("_indices_files") or not isinstance(files, list) or not files:
+        raise DataError(str(folder), "names no data files in state.json: save the dataset again with save_to_disk.")
+    parts = []
+    for file in files:
+        path = folder / Path(str(file.get("filename") if isinstance(file, dict) else file)).name
+        try:
+            parts.append(ipc.open_stream(io.BytesIO(read_file(path))).read_all())
+        except (arrow.ArrowException, OSError) as error:
+            raise DataError(str(path), f"not an Arrow stream ({error}).") from error
+    return FoundTable(arrow_rows(arrow.concat_tables(parts), str(folder)))
+
+
+def _joined(tables: list[FoundTable]) -> FoundTable:
+    """Return the rows of several files of one split as those of one, each with its own place."""
+    if len(tables) == 1:
+        return tables[0]
+    places = [table.rows.where(i) for table in tables for i in range(len(table.rows.rows))]
+    rows = SplitRows(
+        "",
+        [row for table in tables for row in table.rows.rows],
+        places,
+        "",
+        tuple(fault for table in tables for fault in table.rows.faults),
+    )
+    return FoundTable(rows, tuple(dict.fromkeys(found for table in tables for found in table.found)))

@@ -1,0 +1,1 @@
+"""What people bring as a task, made of it: which values are classes, which choice is right, what labels mean."""

@@ -1,0 +1,108 @@
+"""Tables as a notebook has them: data frames, lists of dicts, dicts of splits, scikit-learn's Bunches, datasets."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from registry.data.tasks import SPLITS, SplitRows
+from registry.errors import InputError
+
+Row = dict[str, Any]
+TAKEN = "a path, a data frame, a list of dicts, a dict of splits, or scikit-learn's Bunch"
+
+
+def rows_of_splits(data: object) -> dict[str, SplitRows]:
+    """Return the rows of `train`, and if there is one of `test`, of an object that holds a table or several.
+
+    Raises:
+        InputError: it is no such object, or has no split `train`.
+    """
+    if isinstance(data, Mapping) and "data" in data and "target" in data:
+        return {"train": _rows("data", _of_bunch(data))}
+    if isinstance(data, Mapping) and not _is_columns(data):
+        if "train" not in data:
+            raise InputError(f"A dict of splits needs 'train'; it has {', '.join(map(str, data))[:200] or 'nothing'}.")
+        return {str(name): _rows(str(name), _table(split)) for name, split in data.items() if name in SPLITS}
+    return {"train": _rows("data", _table(data))}
+
+
+def _rows(place: str, rows: list[Row]) -> SplitRows:
+    return SplitRows(place, rows, range(1, len(rows) + 1), "row")
+
+
+def _is_columns(data: Mapping[Any, Any]) -> bool:
+    """Say whether a mapping is one table, of columns of values: what stands in them is no row."""
+    return bool(data) and all(
+        not isinstance(column, str | Mapping)
+        and hasattr(column, "__len__")
+        and not _is_frame(column)
+        and not (len(column) and isinstance(column[0], Mapping))
+        for column in data.values()
+    )
+
+
+def _is_frame(data: object) -> bool:
+    return any(hasattr(data, name) for name in ("iter_rows", "to_pylist", "features")) or (
+        hasattr(data, "to_dict") and hasattr(data, "columns")
+    )
+
+
+def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
+    """Return the rows of a table, with values of Python."""
+    if hasattr(data, "features") and hasattr(data, "to_list"):  # a dataset of the Hugging Face library
+        names = {key: feature.names for key, feature in data.features.items() if hasattr(feature, "names")}
+        rows = [with_class_names(row, names) for row in data.to_list()]
+    elif hasattr(data, "iter_rows"):  # polars
+        rows = list(data.iter_rows(named=True))
+    elif hasattr(data, "to_pylist"):  # pyarrow
+        rows = data.to_pylist()
+    elif hasattr(data, "to_dict") and hasattr(data, "columns"):  # pandas
+        rows = data.to_dict("records")
+    elif isinstance(data, Mapping):
+        lengths = {len(column) for column in data.values()}
+        if len(lengths) != 1:
+            raise InputError("The columns of a dict have different lengths.")
+        rows = [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
+    elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        rows = list(data)
+    else:
+        raise InputError(f"A {type(data).__name__} is no task: give {TAKEN}.")
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise InputError(
+            f"A list of {type(next(r for r in rows if not isinstance(r, Mapping))).__name__} is no table: "
+            "each row is a dict of columns."
+        )
+    return [{str(key): _value(value) for key, value in row.items() if not _is_missing(value)} for row in rows]
+
+
+def _of_bunch(bunch: Mapping[str, Any]) -> list[Row]:
+    """Return texts with their classes' names where a Bunch has `target_names`."""
+    names = list(bunch.get("target_names") or ())
+    texts, targets = list(bunch["data"]), [_value(target) for target in bunch["target"]]
+    if len(texts) != len(targets) or not all(isinstance(text, str) for text in texts):
+        raise InputError("A Bunch needs a text in 'data' for each value of 'target'.")
+    is_class = [type(target) is int and 0 <= target < len(names) for target in targets]
+    labels = [names[target] if known else target for target, known in zip(targets, is_class, strict=True)]
+    return [{"text": text, "label": _value(label)} for text, label in zip(texts, labels, strict=True)]
+
+
+def with_class_names(row: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Row:
+    """Return a row with the names of its classes in place of their numbers; -1 has none, and stays."""
+    return {
+        key: names[key][value] if key in names and type(value) is int and 0 <= value < len(names[key]) else value
+        for key, value in row.items()
+    }
+
+
+def _is_missing(value: object) -> bool:
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays become Python's
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return str(value) if type(value).__module__ in ("datetime", "pandas", "decimal") else value

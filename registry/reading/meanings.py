@@ -1,0 +1,109 @@
+"""Labels that say nothing of what they mean: an embedding of them would be one of digits."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from registry.data.examples import CLASSIFICATION, REGRESSION, Example
+from registry.data.tasks import ENDS, TaskData, answerable
+from registry.errors import DataError, InputError
+from registry.reading.classes import Tell
+
+_NOTHING = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|label[\s_-]*[0-9]+|[!-/:-@\[-`{-~\s]*", re.IGNORECASE)
+_LITTLE = re.compile(r"[a-z]|true|false|[a-z]+[\s_-]*[0-9]+", re.IGNORECASE)
+SHOWN, LONGEST = 6, 50  # labels of a message, and characters of an example
+
+
+def says_nothing(answer: str) -> bool:
+    """Say whether an answer is a number, a sign or LABEL_n: what a model or a dataset calls a class without a name."""
+    return bool(_NOTHING.fullmatch(answer.strip()))
+
+
+def with_answers(task: TaskData, answers: Mapping[str, str], place: str) -> TaskData:
+    """Return a task with a text for each of its labels.
+
+    Raises:
+        InputError: a label has none or is not one of the task, or two have the same.
+    """
+    names = answerable(task.kind, task.labels)
+    what = "ends" if task.kind == REGRESSION else "labels"
+    if set(answers) - set(names):
+        raise InputError(f"Answers are for the {what} {', '.join(names)[:300] or '(none)'}.")
+    unnamed = [name for name in names if name not in answers]
+    if unnamed:
+        raise InputError(f"{place}: the answers leave out the {what} {', '.join(unnamed)[:300]}: name them all.")
+    texts = [text.strip() for text in answers.values()]
+    if not all(texts) or len(set(texts)) < len(texts):
+        raise InputError(f"{place}: an answer is empty, or two {what} have the same one.")
+    return replace(task, answers=dict(answers))
+
+
+def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] = ()) -> None:
+    """Refuse a task whose labels say nothing of what they mean.
+
+    Labels that say little (a letter, "class 3", true) are told. Where the file's form had to be found out
+    as well, they are refused: it may be the reading that is wrong.
+
+    Args:
+        task: with the answers that it was given.
+        place: what the task is called in messages.
+        tell: is told of labels that say little.
+        found: what was found out about the file's form.
+
+    Raises:
+        DataError: the labels say nothing; with an example of each.
+    """
+    labels = _labels(task)
+    nothing, little = _doubtful(task)
+    doubtful = nothing + little
+    if not doubtful or 2 * len(doubtful) < len(labels):
+        return
+    what, mend = _told(task, doubtful, labels)
+    if not has_meaning(task) or found:
+        read = f" (read {', '.join(found)})" if found else ""
+        raise DataError(place, f"{what} say nothing of what they mean{read}: {mend}")
+    tell(f"{what} say little of what they mean: {mend}")
+
+
+def has_meaning(task: TaskData) -> bool:
+    """Say whether most of a task's labels, or their answers, say what they mean, or somebody has named them so."""
+    nothing, _ = _doubtful(task)
+    return not nothing or 2 * len(nothing) < len(_labels(task))
+
+
+def _labels(task: TaskData) -> dict[str, str]:
+    """Return the text of each label's answer, or of each end of the scale."""
+    if task.kind not in (CLASSIFICATION, REGRESSION):
+        return {}
+    return dict(zip(answerable(task.kind, task.labels), task.answer_texts, strict=True))
+
+
+def _doubtful(task: TaskData) -> tuple[list[str], list[str]]:
+    """Return the labels without a given answer that say nothing, and those that say little."""
+    unnamed = {label: text for label, text in _labels(task).items() if label not in task.answers}
+    nothing = [label for label, text in unnamed.items() if says_nothing(text)]
+    little = [label for label, text in unnamed.items() if not says_nothing(text) and _LITTLE.fullmatch(text.strip())]
+    return nothing, little
+
+
+def _told(task: TaskData, labels: Sequence[str], texts: Mapping[str, str]) -> tuple[str, str]:
+    """Return which labels are meant, and how they get a name, with an example of each."""
+    shown = labels[:SHOWN]
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    if task.kind == REGRESSION:
+        what = f"the ends {' and '.join(f'{end} ({texts[end]})' for end in labels)} of its scale"
+    else:
+        what = f"its labels {', '.join(shown)}{more}"
+    wanted = ",".join(f'{label}="..."' for label in shown) + (",..." if more else "")
+    examples = "; ".join(f"{texts[label]}: {_example(task, label)}" for label in shown)
+    return what, f"name them with --answers {wanted}, or take them with --answers-as-they-are. Such as {examples}."
+
+
+def _example(task: TaskData, label: str) -> str:
+    """Return the beginning of a text that has a label, or is nearest to an end of the scale."""
+    if task.kind == REGRESSION:
+        best: Example = (min if label == ENDS[0] else max)(task.train, key=lambda example: float(example.label))
+    else:
+        best = next((example for example in task.train if example.label == label), task.train[0])
+    text = " ".join(best.text.split())
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 3] + "...")

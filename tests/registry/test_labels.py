@@ -1,0 +1,323 @@
+"""Labels as people bring them: which values are classes, which are none, and which say nothing."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from registry.data.tasks import TaskData
+from registry.errors import DataError, InputError
+from registry.files.lines import dump_lines
+from registry.formats.tasks import read_task, write_task
+
+MOODS = ("negative", "positive")
+
+
+def rows_of(path: Path, labels: Sequence[object]) -> str:
+    path.write_text("".join(json.dumps({"text": f"text {i}", "label": label}) + "\n" for i, label in enumerate(labels)))
+    return str(path)
+
+
+def table_of(path: Path, labels: Sequence[str]) -> str:
+    path.write_text("text,label\n" + "".join(f'text {i},"{label}"\n' for i, label in enumerate(labels)))
+    return str(path)
+
+
+def labels_of(task: TaskData) -> list[str]:
+    return [example.label for example in task.train]
+
+
+def numbers(count: int, step: float) -> list[float]:
+    return [round(i * step, 3) for i in range(count)]
+
+
+# -- values that are no classes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", " ", "nan", "NaN", "<NA>", "null", -1, "-1", -1.0])
+def test_rows_without_a_label_are_left_out_and_counted(
+    tmp_path: Path, nothing: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = rows_of(tmp_path / "t.jsonl", [*MOODS, nothing, *MOODS, nothing])
+
+    task = read_task(source)
+
+    assert task.labels == MOODS
+    assert [example.text for example in task.train] == ["text 0", "text 1", "text 3", "text 4"]
+    assert f"{source}: 2 of 6 rows have no label and are left out." in caplog.messages
+
+
+def test_an_empty_cell_is_no_label(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = read_task(table_of(tmp_path / "t.csv", ["positive", "", "negative"]))
+
+    assert labels_of(task) == ["positive", "negative"]
+    assert caplog.messages == [f"{tmp_path / 't.csv'}: 1 of 3 rows have no label and are left out."]
+
+
+@pytest.mark.parametrize("nothing", [None, "nan", ""])
+def test_a_file_without_any_label_is_refused(tmp_path: Path, nothing: object) -> None:
+    with pytest.raises(DataError, match=r"t\.jsonl: has no label in 'label' in any of 3 rows\.$"):
+        read_task(rows_of(tmp_path / "t.jsonl", [nothing] * 3))
+
+
+@pytest.mark.parametrize("kept", [(-1, 1), (-2, -1, 0, 1, 2), (-1.0, -0.5, 0.5)])
+def test_minus_one_is_a_number_like_others_where_it_is_one_of_two_signs_or_not_the_only_negative(
+    tmp_path: Path, kept: tuple[float, ...]
+) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", kept * 4), answers_as_they_are=True)
+
+    assert len(task.train) == 4 * len(kept)
+
+
+def test_minus_one_is_a_class_where_somebody_names_it(tmp_path: Path) -> None:
+    source = rows_of(tmp_path / "t.jsonl", [-1, 0, 1] * 3)
+
+    task = read_task(source, answers={"-1": "negative", "0": "neutral", "1": "positive"})
+
+    assert task.labels == ("-1", "0", "1")
+    with pytest.raises(DataError, match=r"its labels 0, 1 say nothing .* Noted before: -1 is taken as no label: "):
+        read_task(source)
+
+
+def test_a_number_is_one_class_however_it_is_written(tmp_path: Path) -> None:
+    answers = {"1": "bad", "2": "good"}
+
+    tasks = [
+        read_task(rows_of(tmp_path / "a.jsonl", [1, 1.0, "1", "1.0", 2]), answers=answers),
+        read_task(
+            table_of(tmp_path / "b.csv", ["1", "1.0", "1.0", " 1", "2.0"]), answers={"1.0": "bad", "2.0": "good"}
+        ),
+    ]
+
+    assert [labels_of(task) for task in tasks] == [["1", "1", "1", "1", "2"]] * 2
+    assert tasks[0].answers == tasks[1].answers == answers
+
+
+def test_blanks_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", ["positive", "positive ", " negative", "negative\u00a0"]))
+
+    assert (task.labels, labels_of(task)) == (MOODS, ["positive", "positive", "negative", "negative"])
+
+
+def test_labels_that_differ_in_case_alone_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", ["Negative", "negative", "positive"]))
+
+    assert task.labels == ("Negative", "negative", "positive")
+    assert caplog.messages[0].endswith("'Negative' and 'negative' are two labels that differ in case or blanks alone.")
+
+
+def test_a_label_that_may_be_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert read_task(rows_of(tmp_path / "t.jsonl", ["favor", "none", "against"])).labels == ("against", "favor", "none")
+    assert caplog.messages[0].endswith("'none' is taken as a class: leave its rows out if it is none.")
+
+
+def test_true_and_false_are_labels_of_that_name_which_say_little(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", [True, False, True]))
+
+    assert (task.labels, labels_of(task)) == (("false", "true"), ["true", "false", "true"])
+    assert "its labels false, true say little of what they mean: name them with --answers" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("label", [["joy", "love"], "['joy', 'love']", '["joy"]'])
+def test_several_labels_for_a_text_are_told_as_such(tmp_path: Path, label: object) -> None:
+    with pytest.raises(DataError, match=r"t\.jsonl line 2: has several labels in 'label', a list: multi-label tasks"):
+        read_task(rows_of(tmp_path / "t.jsonl", ["joy", label, "anger"]))
+
+
+def test_a_list_of_one_label_is_that_label(tmp_path: Path) -> None:
+    assert labels_of(read_task(rows_of(tmp_path / "t.jsonl", [["joy"], ["anger"]]))) == ["joy", "anger"]
+
+
+def test_labels_of_words_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(dump_lines([{"tokens": ["a", "b"], "ner_tags": [0, 1]}]))
+
+    with pytest.raises(DataError, match=r"has no text in 'text'; it has tokens, ner_tags\."):
+        read_task(str(tmp_path / "t.jsonl"))
+
+
+# -- numbers on a scale, and what is no class at all ---------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [numbers(24, 0.173), numbers(24, 1.0), [str(n) for n in numbers(24, 0.25)]])
+def test_numbers_of_which_nearly_every_row_has_its_own_are_a_scale(
+    tmp_path: Path, labels: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", labels), answers={"low": "unlike", "high": "alike"})
+
+    assert (task.kind, task.range) == ("regression", (0.0, float(labels[-1])))  # type: ignore[arg-type]
+    assert caplog.messages[0].endswith(
+        "its labels are numbers on a scale: taken as regression (else --kind classification)."
+    )
+
+
+def test_a_scale_whose_ends_nobody_has_named_is_refused_with_a_text_of_each_end(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        read_task(rows_of(tmp_path / "t.jsonl", numbers(24, 0.25)))
+
+    assert str(refused.value).partition("t.jsonl: ")[2] == (
+        "the ends low (0) and high (5.75) of its scale say nothing of what they mean: name them with --answers "
+        "low=\"...\",high=\"...\", or take them with --answers-as-they-are. Such as 0: 'text 0'; 5.75: 'text 23'. "
+        "Noted before: its labels are numbers on a scale: taken as regression (else --kind classification)."
+    )
+
+
+def test_decimal_commas_are_read(tmp_path: Path) -> None:
+    labels = [f"{i * 0.25:.2f}".replace(".", ",") for i in range(12)]
+
+    task = read_task(table_of(tmp_path / "t.csv", labels), answers={"low": "unlike", "high": "alike"})
+
+    assert (task.kind, task.range, task.train[1].label) == ("regression", (0.0, 2.75), "0.25")
+
+
+def test_commas_that_may_separate_thousands_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has numbers such as 1,000: write 1000 for thousands, 1\.000 or 1\.0 for"):
+        read_task(table_of(tmp_path / "t.csv", [f"{i},000" for i in range(1, 13)]), kind="regression")
+
+
+def test_a_rating_without_a_number_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = rows_of(tmp_path / "t.jsonl", [0.5, None, 4.5, "nan", -1, 2.5])
+
+    task = read_task(source, kind="regression", answers={"low": "bad", "high": "good"})
+
+    assert labels_of(task) == ["0.5", "4.5", "2.5"]
+    assert caplog.messages[-1].endswith("3 of 6 rows have no label and are left out.")
+    kept = read_task(source, kind="regression", range=(-1, 5), answers={"low": "bad", "high": "good"})
+    assert labels_of(kept) == ["0.5", "4.5", "-1", "2.5"]
+
+
+def test_numbers_are_classes_where_somebody_says_so(tmp_path: Path) -> None:
+    source = rows_of(tmp_path / "t.jsonl", [0.5, 1.5] * 6)
+
+    task = read_task(source, kind="classification", answers={"0.5": "half", "1.5": "more"})
+
+    assert (task.kind, task.labels) == ("classification", ("0.5", "1.5"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([f"2024-01-{day:02}" for day in range(1, 21)], r"\(20 labels in 20 rows\), dates: name the column of classes"),
+        ([f"{day}.3.2024 10:00" for day in range(1, 21)], r"dates: name the column of classes with --label"),
+        (
+            [f"what I think of it {i}" for i in range(20)],
+            r"such as 'what I think of it 0': name the column .*free-text",
+        ),
+    ],
+)
+def test_dates_and_free_texts_are_no_classes(tmp_path: Path, labels: list[object], told: str) -> None:
+    with pytest.raises(DataError, match=rf"nearly every row has a label of its own .*{told}"):
+        read_task(rows_of(tmp_path / "t.jsonl", labels))
+
+    assert read_task(rows_of(tmp_path / "t.jsonl", labels), kind="free-text").kind == "free-text"
+    assert len(read_task(rows_of(tmp_path / "t.jsonl", labels), kind="classification").labels or ()) == 20
+
+
+def test_columns_that_are_exchanged_are_told(tmp_path: Path) -> None:
+    rows = [{"text": MOODS[i % 2], "label": f"what I think of it {i}"} for i in range(20)]
+    (tmp_path / "t.jsonl").write_bytes(dump_lines(rows))
+
+    with pytest.raises(DataError, match=r"are 'text' and 'label' exchanged\? Say so by --text and --label\.$"):
+        read_task(str(tmp_path / "t.jsonl"))
+
+
+def test_few_rows_may_have_a_label_each(tmp_path: Path) -> None:
+    assert read_task(rows_of(tmp_path / "t.jsonl", ["red", "green", "blue"])).labels == ("blue", "green", "red")
+
+
+def test_many_classes_of_few_rows_are_classes(tmp_path: Path) -> None:
+    task = read_task(rows_of(tmp_path / "t.jsonl", [f"intent of kind {i % 500}" for i in range(1000)]))
+
+    assert len(task.labels or ()) == 500
+
+
+# -- labels that say nothing ---------------------------------------------------------------------------
+
+
+def test_digits_are_refused_with_a_text_of_each_and_taken_once_they_are_named(tmp_path: Path) -> None:
+    source = rows_of(tmp_path / "t.jsonl", [1, 2, 3] * 4)
+
+    with pytest.raises(DataError) as refused:
+        read_task(source)
+
+    assert refused.value.exit_code == 2
+    assert str(refused.value).partition("t.jsonl: ")[2] == (
+        "its labels 1, 2, 3 say nothing of what they mean: name them with --answers "
+        '1="...",2="...",3="...", or take them with --answers-as-they-are. '
+        "Such as 1: 'text 0'; 2: 'text 1'; 3: 'text 2'."
+    )
+    assert read_task(source, answers={"1": "bad", "2": "fair", "3": "good"}).answer_texts == ("bad", "fair", "good")
+    assert read_task(source, answers_as_they_are=True).answer_texts == ("1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    "labels", [("0", "1"), ("LABEL_0", "LABEL_1"), ("label 1", "Label-2"), ("+", "-"), ("1", "bad")]
+)
+def test_what_says_nothing_is_refused(tmp_path: Path, labels: tuple[str, str]) -> None:
+    with pytest.raises(DataError, match="say nothing of what they mean: name them with --answers"):
+        read_task(rows_of(tmp_path / "t.jsonl", labels * 3))
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ("class 3", "class 4"), ("c1", "c2"), ("cat-1", "cat_2")])
+def test_what_says_little_is_told(tmp_path: Path, labels: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    assert read_task(rows_of(tmp_path / "t.jsonl", labels * 3)).labels == tuple(sorted(labels))
+    assert "say little of what they mean: name them with --answers" in caplog.messages[0]
+    caplog.clear()
+    read_task(rows_of(tmp_path / "t.jsonl", labels * 3), answers_as_they_are=True)
+    assert caplog.messages == []
+
+
+def test_labels_that_say_little_are_refused_where_the_files_form_had_to_be_found_out_too(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text;label\nx;a\ny;b\n")
+
+    with pytest.raises(
+        DataError, match=r"its labels a, b say nothing of what they mean \(read with semicolons between"
+    ):
+        read_task(str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("labels", [("yes", "no"), ("好", "坏"), ("👍", "👎"), ("B2B", "B2C"), ("2 stars", "3 stars")])
+def test_what_says_something_is_taken_without_a_word(
+    tmp_path: Path, labels: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_task(rows_of(tmp_path / "t.jsonl", labels * 3)).labels == tuple(sorted(labels))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"1": "bad"}, r"the answers leave out the labels 2: name them all\.$"),
+        ({"1": "bad", "2": " "}, r"an answer is empty, or two labels have the same one\.$"),
+        ({"1": "bad", "2": "bad"}, r"an answer is empty, or two labels have the same one\.$"),
+        ({"1": "bad", "3": "good"}, r"^Answers are for the labels 1, 2\.$"),
+    ],
+)
+def test_answers_name_every_label_each_by_a_text_of_its_own(tmp_path: Path, answers: dict[str, str], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_task(rows_of(tmp_path / "t.jsonl", [1, 2] * 3), answers=answers)
+
+
+def test_a_folder_of_labels_that_say_nothing_is_asked_too_unless_it_was_taken_so_before(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "task.json").write_text('{"kind": "classification", "labels": [0, 1]}')
+    rows_of(tmp_path / "t" / "train.jsonl", [0, 1.0, "1"])
+
+    with pytest.raises(DataError, match="its labels 0, 1 say nothing"):
+        read_task(str(tmp_path / "t"))
+    task = read_task(str(tmp_path / "t"), answers_as_they_are=True)
+    write_task(task, "again", tmp_path / "again")
+
+    assert labels_of(task) == ["0", "1", "1"]
+    assert json.loads((tmp_path / "again" / "task.json").read_text())["answers_as_they_are"] is True
+    assert read_task(str(tmp_path / "again")) == task
+
+
+def test_a_refusal_takes_its_notes_with_it_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(DataError, match=r"\. Noted before: 1 of 7 rows have no label and are left out\.$"):
+        read_task(rows_of(tmp_path / "t.jsonl", [1, 2, 3, 1, 2, 3, None]))
+
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
