@@ -7,14 +7,15 @@ import click
 
 from commands.completion import names_of
 from commands.nouns import add_common
-from commands.options import range_option
+from commands.options import answers_options, range_option
 from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option
 
 if TYPE_CHECKING:
+    from embedders.predictors.endpoint.client import Limits
     from registry import Registry
     from registry.catalog import EntryRecord
 
-OF_ENDPOINT = ("--model-id", "--key-env", "--requests-per-second", "--concurrent")
+OF_ENDPOINT = "--model-id, --key-env, --requests-per-second and --concurrent go with --endpoint."
 
 
 @click.group()
@@ -31,6 +32,7 @@ def model() -> None:
 @click.option("--recorded", help="Recorded outputs: a table of answers, or a recorded LLM's folder.")
 @click.option("--text", "text_column", help="With --recorded and a table: the column of the texts, if not 'text'.")
 @click.option("--answer", "answers", multiple=True, help="With --recorded and a table: a column of answers; else all.")
+@answers_options("With --recorded: the text of each answer that was recorded, 0=negative,1=positive.")
 @click.option("--space", help="With --recorded: make a space of the table's texts, and make it the current one.")
 @click.option("--labels", help="With --hf: what the outputs mean, or which answers to choose from, A,B,...")
 @range_option("With --hf and a model that gives a number: the numbers that its two labels stand for.")
@@ -59,9 +61,11 @@ def add(
     concurrent: int | None,
     text_column: str | None,
     answers: tuple[str, ...],
+    named_answers: dict[str, str] | None,
     space: str | None,
     tags: tuple[str, ...],
     *,
+    as_they_are: bool,
     replace: bool,
 ) -> None:
     """Register a model. Nothing is loaded, run or asked before it is embedded.
@@ -71,27 +75,31 @@ def add(
     prompt: embed MODEL@PROMPT.
     """
     from embedders.black_boxes import registering
-    from embedders.predictors.endpoint.client import Limits
 
-    common: dict[str, Any] = {"tags": tags, "replace": replace}
     if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
-    of_endpoint = (model_id, key_env, requests_per_second, concurrent)
     _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
-    _check_options(endpoint, of_endpoint, f"{', '.join(OF_ENDPOINT[:-1])} and {OF_ENDPOINT[-1]} go with --endpoint.")
-    _check_options(recorded, (text_column, *answers, space), "--text, --answer and --space go with --recorded.")
-    registry = registry_of(ctx)
+    _check_options(endpoint, (model_id, key_env, requests_per_second, concurrent), OF_ENDPOINT)
+    of_table = (text_column, *answers, named_answers, as_they_are or None, space)
+    _check_options(recorded, of_table, "--text, --answer, --answers and --space go with --recorded.")
+    registry, common = registry_of(ctx), dict[str, Any](tags=tags, replace=replace)
     if hf is not None:
         made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
     elif endpoint is not None:
-        limits = Limits(requests_per_second, 4 if concurrent is None else concurrent)
-        asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
-        made = [registering.endpoint_model(registry, name, endpoint, **asked, **common)]
+        common |= {"model": model_id, "key_env": key_env, "limits": _limits(requests_per_second, concurrent)}
+        made = [registering.endpoint_model(registry, name, endpoint, **common)]
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
     else:
-        made = registering.recorded_model(registry, name, str(recorded), text=text_column, answers=answers, **common)
+        common |= {"text": text_column, "answers": answers, "names": {} if as_they_are else named_answers}
+        made = registering.recorded_model(registry, name, str(recorded), **common)
     _tell_made(registry, made, space)
+
+
+def _limits(requests_per_second: float | None, concurrent: int | None) -> "Limits":
+    from embedders.predictors.endpoint.client import Limits
+
+    return Limits(requests_per_second, 4 if concurrent is None else concurrent)
 
 
 def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:

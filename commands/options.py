@@ -13,6 +13,29 @@ def range_option(help_text: str) -> Callable[[F], F]:
     return click.option("--range", "ends", metavar="LOW,HIGH", callback=_two_numbers, help=help_text)
 
 
+def answers_options(help_text: str) -> Callable[[F], F]:
+    """Give a command `--answers LABEL=TEXT,...` and `--answers-as-they-are`, which reaches it as `as_they_are`."""
+
+    def give(command: F) -> F:
+        taken = "Take what says nothing, such as 0 and 1, as it is."
+        command = click.option("--answers-as-they-are", "as_they_are", is_flag=True, help=taken)(command)
+        return click.option("--answers", "named_answers", metavar="A=TEXT,...", callback=_pairs, help=help_text)(
+            command
+        )
+
+    return give
+
+
+def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """Read `0=negative,1=positive`."""
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(key and sign and value for key, sign, value in pairs):
+        raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
 def surrogate_options(command: F) -> F:
     """Give a command the options `--surrogate` and `--device`, which choose what embeds, and where."""
     command = click.option("--device", help="cuda, cpu, ...; else the best there is.")(command)

@@ -7,7 +7,7 @@ import click
 from commands.completion import names_of
 from commands.labels import label_lines
 from commands.nouns import add_common
-from commands.options import range_option
+from commands.options import answers_options, range_option
 from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
 
 KINDS = ("classification", "multiple-choice", "regression", "question-answering", "free-text")
@@ -26,16 +26,6 @@ def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) ->
     return sign
 
 
-def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """Read `0=negative,1=positive`."""
-    if text is None:
-        return None
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(key and sign and value for key, sign, value in pairs):
-        raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 @task.command()
 @click.argument("name")
 @click.option(
@@ -51,10 +41,7 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
 @click.option("--choices", help="Column of the choices, if any.  [default: choices]")
 @click.option("--answer-start", help="Column of the character at which the answer begins.  [default: answer_start]")
 @range_option("Of a regression: the ends of the scale; else its smallest and largest label.")
-@click.option("--answers", callback=_pairs, help="The text of each label's answer: 0=negative,1=positive; low=, high=.")
-@click.option(
-    "--answers-as-they-are", "as_they_are", is_flag=True, help="Take labels that say nothing, such as 0 and 1."
-)
+@answers_options("The text of each label's answer: 0=negative,1=positive; low=, high=.")
 @click.option("--sep", metavar="SIGN", callback=_sign, help="What separates a table's cells; else found out.")
 @click.option("--encoding", help="Of a text file, such as utf-16 or cp1252.  [default: UTF-8]")
 @click.option("--skip-bad", is_flag=True, help="Leave rows with faults out, and count them.")
@@ -73,7 +60,7 @@ def add(
     choices: str | None,
     answer_start: str | None,
     ends: tuple[float, float] | None,
-    answers: dict[str, str] | None,
+    named_answers: dict[str, str] | None,
     sep: str | None,
     encoding: str | None,
     split: str,
@@ -97,7 +84,7 @@ def add(
         data,
         kind=kind,
         columns=columns,
-        answers=answers,
+        answers=named_answers,
         answers_as_they_are=as_they_are,
         range=ends,
         split=split,

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as changed
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
@@ -17,7 +17,7 @@ from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
 from registry.catalog import EntryRecord, Filter
-from registry.data.answer_tables import AnswerTable
+from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec
 from registry.data.predictions import ANSWERED
@@ -26,6 +26,7 @@ from registry.errors import InputError
 from registry.formats.answer_tables import TableColumns, is_table, read_answer_table
 from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
+from registry.reading.meanings import named_answers
 from registry.spaces.spec import SpaceSpec
 
 MOST_MODEL_ID = 300  # characters
@@ -166,6 +167,7 @@ def recorded_model(
     *,
     text: str | None = None,
     answers: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
     tags: Sequence[str] = (),
     replace: bool = False,
 ) -> list[EntryRecord]:
@@ -174,15 +176,16 @@ def recorded_model(
     Args:
         text: of a table, the column of the texts, where it is not called so.
         answers: of a table, the columns of answers; () for all.
+        names: the text of each answer that was recorded, where they say nothing, such as 0 and 1; {} to take them so.
     """
     place = Path(path)
     columns = TableColumns(text=text, answers=tuple(answers)) if text or answers else None
     if (place / "prompts.jsonl").exists() or (place / "outputs.npz").exists():
         return registry.add_recorded_llm(name, read_llm(place), source=str(place.resolve()), tags=tags, replace=replace)
     if columns is not None or place.is_dir() or is_table(place):
-        table = read_answer_table(place, columns)
+        table = _named_table(read_answer_table(place, columns), names, path)
         return recorded_table(registry, name, table, source=str(place.resolve()), tags=tags, replace=replace)
-    recording = read_answers(Path(path))
+    recording = _named_recording(read_answers(place), names, path)
     contents = recording.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
     spec = ModelSpec.recorded(str(Path(path).resolve()), answers=recording.predictions.answers)
@@ -196,6 +199,22 @@ def recorded_model(
             replace=replace,
         )
     ]
+
+
+def _named_recording(recording: Recording, names: Mapping[str, str] | None, place: str) -> Recording:
+    said = recording.predictions
+    chosen = said.probabilities.argmax(axis=1).tolist()
+    texts = {said.answers[at]: one.text for one, at in zip(recording.inputs, chosen, strict=True)}
+    answers = named_answers(said.answers, names, place, texts=texts)
+    return changed(recording, predictions=changed(said, answers=answers))
+
+
+def _named_table(table: AnswerTable, names: Mapping[str, str] | None, place: str) -> AnswerTable:
+    rows = zip(table.inputs or (), table.said[0].tolist(), strict=False)
+    texts = {table.answers[at]: one.text for one, at in rows if at != NONE}
+    answers = named_answers(table.answers, names, place, texts=texts)
+    labels = None if table.labels is None else tuple((names or {}).get(label or "", label) for label in table.labels)
+    return changed(table, answers=answers, labels=labels)
 
 
 def recorded_table(
@@ -255,7 +274,7 @@ def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -
     if current is None:
         create_space(registry, name, corpus=corpus.name)
     else:
-        spec = replace(SpaceSpec.from_document(current.spec), corpus=corpus.content_hash)
+        spec = changed(SpaceSpec.from_document(current.spec), corpus=corpus.content_hash)
         registry.add_space(name, spec, corpus=corpus)
     return registry.use_space(name).name
 

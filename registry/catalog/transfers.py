@@ -28,7 +28,7 @@ class TransferStore:
         number = 0
         with self._database.write() as session:
             known = {_key(row): row for row in session.scalars(select(Transfer))}
-            names = _Spellings(session)
+            names = _Spelling(session)
             scores: dict[tuple[str, ...], list[float]] = {}
             for row in known.values():
                 scores.setdefault(_key(row)[:3], []).append(row.score_mean)
@@ -47,7 +47,7 @@ class TransferStore:
             anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
         """
         with self._database.write() as session:
-            record = _Spellings(session).spelled(record)
+            record = _Spelling(session).spelled(record)
             like = select(Transfer).where(
                 Transfer.model == record.model,
                 Transfer.adaptation == record.adaptation,
@@ -85,7 +85,7 @@ class TransferStore:
             Transfer.run,
         )
         with self._database.read() as session:
-            names = _Spellings(session)
+            names = _Spelling(session)
             if target is not None:
                 spellings = session.scalars(select(Transfer.target).distinct())
                 meant = [name for name in spellings if name.casefold() == normal(target).casefold()]
@@ -93,8 +93,8 @@ class TransferStore:
             return [names.spelled(_record(row)) for row in session.scalars(query)]
 
 
-class _Spellings:
-    """Spellings of tasks as the registry spells them: those of entries, else those that transfers had first."""
+class _Spelling:
+    """Names of tasks as the registry spells them: those of entries, else those that transfers had first."""
 
     def __init__(self, session: Session) -> None:
         columns = (Transfer.source, Transfer.target, Entry.name)  # the last word counts

@@ -140,17 +140,17 @@ def built_task(
     read = {name: _sample(_examples(rows, kind, names, faults)) for name, rows in splits.items()}
     train = tuple(example for _, example in read["train"])
     if not train:
-        raise _refusal(faults, place) if faults else DataError(place, "holds no examples.")
+        raise refusal(faults, place) if faults else DataError(place, "holds no examples.")
     try:
         task = _described(spec, train, place)
     except DataError as error:
-        raise _refusal(faults, place) if faults else error from error
+        raise refusal(faults, place) if faults else error from error
     checked = {
         name: tuple(example for where, example in examples if _is_sound(example, task, where, faults))
         for name, examples in read.items()
     }
     if faults and (skip_bad is None or not checked["train"]):
-        raise _refusal(faults, place)
+        raise refusal(faults, place)
     if faults and skip_bad is not None:
         skip_bad(f"{len(faults)} rows with faults are left out: {_first(faults, place)}")
     return replace(task, train=checked["train"], test=checked.get("test", ()))
@@ -173,7 +173,8 @@ def _sample(examples: list[tuple[str, Example]]) -> list[tuple[str, Example]]:
     return random.Random(0).sample(examples, MOST_EXAMPLES)  # noqa: S311
 
 
-def _refusal(faults: Sequence[DataError], place: str) -> DataError:
+def refusal(faults: Sequence[DataError], place: str) -> DataError:
+    """Return the error for rows with faults: how many there are, and the first with their places."""
     if len(faults) == 1:
         return faults[0]
     mend = "Mend them, or leave these rows out with --skip-bad."

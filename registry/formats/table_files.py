@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from registry.data.tasks import SplitRows
+from registry.data.tasks import SplitRows, refusal
 from registry.errors import DataError, InputError, MissingExtraError, first_line
 from registry.files.lines import decoded, json_value, lines_and_faults, read_file
 from registry.files.separated import SEPARATORS, rows_and_faults, separator_of
@@ -111,8 +111,9 @@ def _is_class_label(feature: object) -> bool:
 
 
 def _checked(table: FoundTable) -> FoundTable:
-    if not table.rows.rows:
-        raise table.rows.faults[0] if table.rows.faults else DataError(table.rows.place, "holds no examples.")
+    rows = table.rows
+    if not rows.rows:
+        raise refusal(rows.faults, rows.place) if rows.faults else DataError(rows.place, "holds no examples.")
     return table
 
 

@@ -134,7 +134,7 @@ def _with_texts(splits: Mapping[str, SplitRows], names: Names, tell: Tell) -> di
         unclear = [one for one in asked if one.differs(_position)]
         if unclear and all(one.chosen(_position) for one in asked):
             raise unclear[0].refusal()
-        return dict(splits)
+        return {name: rows.kept([_as_text(row, names) for row in rows.rows]) for name, rows in splits.items()}
     ways = (_position, _letter, _from_one) if len(asked) >= SEVERAL else (_position, _letter)
     way = max(ways, key=lambda way: sum(one.is_text or one.chosen(way) is not None for one in asked))
     if way is _from_one:
@@ -158,3 +158,9 @@ def _said(rows: SplitRows, position: int, names: Names) -> _Said | None:
 def _right(row: Row, said: _Said | None, way: Way, names: Names) -> Row:
     chosen = None if said is None else said.chosen(way)
     return row if chosen is None else {**row, names.label: chosen}
+
+
+def _as_text(row: Row, names: Names) -> Row:
+    """Return a row whose label is the text of a choice, also where a file has a number for it."""
+    label = _label(row, names)
+    return {**row, names.label: str(label)} if type(label) is int else row

@@ -1,11 +1,12 @@
 """Tables as a notebook has them: data frames, lists of dicts, dicts of splits, scikit-learn's Bunches, datasets."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.data.tasks import SPLITS, SplitRows
-from registry.errors import InputError
+from registry.errors import DataError, InputError
 
 Row = dict[str, Any]
 TAKEN = "a path, a data frame, a list of dicts, a dict of splits, or scikit-learn's Bunch"
@@ -27,7 +28,19 @@ def rows_of_splits(data: object) -> dict[str, SplitRows]:
 
 
 def _rows(place: str, rows: list[Row]) -> SplitRows:
-    return SplitRows(place, rows, range(1, len(rows) + 1), "row")
+    """Return rows with their numbers; those with half a character, which nothing can keep, as faults."""
+    torn = {number for number, row in enumerate(rows, start=1) if _is_torn(row)}
+    kept = [(number, row) for number, row in enumerate(rows, start=1) if number not in torn]
+    faults = tuple(DataError(f"{place} row {number}", "holds half of a surrogate pair.") for number in sorted(torn))
+    return SplitRows(place, [row for _, row in kept], [number for number, _ in kept], "row", faults)
+
+
+def _is_torn(row: Row) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _is_columns(data: Mapping[Any, Any]) -> bool:
@@ -59,9 +72,8 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
     elif hasattr(data, "to_dict") and hasattr(data, "columns"):  # pandas
         rows = data.to_dict("records")
     elif isinstance(data, Mapping):
-        lengths = {len(column) for column in data.values()}
-        if len(lengths) != 1:
-            raise InputError("The columns of a dict have different lengths.")
+        if not _is_columns(data) or len({len(column) for column in data.values()}) != 1:
+            raise InputError("A dict that is one table needs columns of values, all of one length.")
         rows = [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         rows = list(data)

@@ -65,6 +65,33 @@ def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] =
     tell(f"{what} say little of what they mean: {mend}")
 
 
+def named_answers(
+    answers: Sequence[str], names: Mapping[str, str] | None, place: str, *, texts: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return recorded answers by the names that they were given.
+
+    Args:
+        answers: as they were recorded.
+        names: of all of them; {} to take them as they are, None where nobody has said so.
+        place: what they are called in messages.
+        texts: an answer -> a text that was answered so.
+
+    Raises:
+        InputError: names leave out an answer, or are of others.
+        DataError: most answers say nothing of what they mean.
+    """
+    if names:
+        known = ", ".join(answers)[:300]
+        if set(names) != set(answers) or len(set(names.values())) < len(names):
+            raise InputError(f"{place}: name each of the answers {known}, and no other, by a text of its own.")
+        return tuple(names[answer] for answer in answers)
+    nothing = [answer for answer in answers if says_nothing(answer)]
+    if nothing and 2 * len(nothing) >= len(answers) and names is None:
+        what, mend = _refused("answers", answers, {answer: _cut(texts.get(answer, "")) for answer in answers})
+        raise DataError(place, f"{what} say nothing of what they mean: {mend}")
+    return tuple(answers)
+
+
 def has_meaning(task: TaskData) -> bool:
     """Say whether most of a task's labels, or their answers, say what they mean, or somebody has named them so."""
     nothing, _ = _doubtful(task)
@@ -88,15 +115,21 @@ def _doubtful(task: TaskData) -> tuple[list[str], list[str]]:
 
 def _told(task: TaskData, labels: Sequence[str], texts: Mapping[str, str]) -> tuple[str, str]:
     """Return which labels are meant, and how they get a name, with an example of each."""
-    shown = labels[:SHOWN]
-    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    what, mend = _refused("labels", labels, {label: _example(task, label) for label in labels[:SHOWN]}, texts)
     if task.kind == REGRESSION:
         what = f"the ends {' and '.join(f'{end} ({texts[end]})' for end in labels)} of its scale"
-    else:
-        what = f"its labels {', '.join(shown)}{more}"
+    return what, mend
+
+
+def _refused(
+    what: str, labels: Sequence[str], examples: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> tuple[str, str]:
+    shown = labels[:SHOWN]
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
     wanted = ",".join(f'{label}="..."' for label in shown) + (",..." if more else "")
-    examples = "; ".join(f"{texts[label]}: {_example(task, label)}" for label in shown)
-    return what, f"name them with --answers {wanted}, or take them with --answers-as-they-are. Such as {examples}."
+    such = "; ".join(f"{(texts or {}).get(label, label)}: {examples[label]}" for label in shown)
+    mend = f"name them with --answers {wanted}, or take them with --answers-as-they-are. Such as {such}."
+    return f"its {what} {', '.join(shown)}{more}", mend
 
 
 def _example(task: TaskData, label: str) -> str:
@@ -105,5 +138,9 @@ def _example(task: TaskData, label: str) -> str:
         best: Example = (min if label == ENDS[0] else max)(task.train, key=lambda example: float(example.label))
     else:
         best = next((example for example in task.train if example.label == label), task.train[0])
-    text = " ".join(best.text.split())
-    return repr(text if len(text) <= LONGEST else text[: LONGEST - 3] + "...")
+    return _cut(best.text)
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= LONGEST else line[: LONGEST - 3] + "...")

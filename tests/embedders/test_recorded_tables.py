@@ -173,3 +173,47 @@ def test_a_table_is_evaluated_with_its_labels_and_with_a_like_task(store: Path, 
         assert true["poor"] <= 0.75  # a missing answer is wrong
     assert {row["name"] for row in with_task["methods"]} >= {"fute", "classifier", "classifier-corrected"}
     assert json.dumps(alone["notes"]).count("3.3% of the answers are missing") == 1
+
+
+# -- answers that say nothing --------------------------------------------------------------------------
+
+
+def numbered(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    number = {"negative": "0", "positive": "1"}
+    return [{key: value if key == "text" else number.get(value, "") for key, value in row.items()} for row in rows]
+
+
+def test_digits_as_answers_are_asked_for_their_meaning_and_nothing_is_kept(store: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "a.csv", numbered(rows_of(20)))
+    lines = write_rows(tmp_path / "a.jsonl", [{"text": f"t{i}", "answer": f"LABEL_{i % 2}"} for i in range(6)])
+
+    code, text = told(store, "model", "add", "llm", "--recorded", table)
+    other, line = told(store, "model", "add", "llm", "--recorded", lines)
+
+    assert (code, other) == (2, 2)
+    assert 'its answers 0, 1 say nothing of what they mean: name them with --answers 0="...",1="...", or' in text
+    assert "take them with --answers-as-they-are. Such as LABEL_0: 't4'; LABEL_1: 't5'." in line
+    with Registry.open(store) as registry:
+        assert list(registry.models()) == []
+
+
+def test_digits_as_answers_are_kept_by_the_names_they_are_given(store: Path, tmp_path: Path) -> None:
+    rows = rows_of(20)
+    table = write_table(tmp_path / "a.csv", numbered(rows))
+    names = ("--answers", "0=negative,1=positive")
+
+    done(store, "model", "add", "named", "--recorded", table, *names)
+    done(store, "model", "add", "digits", "--recorded", table, "--answers-as-they-are")
+
+    with Registry.open(store) as registry:
+        named, digits = (registry.entry(pair).spec for pair in ("named@good", "digits@digits/good"))
+    assert (named["answers"], digits["answers"]) == (["negative", "positive"], ["0", "1"])
+
+
+@pytest.mark.parametrize("names", ["0=negative", "0=negative,1=positive,2=neutral", "0=same,1=same"])
+def test_answers_are_all_named_or_none(store: Path, tmp_path: Path, names: str) -> None:
+    table = write_table(tmp_path / "a.csv", numbered(rows_of(20)))
+
+    code, text = told(store, "model", "add", "llm", "--recorded", table, "--answers", names)
+
+    assert (code, "name each of the answers 0, 1, and no other, by a text of its own." in text) == (2, True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import delete, exc
+from tiny_cli import hand_made_space
 
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
@@ -35,7 +36,6 @@ from registry.errors import (
 from registry.kinds import EntryKind
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
-from tests.helpers.tiny_cli import hand_made_space
 
 VECTOR = np.array([0.6, 0.8, 0.0], np.float32)
 SPEC = SpaceSpec("5" * 64, "here", "textemb", {}, (Facet("text", 3),), None)

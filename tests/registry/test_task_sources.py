@@ -1,0 +1,528 @@
+"""Where tasks come from: tables in many forms, folders of datasets, objects of a notebook."""
+
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import cli
+from registry import Registry
+from registry.data.examples import Columns, Example
+from registry.data.tasks import TaskData
+from registry.errors import DataError, InputError
+from registry.files.lines import dump_lines
+from registry.formats.table_files import FileForm
+from registry.formats.tasks import read_task
+
+ROWS = [{"text": "fine", "label": "good"}, {"text": "dull, long", "label": "bad"}]
+TASK = TaskData("classification", ("bad", "good"), (Example("fine", "good"), Example("dull, long", "bad")))
+LINES = dump_lines(ROWS)
+TABLE = 'text,label\nfine,good\n"dull, long",bad\n'
+SEMICOLONS = "text;label\nfine;good\ndull, long;bad\n"
+
+
+def file_of(path: Path, body: str | bytes) -> str:
+    path.write_bytes(body.encode() if isinstance(body, str) else body)
+    return str(path)
+
+
+# -- forms of files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "found"),
+    [
+        ("t.csv", SEMICOLONS, "with semicolons between its cells"),
+        ("t.csv", f"sep=;\r\n{SEMICOLONS}", "with semicolons between its cells"),
+        ("t.csv", SEMICOLONS.replace(";", "\t"), "with tabs between its cells"),
+        ("t.csv", SEMICOLONS.replace(";", "|"), "with bars between its cells"),
+        ("t.tsv", TABLE, "with commas between its cells"),
+        ("t.csv", TABLE.encode("utf-16"), "as UTF-16"),
+        ("t.csv", SEMICOLONS.encode("utf-16"), "as UTF-16, with semicolons between its cells"),
+        ("t.jsonl", LINES.decode().encode("utf-16"), "as UTF-16"),
+        ("t.json", json.dumps(ROWS, indent=1), "as a JSON array"),
+    ],
+)
+def test_the_form_of_a_file_is_found_out_and_told(
+    tmp_path: Path, name: str, body: str | bytes, found: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = file_of(tmp_path / name, body)
+
+    assert read_task(source) == TASK
+    assert caplog.messages == [f"{source}: read {found}."]
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("t.tsv", "text\tlabel\nfine\tgood\ndull, long\tbad\n"),
+        ("t.csv", TABLE.replace("\n", "\r")),
+        ("t.csv", "\ufeff" + TABLE),
+        ("t.csv", ' text , label\n"fine", good\n"dull, long", bad\n'),
+        ("t.csv", TABLE.replace("text,label", "Text,LABEL")),
+        ("t.json", LINES),
+        ("t.csv.gz", gzip.compress(TABLE.encode())),
+        ("t.jsonl.gz", gzip.compress(LINES)),
+    ],
+)
+def test_usual_forms_are_read_without_a_word(
+    tmp_path: Path, name: str, body: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_task(file_of(tmp_path / name, body)) == TASK
+    assert caplog.messages == []
+
+
+def test_a_separator_and_an_encoding_may_be_named(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", "text#label\ncafé#good\nthé#bad\n".encode("cp1252"))
+
+    assert [e.text for e in read_task(source, form=FileForm("#", "cp1252")).train] == ["café", "thé"]
+
+
+@pytest.mark.parametrize(
+    ("body", "form", "told"),
+    [
+        (
+            b"text,label\ncaf\xe9,good\n",
+            FileForm(),
+            r"t\.csv: not UTF-8 at byte 14\. Name its encoding: --encoding cp1252",
+        ),
+        (b"text,label\ncaf\xe9,good\n", FileForm(encoding="ascii"), r"t\.csv: not ASCII at byte 14\.$"),
+        (b"text,label\n", FileForm(encoding="latin-99"), r"^'latin-99' is not an encoding: name one such as utf-8"),
+        (b"text,label\n", FileForm(encoding="hex"), r"^'hex' is not an encoding"),
+        (b"text,label\n", FileForm(separator='"'), r"does not separate cells: name one character\.$"),
+        (b't,label\n"a\nb,good\n', FileForm(), r"t\.csv line 2: not a readable table"),
+        (b"text,text\na,b\n", FileForm(), r"t\.csv: names a column twice: text, text\.$"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, body: bytes, form: FileForm, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_task(file_of(tmp_path / "t.csv", body), form=form)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "told"),
+    [
+        ("t.jsonl", json.dumps(ROWS), r"line 1: not a JSON object: call a file of one JSON array \.json\.$"),
+        ("t.json", '{"text": {"0": "a"},\n "label": {"0": "b"}}', r"neither JSON lines nor a JSON array of objects"),
+        ("t.json", "[1, 2]", r"not a JSON array of objects\.$"),
+        (
+            "t.jsonl",
+            '{"text": "a", "label": "b", "label": "c"}',
+            r"line 1: not JSON \(it has the key 'label' twice\)\.$",
+        ),
+        ("t.json", '[{"text": "a", "text": "b"}]', r"not JSON \(it has the key 'text' twice\)\.$"),
+        ("t.jsonl", '{"text":"a","label":"x"},\n{"text":"b","label":"y"},\n', r"2 rows have faults: line 1: not JSON"),
+        ("t.csv.gz", b"text,label\n", r"not a gzip file"),
+        ("t.csv.gz", gzip.compress(TABLE.encode())[:-9], r"not a gzip file"),
+        ("t.xlsx", b"PK", r"not a .* \.parquet file\. Save the sheet as \.csv\.$"),
+    ],
+)
+def test_a_file_of_another_form_is_refused_with_the_mend(
+    tmp_path: Path, name: str, body: str | bytes, told: str
+) -> None:
+    with pytest.raises(DataError, match=rf"{name.replace('.', '[.]')}.*{told}"):
+        read_task(file_of(tmp_path / name, body))
+
+
+def test_a_quote_in_a_table_of_tabs_is_a_character(tmp_path: Path) -> None:
+    body = 'text\tlabel\nfirst one\tgood\n"she began\tbad\nthird\tgood\nand stopped"\tbad\n"whole"\tgood\n'
+
+    task = read_task(file_of(tmp_path / "t.tsv", body))
+
+    assert [example.text for example in task.train] == ["first one", '"she began', "third", 'and stopped"', '"whole"']
+
+
+def test_a_row_that_breaks_off_in_a_quoted_cell_of_a_table_of_tabs_is_refused(tmp_path: Path) -> None:
+    body = 'text\tlabel\nfine\tgood\n"one\ntwo"\tbad\n'
+
+    with pytest.raises(DataError, match=r"t\.tsv line 3: begins with a quote a cell that ends in another line"):
+        read_task(file_of(tmp_path / "t.tsv", body))
+
+
+@pytest.mark.parametrize(
+    "body", [LINES, TABLE.encode(), SEMICOLONS.encode(), json.dumps(ROWS).encode(), gzip.compress(LINES)]
+)
+def test_what_is_piped_in_is_known_by_its_first_signs(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
+
+    assert read_task("-") == TASK
+
+
+# -- all faults are told -------------------------------------------------------------------------------
+
+
+def test_faults_are_counted_and_the_first_told_with_their_lines(tmp_path: Path) -> None:
+    body = LINES + b'{nope\n\n{"label": "good"}\n{"text": 5, "label": "bad"}\n[]\n' + LINES
+
+    with pytest.raises(DataError) as refused:
+        read_task(file_of(tmp_path / "t.jsonl", body))
+
+    message = str(refused.value).partition("t.jsonl: ")[2]
+    assert message.startswith("4 rows have faults: line 3: not JSON (")
+    assert message.endswith(
+        "line 7: not a JSON object. line 5: has no text in 'text'; it has label. ... "
+        "Mend them, or leave these rows out with --skip-bad."
+    )
+
+
+def test_rows_with_faults_are_left_out_where_somebody_says_so_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = TABLE + "a,b,c\n,good\n"
+    source = file_of(tmp_path / "t.csv", body)
+
+    assert read_task(source, skip_bad=True) == TASK
+    assert caplog.messages == [
+        f"{source}: 2 rows with faults are left out: line 4: has more cells than the first line: quote the commas in "
+        "it. line 5: has no text in 'text'; it has label."
+    ]
+
+
+def test_a_file_of_faults_alone_is_refused_even_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 rows have faults"):
+        read_task(
+            file_of(tmp_path / "t.jsonl", '{"text": "", "label": "a"}\n{"text": "", "label": "b"}\n'), skip_bad=True
+        )
+
+
+# -- the right choice ----------------------------------------------------------------------------------
+
+COLOURS = ["red", "blue", "green"]
+
+
+def choices_of(path: Path, labels: list[Any], choices: Any = COLOURS) -> str:  # noqa: ANN401 - whatever a file holds
+    rows = [{"text": f"question {i}", "choices": choices, "label": label} for i, label in enumerate(labels)]
+    return file_of(path, dump_lines(rows))
+
+
+@pytest.mark.parametrize(
+    ("labels", "right"),
+    [
+        ([0, 2, 1], ["red", "green", "blue"]),
+        (["0", "2", "1"], ["red", "green", "blue"]),
+        ([0.0, 2.0, 1.0], ["red", "green", "blue"]),
+        (["A", "C", "B"], ["red", "green", "blue"]),
+        (["a", "(c)", "B."], ["red", "green", "blue"]),
+        (["red", "green", 1], ["red", "green", "blue"]),
+        ([1, 3, 2, 3], ["red", "green", "blue", "green"]),
+    ],
+)
+def test_the_right_choice_is_told_by_position_letter_or_text(
+    tmp_path: Path, labels: list[Any], right: list[str]
+) -> None:
+    task = read_task(choices_of(tmp_path / "t.jsonl", labels))
+
+    assert (task.kind, [example.label for example in task.train]) == ("multiple-choice", right)
+
+
+def test_positions_counted_from_one_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read_task(choices_of(tmp_path / "t.jsonl", [1, 3, 2, 3]))
+
+    assert caplog.messages[0].endswith("the right choices' positions are counted from 1.")
+
+
+@pytest.mark.parametrize("keys", [["A", "B", "C"], ["1", "2", "3"], [0, 1, 2]])
+def test_choices_may_have_keys(tmp_path: Path, keys: list[Any]) -> None:
+    choices = {"text": COLOURS, "label": keys}
+
+    task = read_task(choices_of(tmp_path / "t.jsonl", [keys[2], keys[0]], choices))
+
+    assert task.train[0] == Example("question 0", "green", choices=("red", "blue", "green"))
+    assert task.train[1].label == "red"
+
+
+def test_choices_may_stand_as_json_in_a_cell(tmp_path: Path) -> None:
+    body = 'text,choices,label\nwhy,"[""rain"", ""sun""]",sun\n'
+
+    assert read_task(file_of(tmp_path / "t.csv", body)).train == (Example("why", "sun", choices=("rain", "sun")),)
+
+
+@pytest.mark.parametrize("label", [1, "1"])
+def test_a_number_that_is_a_position_and_another_choice_is_refused(tmp_path: Path, label: object) -> None:
+    with pytest.raises(DataError, match=r"t\.jsonl line 1: label '?1'? is one choice's text and another's position"):
+        read_task(choices_of(tmp_path / "t.jsonl", [label, label], ["1", "2", "3"]))
+
+    task = read_task(choices_of(tmp_path / "t.jsonl", [label, "3"], ["1", "2", "3"]))
+    assert [example.label for example in task.train] == ["1", "3"]  # 3 is no position, so these are the texts
+
+
+def test_a_row_without_a_right_choice_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = read_task(choices_of(tmp_path / "t.jsonl", [0, -1, None, 1]))
+
+    assert [example.label for example in task.train] == ["red", "blue"]
+    assert caplog.messages[0].endswith("2 of 4 rows have no label and are left out.")
+
+
+@pytest.mark.parametrize("answers", [{"text": [], "answer_start": []}, None])
+def test_questions_without_an_answer_are_left_out_and_counted(
+    tmp_path: Path, answers: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"question": "how?", "context": "so, fine", "answers": {"text": ["fine"], "answer_start": [4]}}
+
+    task = read_task(file_of(tmp_path / "t.jsonl", dump_lines([{**good, "answers": answers}, good])))
+
+    assert task.train == (Example("how?", "fine", "so, fine", answer_start=4),)
+    assert caplog.messages[0].endswith("1 of 2 rows have no answer and are left out.")
+
+
+# -- folders of datasets -------------------------------------------------------------------------------
+
+
+def arrow_table(labels: list[int], names: list[str] | None) -> Any:  # noqa: ANN401 - a table of an optional library
+    arrow = pytest.importorskip("pyarrow")
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": names, "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if names else None
+    schema = arrow.schema([("text", arrow.string()), ("label", arrow.int64())], metadata=metadata)
+    return arrow.Table.from_pydict({"text": [f"text {i}" for i in range(len(labels))], "label": labels}, schema=schema)
+
+
+def test_names_of_classes_are_read_from_the_metadata_of_a_parquet_file(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for name, names in (("a", ["bad", "good"]), ("b", ["good", "bad"]), ("none", None)):
+        parquet.write_table(arrow_table([0, 1, -1, 1], names), tmp_path / f"{name}.parquet")
+
+    read = {name: [e.label for e in read_task(str(tmp_path / f"{name}.parquet")).train] for name in "ab"}
+
+    assert read == {"a": ["bad", "good", "good"], "b": ["good", "bad", "bad"]}
+    with pytest.raises(DataError, match="its labels 0, 1 say nothing"):
+        read_task(str(tmp_path / "none.parquet"))
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"[]", b'{"info": {"features": {"label": {"_type": "ClassLabel"}}}}'])
+def test_metadata_of_another_form_are_passed_over(tmp_path: Path, metadata: bytes) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = arrow.Table.from_pylist(ROWS).replace_schema_metadata({b"huggingface": metadata})
+    parquet.write_table(table, tmp_path / "t.parquet")
+
+    assert read_task(str(tmp_path / "t.parquet")) == TASK
+
+
+def save_to_disk(folder: Path, labels: list[int]) -> None:
+    """Lay a split out as the Hugging Face library does."""
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow_table(labels, ["bad", "good"])
+    folder.mkdir(parents=True)
+    with arrow.ipc.new_stream(str(folder / "data-00000-of-00001.arrow"), table.schema) as stream:
+        stream.write_table(table)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+    (folder / "dataset_info.json").write_text("{}")
+
+
+def test_a_folder_of_save_to_disk_is_read_with_its_splits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, labels in (("train", [0, 1, 1]), ("test", [-1, 0]), ("validation", [1])):
+        save_to_disk(tmp_path / "d" / name, labels)
+    (tmp_path / "d" / "dataset_dict.json").write_text('{"splits": ["train", "test", "validation"]}')
+
+    task, one = read_task(str(tmp_path / "d")), read_task(str(tmp_path / "d" / "train"))
+
+    assert [example.label for example in task.train] == ["bad", "good", "good"]
+    assert task.test == (Example("text 1", "bad"),)
+    assert (one.train, one.test) == (task.train, ())
+    assert caplog.messages[0].endswith("left out, neither training nor test examples: validation.")
+
+
+def test_a_folder_of_split_files_is_read_in_order(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "d" / "data").mkdir(parents=True)
+    file_of(tmp_path / "d" / "data" / "train-00000-of-00002.jsonl", dump_lines(ROWS[:1]))
+    file_of(tmp_path / "d" / "data" / "train-00001-of-00002.jsonl", dump_lines(ROWS[1:]))
+    file_of(tmp_path / "d" / "data" / "test.jsonl", dump_lines(ROWS[:1]))
+    file_of(tmp_path / "d" / "data" / "dev.jsonl", dump_lines(ROWS[:1]))
+
+    task = read_task(str(tmp_path / "d"))
+
+    assert (task.train, task.test) == (TASK.train, TASK.train[:1])
+    assert caplog.messages == [f"{tmp_path / 'd'}: left out, neither training nor test examples: dev.jsonl."]
+
+
+def test_a_fault_in_a_split_file_is_told_with_its_own_place(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    file_of(tmp_path / "d" / "train-1.csv", TABLE)
+    file_of(tmp_path / "d" / "train-2.csv", TABLE + ",good\n")
+
+    with pytest.raises(DataError, match=r"train-2\.csv line 4: has no text in 'text'"):
+        read_task(str(tmp_path / "d"))
+
+
+def test_a_folder_without_training_examples_is_refused(tmp_path: Path) -> None:
+    file_of(tmp_path / "test.csv", TABLE)
+
+    with pytest.raises(DataError, match=r"holds neither task\.json nor a file of training examples \(train\.csv, "):
+        read_task(str(tmp_path))
+
+
+# -- objects of a notebook -----------------------------------------------------------------------------
+
+
+def stars() -> list[dict[str, Any]]:
+    return [{"review": "fine", "stars": 5}, {"review": "dull, long", "stars": 1}]
+
+
+def test_a_data_frame_is_registered_by_the_names_of_its_columns(registry: Registry) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([*stars(), {"review": "so", "stars": None}])  # which makes 5.0 of 5
+
+    record = registry.add_task(
+        "reviews", frame, text="review", label="stars", answers={1: "very bad", 5: "very good"}, tags=["own"]
+    )
+
+    assert record.tags == ("own",)
+    assert registry.task_data("reviews") == TaskData(
+        "classification",
+        ("1", "5"),
+        (Example("fine", "5"), Example("dull, long", "1")),
+        answers={"1": "very bad", "5": "very good"},
+    )
+
+
+def test_values_of_pandas_and_numpy_are_those_of_python(registry: Registry) -> None:
+    pandas, numpy = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+    frames = [
+        pandas.DataFrame({"text": ["fine", "dull, long"], "label": pandas.Categorical(["good", "bad"])}),
+        pandas.DataFrame({"text": ["fine", "dull, long", "x"], "label": pandas.array(["good", "bad", None], "string")}),
+        {"text": numpy.array(["fine", "dull, long"]), "label": numpy.array(["good", "bad"])},
+    ]
+
+    assert [read_task(frame) for frame in frames] == [TASK] * 3
+    rated = pandas.DataFrame({"text": ["a", "b"], "label": numpy.array([0.5, 2], "float32")})
+    assert read_task(rated, answers={"low": "bad", "high": "good"}).range == (0.5, 2.0)
+    asked = pandas.DataFrame({"text": ["why"], "choices": [numpy.array(["rain", "sun"])], "label": [1]})
+    assert read_task(asked).train == (Example("why", "sun", choices=("rain", "sun")),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ROWS,
+        tuple(ROWS),
+        {"text": ["fine", "dull, long"], "label": ["good", "bad"]},
+        {"train": ROWS},
+        {"train": {"text": ["fine", "dull, long"], "label": ["good", "bad"]}, "validation": []},
+        {"data": ["fine", "dull, long"], "target": [1, 0], "target_names": ["bad", "good"], "DESCR": "reviews"},
+    ],
+)
+def test_lists_dicts_splits_and_bunches_are_tasks(data: object) -> None:
+    assert read_task(data) == TASK
+
+
+def test_a_bunch_of_scikit_learn_is_a_task() -> None:
+    utils, numpy = pytest.importorskip("sklearn.utils"), pytest.importorskip("numpy")
+
+    bunch = utils.Bunch(data=["fine", "dull, long"], target=numpy.array([1, 0]), target_names=["bad", "good"])
+
+    assert read_task(bunch) == TASK
+
+
+def test_a_dict_of_splits_has_its_test_split() -> None:
+    pandas = pytest.importorskip("pandas")
+
+    task = read_task({"train": pandas.DataFrame(ROWS), "test": pandas.DataFrame(ROWS[:1])})
+
+    assert (task.train, task.test) == (TASK.train, TASK.train[:1])
+
+
+def test_a_path_is_a_task_too(registry: Registry, tmp_path: Path) -> None:
+    path = Path(file_of(tmp_path / "t.csv", TABLE))
+
+    assert registry.add_task("one", path).content_hash == TASK.content_hash()
+    assert registry.add_task("two", str(path)).content_hash == TASK.content_hash()
+    assert registry.add_task("three", TASK).content_hash == TASK.content_hash()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "told"),
+    [
+        (5, {}, r"^A int is no task: give a path, a data frame, a list of dicts"),
+        ([["fine", "good"]], {}, r"^A list of list is no table: each row is a dict of columns\.$"),
+        ([], {}, r"^data: has no text in 'text'; it has nothing"),
+        ({}, {}, r"^A dict of splits needs 'train'; it has nothing\.$"),
+        ({"dev": ROWS}, {}, r"^A dict of splits needs 'train'; it has dev\.$"),
+        (
+            {"text": ["a"], "label": ["x", "y"]},
+            {},
+            r"^A dict that is one table needs columns of values, all of one length\.$",
+        ),
+        ({"train": {"text": 1}}, {}, r"^A dict that is one table needs columns of values"),
+        ([*ROWS, {"text": "\ud83d", "label": "good"}], {}, r"^data row 3: holds half of a surrogate pair\.$"),
+        ({"data": [[1.0]], "target": [0]}, {}, r"^A Bunch needs a text in 'data' for each value of 'target'\.$"),
+        ([{"text": "a", "label": 1}, {"text": "b", "label": 2}], {}, r"^data: its labels 1, 2 say nothing of what"),
+        (ROWS, {"text": "review"}, r"^data: has no text in 'review'; it has text, label\."),
+        ([*ROWS, {"text": 5, "label": "good"}], {}, r"^data row 3: has no text in 'text'"),
+        (TASK, {"text": "review"}, r"^A TaskData says all of a task itself: leave text out\.$"),
+    ],
+)
+def test_what_is_no_task_is_refused_and_nothing_is_kept(
+    registry: Registry, data: object, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        registry.add_task("new", data, **options)
+
+    assert registry.status().entries["task"] == 0
+
+
+# -- the program ---------------------------------------------------------------------------------------
+
+
+def run(registry: Registry, *arguments: str, piped: bytes = b"") -> tuple[int, list[str]]:
+    result = CliRunner().invoke(cli.main, ["--registry", str(registry.folder), *arguments], input=piped)
+    return result.exit_code, result.output.splitlines()
+
+
+def test_the_program_says_what_it_has_read(registry: Registry, tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", "body;stars\nfine \x1b[2J film;5,0\ndull;1,0\nso;\nwarm;5,0\n")
+    options = ("--text", "body", "--label", "stars", "--answers", "1=very bad,5=very good")
+
+    assert run(registry, "task", "add", "reviews", "--data", source, *options) == (
+        0,
+        [
+            f"fute: {source}: read with semicolons between its cells.",
+            f"fute: {source}: 1 of 4 rows have no label and are left out.",
+            "reviews version 1: 3 training examples",
+            "  classification with 2 labels",
+            "    very bad  (1)  1  dull",
+            "    very good (5)  2  fine [2J film",
+        ],
+    )
+
+
+def test_the_program_takes_what_is_piped_in_a_separator_and_faults(registry: Registry) -> None:
+    options = ("--sep", "tab", "--encoding", "cp1252", "--skip-bad", "--answers-as-they-are")
+
+    code, told = run(
+        registry, "task", "add", "new", "--data", "-", *options, piped=b"text\tlabel\ncaf\xe9\t0\nb\t1\nc\t1\td\n"
+    )
+
+    assert (code, told[-3:]) == (0, ["  classification with 2 labels", "    0  1  café", "    1  1  b"])
+    assert told[0] == (
+        "fute: -: 1 rows with faults are left out: stdin line 4: has more cells than the first line: quote the tabs "
+        "in it."
+    )
+
+
+def test_of_many_labels_the_first_are_told(registry: Registry, tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": f"the intent {i % 30:02}"} for i in range(90)]
+
+    code, told = run(registry, "task", "add", "new", "--data", file_of(tmp_path / "t.jsonl", dump_lines(rows)))
+
+    assert (code, len(told)) == (0, 13)
+    assert told[2] == "    the intent 00  3  text 0"
+    assert told[-1] == "    ... and 20 more"
+
+
+@pytest.mark.parametrize("sign", ["", ";;", "tabs"])
+def test_the_program_refuses_what_separates_nothing(registry: Registry, sign: str) -> None:
+    code, told = run(registry, "task", "add", "new", "--data", "t.csv", "--sep", sign)
+
+    assert (code, "expected one character, or tab" in told[-1]) == (2, True)
+
+
+def test_columns_are_found_whatever_their_case_unless_two_are_alike(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", 'Review,Stars,Text,TEXT\nfine,good,x,y\n"dull, long",bad,x,y\n')
+
+    assert read_task(source, columns=Columns("review", label="stars")) == TASK
+    with pytest.raises(DataError, match=r"has no text in 'text'; it has Review, stars, Text, TEXT\."):
+        read_task(source, columns=Columns(label="stars"))
