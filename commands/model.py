@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.answers import answers
 from commands.options import range_option
 from commands.output import json_option, print_one, print_rows, registry_of, tags_option
 
 if TYPE_CHECKING:
+    from embedders.predictors.endpoint.client import Limits
     from registry import Registry
     from registry.catalog import EntryRecord
 
-OF_ENDPOINT = ("--model-id", "--key-env", "--requests-per-second", "--concurrent")
+OF_ENDPOINT = ("--model-id", "--key-env", "--requests-per-second", "--concurrent", "--reasoning-tokens")
 
 
 @click.group()
@@ -24,7 +26,7 @@ def model() -> None:
 @click.argument("name")
 @click.option("--hf", help="A checkpoint: a folder, minilm, smollm2, or a hub id with --revision.")
 @click.option("--gguf", help="With --hf: the name of the GGUF file there that is the model, weights and tokenizer.")
-@click.option("--endpoint", help="An OpenAI-compatible server's URL, such as http://localhost:8000/v1.")
+@click.option("--endpoint", help="An OpenAI-compatible server's URL: http://localhost:8000/v1, Azure's too.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a table of answers, or a recorded LLM's folder.")
 @click.option("--text", "text_column", help="With --recorded and a table: the column of the texts, if not 'text'.")
@@ -37,6 +39,7 @@ def model() -> None:
 @click.option("--key-env", help="With --endpoint: the NAME of the environment variable that holds its key.")
 @click.option("--requests-per-second", type=float, help="With --endpoint: at most this many.")
 @click.option("--concurrent", type=int, help="With --endpoint: how many requests at a time, 4 if not given.")
+@click.option("--reasoning-tokens", type=int, help="With --endpoint: room for what a model thinks before it answers.")
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
 @tags_option
 @click.pass_context
@@ -55,6 +58,7 @@ def add(
     key_env: str | None,
     requests_per_second: float | None,
     concurrent: int | None,
+    reasoning_tokens: int | None,
     text_column: str | None,
     answers: tuple[str, ...],
     space: str | None,
@@ -69,12 +73,11 @@ def add(
     prompt: embed MODEL@PROMPT.
     """
     from embedders.black_boxes import registering
-    from embedders.predictors.endpoint.client import Limits
 
     common: dict[str, Any] = {"tags": tags, "replace": replace}
     if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
-    of_endpoint = (model_id, key_env, requests_per_second, concurrent)
+    of_endpoint = (model_id, key_env, requests_per_second, concurrent, reasoning_tokens)
     _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
     _check_options(endpoint, of_endpoint, f"{', '.join(OF_ENDPOINT[:-1])} and {OF_ENDPOINT[-1]} go with --endpoint.")
     _check_options(recorded, (text_column, *answers, space), "--text, --answer and --space go with --recorded.")
@@ -82,7 +85,7 @@ def add(
     if hf is not None:
         made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
     elif endpoint is not None:
-        limits = Limits(requests_per_second, 4 if concurrent is None else concurrent)
+        limits = _limits(requests_per_second, concurrent, reasoning_tokens)
         asked: dict[str, Any] = {"model": model_id, "key_env": key_env, "limits": limits}
         made = [registering.endpoint_model(registry, name, endpoint, **asked, **common)]
     elif function is not None:
@@ -90,6 +93,13 @@ def add(
     else:
         made = registering.recorded_model(registry, name, str(recorded), text=text_column, answers=answers, **common)
     _tell_made(registry, made, space)
+
+
+def _limits(requests_per_second: float | None, concurrent: int | None, reasoning_tokens: int | None) -> "Limits":
+    from embedders.predictors.endpoint.client import Limits
+
+    most = 4 if concurrent is None else concurrent
+    return Limits(requests_per_second, most, reasoning_tokens=reasoning_tokens or 0)
 
 
 def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:
@@ -175,3 +185,6 @@ def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
     record = registry_of(ctx).set_alias(name, alias, _kind_of(name))
     click.echo(f"{record.name}:{alias} is version {record.version}")
+
+
+model.add_command(answers)

@@ -16,6 +16,7 @@ from registry.catalog import EntryRecord
 from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
+from registry.errors import first_line
 
 
 class FunctionPredictor:
@@ -31,8 +32,8 @@ class FunctionPredictor:
         try:
             with _here_importable():
                 function = getattr(importlib.import_module(module), name, None)
-        except Exception as error:  # whatever a user's module raises becomes one line
-            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
+            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
         if not callable(function):
             raise SettingError(f"{target}: {module} has no function {name!r}.")
         self._function: Callable[[list[str]], Sequence[Any]] = function
@@ -46,8 +47,8 @@ class FunctionPredictor:
         texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
         try:
             answers = list(self._function(texts))
-        except Exception as error:  # whatever a user's function raises becomes one line
-            raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # whatever a user's function raises becomes one line
+            raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {first_line(error)}") from error
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
         return self._as_table(answers)
