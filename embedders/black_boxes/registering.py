@@ -216,7 +216,10 @@ def recorded_table(
         InputError: the table has no texts, or gives one text two answers in a column.
     """
     if table.inputs is None:
-        raise InputError("The table has no texts: it can be scored by 'fute evaluate prompts', and not registered.")
+        raise InputError(
+            "The table has no texts: it can be scored by 'fute evaluate prompts', and not registered. For that, "
+            "each line needs a 'text' and an 'answer'."
+        )
     owners = list(dict.fromkeys(table.models))
     made: list[EntryRecord] = []
     rows = _distinct_rows(table)

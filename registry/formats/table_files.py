@@ -54,7 +54,7 @@ def hub_rows(name: str, split: str) -> list[dict[str, Any]]:
     path, config = ("/".join(parts[:2]), parts[2]) if len(parts) == 3 else (name, None)
     try:
         table = datasets.load_dataset(path, config, split=split)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the library, and what it calls, raise many kinds
         raise DataError(f"hf:{name}", first_line(error)) from error
     if not len(table):
         raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
