@@ -302,6 +302,16 @@ def _compared(test: nodes.Node) -> int | None:
     return None
 
 
+def is_turned(expression: str) -> bool:
+    """Say whether a template that numbers a choice, such as `{{ 1 - label }}`, falls where its field rises."""
+    try:
+        body = _parsed(expression.strip()).body
+    except TemplateError:
+        return False
+    outputs = [one for node in body if isinstance(node, nodes.Output) for one in node.nodes]
+    return any(_is_turned(one) for one in outputs)
+
+
 def _is_turned(index: nodes.Node) -> bool:
     """Say whether an index falls where its field rises: `1 - label`, `-label`, `not label`."""
     match index:

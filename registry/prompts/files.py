@@ -43,7 +43,9 @@ def read_prompts(path: Path, options: PromptOptions | None = None) -> PromptFile
     match path.suffix.lower():
         case ".jsonl":
             found = _lines(path, options)
-        case ".yaml" | ".yml" | "":  # lm-evaluation-harness calls what others include `_default_yaml`
+        case ".yaml" | ".yml":
+            found = _yaml(path, options)
+        case "" if path.is_file():  # lm-evaluation-harness calls what others include `_default_yaml`
             found = _yaml(path, options)
         case _:
             raise DataError(str(path), "not a .jsonl or .yaml file.")

@@ -8,6 +8,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from registry.errors import DataError, InputError
 from registry.files.yaml_data import Function, read_yaml
+from registry.prompts.answer_parts import is_turned
 from registry.prompts.files import (
     OPENINGS,
     PromptFile,
@@ -41,6 +42,13 @@ def harness_prompt(document: dict[str, Any], path: Path, options: PromptOptions)
         raise DataError(str(path), "doc_to_choice is not a list of texts.")
     if not fixed and not options.answers:
         raise DataError(str(path), "has no doc_to_choice: name the choices with --choices A,B.")
+    target = document.get("doc_to_target")
+    if fixed and isinstance(target, str) and is_turned(target):
+        raise DataError(
+            str(path),
+            "its doc_to_target is another choice than the one that its label numbers, so that each choice means "
+            "another: write a prompt with the words exchanged.",
+        )
     title = document.get("task")
     name = free_name(options.prefix, title if isinstance(title, str) else path.stem, set())
     delimiter = document.get("target_delimiter")
