@@ -43,6 +43,9 @@ def embed(
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
         click.echo(f"skipped {first}{more}: {why}", err=True)
+    for name, counts in report.unanswered.items():
+        if name not in report.failed:
+            click.echo(f"{name}: {counts}", err=True)
     for name in report.busy:
         click.echo(f"left {name}: another process is embedding it", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands.answers import answers
 from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import answers_options, range_option
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from registry import Registry
     from registry.catalog import EntryRecord
 
-OF_ENDPOINT = "--model-id, --key-env, --requests-per-second and --concurrent go with --endpoint."
+OF_ENDPOINT = "--model-id, --key-env, --requests-per-second, --concurrent and --reasoning-tokens go with --endpoint."
 
 
 @click.group()
@@ -27,7 +28,7 @@ def model() -> None:
 @click.argument("name")
 @click.option("--hf", help="A checkpoint: a folder, minilm, smollm2, or a hub id with --revision.")
 @click.option("--gguf", help="With --hf: the name of the GGUF file there that is the model, weights and tokenizer.")
-@click.option("--endpoint", help="An OpenAI-compatible server's URL, such as http://localhost:8000/v1.")
+@click.option("--endpoint", help="An OpenAI-compatible server's URL: http://localhost:8000/v1, Azure's too.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a table of answers, or a recorded LLM's folder.")
 @click.option("--text", "text_column", help="With --recorded and a table: the column of the texts, if not 'text'.")
@@ -41,6 +42,7 @@ def model() -> None:
 @click.option("--key-env", help="With --endpoint: the NAME of the environment variable that holds its key.")
 @click.option("--requests-per-second", type=float, help="With --endpoint: at most this many.")
 @click.option("--concurrent", type=int, help="With --endpoint: how many requests at a time, 4 if not given.")
+@click.option("--reasoning-tokens", type=int, help="With --endpoint: room for what a model thinks before it answers.")
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
 @tags_option
 @click.pass_context
@@ -59,6 +61,7 @@ def add(
     key_env: str | None,
     requests_per_second: float | None,
     concurrent: int | None,
+    reasoning_tokens: int | None,
     text_column: str | None,
     answers: tuple[str, ...],
     named_answers: dict[str, str] | None,
@@ -76,17 +79,17 @@ def add(
     """
     from embedders.black_boxes import registering
 
-    if sum(source is not None for source in (hf, endpoint, function, recorded)) != 1:
-        raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
+    _check_one_of(hf, endpoint, function, recorded)
     _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
-    _check_options(endpoint, (model_id, key_env, requests_per_second, concurrent), OF_ENDPOINT)
+    _check_options(endpoint, (model_id, key_env, requests_per_second, concurrent, reasoning_tokens), OF_ENDPOINT)
     of_table = (text_column, *answers, named_answers, as_they_are or None, space)
     _check_options(recorded, of_table, "--text, --answer, --answers and --space go with --recorded.")
     registry, common = registry_of(ctx), dict[str, Any](tags=tags, replace=replace)
     if hf is not None:
         made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
     elif endpoint is not None:
-        common |= {"model": model_id, "key_env": key_env, "limits": _limits(requests_per_second, concurrent)}
+        limits = _limits(requests_per_second, concurrent, reasoning_tokens)
+        common |= {"model": model_id, "key_env": key_env, "limits": limits}
         made = [registering.endpoint_model(registry, name, endpoint, **common)]
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
@@ -96,10 +99,11 @@ def add(
     _tell_made(registry, made, space)
 
 
-def _limits(requests_per_second: float | None, concurrent: int | None) -> "Limits":
+def _limits(requests_per_second: float | None, concurrent: int | None, reasoning_tokens: int | None) -> "Limits":
     from embedders.predictors.endpoint.client import Limits
 
-    return Limits(requests_per_second, 4 if concurrent is None else concurrent)
+    most = 4 if concurrent is None else concurrent
+    return Limits(requests_per_second, most, reasoning_tokens=reasoning_tokens or 0)
 
 
 def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:
@@ -138,6 +142,11 @@ def _checkpoint(
     if named or ends is not None:
         raise click.UsageError("A language model has no labels of its own: leave --labels and --range out.")
     return gguf_model(registry, name, source, gguf, revision=revision, tags=tags, replace=replace)
+
+
+def _check_one_of(*sources: str | None) -> None:
+    if sum(source is not None for source in sources) != 1:
+        raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
 
 
 def _check_options(source: str | None, options: tuple[object, ...], problem: str) -> None:
@@ -183,3 +192,4 @@ add_common(
     removes="Remove models with their vectors, outputs and MODEL@PROMPT pairs, or single MODEL@PROMPT; all or none.",
     plural="models",
 )
+model.add_command(answers)

@@ -1,6 +1,10 @@
 """What can go wrong while embedding, each in one line that says the mend."""
 
-from registry.errors import BAD_INPUT, FAILURE
+import logging
+
+from registry.errors import BAD_INPUT, FAILURE, RegistryError, first_line
+
+_log = logging.getLogger("embedders")
 
 
 class EmbedderError(Exception):
@@ -40,6 +44,16 @@ class NotCoveredError(NotEmbeddableError):
             "('fute corpus create its-inputs --data FILE') and a space with it ('fute space create its-space --corpus "
             "its-inputs'), and embed it there ('fute embed --all --space its-space')."
         )
+
+
+def told_of(error: BaseException) -> str:
+    """Return what went wrong in one line; the traceback of what is none of our errors goes to the log, at DEBUG."""
+    if isinstance(error, (EmbedderError, RegistryError)):
+        return " ".join(str(error).split())
+    _log.debug("an error that is none of ours", exc_info=error)
+    if isinstance(error, SystemExit):
+        return f"It ended the program (exit code {error.code})."
+    return f"{type(error).__name__}: {first_line(error)[:300].rstrip('.')}."
 
 
 class NoDeviceError(EmbedderError):

@@ -133,7 +133,8 @@ def endpoint_model(
     """Register a language model behind an OpenAI-compatible endpoint. It is not asked before its prompts are embedded.
 
     Args:
-        url: what `/completions` and `/chat/completions` follow, such as http://localhost:8000/v1.
+        url: what `/completions` and `/chat/completions` follow, such as http://localhost:8000/v1; it may end in
+            Azure's `?api-version=...`.
         model: what the endpoint calls the model.
         key_env: the name of the environment variable that holds the key. The key itself is never stored.
 
@@ -143,7 +144,7 @@ def endpoint_model(
     if model is None or not model.strip() or not model.isprintable() or len(model) > MOST_MODEL_ID:
         raise SettingError("An endpoint needs what it calls its model: --model-id ID.")
     spec = ModelSpec.endpoint(
-        checked_url(url).url, model=model, key_env=checked_key_name(key_env), limits=(limits or Limits()).spec()
+        checked_url(url).whole, model=model, key_env=checked_key_name(key_env), limits=(limits or Limits()).spec()
     ).as_document()
     content_hash = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
     return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
@@ -234,7 +235,10 @@ def recorded_table(
         InputError: the table has no texts, or gives one text two answers in a column.
     """
     if table.inputs is None:
-        raise InputError("The table has no texts: it can be scored by 'fute evaluate prompts', and not registered.")
+        raise InputError(
+            "The table has no texts: it can be scored by 'fute evaluate prompts', and not registered. For that, "
+            "each line needs a 'text' and an 'answer'."
+        )
     owners = list(dict.fromkeys(table.models))
     made: list[EntryRecord] = []
     rows = _distinct_rows(table)

@@ -7,10 +7,27 @@ import numpy as np
 from embedders.errors import BlackBoxError
 from embedders.predictors.contract import LEAST_COVERED
 from registry.data.inputs import Input
-from registry.data.predictions import Predictions
+from registry.data.predictions import Missing, Predictions
 
+_MENDS = {  # by the commonest reason
+    Missing.NO_ANSWER: "let the prompt ask for one of its words and nothing else",
+    Missing.UNDECIDED: "let the prompt ask for one of its words and nothing else",
+    Missing.CUT_OFF: "give a model that thinks room with 'fute model add --reasoning-tokens N', "
+    "or let the prompt ask for one word",
+    Missing.REFUSED: "the model, or a filter before it, does not answer such texts",
+    Missing.EMPTY: "its replies have no text but reasoning or tool calls: see that it may think and still answer",
+}
 CHUNK = 128  # texts that a black box answers between two commits
 PROMPTED_CHUNK = 32  # that a language model does: it is slow, or paid for
+
+
+class UnreadableError(BlackBoxError):
+    """Most of what a model replied names no answer, so that a vector would be made of little."""
+
+    def __init__(self, name: str, predictions: Predictions) -> None:
+        counts = predictions.counts()
+        commonest = max(counts, key=lambda why: counts[why])
+        super().__init__(f"Of {name!r}, {told_missing(predictions)}: {_MENDS[commonest]}.")
 
 
 def unasked(chunks: Mapping[int, Predictions], count: int, size: int) -> Iterator[tuple[int, int]]:
@@ -30,18 +47,32 @@ def unasked(chunks: Mapping[int, Predictions], count: int, size: int) -> Iterato
             start = stop
 
 
-def with_answers(inputs: Sequence[Input], predictions: Predictions, name: str) -> tuple[tuple[Input, ...], Predictions]:
+def with_answers(
+    inputs: Sequence[Input], predictions: Predictions, name: str, *, is_live: bool = False
+) -> tuple[tuple[Input, ...], Predictions]:
     """Return the inputs that have an answer, with their answers alone.
 
+    Args:
+        is_live: whether the model itself was asked, of which most replies must be readable.
+
     Raises:
-        BlackBoxError: there are too few to embed the model by.
+        UnreadableError: there are too few to embed the model by.
     """
     if predictions.missing is None:
         return tuple(inputs), predictions
     rows = np.flatnonzero(predictions.is_answered).tolist()
-    if len(rows) < min(LEAST_COVERED, len(inputs)):
-        reasons = (f"{count} {why.name.lower().replace('_', ' ')}" for why, count in predictions.counts().items())
-        raise BlackBoxError(
-            f"{name!r} answered {len(rows)} of {len(inputs)} texts ({', '.join(reasons)}): too few to embed it by."
-        )
+    if are_most_missing(predictions) and (is_live or len(rows) < LEAST_COVERED):
+        raise UnreadableError(name, predictions)
     return tuple(inputs[row] for row in rows), predictions.take(rows)
+
+
+def are_most_missing(predictions: Predictions) -> bool:
+    """Say whether half of the inputs or more have no answer."""
+    return 2 * int((~predictions.is_answered).sum()) >= len(predictions) > 0
+
+
+def told_missing(predictions: Predictions) -> str:
+    """Return how many inputs have no answer and why, such as `3 of 24 texts have no answer (2 cut off, 1 refused)`."""
+    counts = predictions.counts()
+    reasons = ", ".join(f"{count} {why.told}" for why, count in counts.items())
+    return f"{sum(counts.values())} of {len(predictions)} texts have no answer ({reasons})"

@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedders.black_boxes.entries import Boxes
-from embedders.errors import EmbedderError, NotEmbeddableError, SettingError
+from embedders.errors import NotEmbeddableError, SettingError, told_of
 from embedders.hardware.threads import sleep_while_waiting
-from embedders.jobs.asking import CHUNK, PROMPTED_CHUNK, unasked, with_answers
+from embedders.jobs.asking import (
+    CHUNK,
+    PROMPTED_CHUNK,
+    UnreadableError,
+    are_most_missing,
+    told_missing,
+    unasked,
+    with_answers,
+)
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
@@ -28,7 +36,7 @@ from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
 from registry.data.models import is_language_model
-from registry.errors import InputError, RegistryError
+from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import entered, meant_by
 from registry.ranking.nearest import EMBEDDABLE
@@ -48,6 +56,7 @@ class EmbedReport:
     busy: list[str] = field(default_factory=list)  # another process is at it
     skipped: dict[str, str] = field(default_factory=dict)  # name -> why this space cannot embed it
     failed: dict[str, str] = field(default_factory=dict)  # name -> why
+    unanswered: dict[str, str] = field(default_factory=dict)  # name -> how many texts have no answer, and why
 
 
 def embed(
@@ -122,13 +131,11 @@ class _Run:
                         (self._report.known if is_done else self._report.busy).append(entry.name)
                         continue
                     seconds = self._embed_one(entry, again=again)
-                except NotEmbeddableError as error:
-                    jobs.fail(entry.version_id, self._space.id, str(error))
-                    (self._report.skipped if skip else self._report.failed)[entry.name] = str(error)
-                    continue
-                except (RegistryError, EmbedderError) as error:
-                    jobs.fail(entry.version_id, self._space.id, str(error))
-                    self._report.failed[entry.name] = str(error)
+                except (Exception, SystemExit) as error:  # whatever a loader, a library or a function raises
+                    problem = told_of(error)
+                    jobs.fail(entry.version_id, self._space.id, problem)
+                    is_skipped = skip and isinstance(error, NotEmbeddableError)
+                    (self._report.skipped if is_skipped else self._report.failed)[entry.name] = problem
                     continue
                 self._report.embedded[entry.name] = seconds
                 if self._on_done is not None:
@@ -206,15 +213,22 @@ class _Run:
         inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
         size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
+        is_live = isinstance(predictor, PromptedPredictor)
+        if is_live and are_most_missing(joined(chunks)):  # it failed for that: it is asked once more
+            chunks = {start: one for start, one in chunks.items() if not are_most_missing(one)}
         for start, stop in unasked(chunks, len(inputs), size):
             chunks[start] = predictor.predict(inputs[start:stop])
             store.put(entry.version_id, corpus_id, start=start, predictions=chunks[start])
+            if is_live and are_most_missing(joined(chunks)):
+                raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
         if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
             said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
             if said is not None:
                 store.put(entry.version_id, corpus_id, start=CONTENT_FREE, predictions=said)
         predictions = joined(chunks)
-        inputs, predictions = with_answers(inputs, predictions, entry.name)
+        if predictions.counts():
+            self._report.unanswered[entry.name] = told_missing(predictions)
+        inputs, predictions = with_answers(inputs, predictions, entry.name, is_live=is_live)
         if predictor.form == "spans":
             return from_spans(inputs, predictions.likeliest(), seed=self._spec.seed)
         how, is_number = self._spec.parameters["answers"], predictor.form == "number"

@@ -13,6 +13,7 @@ from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
 from registry.errors import first_line
+from registry.files.lines import read_json
 
 MOST_TOKENS = {  # of an input
     HeadKind.CLASSIFICATION: 256,
@@ -53,13 +54,11 @@ class Checkpoint:
             self.tokenizer, model = self._loaded(path, head)
         self.model = model.to(self.device).eval()
         self._ready_to_pad(path)
-        positions = getattr(self.model.config, "max_position_embeddings", None) or 0
-        self.max_length = min(MOST_TOKENS[head], positions if positions > 0 else 512)
+        self.max_length = min(MOST_TOKENS[head], _positions(self.model) or 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
 
     def _loaded(self, folder: Path, head: HeadKind) -> tuple[Any, Any]:
         import transformers
-        from safetensors import SafetensorError
 
         from embedders.hardware.devices import attention, quiet_transformers
 
@@ -72,8 +71,9 @@ class Checkpoint:
                     use_safetensors=True,
                     attn_implementation=attention(self.device),
                     output_loading_info=True,
+                    **_precision(folder, self.device),
                 )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # the libraries raise many kinds, a tokenizer of another release a bare Exception
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
         missing = sorted(
             key for key in loading_info["missing_keys"] if not key.startswith(f"{model.base_model_prefix}.")
@@ -128,7 +128,7 @@ class Checkpoint:
         try:
             with torch.inference_mode(), autocast(self.device):
                 return call(**given)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, RuntimeError) as error:
             raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
 
     def checked(self, table: NDArray[Any]) -> NDArray[Any]:
@@ -136,3 +136,36 @@ class Checkpoint:
         if not np.isfinite(table).all():
             raise BlackBoxError(f"{self.name!r} gave outputs that are no numbers: its weights are damaged.")
         return table
+
+
+def _precision(folder: Path, device: Any) -> dict[str, Any]:  # noqa: ANN401 - a torch.device
+    """Return the type to load weights in where their own is slow: a CPU emulates float16, and often bfloat16.
+
+    Half-precision weights become bfloat16 where that pays, else float32; others, and those of a GPU, stay as they are.
+    """
+    import torch
+
+    from embedders.hardware.devices import bf16_pays
+
+    config = read_json(folder / "config.json")
+    kept = str(config.get("dtype") or config.get("torch_dtype") or "").removeprefix("torch.")
+    if device.type != "cpu" or kept not in ("float16", "half", "bfloat16"):
+        return {}
+    return {"dtype": torch.bfloat16 if bf16_pays(device) else torch.float32}
+
+
+def _positions(model: Any) -> int:  # noqa: ANN401 - a model of transformers
+    """Return how many tokens a model has positions for, 0 where it tells none.
+
+    RoBERTa and its kin count positions from behind that of the padding: 130 rows of a table are 128 tokens.
+    """
+    tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
+    sizes = [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for table in tables
+        if hasattr(table, "num_embeddings")
+    ]
+    told = getattr(model.config, "max_position_embeddings", None)
+    return min(
+        [*(size for size in sizes if size > 0), *([told] if isinstance(told, int) and told > 0 else [])], default=0
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.contract import Form
@@ -16,6 +17,9 @@ from registry.catalog import EntryRecord
 from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
+from registry.errors import first_line
+
+MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
 class FunctionPredictor:
@@ -31,8 +35,10 @@ class FunctionPredictor:
         try:
             with _here_importable():
                 function = getattr(importlib.import_module(module), name, None)
-        except Exception as error:  # whatever a user's module raises becomes one line
-            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
+            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
+        if not callable(function) and callable(getattr(function, "predict", None)):
+            function = _asked_estimator(function, target)
         if not callable(function):
             raise SettingError(f"{target}: {module} has no function {name!r}.")
         self._function: Callable[[list[str]], Sequence[Any]] = function
@@ -46,8 +52,8 @@ class FunctionPredictor:
         texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
         try:
             answers = list(self._function(texts))
-        except Exception as error:  # whatever a user's function raises becomes one line
-            raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # whatever a user's function raises becomes one line
+            raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {first_line(error)}") from error
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
         return self._as_table(answers)
@@ -65,7 +71,40 @@ class FunctionPredictor:
         total = table.sum(axis=1, keepdims=True)
         if not np.isfinite(table).all() or (table < 0).any() or (total <= 0).any():
             raise BlackBoxError(f"{self._target} gave probabilities that are negative, or all zero.")
+        self._check_one_choice(table, rows)
         return Predictions(tuple(labels), table / total)
+
+    def _check_one_choice(self, table: NDArray[np.float32], rows: Sequence[dict[Any, Any]]) -> None:
+        """Refuse probabilities of labels that hold or not each by itself; weights, such as counts, are divided."""
+        for numbers, row in zip(table, rows, strict=True):
+            total = float(numbers.sum())
+            if len(row) > 1 and numbers.max() <= 1 and abs(total - 1) > MOST_OFF:
+                raise BlackBoxError(
+                    f"{self._target} gave probabilities that add up to {total:.3g}, not to 1: labels that hold or not "
+                    "each by itself are not supported. Answer with the one label, or divide by the sum."
+                )
+
+
+def _asked_estimator(estimator: Any, target: str) -> Callable[[list[str]], Sequence[Any]]:  # noqa: ANN401 - of any library
+    """Return the function that a fitted classifier of scikit-learn's kind is: texts in, probabilities or labels out.
+
+    Raises:
+        SettingError: it is a regressor, or its classes have numbers in the place of names.
+    """
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or isinstance(classes, list):
+        raise SettingError(
+            f"{target} is no fitted classifier of one label (a regressor, several outputs, or not fitted): register a "
+            "function that answers each text with one text."
+        )
+    names = [str(name) for name in classes]
+    if not all(isinstance(name, str) for name in classes):
+        raise SettingError(
+            f"{target} calls its classes {', '.join(names)[:100]}: register a function that answers with their names."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        return lambda texts: [str(answer) for answer in estimator.predict(texts)]
+    return lambda texts: [dict(zip(names, row, strict=True)) for row in estimator.predict_proba(texts).tolist()]
 
 
 class _here_importable:  # noqa: N801 - a context manager that reads as a phrase

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.surrogate.weights import label_names
@@ -80,6 +81,12 @@ def settled_labels(
     return settled
 
 
+def _answers_independently(config: dict[str, Any]) -> bool:
+    """Say whether a classifier's outputs are probabilities each by itself, not of one choice among all."""
+    is_sigmoid = "sigmoid" in str(config.get("function_to_apply", "")).lower()
+    return is_sigmoid or config.get("problem_type") == "multi_label_classification"
+
+
 def _of_regression(labels: Sequence[str] | None, ends: tuple[float, float] | None, source: str) -> list[str]:
     if not labels or ends is None:
         raise ModelNotUsableError(
@@ -95,6 +102,11 @@ def _of_regression(labels: Sequence[str] | None, ends: tuple[float, float] | Non
 
 def _of_classifier(folder: Path, labels: Sequence[str] | None, source: str) -> list[str]:
     own = label_names(folder)
+    if _answers_independently(read_json(folder / "config.json")):
+        raise ModelNotUsableError(
+            f"{source} answers yes or no to each of its {len(own)} labels by itself, so that a text may have none or "
+            "several: such models are not supported. Register a function that answers with one text instead."
+        )
     labels = list(labels or own)
     if any(_NAMELESS.fullmatch(label) for label in labels):
         raise ModelNotUsableError(f"{source} names its labels {labels[0]}, ...: say what they mean with --labels A,B.")

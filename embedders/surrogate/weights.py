@@ -29,11 +29,14 @@ def model_folder(source: str, revision: str | None = None) -> Path:
     else:
         wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]  # nothing that could be run
         folder = snapshot(source, revision, wanted)
+    _check_whole(folder, source)
     config = _config(folder)
     if "auto_map" in config:
         raise ModelNotUsableError(f"{source} brings code of its own (auto_map), which is never run.")
     if not list(folder.glob("*.safetensors")):
-        raise ModelNotUsableError(f"{source} holds no .safetensors weights; other formats can run code.")
+        raise ModelNotUsableError(
+            f"{source} holds no .safetensors weights; other formats can run code.{_how_to_convert(folder, config)}"
+        )
     if not any((folder / name).exists() for name in _TOKENIZERS):
         raise ModelNotUsableError(f"{source} holds no tokenizer.")
     return folder
@@ -86,6 +89,36 @@ def _config(folder: Path) -> dict[str, object]:
     if not isinstance(config, dict):
         raise ModelNotUsableError(f"{folder}/config.json is not an object.")
     return config
+
+
+def _check_whole(folder: Path, source: str) -> None:
+    """Refuse an adapter without the model that it changes; raise `ModelNotUsableError` with how to join them."""
+    weights = [path.name for path in folder.glob("*.safetensors")]
+    if not (folder / "adapter_config.json").exists() or any(name != "adapter_model.safetensors" for name in weights):
+        return
+    try:
+        adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        adapter = None
+    base = adapter.get("base_model_name_or_path") if isinstance(adapter, dict) else None
+    named = base[:200] if isinstance(base, str) and base.isprintable() and base else "its base"
+    raise ModelNotUsableError(
+        f"{source} holds a PEFT adapter alone, not the model that it changes: merge it into {named} (in Python: load "
+        "it with peft.AutoPeftModelFor..., then .merge_and_unload().save_pretrained(FOLDER), and save the tokenizer "
+        "there too) and register that folder."
+    )
+
+
+def _how_to_convert(folder: Path, config: dict[str, object]) -> str:
+    """Return how weights of other formats become safetensors; nothing where there are none."""
+    if not any(path.suffix in (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack") for path in folder.iterdir()):
+        return ""
+    names = config.get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names and str(names[0]).isidentifier() else "AutoModel"
+    return (
+        f" If you trust them, convert them once in Python: transformers.{name}.from_pretrained(FOLDER)"
+        ".save_pretrained(FOLDER) writes model.safetensors beside them."
+    )
 
 
 def _offline_minilm() -> Path:

@@ -21,31 +21,27 @@ class PredictionStore:
         self._database = database
 
     def put(self, version_id: int, corpus_version_id: int, *, start: int, predictions: Predictions) -> None:
-        """Keep the answers to a run of the corpus's texts that begins at row `start`, or at `CONTENT_FREE`."""
-        bodies = _bodies(predictions)
-        table, own, reasons = bodies
+        """Keep the answers to a run of the corpus's texts that begins at row `start`, or at `CONTENT_FREE`.
+
+        What is kept stays, but where most of it are texts without an answer: those were asked again.
+        """
+        table, own, reasons = _bodies(predictions)
+        place = {"version_id": version_id, "corpus_version_id": corpus_version_id, "start": start}
+        values = {
+            "count": len(predictions),
+            "answers": list(predictions.answers),
+            "probabilities": table,
+            "prompt_prob": own,
+            "unanswered": reasons,
+            "sha256": _hash(table, own, reasons),
+        }
         with self._database.write() as session:
-            held = session.scalar(
-                select(PredictionChunk.id).where(
-                    PredictionChunk.version_id == version_id,
-                    PredictionChunk.corpus_version_id == corpus_version_id,
-                    PredictionChunk.start == start,
-                )
-            )
+            held = session.scalar(select(PredictionChunk).filter_by(**place))
             if held is None:
-                session.add(
-                    PredictionChunk(
-                        version_id=version_id,
-                        corpus_version_id=corpus_version_id,
-                        start=start,
-                        count=len(predictions),
-                        answers=list(predictions.answers),
-                        probabilities=table,
-                        prompt_prob=own,
-                        unanswered=reasons,
-                        sha256=_hash(table, own, reasons),
-                    )
-                )
+                session.add(PredictionChunk(**place, **values))
+            elif _lacks_most(held):
+                for name, value in values.items():
+                    setattr(held, name, value)
 
     def chunks(self, version_id: int, corpus_version_id: int) -> dict[int, Predictions]:
         """Return what is recorded by the row where it begins, in the order of the rows."""
@@ -76,6 +72,10 @@ class PredictionStore:
                     raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
                 chunks[version_id][start] = _predictions(answers, count, table, own, reasons)
         return chunks
+
+
+def _lacks_most(held: PredictionChunk) -> bool:
+    return held.unanswered is not None and 2 * sum(map(bool, held.unanswered)) >= held.count
 
 
 def joined(chunks: Mapping[int, Predictions]) -> Predictions:

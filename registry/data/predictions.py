@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 class Missing(enum.IntEnum):
     """Why an input has no answer. The numbers are stored."""
 
-    NO_ANSWER = 1  # the reply names no answer, or several
+    NO_ANSWER = 1  # the reply names no answer, or denies the one it names
     CUT_OFF = 2  # the reply ended before its answer
     REFUSED = 3  # the model, or what stands before it, would not answer
+    UNDECIDED = 4  # the reply names several answers, or holds several equally likely
+    EMPTY = 5  # the reply has no text: a tool call, reasoning alone, or nothing
+
+    @property
+    def told(self) -> str:
+        """The reason as people read it, such as `cut off`."""
+        return self.name.lower().replace("_", " ")
 
 
 ANSWERED = 0  # stands in the place of a `Missing` where there is an answer

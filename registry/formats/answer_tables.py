@@ -191,6 +191,8 @@ class _Cells:
         self._tell_repeated(keys)
         spelling = self._spelling([value for column in (*cells.values(), labels) for value in column if value])
         answers = tuple(sorted({spelling[value] for column in cells.values() for value in column if value}))
+        if len(answers) < 2:  # one that says the same throughout can still be wrong: its labels tell what else there is
+            answers = tuple(sorted({*answers, *(spelling[label] for label in labels if label)}))
         if len(answers) < 2:
             only = f"the one answer {answers[0]!r}" if answers else "no answer"
             raise DataError(self._place, f"has {only} throughout: nothing can be compared.")

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from nursery import EMBEDDING, INTERRUPTED, Nursery
+from reply_modes import NOT_READABLE, Says, choice, reply
 from test_prompted import ANSWERS, done, embedded, held, recorded, told
 from tiny import BAD, GOOD, sentences
 from tiny_cli import dump, tiny_bert, write_rows
@@ -20,6 +22,7 @@ from tiny_families import tiny_family
 from tiny_server import CONNECT, TinyServer, running
 from waiting import LIMIT, until
 
+import cli
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
 from registry import Registry
@@ -321,3 +324,125 @@ def test_a_second_space_asks_the_endpoint_nothing(store: Path, server: TinyServe
     before = dump(store)
     assert done(store, "embed", "lm", "--json")["known"] == ["lm@ask", "lm@say"]
     assert dump(store) == before
+
+
+# -- replies that are not understood -----------------------------------------------------------------
+
+
+def saying(good: str, other: str) -> Says:
+    """Return a mode that says this of texts that praise, and that of all others."""
+    return lambda body: reply(choice(good if praises(body["messages"][-1]["content"]) else other))
+
+
+def praises(text: str) -> bool:
+    return any(word in text for word in GOOD)
+
+
+@pytest.fixture
+def chatting() -> Iterator[TinyServer]:
+    with running(TinyServer(None)) as server:
+        server.offers.completions = False
+        yield server
+
+
+def test_replies_that_are_not_understood_are_counted_and_left_out(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    few = iter(range(1000))
+    chatting.says = lambda body: (
+        reply(choice("Who knows?")) if next(few) % 4 == 3 else saying("great", "dull")(body)  # every fourth
+    )
+
+    code, error = told(store, "embed", "lm@ask")
+
+    assert code == 0, error
+    assert f"lm@ask: {len(TEXTS) // 4} of {len(TEXTS)} texts have no answer ({len(TEXTS) // 4} no answer)" in error
+    shown = done(store, "model", "answers", "lm@ask", "--json")
+    assert shown["counts"]["none: no answer"] == len(TEXTS) // 4
+    assert [row["asked"] for row in shown["answers"]] == rendered("ask")[: len(TEXTS)]
+    for row in shown["answers"]:
+        right = "positive" if praises(row["text"]) else "negative"
+        assert (row["answer"], row["why"]) in ((right, None), (None, "no answer"))
+        assert bool(row["probabilities"]) == (row["why"] is None)
+
+
+def test_a_model_whose_replies_say_nothing_fails_in_one_line_and_the_others_go_on(
+    store: Path, chatting: TinyServer
+) -> None:
+    register(store, chatting.url)
+    chatting.says = NOT_READABLE["still reasoning"][0]
+
+    code, error = told(store, "embed", "lm@ask", "films")
+
+    assert code == 1
+    assert error.splitlines() == [
+        f"failed lm@ask: Of 'lm@ask', {BATCH} of {BATCH} texts have no answer ({BATCH} cut off): give a model that "
+        "thinks room with 'fute model add --reasoning-tokens N', or let the prompt ask for one word.",
+        "1 embedded, 0 known already, 1 failed in space tiny",
+    ]
+    assert len(chatting.answered) == BATCH, "no more was asked, and paid for"
+    assert done(store, "model", "answers", "lm", "--prompt", "ask", "--json")["counts"] == {"none: cut off": BATCH}
+
+    chatting.says = saying("great", "dull")
+    assert embedded(store, "lm@ask") == ["lm@ask"], "what told nothing is asked once more"
+    shown = done(store, "model", "answers", "lm", "--prompt", "ask", "--json")
+    assert set(shown["counts"]) == {"negative", "positive"}
+    assert (len(shown["answers"]), shown["texts"]) == (len(TEXTS), len(TEXTS))
+
+
+def test_room_for_reasoning_is_given_where_the_model_is_registered(store: Path, chatting: TinyServer) -> None:
+    given = ("--endpoint", chatting.url, "--model-id", "tiny", "--reasoning-tokens", "500")
+    done(store, "model", "add", "lm", *given)
+    chatting.says = lambda body: (
+        saying("<think>dull?</think>great", "<think>great?</think>dull")(body)
+        if body["max_tokens"] > 500
+        else NOT_READABLE["still reasoning"][0](body)
+    )
+
+    assert embedded(store, "lm@ask") == ["lm@ask"]
+
+    for row in done(store, "model", "answers", "lm@ask", "--json")["answers"]:
+        assert row["answer"] == ("positive" if praises(row["text"]) else "negative")
+    assert held(store, "lm@ask").provenance["asked"]["reasoning_tokens"] == 500
+
+
+def test_answers_are_shown_as_a_table(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    chatting.says = saying("great", "dull")
+    embedded(store, "lm@ask")
+
+    result = CliRunner().invoke(cli.main, ["--registry", str(store), "model", "answers", "lm@ask", "-n", "2"])
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"asked, of the first text:\n{rendered('ask')[0]}\n")
+    assert sum("positive" in line or "negative" in line for line in result.stdout.splitlines()) == 2
+    assert f"{len(TEXTS)} of {len(TEXTS)} texts asked: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked_of", "problem"),
+    [
+        (["lm"], "'lm' answers under a prompt: it was asked under none so far."),
+        (["lm@none"], "No answers under a prompt named 'none'"),
+        (["films"], "No model named 'films'"),
+        (["nobody"], "No model named 'nobody'"),
+    ],
+)
+def test_answers_of_what_gave_none_are_refused(
+    store: Path, chatting: TinyServer, asked_of: list[str], problem: str
+) -> None:
+    register(store, chatting.url)
+
+    code, error = told(store, "model", "answers", *asked_of)
+
+    assert code == 2
+    assert problem in error
+
+
+def test_a_model_that_was_not_asked_yet_shows_that(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    chatting.always = "401"
+    told(store, "embed", "lm@ask")
+
+    code, error = told(store, "model", "answers", "lm@ask")
+
+    assert (code, error.splitlines()[0]) == (0, "lm@ask was not asked in space tiny yet.")

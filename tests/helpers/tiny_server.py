@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -57,6 +57,7 @@ class TinyServer:
     always: str | None = None  # a fault that never ends
     seen: list[Seen] = field(default_factory=list)
     reply: str | None = None  # what a chat says, instead of what the model would
+    says: Callable[[Json], tuple[int, Json]] | None = None  # what it answers a chat's request with; see reply_modes
     holds_after: int | None = None  # so many requests; the others wait until this is None
     together: int = 1  # after the first, so many requests wait for each other
     most_at_once: int = 0
@@ -81,6 +82,8 @@ class TinyServer:
     def answer(self, path: str, body: Json) -> tuple[int, Json]:
         if path == "/v1/completions" and self.offers.completions:
             return self._completions(body)
+        if path.partition("?")[0].endswith("/chat/completions") and self.says is not None:
+            return self.says(body)
         if path == "/v1/chat/completions" and self.offers.chat:
             return self._chat(body)
         return 404, {"error": {"message": f"no {path} here"}}

@@ -558,6 +558,7 @@ WITH_JSON = (
     ("task", "list"),
     ("task", "show", "film"),
     ("model", "list"),
+    ("model", "answers", "oracle"),
     ("model", "show", "oracle"),
     ("corpus", "list"),
     ("corpus", "show", "texts"),

@@ -6,6 +6,7 @@ import pytest
 from embedders.errors import BlackBoxError
 from embedders.jobs.asking import with_answers
 from registry import Registry
+from registry.catalog import EntryRecord
 from registry.catalog.predictions import joined
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
@@ -88,8 +89,33 @@ def test_what_has_no_answer_is_not_embedded() -> None:
 
 
 def test_a_model_that_answers_too_little_is_not_embedded() -> None:
-    with pytest.raises(BlackBoxError, match=r"'m' answered 3 of 6 texts \(2 cut off, 1 refused\): too few to embed it"):
+    told = r"^Of 'm', 3 of 6 texts have no answer \(2 cut off, 1 refused\): give a model that thinks room"
+    with pytest.raises(BlackBoxError, match=told):
         with_answers(TEXTS, SAID, "m")
+
+
+def test_of_a_model_that_is_asked_itself_most_replies_must_be_readable() -> None:
+    many = Predictions.from_texts([*["yes", "no"] * 20, *[NONE] * 40])
+    texts = tuple(Input(str(number)) for number in range(80))
+
+    assert len(with_answers(texts, many, "m")[0]) == 40, "a recorded table may cover half of a corpus"
+    with pytest.raises(BlackBoxError, match=r"40 of 80 texts have no answer \(40 no answer\): let the prompt ask"):
+        with_answers(texts, many, "m", is_live=True)
+
+
+def test_what_lacks_most_answers_is_recorded_anew_and_all_else_stays(registry: Registry) -> None:
+    version_id, corpus_id = (row.version_id for row in (_model(registry), registry.add_corpus("c", TEXTS, source="")))
+    store = registry.catalog.predictions
+    unread, good = Predictions.from_texts([CUT, CUT, "no"], ["yes", "no"]), Predictions.from_texts(["yes", "no", "no"])
+
+    for predictions in (unread, good, unread):
+        store.put(version_id, corpus_id, start=0, predictions=predictions)
+
+    assert store.chunks(version_id, corpus_id)[0].likeliest() == ["yes", "no", "no"]
+
+
+def _model(registry: Registry) -> EntryRecord:
+    return registry.add_model("m", {"type": "function", "source": "a:b"}, content_hash="0" * 64)
 
 
 # -- the best prompt ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ _METADATA = frozenset(  # where clouds tell a machine its own secrets, beside th
 _IPV4_WITHIN = ipaddress.ip_network("64:ff9b::/96")  # addresses of IPv4 to hosts that have none
 _LOOKS_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_API_VERSION = re.compile(r"([^?]*)(\?api-version=[A-Za-z0-9][A-Za-z0-9._-]{0,40})")
 _KEY_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -35,6 +36,12 @@ class Place(NamedTuple):
 
     url: str
     origin: tuple[str, str, int]  # scheme, host, port
+    query: str = ""  # the version of Azure's API with its question mark, which follows each path
+
+    @property
+    def whole(self) -> str:
+        """The base URL with the query, as it is given and kept."""
+        return self.url + self.query
 
 
 def checked_url(url: str) -> Place:
@@ -44,12 +51,15 @@ def checked_url(url: str) -> Place:
         SettingError: it is no plain http(s) address, or that of a machine's own metadata.
     """
     shown = repr(url[:200])
+    versioned = _API_VERSION.fullmatch(url)
+    query = versioned[2] if versioned else ""
+    url = versioned[1] if versioned else url
     if not url.isascii() or not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}'):
         raise SettingError("The endpoint's URL has characters that no URL has: give it as https://HOST/v1.")
     if any(sign in url for sign in "@#?%"):
         raise SettingError(
-            "The endpoint's URL has a user, a query, a fragment or an escape in it: give only https://HOST/v1; a key "
-            "is read from the environment with --key-env."
+            "The endpoint's URL has a user, a query, a fragment or an escape in it: give only https://HOST/v1 (and "
+            "Azure's ?api-version=); a key is read from the environment with --key-env."
         )
     try:
         parts = urlsplit(url)
@@ -62,7 +72,7 @@ def checked_url(url: str) -> Place:
         raise SettingError(f"{shown} has no host, port or path that can be asked: give it as https://HOST/v1.")
     _check_host(f"[{host}]" if "[" in parts.netloc else host, shown)
     origin = (parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme])
-    return Place(_bare(parts), origin)
+    return Place(_bare(parts), origin, query)
 
 
 def checked_key_name(name: str | None) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.endpoint.addresses import check_address, checked_url, key_of
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     import httpx2
 
 MOST_BYTES = 2**26  # of a reply
+MOST_REASONING = 100_000  # tokens
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
 LONGEST_ASKED = 300.0  # seconds that a server may ask to be left alone for
 _AGAIN = (408, 429)  # and all from 500 on, but for what a server was not made to do
 _NOT_MADE_FOR = 501
+_FILTERS = re.compile(r"content[_ ]filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
+_VERSION = re.compile(r"/v\d+\w*(/|$)|/deployments/")  # as base URLs have it
+_AZURE = (".azure.com", ".azure-api.net")  # whose keys have a header of their own
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -38,6 +43,7 @@ class Limits:
     timeout: float = 60.0  # seconds for one reply
     attempts: int = 6  # of one request, before it is given up
     first_pause: float = 0.5  # seconds before the second attempt; each pause is twice the one before
+    reasoning_tokens: int = 0  # room for what a thinking model writes before it answers
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing would be asked; raise `SettingError`."""
@@ -48,18 +54,30 @@ class Limits:
             raise SettingError(f"--concurrent is 1 to 256 requests at a time, not {self.concurrent}.")
         if not 0 < self.timeout < float("inf") or not 1 <= self.attempts <= 100 or not 0 <= self.first_pause <= 60:
             raise SettingError("An endpoint has seconds to answer in, and 1 to 100 attempts.")
+        if not 0 <= self.reasoning_tokens <= MOST_REASONING:
+            raise SettingError(f"--reasoning-tokens is 0 to {MOST_REASONING}, not {self.reasoning_tokens}.")
 
     def spec(self) -> dict[str, Any]:
-        """Return the limits as JSON values."""
-        return asdict(self)
+        """Return the limits as JSON values; no room for reasoning is none of them, as in earlier releases."""
+        return {name: value for name, value in asdict(self).items() if name != "reasoning_tokens" or value}
 
 
 class RefusedError(BlackBoxError):
-    """The endpoint does not take a request; asking again would not help."""
+    """The endpoint does not take a request; asking again would not help.
 
-    def __init__(self, problem: str, status: int) -> None:
+    Args:
+        said: what the server says of it, as it may be shown.
+    """
+
+    def __init__(self, problem: str, status: int, said: str = "") -> None:
         super().__init__(problem)
         self.status = status
+        self.said = said
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether a filter before the model has kept this one prompt back."""
+        return self.status in (200, 400) and _FILTERS.search(self.said) is not None
 
 
 class _TryAgainError(Exception):
@@ -118,6 +136,18 @@ class Client:
         """The base URL."""
         return self._place.url
 
+    @property
+    def hint(self) -> str:
+        """What may be wrong with the base URL, after a colon; nothing where it has the usual ending."""
+        path = urlsplit(self.url).path
+        if _VERSION.search(path):
+            return ""
+        return f": most servers answer below /v1, try --endpoint {self.url}/v1"
+
+    def with_hint(self, error: RefusedError) -> RefusedError:
+        """Return a refusal of a path that is not there, with what may be wrong with the base URL."""
+        return RefusedError(f"{str(error).removesuffix('.')}{self.hint}.", error.status, error.said)
+
     def each(self, call: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Return what calls give, in order, several at a time; the first that fails ends them all."""
         from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -153,7 +183,7 @@ class Client:
         for attempt in range(1, self.limits.attempts + 1):
             try:
                 self._wait_for_turn()
-                return self._attempt(f"{self.url}{path}", body)
+                return self._attempt(f"{self.url}{path}{self._place.query}", body)
             except _TryAgainError as error:
                 problem, pause = str(error), error.pause
             if pause > LONGEST_ASKED:
@@ -201,17 +231,42 @@ class Client:
         try:
             reply = json.loads(content)
         except (ValueError, RecursionError):
+            self._check_kind(content)
             raise _TryAgainError("its reply is not JSON") from None
         if not isinstance(reply, dict):
             raise _TryAgainError("its reply is no JSON object")
+        self._check_error(reply, content)
         return reply
+
+    def _check_kind(self, content: bytes) -> None:
+        """Refuse what no other attempt would make JSON: a web page, or a stream of events."""
+        begin = content[:200].lstrip().lower()
+        if begin.startswith((b"<!doctype", b"<html")):
+            raise RefusedError(f"{self.url} answers with a web page: it is no endpoint{self.hint}.", 404)
+        if begin.startswith((b"data:", b"event:", b": ", b":\n")):
+            raise RefusedError(
+                f"{self.url} answers with a stream of events, which was not asked for: let it reply at once.", 200
+            )
+
+    def _check_error(self, reply: Mapping[str, Any], content: bytes) -> None:
+        """Refuse an error that comes with status 200, in the server's own words."""
+        error = reply.get("error")
+        if reply.get("choices") or not (error or reply.get("object") == "error"):
+            return
+        code = next((one.get("code") for one in (error, reply) if isinstance(one, dict) and "code" in one), None)
+        status = int(code) if isinstance(code, int | str) and str(code).isdigit() else 200
+        said = self._shown(_message(content))
+        if status in _AGAIN or 500 <= status < 600:
+            raise _TryAgainError(said or f"an error {status}")
+        raise RefusedError(f"{self.url} answers with an error ({said}).", 200, said)
 
     @contextlib.contextmanager
     def _sent(self, url: str, body: Mapping[str, Any]) -> Iterator[Any]:
         assert self._http is not None, "used within 'with'"  # noqa: S101
         headers = {"User-Agent": "fute", "Content-Type": "application/json"}
         if self._key is not None and checked_url(url).origin == self._place.origin:
-            headers["Authorization"] = f"Bearer {self._key}"
+            is_azure = bool(self._place.query) or self._place.origin[1].endswith(_AZURE)
+            headers |= {"api-key": self._key} if is_azure else {"Authorization": f"Bearer {self._key}"}
         content = json.dumps(body).encode("ascii")
         with self._http.stream(
             "POST", url, content=content, headers=headers, extensions={"trace": self._watch}
@@ -257,13 +312,18 @@ class Client:
                 mend = f": see what {self._key_env} holds" if self._key_env else ": name its key with --key-env"
             reason = self._shown(_message(content))
             raise RefusedError(
-                f"{self.url} refuses with status {status}{mend}{f' ({reason})' if reason else ''}.", status
+                f"{self.url} refuses with status {status}{mend}{f' ({reason})' if reason else ''}.",
+                status,
+                self._bare(" ".join(content.decode("utf-8", "replace").split())[:2000]),
             )
+
+    def _bare(self, text: str) -> str:
+        """Return a text without the key."""
+        return text if self._key is None else text.replace(self._key, "***")
 
     def _shown(self, text: str) -> str:
         """Return a text from elsewhere as it may be shown: without the key, on one line, and short."""
-        if self._key is not None:
-            text = text.replace(self._key, "***")
+        text = self._bare(text)
         return " ".join(re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", text).split())[:200].rstrip(" .")
 
 

@@ -9,22 +9,18 @@ from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError
 from embedders.predictors.endpoint.client import Client, RefusedError
-from embedders.predictors.endpoint.replies import (
-    NotOfferedError,
-    by_first_token,
-    by_text,
-    echoes,
-    first_token,
-    message_text,
-    scored_echoes,
-)
+from embedders.predictors.endpoint.reading import NamedWords, read_reply
+from embedders.predictors.endpoint.replies import ChatReply, NotOfferedError, chat_reply, echoes, scored_echoes
+from embedders.predictors.endpoint.requests import Body, ChatForm
 from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import joined, plain
+from registry.data.predictions import ANSWERED, Missing
 from registry.prompts.prompt import CONCLUSION
 
 MOST_LIKELIEST = (20, 5)  # first tokens to ask a chat for: what OpenAI and vLLM give, and what others do
 TEXT_TOKENS = 32  # of a chat's reply that is read as text
 _NOT_LET_IN = (401, 403)
+_NO_SUCH_PATH = 404
 
 
 class Way(StrEnum):
@@ -33,7 +29,7 @@ class Way(StrEnum):
     ECHOES = "completions, all words of a prompt in one request"  # log-likelihoods of the words, as a local model's
     ECHO = "completions, a request for each word"
     FIRST_TOKEN = "chat, log-probabilities of the first token"  # noqa: S105 - a token of text
-    TEXT = "chat, the word that stands first in the text"
+    TEXT = "chat, the word that the text names"
 
 
 class _ScoredWords(NamedTuple):
@@ -41,21 +37,30 @@ class _ScoredWords(NamedTuple):
 
     scores: NDArray[np.float64]
     own: float | None
+    missing: Missing | None = None
 
 
 class EndpointModel:
     """A language model behind an endpoint. It is asked for its likeliest tokens (temperature 0).
 
     Where `/completions` gives back the log-probabilities of what was sent, words are scored as a local model's are.
-    Where only chats are offered, a word is scored by how likely the reply begins as it does, or by being the first
-    word that stands in the reply.
+    Where only chats are offered, a word is scored by how likely the reply begins as it does, or by being what the
+    reply's text names. A reply that names none for certain is no answer, with its reason. A model that is given room to
+    think is asked by chat alone and its reply read as a text, for its first token begins a thought.
     """
 
     def __init__(self, client: Client, model: str) -> None:
         self._client = client
         self._model = model
+        self._reasoning_tokens = client.limits.reasoning_tokens
+        self._form = ChatForm()
         self._way: Way | None = None
         self._likeliest = 0  # first tokens that a chat is asked for
+        self._room = self._most_room  # tokens of a chat's reply
+
+    @property
+    def _most_room(self) -> int:
+        return TEXT_TOKENS + self._reasoning_tokens
 
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it; `offers` is None before it was asked."""
@@ -66,17 +71,20 @@ class EndpointModel:
             "model": self._model,
             "offers": None if self._way is None else str(self._way),
             "chat_template": is_chat,  # the server's
+            **({"reasoning_tokens": self._reasoning_tokens} if self._reasoning_tokens else {}),
         }
 
     def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return how likely each word is, in the best way that the endpoint offers."""
+        rows: list[_ScoredWords] = []
         with self._client:
-            first = [self._find_out(question, words) for question in questions[:1]] if self._way is None else []
-            rest = self._client.each(lambda question: self._kept_way(question, words), questions[len(first) :])
-        rows = [*first, *rest]
+            while self._way is None and len(rows) < len(questions):
+                rows.append(self._find_out(questions[len(rows)], words))
+            rows += self._client.each(lambda question: self._kept_way(question, words), questions[len(rows) :])
         own = [row.own for row in rows if row.own is not None]
         table = np.array([row.scores for row in rows]).reshape(len(questions), len(words))
-        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None)
+        missing = np.array([row.missing or ANSWERED for row in rows], np.uint8)
+        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None, missing)
 
     def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
@@ -85,46 +93,56 @@ class EndpointModel:
     def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return what it writes to each prompt."""
         with self._client:
-            if self._way is None and questions:
-                self._find_out(questions[0], ("yes", "no"))
+            for question in questions:
+                if self._way is None:
+                    self._find_out(question, ("yes", "no"))
             return self._client.each(lambda question: self._written(question, most_tokens), questions)
 
     # -- ways --------------------------------------------------------------------------------------------
 
     def _find_out(self, question: Question, words: Sequence[str]) -> _ScoredWords:
-        """Return the answer to the first prompt in the best way that is offered, and keep to that way.
+        """Return the answer to a prompt in the best way that is offered, and keep to that way.
+
+        A prompt that is kept back by a filter tells no way.
 
         Raises:
             BlackBoxError: it does not answer, takes none of the requests, or answers in another form.
         """
         refused: RefusedError | None = None
         tries = [(Way.ECHOES, 0), (Way.ECHO, 0), *((Way.FIRST_TOKEN, most) for most in MOST_LIKELIEST), (Way.TEXT, 0)]
-        for way, likeliest in tries:
+        for way, likeliest in tries if not self._reasoning_tokens else tries[-1:]:
             self._likeliest = likeliest
             try:
                 row, self._way = self._tried(way, question, words)
             except NotOfferedError:
                 continue
             except RefusedError as error:
-                if error.status in _NOT_LET_IN or error.status < 400:
+                if error.status in _NOT_LET_IN or 300 <= error.status < 400:
                     raise
-                refused = error
+                if error.is_filter:
+                    return _ScoredWords(np.zeros(len(words)), None, Missing.REFUSED)
+                if refused is None or error.status != _NO_SUCH_PATH:
+                    refused = error  # what is said of a path that is there tells more than that another is not
             else:
                 return row
-        raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known: see that it ends in /v1.")
+        if refused is not None and refused.status == _NO_SUCH_PATH:
+            raise self._client.with_hint(refused)
+        raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known{self._client.hint}.")
 
     def _tried(self, way: Way, question: Question, words: Sequence[str]) -> tuple[_ScoredWords, Way]:
         if way is not Way.FIRST_TOKEN:
             return self._row(way, question, words), way
-        reply = self._chat(question, TEXT_TOKENS)  # one that gives no log-probabilities is read as a text
-        try:
-            return _ScoredWords(by_first_token(first_token(reply), words), None), Way.FIRST_TOKEN
-        except NotOfferedError:
-            self._likeliest = 0
-            return _ScoredWords(by_text(message_text(reply), words), None), Way.TEXT
+        self._room = self._most_room  # a reply that gives no log-probabilities is read as a text
+        reply = chat_reply(self._chat(question))
+        read = read_reply(reply, words)
+        if reply.places and (read.place is not None or read.missing is not None):
+            self._room = 1 if read.place == 0 else self._most_room
+            return _scored(read), Way.FIRST_TOKEN
+        self._likeliest = 0
+        return _scored(read), Way.TEXT
 
     def _kept_way(self, question: Question, words: Sequence[str]) -> _ScoredWords:
-        assert self._way is not None, "found out with the first prompt"  # noqa: S101
+        assert self._way is not None, "found out with the first prompts"  # noqa: S101
         try:
             return self._row(self._way, question, words)
         except NotOfferedError:
@@ -132,6 +150,10 @@ class EndpointModel:
                 f"{self._client.url} answered a prompt in another form than the first ({self._way}): it may be too "
                 "long for the model."
             ) from None
+        except RefusedError as error:
+            if error.is_filter:
+                return _ScoredWords(np.zeros(len(words)), None, Missing.REFUSED)
+            raise
 
     def _row(self, way: Way, question: Question, words: Sequence[str]) -> _ScoredWords:
         match way:
@@ -141,17 +163,25 @@ class EndpointModel:
                 sent: list[Any] = [texts] if way is Way.ECHOES else list(texts)
                 read = [echo for some in sent for echo in echoes(self._echo(some), len(texts) // len(sent))]
                 return _ScoredWords(*scored_echoes(read[0], read[1:]))
-            case Way.FIRST_TOKEN:
-                return _ScoredWords(by_first_token(first_token(self._chat(question, 1)), words), None)
-            case Way.TEXT:
-                return _ScoredWords(by_text(message_text(self._chat(question, TEXT_TOKENS)), words), None)
+            case Way.FIRST_TOKEN | Way.TEXT:
+                return _scored(self._read(question, words))
+
+    def _read(self, question: Question, words: Sequence[str]) -> NamedWords:
+        """Return what is read of a chat's reply; one whose first token tells nothing is asked for at full length."""
+        read = read_reply(chat_reply(self._chat(question)), words)
+        if self._room < self._most_room and read.place is None:
+            read = read_reply(chat_reply(self._chat(question, self._most_room)), words)
+        return read
 
     def _written(self, question: Question, most_tokens: int) -> str:
         try:
             if self._way in (Way.ECHOES, Way.ECHO):
                 body = {"model": self._model, "prompt": plain(question), "max_tokens": most_tokens, "temperature": 0}
-                return message_text(self._client.post("/completions", body)).strip()
-            return message_text(self._chat(question, most_tokens, likeliest=0)).strip()
+                reply: ChatReply = chat_reply(self._client.post("/completions", body))
+            else:
+                room = most_tokens + self._reasoning_tokens
+                reply = chat_reply(self._chat(question, room, likeliest=0))
+            return reply.text or reply.reasoning.strip()
         except NotOfferedError:
             raise BlackBoxError(f"{self._client.url} writes in no form that is known.") from None
 
@@ -161,12 +191,16 @@ class EndpointModel:
         body = {"model": self._model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         return self._client.post("/completions", body)
 
-    def _chat(self, question: Question, most_tokens: int, *, likeliest: int | None = None) -> dict[str, Any]:
-        body = {"model": self._model, "messages": _messages(question), "max_tokens": most_tokens, "temperature": 0}
+    def _chat(self, question: Question, room: int | None = None, *, likeliest: int | None = None) -> dict[str, Any]:
         most = self._likeliest if likeliest is None else likeliest
+        body: Body = {"model": self._model, "messages": _messages(question)}
         if most:
             body |= {"logprobs": True, "top_logprobs": most}
-        return self._client.post("/chat/completions", body)
+        return self._form.sent(self._client, body, self._room if room is None else room)
+
+
+def _scored(read: NamedWords) -> _ScoredWords:
+    return _ScoredWords(read.scores, None, read.missing)
 
 
 def _messages(question: Question) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint replies, read with care: servers differ in what they leave out."""
+"""What an OpenAI-compatible endpoint replies, taken apart with care: servers differ in what they leave out."""
 
 import math
 import re
@@ -9,8 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.predictors.language.texts import common
+from registry.data.predictions import Missing
 
-LEAST = math.log(1e-6)  # the score of a word that a reply does not speak of, where it tells no better
+_REASONING = re.compile(  # as models write it into their reply: what begins and ends it
+    r"<(think|thinking|thought|reasoning|reflection)>.*?</\1>|\[THINK\].*?\[/THINK\]|◁think▷.*?◁/think▷",
+    re.DOTALL | re.IGNORECASE,
+)
+_ENDS_REASONING = re.compile(  # without a beginning, where the chat template has written that
+    r"^.*(</(think|thinking|thought|reasoning|reflection)>|\[/THINK\]|◁/think▷|<\|channel\|>final<\|message\|>)",
+    re.DOTALL | re.IGNORECASE,
+)
+_STILL_REASONING = re.compile(  # without an end
+    r"(<(think|thinking|thought|reasoning|reflection)>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>).*$",
+    re.DOTALL | re.IGNORECASE,
+)
+_SAID_AFTER = re.compile(r"<\|(end|return|im_end|eot_id|end_of_text|endoftext)\|>\s*$")
+_ALIASES = ("reasoning_content", "reasoning")  # where servers put what a model thinks
 
 
 class NotOfferedError(Exception):
@@ -22,6 +36,23 @@ class Echo(NamedTuple):
 
     tokens: list[str]
     log_probs: list[float]  # of each token after those before it; the first has none, and stands as NaN
+
+
+class LikelyTokens(NamedTuple):
+    """What could have stood at one place of a reply."""
+
+    taken: str  # the token that stands there
+    log_probs: dict[str, float]  # of the likeliest
+
+
+class ChatReply(NamedTuple):
+    """What a chat's reply, or a completion, holds: a text, or why there is none."""
+
+    text: str  # without reasoning
+    reasoning: str
+    missing: Missing | None  # why the text, if there is one, is not to be read
+    is_cut: bool  # by the most tokens that it might have
+    places: list[LikelyTokens]  # token by token, reasoning among them; empty where the server tells none
 
 
 def echoes(reply: Mapping[str, Any], count: int) -> list[Echo]:
@@ -73,74 +104,90 @@ def scored_echoes(prompt: Echo, wholes: Sequence[Echo]) -> tuple[NDArray[np.floa
     return table, float(np.mean(own)) if own else 0.0
 
 
-def message_text(reply: Mapping[str, Any]) -> str:
-    """Return the text of a chat's reply, or of a completion; raise `NotOfferedError`."""
-    choice = _first_choice(reply)
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else choice.get("text")
-    if text is None and isinstance(message, dict):
-        return ""  # it was cut off while it still reasoned
-    if not isinstance(text, str):
-        raise NotOfferedError
-    return text
-
-
-def first_token(reply: Mapping[str, Any]) -> dict[str, float]:
-    """Return the likeliest first tokens of a chat's reply with their log-probabilities; raise `NotOfferedError`."""
-    logprobs = _first_choice(reply).get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(content, list) or not content or not isinstance(content[0], dict):
-        raise NotOfferedError
-    likeliest = content[0].get("top_logprobs")
-    rows = [row for row in likeliest if isinstance(row, dict)] if isinstance(likeliest, list) else []
-    log_probs = {str(row.get("token")): row.get("logprob") for row in rows}
-    tokens = {
-        token: float(value)
-        for token, value in log_probs.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
-    if not tokens:
-        raise NotOfferedError
-    return tokens
-
-
-def by_first_token(tokens: Mapping[str, float], words: Sequence[str]) -> NDArray[np.float64]:
-    """Return the log-probability that the reply begins as each word does, (words).
-
-    Several tokens may begin a word, such as those with a blank or in capitals. A word that none of the likeliest tokens
-    begins gets the score of the least likely of them.
-    """
-    lowest = min(tokens.values())
-    scores = []
-    for word in words:
-        begins = [value for token, value in tokens.items() if _begins(word, token)]
-        scores.append(float(np.logaddexp.reduce(begins)) if begins else lowest)
-    return np.array(scores)
-
-
-def by_text(text: str, words: Sequence[str]) -> NDArray[np.float64]:
-    """Return 0 for the word that stands first in a text and `LEAST` for the others; 0 for all where none does.
-
-    Of words that begin at the same place, the longest is meant.
-    """
-    places = []
-    for number, word in enumerate(words):
-        match = re.search(rf"(?<!\w){re.escape(word.strip())}(?!\w)", text, re.IGNORECASE)
-        if match is not None:
-            places.append((match.start(), -len(word), number))
-    scores = np.full(len(words), LEAST if places else 0.0)
-    if places:
-        scores[min(places)[2]] = 0.0
-    return scores
-
-
-def _begins(word: str, token: str) -> bool:
-    start = token.strip().casefold()
-    return bool(start) and word.strip().casefold().startswith(start)
-
-
-def _first_choice(reply: Mapping[str, Any]) -> dict[str, Any]:
+def chat_reply(reply: Mapping[str, Any]) -> ChatReply:
+    """Take a chat's reply, or a completion, apart; raise `NotOfferedError` where it has no such form."""
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise NotOfferedError
-    return choices[0]
+    choice: dict[str, Any] = choices[0]
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        message = {"content": choice.get("text")}
+        if not isinstance(message["content"], str):
+            raise NotOfferedError
+    written = _joined_parts(message.get("content"))
+    if written is None:
+        raise NotOfferedError
+    text, inner = without_reasoning(written)
+    told = "".join(str(message[name]) for name in _ALIASES if isinstance(message.get(name), str))
+    is_cut = choice.get("finish_reason") in ("length", "max_tokens")
+    return ChatReply(text, told or inner, _why_none(choice, message, text, is_cut=is_cut), is_cut, _places(choice))
+
+
+def without_reasoning(written: str) -> tuple[str, str]:
+    """Return a reply's text without what the model thought before it, and what it thought."""
+    text = _REASONING.sub("\n", written)
+    text = _ENDS_REASONING.sub("", text)
+    text = _STILL_REASONING.sub("", text)
+    text = _SAID_AFTER.sub("", text).strip()
+    return text, "" if text == written.strip() else written.strip().removesuffix(text).strip()
+
+
+def _joined_parts(content: Any) -> str | None:  # noqa: ANN401 - JSON
+    """Return the text of a message: one text, or the parts of one that are texts. None where it has another form."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    texts = [part if isinstance(part, str) else _part(part) for part in content]
+    return "".join(text for text in texts if text is not None)
+
+
+def _part(part: Any) -> str | None:  # noqa: ANN401 - JSON
+    is_text = isinstance(part, dict) and part.get("type", "text") in ("text", "output_text")
+    text = part.get("text") if is_text else None
+    return text if isinstance(text, str) else None
+
+
+def _why_none(choice: Mapping[str, Any], message: Mapping[str, Any], text: str, *, is_cut: bool) -> Missing | None:
+    """Return why a reply is none: refused, kept back, cut off while it reasoned, a tool call, or empty."""
+    refusal = message.get("refusal")
+    if choice.get("finish_reason") == "content_filter" or (isinstance(refusal, str) and refusal.strip()):
+        return Missing.REFUSED
+    if text:
+        return None
+    return Missing.CUT_OFF if is_cut else Missing.EMPTY
+
+
+def _places(choice: Mapping[str, Any]) -> list[LikelyTokens]:
+    logprobs = choice.get("logprobs")
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    places = []
+    for place in content if isinstance(content, list) else []:
+        if not isinstance(place, dict):
+            return []
+        likeliest = place.get("top_logprobs")
+        rows = [row for row in likeliest if isinstance(row, dict)] if isinstance(likeliest, list) else []
+        numbers = [(_token(row), row.get("logprob")) for row in rows]
+        known = {
+            token: float(value) for token, value in numbers if isinstance(value, int | float) and math.isfinite(value)
+        }
+        if not known:
+            return []  # a server that tells none for a place tells none that could be relied on
+        taken = place.get("token")
+        first = max(known, key=lambda token: known[token])
+        places.append(LikelyTokens(_token(place) if isinstance(taken, str) else first, known))
+    return places
+
+
+def _token(row: Mapping[str, Any]) -> str:
+    """Return a token's text: as its bytes say, where they are told, for some servers show raw pieces."""
+    held = row.get("bytes")
+    if isinstance(held, list) and held:
+        try:
+            return bytes(held).decode()
+        except (TypeError, ValueError):
+            pass
+    return str(row.get("token"))

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import LEAST_COVERED, Form
 from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.inputs import Input
-from registry.data.predictions import Predictions
+from registry.data.predictions import ANSWERED, Missing, Predictions
 from registry.data.probabilities import softmax
 from registry.prompts.prompt import PAIR, Prompt
 
@@ -59,7 +60,10 @@ class PromptedPredictor:
         return self.predict([Input(text, text if pairs else None) for text in ("", "N/A", "[MASK]")])
 
     def predict(self, inputs: Sequence[Input]) -> Predictions:
-        """Return the softmax of the answers' best words, and how likely the prompts are to the model."""
+        """Return the softmax of the answers' best words, and how likely the prompts are to the model.
+
+        An input whose likeliest answers are tied has none.
+        """
         prompt = self._prompt
         questions = [Question(text, prompt.system) for text in self._render(inputs)]
         if prompt.style == "chain-of-thought":
@@ -74,6 +78,24 @@ class PromptedPredictor:
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
         ends = np.cumsum([len(words) for words in prompt.words])[:-1]
         best = np.stack([own.max(axis=1) for own in np.split(scored.log_prob, ends, axis=1)], axis=1)
-        table = softmax(best).astype(np.float32)
+        missing = _missing(best, scored.missing)
+        table = np.where(missing[:, None] == ANSWERED, softmax(best), 0.0).astype(np.float32)
         own = scored.prompt_prob
-        return Predictions(tuple(prompt.answers), table, None if own is None else own.astype(np.float32))
+        return Predictions(
+            tuple(prompt.answers),
+            table,
+            None if own is None else own.astype(np.float32),
+            missing if missing.any() else None,
+        )
+
+
+def _missing(best: NDArray[np.float64], told: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Return why each input has no answer, (inputs,): as the model told, or that two answers are equally likely.
+
+    Args:
+        best: the answers' scores, (inputs, answers). The first of equals is no answer, but an order of columns.
+    """
+    missing = np.zeros(len(best), np.uint8) if told is None else told.copy()
+    is_tied = (best == best.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    missing[is_tied & (missing == ANSWERED)] = Missing.UNDECIDED
+    return missing

@@ -1,0 +1,179 @@
+"""What was a model asked, what did it answer, and where is there no answer? As far as the catalog keeps it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from registry.catalog import Catalog, EntryRecord
+from registry.catalog.predictions import CONTENT_FREE
+from registry.data.inputs import Input, parse_corpus
+from registry.data.models import HeadKind, ModelKind, ModelSpec
+from registry.data.predictions import ANSWERED, Missing, Predictions
+from registry.data.recordings import Recording
+from registry.errors import InputError, IntegrityError, NotFoundError
+from registry.kinds import EntryKind
+from registry.prompts.prompt import PAIR, Prompt
+from registry.results import Cell, Table
+
+TIED = 1e-6  # probabilities that differ by less are equal
+
+
+@dataclass(frozen=True)
+class AnsweredText:
+    """One input of a corpus, and what was answered to it."""
+
+    input: Input
+    answer: str | None  # None: it has none
+    why: str | None  # it has none
+    probabilities: dict[str, float]
+    asked: str | None = None  # the rendered prompt, where there is a template
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        likeliest = self.probabilities.get(self.answer or "")
+        pair = {} if self.input.text_pair is None else {"text_pair": _short(self.input.text_pair)}
+        return {
+            "text": _short(self.input.text),
+            **pair,
+            "answer": self.answer if self.why is None else f"none: {self.why}",
+            "probability": likeliest,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {
+            **self.input._asdict(),
+            "asked": self.asked,
+            "answer": self.answer,
+            "why": self.why,
+            "probabilities": {text: round(value, 6) for text, value in self.probabilities.items()},
+        }
+
+
+class GivenAnswers(Table[AnsweredText]):
+    """What a model answered on the corpus of a space, with how many texts it holds."""
+
+    def __init__(self, rows: Sequence[AnsweredText], *, name: str, space: str, corpus: str, texts: int) -> None:
+        super().__init__(rows)
+        self.name, self.space, self.corpus, self.corpus_size = name, space, corpus, texts
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each answer was given, and how often none for each reason."""
+        said = [row.answer if row.why is None else f"none: {row.why}" for row in self]
+        return {text: said.count(text) for text in dict.fromkeys(one or "" for one in said)}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "name": self.name,
+            "space": self.space,
+            "corpus": self.corpus,
+            "texts": self.corpus_size,
+            "counts": self.counts,
+            "answers": [row.as_json() for row in self],
+        }
+
+
+def given_answers(
+    catalog: Catalog, name: str, *, prompt: str | None = None, space: str | None = None, renders: bool = True
+) -> GivenAnswers:
+    """Return what is recorded of a model, or of MODEL@PROMPT, on the corpus of a space; nothing is asked.
+
+    Args:
+        prompt: of a language model; short for the name MODEL@PROMPT.
+        renders: whether to tell what was asked of each input.
+
+    Raises:
+        InputError: it is no model, a language model without a prompt, or the space has no corpus.
+        NotFoundError: nothing has this name.
+    """
+    entry = _entry(catalog, name, prompt)
+    record = catalog.spaces.get(space)
+    if record.corpus_version_id is None:
+        raise InputError(
+            f"Space {record.name!r} has no corpus, so no model was asked in it: name another with --space."
+        )
+    corpus = catalog.entries.by_version_id(record.corpus_version_id)
+    held = parse_corpus(catalog.entries.content(corpus.contents["texts"]), corpus.name)
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    template = _prompt(catalog, spec)
+    inputs = _answerable(catalog, entry, spec, template, held)
+    rows: list[tuple[Input, AnsweredText]] = []
+    for start, said in catalog.predictions.chunks(entry.version_id, record.corpus_version_id).items():
+        if start != CONTENT_FREE:
+            of = inputs[start : start + len(said)]
+            if len(of) < len(said):
+                raise IntegrityError(f"Recorded answers of {entry.name!r} have no texts: run 'fute index verify'.")
+            rows += zip(of, _rows(of, said), strict=True)
+    answers = [row for _, row in rows]
+    if renders and template is not None and template.template and answers:
+        answers = _with_questions(template, answers)
+    return GivenAnswers(answers, name=entry.name, space=record.name, corpus=corpus.name, texts=len(inputs))
+
+
+def _entry(catalog: Catalog, name: str, prompt: str | None) -> EntryRecord:
+    """Return the entry that a model, with its prompt if it has one, means."""
+    whole = name if prompt is None else f"{name}@{prompt}"
+    if "@" in whole:
+        model, _, asked = whole.partition("@")
+        known = catalog.entries.prompts_of(catalog.entries.get(model, EntryKind.MODEL).name)
+        if asked.partition(":")[0] not in known:
+            raise NotFoundError("answers under a prompt", asked, known)
+        return catalog.entries.get(whole, EntryKind.PROMPTED_MODEL)
+    entry = catalog.entries.get(whole, EntryKind.MODEL)
+    if ModelSpec.from_document(entry.spec, name=entry.name).is_language_model:
+        known = catalog.entries.prompts_of(entry.name)
+        told = f"name one with --prompt: {', '.join(known)[:300]}." if known else "it was asked under none so far."
+        raise InputError(f"{entry.name!r} answers under a prompt: {told}")
+    return entry
+
+
+def _prompt(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
+    if not spec.prompt:
+        return None
+    return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec)
+
+
+def _answerable(
+    catalog: Catalog, entry: EntryRecord, spec: ModelSpec, prompt: Prompt | None, inputs: Sequence[Input]
+) -> list[Input]:
+    """Return the inputs that a model could be asked, in order, as those who ask it choose them."""
+    if spec.kind is ModelKind.RECORDED:
+        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
+        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
+        return [one for one in inputs if one in known]
+    if spec.head is HeadKind.QUESTION_ANSWERING:
+        return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+    if prompt is not None and PAIR in prompt.fields.values():
+        return [one for one in inputs if one.text_pair is not None]
+    return list(inputs)
+
+
+def _rows(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:
+    rows = []
+    for one, table, reason in zip(inputs, said.probabilities, said.reasons.tolist(), strict=True):
+        probabilities = {} if reason != ANSWERED else dict(zip(said.answers, table.tolist(), strict=True))
+        answer, why = said.answers[int(table.argmax())], None
+        if reason != ANSWERED:
+            why = Missing(reason).told if reason in set(Missing) else "no answer"
+        elif np.count_nonzero(table > table.max() - TIED) > 1:
+            why = Missing.UNDECIDED.told  # as releases before this one recorded what they could not read
+        rows.append(AnsweredText(one, answer if why is None else None, why, probabilities))
+    return rows
+
+
+def _with_questions(prompt: Prompt, rows: Sequence[AnsweredText]) -> list[AnsweredText]:
+    from dataclasses import replace
+
+    from registry.prompts.render import rendered
+
+    questions = rendered(prompt, [row.input for row in rows])
+    return [replace(row, asked=question) for row, question in zip(rows, questions, strict=True)]
+
+
+def _short(text: str, most: int = 60) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 4]} ..."

@@ -1,0 +1,392 @@
+"""What is read of an endpoint's reply: the right answer, or none with its reason. Never a guess."""
+
+import random
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from reply_modes import NOT_READABLE, READABLE, Json, Says, reasoning_apart, reply, right, thinking
+from tiny_server import CONNECT, TinyServer, running
+
+from embedders.errors import BlackBoxError
+from embedders.predictors.endpoint.client import Client, Limits
+from embedders.predictors.endpoint.model import EndpointModel, Way
+from embedders.predictors.endpoint.reading import LEAST, by_text, by_tokens
+from embedders.predictors.endpoint.replies import without_reasoning
+from embedders.predictors.language.contract import LanguageModel, Question, WordScores
+from embedders.predictors.language.prompted import PromptedPredictor
+from registry.data.inputs import Input
+from registry.data.predictions import ANSWERED, Missing, Predictions
+from registry.prompts.prompt import Prompt
+
+TEXTS = [Input(f"the film number {n} was {'good' if n % 2 else 'awful'}") for n in range(8)]
+ANSWERS = ("negative", "positive")
+PROMPT = Prompt("{{ text }}", ANSWERS, (("negative",), ("positive",)))
+QUICK: dict[str, Any] = {"first_pause": 0.01, "attempts": 3}
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests reach loopback alone."""
+
+    def connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401
+        assert str(address[0]).startswith("127.0.0."), "a test tried to use the network"
+        CONNECT(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def served() -> Iterator[TinyServer]:
+    """A server that chats alone, and says what the test tells it to."""
+    with running(TinyServer(None)) as server:
+        server.offers.completions = False
+        yield server
+
+
+def asked(server: TinyServer, says: Says, texts: list[Input] = TEXTS, **limits: Any) -> Predictions:  # noqa: ANN401
+    server.says = says
+    model = EndpointModel(Client(server.url, limits=Limits(**{**QUICK, **limits})), "tiny")
+    box = PromptedPredictor(model, PROMPT, lambda inputs: [one.text for one in inputs], "tiny@p")
+    return box.predict(texts)
+
+
+def expected(texts: list[Input] = TEXTS) -> list[str]:
+    return ["positive" if "good" in text else "negative" for text, _ in texts]
+
+
+# -- by the server ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", READABLE)
+def test_what_can_be_read_for_certain_is_read(served: TinyServer, mode: str) -> None:
+    said = asked(served, READABLE[mode])
+
+    assert said.missing is None
+    assert said.likeliest() == expected()
+
+
+@pytest.mark.parametrize("mode", NOT_READABLE)
+def test_what_cannot_be_read_is_no_answer_and_says_why(served: TinyServer, mode: str) -> None:
+    says, reason = NOT_READABLE[mode]
+
+    said = asked(served, says)
+
+    assert {why.told: count for why, count in said.counts().items()} == {reason: len(TEXTS)}
+    assert not said.probabilities.any(), "no answer is the first choice by default"
+
+
+def test_of_a_mixture_of_all_every_answer_is_right_or_none(served: TinyServer) -> None:
+    modes = [*READABLE.values(), *(says for says, _ in NOT_READABLE.values())]
+    draw = random.Random(0)  # noqa: S311 - drawn modes, no secrets
+    kept: dict[str, Says] = {}
+
+    def says(body: Json) -> tuple[int, Json]:
+        text = body["messages"][-1]["content"]
+        return kept.setdefault(text, draw.choice(modes))(body)
+
+    texts = [Input(f"text {n} is {'good' if n % 3 else 'awful'}") for n in range(100)]
+    said = asked(served, says, texts)
+
+    rows = np.flatnonzero(said.is_answered)
+    assert 40 < len(rows) < 90
+    assert said.take(rows).likeliest() == [expected(texts)[row] for row in rows]
+    assert sum(said.counts().values()) == 100 - len(rows)
+
+
+def test_a_reply_that_tells_by_its_first_token_costs_one_token(served: TinyServer) -> None:
+    asked(served, READABLE["tokens"])
+
+    assert [one.body["max_tokens"] for one in served.answered] == [32] + [1] * (len(TEXTS) - 1)
+
+
+def test_log_probabilities_are_read_behind_a_quote(served: TinyServer) -> None:
+    said = asked(served, READABLE["a quote first"])
+
+    assert said.probabilities.max(axis=1).tolist() == pytest.approx([1 / (1 + np.exp(-2.4))] * len(TEXTS), abs=1e-5)
+
+
+@pytest.mark.parametrize("says", [thinking, reasoning_apart])
+def test_room_for_reasoning_is_a_setting(served: TinyServer, says: Says) -> None:
+    said = asked(served, says, reasoning_tokens=400)
+
+    assert said.likeliest() == expected()
+    assert {one.body["max_tokens"] for one in served.answered} == {432}
+    assert not any("logprobs" in one.body for one in served.seen)
+
+
+def test_the_setting_stands_in_the_provenance_and_in_the_description() -> None:
+    limits = Limits(reasoning_tokens=400)
+    model = EndpointModel(Client("http://127.0.0.1:1/v1", limits=limits), "tiny")
+
+    assert model.settings()["reasoning_tokens"] == 400
+    assert limits.spec()["reasoning_tokens"] == 400
+    assert "reasoning_tokens" not in Limits().spec(), "endpoints of earlier releases keep their description"
+
+
+def test_words_of_one_answer_may_all_be_named(served: TinyServer) -> None:
+    served.says = lambda _: reply({"message": {"content": "It is fine and great"}, "finish_reason": "stop"})
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+    prompt = Prompt("{{ text }}", ("bad", "good"), (("dull", "awful"), ("fine", "great")))
+
+    said = PromptedPredictor(model, prompt, lambda inputs: [one.text for one in inputs], "m@p").predict(TEXTS[:2])
+
+    assert said.likeliest() == ["good", "good"]
+
+
+# -- other forms of requests and replies -----------------------------------------------------------------
+
+
+def refusing(word: str, message: str) -> Says:
+    """Return a mode that refuses requests with this word in them."""
+
+    def says(body: Json) -> tuple[int, Json]:
+        return (400, {"error": {"message": message}}) if word in body else READABLE["plain"](body)
+
+    return says
+
+
+def test_a_server_that_wants_max_completion_tokens_gets_them(served: TinyServer) -> None:
+    message = (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    )
+
+    assert asked(served, refusing("max_tokens", message)).likeliest() == expected()
+
+    assert sum("max_tokens" in one.body for one in served.seen if "messages" in one.body) == 1, "it is told once"
+
+
+def test_a_server_that_takes_no_temperature_gets_none(served: TinyServer) -> None:
+    said = asked(
+        served, refusing("temperature", "Unsupported value: 'temperature' does not support 0 with this model.")
+    )
+
+    assert said.likeliest() == expected()
+
+
+def test_a_server_that_gives_a_least_number_of_tokens_is_asked_for_it(served: TinyServer) -> None:
+    def says(body: Json) -> tuple[int, Json]:
+        if body["max_tokens"] < 16:
+            return 400, {"error": {"message": "Invalid 'max_tokens': integer below minimum value. Expected >= 16."}}
+        return READABLE["tokens"](body)
+
+    assert asked(served, says).likeliest() == expected()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"object": "error", "message": "The model `m` does not exist.", "code": 404}, "The model `m` does not exist"),
+        ({"error": {"message": "No model is loaded."}}, "No model is loaded"),
+        ({"error": "Unexpected endpoint or method."}, "Unexpected endpoint or method"),
+    ],
+)
+def test_an_error_with_status_200_is_told_in_the_servers_words(served: TinyServer, body: Json, told: str) -> None:
+    with pytest.raises(BlackBoxError) as problem:
+        asked(served, lambda _: (200, body))
+
+    assert str(problem.value) == f"{served.url} answers with an error ({told})."
+
+
+def test_an_overload_with_status_200_is_waited_for(served: TinyServer) -> None:
+    busy = [True]
+
+    def says(body: Json) -> tuple[int, Json]:
+        return (200, {"error": {"message": "busy", "code": 503}}) if busy and busy.pop() else READABLE["plain"](body)
+
+    assert asked(served, says).likeliest() == expected()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("<!DOCTYPE html><html><body>Welcome</body></html>", "answers with a web page: it is no endpoint."),
+        ('data: {"choices": []}\n\ndata: [DONE]\n', "answers with a stream of events, which was not asked for"),
+    ],
+)
+def test_a_web_page_and_a_stream_are_told_as_such(served: TinyServer, content: str, told: str) -> None:
+    served.always = f"text {content}"
+
+    with pytest.raises(BlackBoxError) as problem:
+        asked(served, READABLE["plain"])
+
+    assert told in str(problem.value)
+    assert served.url in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"), [("", ": most servers answer below /v1, try --endpoint {url}/v1."), ("/v1", "")]
+)
+def test_a_missing_v1_is_hinted_where_it_is_missing(served: TinyServer, path: str, hint: str) -> None:
+    url = served.url.removesuffix("/v1")
+    served.offers.chat = False
+    model = EndpointModel(Client(url + path, limits=Limits(**QUICK)), "tiny")
+
+    with pytest.raises(BlackBoxError, match="refuses with status 404") as problem:
+        model.score([Question("a film")], ["good", "bad"])
+
+    assert ("below /v1" in str(problem.value)) is bool(hint)
+    assert str(problem.value).endswith(hint.format(url=url) or ").")
+
+
+def test_azures_version_follows_each_path_and_its_key_has_a_header_of_its_own(
+    served: TinyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_KEY", "secret-0123456789")
+    served.says = READABLE["plain"]
+    url = f"http://127.0.0.1:{served.port}/openai/deployments/tiny?api-version=2024-10-21"
+    model = EndpointModel(Client(url, key_env="AZURE_KEY", limits=Limits(**QUICK)), "tiny")
+    box = PromptedPredictor(model, PROMPT, lambda inputs: [one.text for one in inputs], "tiny@p")
+
+    assert box.predict(TEXTS).likeliest() == expected()
+
+    assert {one.path.partition("?")[2] for one in served.seen} == {"api-version=2024-10-21"}
+    headers = served.answered[-1].headers
+    assert (headers["api-key"], headers.get("Authorization")) == ("secret-0123456789", None)
+    assert model._way is Way.TEXT
+
+
+# -- by the text -----------------------------------------------------------------------------------------
+
+WORDS = ["great", "dull", "so say", "no"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Great!", ["great"]),
+        ("  \n**great**", ["great"]),
+        ("Great - a fine film", ["great"]),
+        ("Great; it is not dull.", ["great"]),
+        ("I think that the film is great", ["great"]),
+        ("so SAY all of us", ["so say"]),
+        ("so-say", ["so say"]),
+        ("The answer is no.", ["no"]),
+        ("No.", ["no"]),
+        ("No, thanks.", ["no"]),
+        ("label=dull", ["dull"]),
+        ("It may be great or dull. My verdict: dull", ["dull"]),
+        ("It is great and dull", ["great", "dull"]),
+    ],
+)
+def test_a_text_names_words(text: str, named: list[str]) -> None:
+    scores = by_text(text, WORDS)
+
+    assert not isinstance(scores, Missing)
+    assert [word for word, score in zip(WORDS, scores, strict=True) if score == 0.0] == named
+    assert set(scores.tolist()) <= {0.0, LEAST}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", Missing.NO_ANSWER),
+        ("greatly dulled", Missing.NO_ANSWER),
+        ("No idea", Missing.NO_ANSWER),
+        ("there is no way to tell", Missing.NO_ANSWER),
+        ("It is not great", Missing.NO_ANSWER),
+        ("It isn't great.", Missing.NO_ANSWER),
+        ("It is dull, not great.", Missing.UNDECIDED),
+        ("Sorry, I can't tell", Missing.REFUSED),
+    ],
+)
+def test_a_text_names_none(text: str, why: Missing) -> None:
+    assert by_text(text, WORDS) is why
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "named"),
+    [
+        ("very good", ["good", "very good"], "very good"),
+        ("not spam", ["spam", "not spam"], "not spam"),
+        ("non-offensive", ["offensive", "non offensive"], "non offensive"),
+        ("B", ["A", "B"], "B"),
+        ("Answer: (B)", ["A", "B"], "B"),
+        ("это положительный отзыв", ["отрицательный", "положительный"], "положительный"),
+        ("答案是正面", ["负面", "正面"], "正面"),
+        ("\u0415\u0308лка", ["\u0401лка", "сосна"], "\u0401лка"),  # noqa: RUF001 - letters of another script
+    ],
+)
+def test_words_of_all_scripts_are_found_whole(text: str, words: list[str], named: str) -> None:
+    scores = by_text(text, words)
+
+    assert not isinstance(scores, Missing)
+    assert words[int(scores.argmax())] == named
+    assert (scores == 0.0).sum() == 1
+
+
+@pytest.mark.parametrize(("text", "words"), [("A good film", ["A", "B"]), ("这不正面", ["负面", "正面"])])
+def test_a_word_that_may_mean_another_thing_is_none(text: str, words: list[str]) -> None:
+    assert by_text(text, words) is Missing.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("token", "first"),
+    [
+        ("pos", 0),
+        (" Neg", 1),
+        ("\u2581positive", 0),
+        ("\u0120negative", 1),
+        ('"negative', 1),
+        ("I", None),
+        ("<think>", None),
+    ],
+)
+def test_a_token_begins_a_word_however_it_is_spelled(token: str, first: int | None) -> None:
+    scores = by_tokens({token: -0.1, "x": -3.0}, ["positive", "negative", "irony"])
+
+    assert (None if scores is None else int(scores.argmax())) == first
+
+
+def test_bytes_of_other_scripts_are_read() -> None:
+    signs = "\u0120\u00d0\u00bf\u00d0\u00be\u00d0\u00bb"  # ' пол', as byte-level tokenizers write it
+
+    scores = by_tokens({signs: -0.1, "x": -3.0}, ["положительный", "отрицательный"])
+
+    assert scores is not None
+    assert int(scores.argmax()) == 0
+
+
+def test_words_that_begin_alike_are_not_told_apart_by_a_token() -> None:
+    assert by_tokens({"pos": -0.1, "x": -3.0}, ["positive", "possible"]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "thought"),
+    [
+        ("<think>a</think> b", "b", "<think>a</think>"),
+        ("a</think>b", "b", "a</think>"),
+        ("<think>a", "", "<think>a"),
+        ("[THINK]a[/THINK]b", "b", "[THINK]a[/THINK]"),
+        ("a", "a", ""),
+    ],
+)
+def test_reasoning_is_cut_off(written: str, text: str, thought: str) -> None:
+    assert without_reasoning(written) == (text, thought)
+
+
+# -- ties ------------------------------------------------------------------------------------------------
+
+
+class Tied(LanguageModel):
+    """A language model that holds all words equally likely."""
+
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
+        return WordScores(np.zeros((len(questions), len(words))), None)
+
+
+def test_a_tie_is_never_the_first_choice() -> None:
+    box = PromptedPredictor(Tied(), PROMPT, lambda inputs: [one.text for one in inputs], "tied@p")
+
+    said = box.predict(TEXTS[:3])
+
+    assert said.counts() == {Missing.UNDECIDED: 3}
+    assert Counter(said.reasons.tolist()) == {int(Missing.UNDECIDED): 3}
+    assert ANSWERED not in said.reasons
+    assert right({"messages": [{"content": "good"}]}) == "positive"
