@@ -12,7 +12,6 @@ from commands.options import answers_options, range_option
 from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option
 
 if TYPE_CHECKING:
-    from embedders.predictors.endpoint.client import Limits
     from registry import Registry
     from registry.catalog import EntryRecord
 
@@ -81,16 +80,15 @@ def add(
 
     _check_one_of(hf, endpoint, function, recorded)
     _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
-    _check_options(endpoint, (model_id, key_env, requests_per_second, concurrent, reasoning_tokens), OF_ENDPOINT)
+    of_endpoint = (model_id, key_env, requests_per_second, concurrent, reasoning_tokens)
+    _check_options(endpoint, of_endpoint, OF_ENDPOINT)
     of_table = (text_column, *answers, named_answers, as_they_are or None, space)
     _check_options(recorded, of_table, "--text, --answer, --answers and --space go with --recorded.")
     registry, common = registry_of(ctx), dict[str, Any](tags=tags, replace=replace)
     if hf is not None:
         made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
     elif endpoint is not None:
-        limits = _limits(requests_per_second, concurrent, reasoning_tokens)
-        common |= {"model": model_id, "key_env": key_env, "limits": limits}
-        made = [registering.endpoint_model(registry, name, endpoint, **common)]
+        made = [_served(registry, name, endpoint, *of_endpoint, **common)]
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
     else:
@@ -99,11 +97,28 @@ def add(
     _tell_made(registry, made, space)
 
 
-def _limits(requests_per_second: float | None, concurrent: int | None, reasoning_tokens: int | None) -> "Limits":
+def _served(
+    registry: "Registry",
+    name: str,
+    url: str,
+    model_id: str | None,
+    key_env: str | None,
+    requests_per_second: float | None,
+    concurrent: int | None,
+    reasoning_tokens: int | None,
+    *,
+    tags: tuple[str, ...],
+    replace: bool,
+) -> "EntryRecord":
+    """Register a model behind a server."""
+    from embedders.black_boxes.registering import endpoint_model
     from embedders.predictors.endpoint.client import Limits
 
     most = 4 if concurrent is None else concurrent
-    return Limits(requests_per_second, most, reasoning_tokens=reasoning_tokens or 0)
+    limits = Limits(requests_per_second, most, reasoning_tokens=reasoning_tokens or 0)
+    return endpoint_model(
+        registry, name, url, model=model_id, key_env=key_env, limits=limits, tags=tags, replace=replace
+    )
 
 
 def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:
