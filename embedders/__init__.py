@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embedders.black_boxes.live import live_model
     from embedders.black_boxes.registering import (
         endpoint_model,
         function_model,
@@ -21,6 +22,7 @@ __all__ = [
     "function_model",
     "gguf_model",
     "hf_model",
+    "live_model",
     "recorded_model",
 ]
 
@@ -32,6 +34,7 @@ _HOMES = {
     "function_model": "embedders.black_boxes.registering",
     "gguf_model": "embedders.black_boxes.registering",
     "hf_model": "embedders.black_boxes.registering",
+    "live_model": "embedders.black_boxes.live",
     "recorded_model": "embedders.black_boxes.registering",
 }
 

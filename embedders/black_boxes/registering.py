@@ -186,7 +186,7 @@ def recorded_model(
     if columns is not None or place.is_dir() or is_table(place):
         table = _named_table(read_answer_table(place, columns), names, path)
         return recorded_table(registry, name, table, source=str(place.resolve()), tags=tags, replace=replace)
-    recording = _named_recording(read_answers(place), names, path)
+    recording = named_recording(read_answers(place), names, path)
     contents = recording.contents()
     parts = b"".join(hashlib.sha256(body).digest() for body in contents.values())
     spec = ModelSpec.recorded(str(Path(path).resolve()), answers=recording.predictions.answers)
@@ -202,7 +202,8 @@ def recorded_model(
     ]
 
 
-def _named_recording(recording: Recording, names: Mapping[str, str] | None, place: str) -> Recording:
+def named_recording(recording: Recording, names: Mapping[str, str] | None, place: str) -> Recording:
+    """Return a recording with the names that its answers were given; see `registry.reading.meanings`."""
     said = recording.predictions
     chosen = said.probabilities.argmax(axis=1).tolist()
     texts = {said.answers[at]: one.text for one, at in zip(recording.inputs, chosen, strict=True)}

@@ -22,25 +22,27 @@ from registry.errors import first_line
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
-class FunctionPredictor:
-    """A Python function of the user's."""
+class AskedFunction:
+    """A function of the user's, or a fitted classifier: texts in, for each a label or {label: probability} out."""
 
     form: Form = "labels"
 
-    def __init__(self, entry: EntryRecord) -> None:
-        self._target = target = ModelSpec.from_document(entry.spec, name=entry.name).source
-        if function_hash(target) != entry.content_hash:
-            raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
-        module, _, name = target.partition(":")
-        try:
-            with _here_importable():
-                function = getattr(importlib.import_module(module), name, None)
-        except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
-            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
-        if not callable(function) and callable(getattr(function, "predict", None)):
-            function = _asked_estimator(function, target)
+    def __init__(self, function: Any, target: str, *, takes_numbers: bool = False) -> None:  # noqa: ANN401 - anything
+        """Take something that answers texts.
+
+        Args:
+            target: what it is called in messages.
+            takes_numbers: whether classes and answers may be numbers, which are named later.
+
+        Raises:
+            SettingError: it is neither a function nor a fitted classifier of one label.
+        """
+        self._target = target
+        self._takes_numbers = takes_numbers
+        if _is_estimator(function):
+            function = _asked_estimator(function, target, takes_numbers=takes_numbers)
         if not callable(function):
-            raise SettingError(f"{target}: {module} has no function {name!r}.")
+            raise SettingError(f"{target} is no function, and has no predict.")
         self._function: Callable[[list[str]], Sequence[Any]] = function
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
@@ -56,6 +58,8 @@ class FunctionPredictor:
             raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {first_line(error)}") from error
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
+        if self._takes_numbers:
+            answers = [_named(answer) for answer in answers]
         return self._as_table(answers)
 
     def _as_table(self, answers: Sequence[Any]) -> Predictions:
@@ -85,7 +89,44 @@ class FunctionPredictor:
                 )
 
 
-def _asked_estimator(estimator: Any, target: str) -> Callable[[list[str]], Sequence[Any]]:  # noqa: ANN401 - of any library
+class FunctionPredictor(AskedFunction):
+    """A Python function of the user's, found by its module and name."""
+
+    def __init__(self, entry: EntryRecord) -> None:
+        target = ModelSpec.from_document(entry.spec, name=entry.name).source
+        if function_hash(target) != entry.content_hash:
+            raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
+        module, _, name = target.partition(":")
+        try:
+            with _here_importable():
+                function = getattr(importlib.import_module(module), name, None)
+        except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
+            raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
+        if not callable(function) and not _is_estimator(function):
+            raise SettingError(f"{target}: {module} has no function {name!r}.")
+        super().__init__(function, target)
+
+
+def _is_estimator(thing: object) -> bool:
+    """Say whether something predicts, and is no function itself."""
+    return not callable(thing) and any(callable(getattr(thing, name, None)) for name in ("predict", "predict_proba"))
+
+
+def _named(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
+    """Return an answer with numbers as texts: 1 and 1.0 are one answer."""
+    if isinstance(answer, dict):
+        return {_named(label): probability for label, probability in answer.items()}
+    if isinstance(answer, bool | np.bool_):
+        return str(bool(answer)).lower()
+    return f"{answer:g}" if isinstance(answer, int | float | np.number) else answer
+
+
+def _asked_estimator(
+    estimator: Any,  # noqa: ANN401 - of any library
+    target: str,
+    *,
+    takes_numbers: bool,
+) -> Callable[[list[str]], Sequence[Any]]:
     """Return the function that a fitted classifier of scikit-learn's kind is: texts in, probabilities or labels out.
 
     Raises:
@@ -97,13 +138,13 @@ def _asked_estimator(estimator: Any, target: str) -> Callable[[list[str]], Seque
             f"{target} is no fitted classifier of one label (a regressor, several outputs, or not fitted): register a "
             "function that answers each text with one text."
         )
-    names = [str(name) for name in classes]
-    if not all(isinstance(name, str) for name in classes):
+    names = [str(_named(name)) for name in classes]
+    if not takes_numbers and not all(isinstance(name, str) for name in classes):
         raise SettingError(
             f"{target} calls its classes {', '.join(names)[:100]}: register a function that answers with their names."
         )
     if not hasattr(estimator, "predict_proba"):
-        return lambda texts: [str(answer) for answer in estimator.predict(texts)]
+        return lambda texts: [str(_named(answer)) for answer in estimator.predict(texts)]
     return lambda texts: [dict(zip(names, row, strict=True)) for row in estimator.predict_proba(texts).tolist()]
 
 
