@@ -1,6 +1,7 @@
 """`fute demo`: the whole story on the example tasks, offline."""
 
 import shutil
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,11 +100,18 @@ def _prompts(registry: Registry, say: Callable[[str], None]) -> None:
         accuracy = float((table.argmax(axis=1) == right).mean())
         template, words = PROMPTS[row.name]
         interval = f"{row.low:.0%} to {row.high:.0%}"
-        say(f"   right in {row.accuracy:.0%} ({interval}), in truth {accuracy:.0%}:  {template} {' | '.join(words)}")
-    say(f"   {ranking.verdict.sentence}")
+        say(f"   right in {row.accuracy:.0%} ({interval}), in truth {accuracy:.0%}:")
+        say(f"      {template} {' | '.join(words)}")
+    say(_filled(str(ranking.verdict.sentence), 3))
 
 
 def _show(registry: Registry, name: str, say: Callable[[str], None]) -> None:
     ranking = registry.nearest(name, limit=3, kind="task")
     say(f"   {name:<22}" + ", ".join(f"{match.name} {match.similarity:.2f}" for match in ranking))
-    say(f"   {'':<22}{ranking.verdict}")
+    say(_filled(str(ranking.verdict), 25))
+
+
+def _filled(text: str, indent: int) -> str:
+    """Return a sentence in lines of 80 columns, so far from the edge."""
+    edge = " " * indent
+    return textwrap.fill(text, 80, initial_indent=edge, subsequent_indent=edge, break_on_hyphens=False)
