@@ -134,6 +134,7 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
         click.echo(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
     if space is not None:
         click.echo(f"space {space_of_texts(registry, space, made)} of these texts, current")
+        click.echo(f"Go on with: fute embed {' '.join(entry.name for entry in models)} TASK", err=True)
 
 
 def _checkpoint(

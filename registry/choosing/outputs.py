@@ -75,7 +75,7 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
         raise InputError(f"{name!r} has no prompts here: embed it under some, 'fute embed {name}@PROMPT'.")
     held = catalog.embeddings.prompted(space.id, name)
     if not held:
-        raise NotEmbeddedError(f"{name}@{prompts[0]}", space.name, ())
+        raise NotEmbeddedError(name, space.name, ())  # by its name all its prompts are embedded
     corpus = space.corpus_version_id
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
     chunks = catalog.predictions.chunks_of(held, corpus)

@@ -168,7 +168,7 @@ def test_prompts_of_an_older_version_are_not_compared(opt: Registry) -> None:
 
 def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry) -> None:
     fill(registry, embed=False)
-    with pytest.raises(NotEmbeddedError, match="'opt@nearly' has no vector in space 's': run 'fute embed opt@nearly"):
+    with pytest.raises(NotEmbeddedError, match="'opt' has no vector in space 's': run 'fute embed opt"):
         best_prompt(registry.catalog, PromptQuery("films", "opt", by="fute"))
 
     space = registry.catalog.spaces.get("s")
