@@ -306,7 +306,7 @@ def test_a_folder_of_labels_that_say_nothing_is_asked_too_unless_it_was_taken_so
     (tmp_path / "t" / "task.json").write_text('{"kind": "classification", "labels": [0, 1]}')
     rows_of(tmp_path / "t" / "train.jsonl", [0, 1.0, "1"])
 
-    with pytest.raises(DataError, match="its labels 0, 1 say nothing"):
+    with pytest.raises(DataError, match=r"its labels 0, 1 say .* by 'answers' in task\.json, or with --answers 0="):
         read_task(str(tmp_path / "t"))
     task = read_task(str(tmp_path / "t"), answers_as_they_are=True)
     write_task(task, "again", tmp_path / "again")
