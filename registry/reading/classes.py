@@ -166,7 +166,8 @@ def _with_whole_numbers(cells: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _whole(text: str) -> str:
-    return re.sub(r"[.,]0+$", "", text) if _NUMBER.fullmatch(text) else text
+    is_decimal = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
+    return re.sub(r"[.,]0+$", "", text) if is_decimal else text
 
 
 def _are_numbers(labels: Collection[str]) -> bool:
