@@ -174,7 +174,9 @@ class _Asked:
         names = self._columns.named(kind)
         if names.text not in present:
             held = ", ".join(present)[:200] or "nothing"
-            raise DataError(self._place, f"has no text in {names.text!r}; it has {held}. Name the column with --text.")
+            words = " A label for each word (token classification) is not supported." if "tokens" in present else ""
+            told = f"has no text in {names.text!r}; it has {held}. Name the column with --text.{words}"
+            raise DataError(self._place, told)
         splits, kind = self._with_labels(splits, kind, names)
         spec = {"kind": kind, "range": list(self._ends) if self._ends else None}
         return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad)
