@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -93,7 +93,8 @@ def run() -> None:
     """Run a command in a process of its own, which begins and ends with it."""
     for stream in (sys.stdout, sys.stderr):  # of a terminal without Unicode: signs are replaced, nothing breaks off
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            with suppress(OSError):  # of a device that has no place to go on from
+                stream.reconfigure(errors="replace")
     gc.set_threshold(GARBAGE_AFTER)
     atexit.register(gc.freeze)  # what is left goes with the process: nothing to look for
     main()

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,13 +28,19 @@ def answers_options(help_text: str) -> Callable[[F], F]:
 
 
 def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """Read `0=negative,1=positive`."""
+    """Read `0=negative,1=positive`; a text may stand in double quotes, which a shell may have left there."""
     if text is None:
         return None
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(key and sign and value for key, sign, value in pairs):
+    pairs = [part.partition("=") for part in re.findall(r'(?:[^,"]|"[^"]*"?)+', text)]
+    found = {key.strip(): value.strip().removeprefix('"').removesuffix('"').strip() for key, _, value in pairs}
+    if not all(key and value for key, value in found.items()) or len(found) < text.count(",") + 1 - _quoted(text):
         raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    return found
+
+
+def _quoted(text: str) -> int:
+    """Return how many commas stand in double quotes."""
+    return sum(part.count(",") for part in re.findall(r'"[^"]*"', text))
 
 
 def surrogate_options(command: F) -> F:

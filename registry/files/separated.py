@@ -81,10 +81,35 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
                 rows.append((before + ends, dict(itertools.zip_longest(columns, cells, fillvalue=""))))
     except csv.Error as error:
         raise DataError(f"{path} line {before + ends + 1}", f"not a readable table ({error}).") from error
+    rows, joined = _without_joined(rows, columns, delimiter, path)
+    faults += joined
     named = [name for name in columns if name]
     if len(set(named)) != len(named):
         raise DataError(str(path), f"names a column twice: {', '.join(columns)[:200]}.")
     return columns, rows, faults
+
+
+def _without_joined(
+    rows: NumberedRows, columns: list[str], delimiter: str, path: str | Path
+) -> tuple[NumberedRows, list[DataError]]:
+    """Take away rows whose quoted cell holds whole rows: a quote that only a later row closes has joined them.
+
+    They are known by lines that end as rows do, with one of the few values of the last column.
+    """
+    ends = {row[columns[-1]].strip() for _, row in rows if columns} - {""}
+    if 2 * len(ends) > len(rows):
+        return rows, []
+    kept: NumberedRows = []
+    faults = []
+    for number, row in rows:
+        lines = [line for cell in row.values() if "\n" in cell for line in cell.split("\n")[:-1]]
+        parts = [line.rpartition(delimiter) for line in lines]
+        if any(sign and end.strip() in ends for _, sign, end in parts):
+            problem = "a quoted cell that ends here holds other rows: double the quote that it begins with."
+            faults.append(DataError(f"{path} line {number}", problem))
+        else:
+            kept.append((number, row))
+    return kept, faults
 
 
 def _named(separator: str) -> str:

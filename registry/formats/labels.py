@@ -8,6 +8,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError, InputError
 from registry.files.lines import written
 from registry.formats.table_files import file_rows
+from registry.reading.classes import labels_of
 
 
 def read_labels(path: Path) -> dict[Input, str]:
@@ -17,14 +18,16 @@ def read_labels(path: Path) -> dict[Input, str]:
         DataError: a row has no text, no row has a label, or a text has two labels.
     """
     labels: dict[Input, str] = {}
-    for number, row in enumerate(file_rows(path), start=1):
-        text, pair, label = row.get("text"), row.get("text_pair"), row.get("label")
+    rows = file_rows(path)
+    read = labels_of([row.get("label") for row in rows])
+    for number, (row, label) in enumerate(zip(rows, read, strict=True), start=1):
+        text, pair = row.get("text"), row.get("text_pair")
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{path} row {number}", "has no 'text'.")
-        if label is None or not str(label).strip():
+        if label is None:
             continue
         key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
-        if labels.setdefault(key, str(label).strip()) != str(label).strip():
+        if labels.setdefault(key, label) != label:
             raise DataError(f"{path} row {number}", "gives another label to a text that has one above.")
     if not labels:
         raise DataError(str(path), "holds no labels: fill in the column 'label'.")

@@ -132,8 +132,9 @@ class _Asked:
     def task(self, source: object, split: str, form: FileForm, *, skip_bad: Tell | None) -> TaskData:
         """Return the task that a source holds, its labels with a meaning."""
         found: tuple[str, ...] = ()
-        taken = self._taken
-        if isinstance(source, str | os.PathLike) and os.path.exists(os.path.join(self._place, DESCRIPTION)):
+        taken, is_path = self._taken, isinstance(source, str | os.PathLike)
+        in_folder = is_path and os.path.exists(os.path.join(self._place, DESCRIPTION))
+        if in_folder:
             if self._kind or self._ends:
                 raise InputError(f"{self._place} says its kind and range in task.json: leave them out.")
             task, was_taken = _read_folder(Path(self._place), tell=self._tell, skip_bad=skip_bad)
@@ -147,7 +148,7 @@ class _Asked:
             answers = spelled_answers(self._answers, task.labels or ENDS)
             task = with_answers(task, answers, self._place)
         if not taken:
-            check_meaning(task, self._place, self._tell, found)
+            check_meaning(task, self._place, self._tell, found, in_folder=in_folder)
         return task
 
     def _splits(self, source: object, split: str, form: FileForm) -> tuple[dict[str, SplitRows], tuple[str, ...]]:
@@ -173,7 +174,9 @@ class _Asked:
         names = self._columns.named(kind)
         if names.text not in present:
             held = ", ".join(present)[:200] or "nothing"
-            raise DataError(self._place, f"has no text in {names.text!r}; it has {held}. Name the column with --text.")
+            words = " A label for each word (token classification) is not supported." if "tokens" in present else ""
+            told = f"has no text in {names.text!r}; it has {held}. Name the column with --text.{words}"
+            raise DataError(self._place, told)
         splits, kind = self._with_labels(splits, kind, names)
         spec = {"kind": kind, "range": list(self._ends) if self._ends else None}
         return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad)

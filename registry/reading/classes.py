@@ -116,6 +116,13 @@ def tell_left_out(before: Mapping[str, SplitRows], after: Mapping[str, SplitRows
         tell(f"{count - kept} of {count} rows {why} and are left out.")
 
 
+def labels_of(values: Sequence[object]) -> list[str | None]:
+    """Return labels as a task would spell them; None where a value is none."""
+    cells = [_cell(value) for value in values]
+    texts = [str(cell.value) if isinstance(cell, _Odd) else cell for cell in cells]
+    return _with_whole_numbers({"": texts})[""]
+
+
 @dataclass(frozen=True)
 class _Odd:
     """A value that is no label of any kind, for the reader of the row to refuse with its place."""
@@ -166,7 +173,8 @@ def _with_whole_numbers(cells: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _whole(text: str) -> str:
-    return re.sub(r"[.,]0+$", "", text) if _NUMBER.fullmatch(text) else text
+    is_decimal = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
+    return re.sub(r"[.,]0+$", "", text) if is_decimal else text
 
 
 def _are_numbers(labels: Collection[str]) -> bool:
@@ -215,8 +223,8 @@ def _nothing_said(rows: SplitRows, column: str) -> str:
     if column in rows.names:
         return f"has no label in {column!r} in any of {len(rows.rows)} rows."
     held = ", ".join(map(str, rows.names))[:200] or "nothing"
-    words = [name for name in rows.names if name.endswith("_tags") or name == "tokens"]
-    kind = " A label for each word (token classification) is not supported." if words else ""
+    marks = [name for name in rows.names if {str(row.get(name)) for row in rows.rows} == {"0", "1"}]
+    kind = f" Several labels a text ({', '.join(marks)[:100]}) are not supported." if len(marks) > 1 else ""
     return f"has no column {column!r}; it has {held}. Name the labels' with --label.{kind}"
 
 

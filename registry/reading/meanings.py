@@ -38,7 +38,7 @@ def with_answers(task: TaskData, answers: Mapping[str, str], place: str) -> Task
     return replace(task, answers=dict(answers))
 
 
-def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] = ()) -> None:
+def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] = (), *, in_folder: bool) -> None:
     """Refuse a task whose labels say nothing of what they mean.
 
     Labels that say little (a letter, "class 3", true) are told. Where the file's form had to be found out
@@ -49,6 +49,7 @@ def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] =
         place: what the task is called in messages.
         tell: is told of labels that say little.
         found: what was found out about the file's form.
+        in_folder: whether it has a `task.json`, in which answers can stand.
 
     Raises:
         DataError: the labels say nothing; with an example of each.
@@ -59,6 +60,8 @@ def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] =
     if not doubtful or 2 * len(doubtful) < len(labels):
         return
     what, mend = _told(task, doubtful, labels)
+    if in_folder:
+        mend = mend.replace("name them ", "name them by 'answers' in task.json, or ", 1)
     if not has_meaning(task) or found:
         read = f" (read {', '.join(found)})" if found else ""
         raise DataError(place, f"{what} say nothing of what they mean{read}: {mend}")

@@ -312,7 +312,7 @@ def test_the_texts_of_labels_are_what_meets_the_choices(tmp_path: Path) -> None:
     llm = read_recorded_llm(recorded(tmp_path / "llm"))
 
     with pytest.raises(InputError, match=r"labels of s \(0, 1\) are not the choices of the prompts \(negative, pos"):
-        labelled_for(llm, read_task(str(path)), "s")
+        labelled_for(llm, read_task(str(path), answers_as_they_are=True), "s")
     labelled = labelled_for(llm, read_task(str(path), answers={"0": "Positive", "1": "Negative"}), "s")
     assert labelled.columns == (1, 0)
 

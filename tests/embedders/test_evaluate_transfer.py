@@ -153,7 +153,7 @@ def test_repeated_measurements_are_averaged_and_a_task_is_no_source_of_its_own(t
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ("m,full,x,p,85.5,,\nm,full,x,q,0.7,,\n", "a score of 85.5 is not a fraction: divide percents by 100"),
+        ("m,full,x,p,85.5,,\nm,full,x,q,70,,\n", "a score of 85.5 is not a fraction: divide percents by 100"),
         ("m,full,x,p,0.5,,\n", "x has one source in m/full: there is nothing to rank"),
         ("m,full,x,p,0.0,,\nm,full,x,q,-0.1,,\n", "nothing helps x in m/full"),
     ],

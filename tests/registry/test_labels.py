@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
+from registry.formats.labels import read_labels
 from registry.formats.tasks import read_task, write_task
 
 MOODS = ("negative", "positive")
@@ -135,8 +137,25 @@ def test_a_list_of_one_label_is_that_label(tmp_path: Path) -> None:
 def test_labels_of_words_are_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_bytes(dump_lines([{"tokens": ["a", "b"], "ner_tags": [0, 1]}]))
 
-    with pytest.raises(DataError, match=r"has no text in 'text'; it has tokens, ner_tags\."):
+    with pytest.raises(DataError, match=r"it has tokens, ner_tags\. .* \(token classification\) is not supported"):
         read_task(str(tmp_path / "t.jsonl"))
+
+
+def test_a_column_for_each_label_is_told_as_several_labels(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "toxic": i % 2, "rude": (i + 1) % 2} for i in range(4)]
+    (tmp_path / "t.jsonl").write_bytes(dump_lines(rows))
+
+    with pytest.raises(DataError, match=r"Several labels a text \(toxic, rude\) are not supported\.$"):
+        read_task(str(tmp_path / "t.jsonl"))
+
+
+def test_labels_that_somebody_has_filled_in_are_read_as_those_of_a_task(tmp_path: Path) -> None:
+    rows = [("a", True), ("b", None), ("c", " good "), ("d", float("nan")), ("e", "nan")]
+    (tmp_path / "few.jsonl").write_bytes(dump_lines([{"text": text, "label": label} for text, label in rows]))
+    (tmp_path / "few.csv").write_text("text;label\na;1.0\nb;\nc;2\n")
+
+    assert read_labels(tmp_path / "few.jsonl") == {Input("a"): "true", Input("c"): "good"}
+    assert read_labels(tmp_path / "few.csv") == {Input("a"): "1", Input("c"): "2"}
 
 
 # -- numbers on a scale, and what is no class at all ---------------------------------------------------
@@ -306,7 +325,7 @@ def test_a_folder_of_labels_that_say_nothing_is_asked_too_unless_it_was_taken_so
     (tmp_path / "t" / "task.json").write_text('{"kind": "classification", "labels": [0, 1]}')
     rows_of(tmp_path / "t" / "train.jsonl", [0, 1.0, "1"])
 
-    with pytest.raises(DataError, match="its labels 0, 1 say nothing"):
+    with pytest.raises(DataError, match=r"its labels 0, 1 say .* by 'answers' in task\.json, or with --answers 0="):
         read_task(str(tmp_path / "t"))
     task = read_task(str(tmp_path / "t"), answers_as_they_are=True)
     write_task(task, "again", tmp_path / "again")

@@ -526,3 +526,25 @@ def test_columns_are_found_whatever_their_case_unless_two_are_alike(tmp_path: Pa
     assert read_task(source, columns=Columns("review", label="stars")) == TASK
     with pytest.raises(DataError, match=r"has no text in 'text'; it has Review, stars, Text, TEXT\."):
         read_task(source, columns=Columns(label="stars"))
+
+
+@pytest.mark.parametrize("named", ["1=bad,5=good", '1="bad",5="good"', ' 1 = "bad" , 5 = good '])
+def test_answers_may_stand_in_quotes(registry: Registry, tmp_path: Path, named: str) -> None:
+    source = file_of(tmp_path / "t.csv", "text,label\na,1\nb,5\n")
+
+    assert run(registry, "task", "add", "new", "--data", source, "--answers", named)[0] == 0
+    assert registry.task_data("new").answers == {"1": "bad", "5": "good"}
+
+
+def test_an_answer_in_quotes_may_have_a_comma(registry: Registry, tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", "text,label\na,1\nb,5\n")
+
+    assert run(registry, "task", "add", "new", "--data", source, "--answers", '1="bad, very bad",5=good')[0] == 0
+    assert registry.task_data("new").answers == {"1": "bad, very bad", "5": "good"}
+
+
+@pytest.mark.parametrize("named", ["", "1", "1=", "=bad", "1=bad,", "1=bad,,5=good", "1=bad,1=good", "1=bad,good"])
+def test_answers_of_another_form_are_refused(registry: Registry, named: str) -> None:
+    code, told = run(registry, "task", "add", "new", "--data", "t.csv", "--answers", named)
+
+    assert (code, "expected LABEL=TEXT,LABEL=TEXT" in told[-1]) == (2, True)

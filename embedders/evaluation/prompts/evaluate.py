@@ -234,7 +234,7 @@ def _ours(llm: RecordedLLM, labelled: Labelled, settings: PromptEvaluationSettin
 
 def _task_data(task: str, registry: str | None) -> TaskData:
     if task.startswith("hf:") or Path(task).exists():
-        return read_task(task)
+        return read_task(task, answers_as_they_are=True)
     with Registry.open(registry) as opened:
         return opened.task_data(task)
 

@@ -53,7 +53,7 @@ def read_examples(folder: Path) -> dict[str, ExampleSet]:
     for path in sorted(folder.glob("*/task.json")):
         if path.parent.name in found:
             raise DataError(str(path.parent), "is there as a .jsonl file too: remove one.")
-        task = read_task(str(path.parent))
+        task = read_task(str(path.parent), answers_as_they_are=True)
         rows = len(task.train)
         found[_name(path.parent.name, str(path))] = ExampleSet(task, tuple(range(rows)), count=rows, kind=task.kind)
     if not found:

@@ -161,7 +161,11 @@ def read_tasks(folder: Path, names: Sequence[str] = ()) -> tuple[dict[str, TaskD
         if name not in kinds:
             raise NotFoundError("task", name, list(kinds))
     chosen = {name: kind for name, kind in kinds.items() if not names or name in names}
-    tasks = {name: read_task(str(folder / name)) for name, kind in chosen.items() if kind == CLASSIFICATION}
+    tasks = {
+        name: read_task(str(folder / name), answers_as_they_are=True)
+        for name, kind in chosen.items()
+        if kind == CLASSIFICATION
+    }
     if len(tasks) < 2:
         raise InputError(f"Models are told apart among two or more classification tasks, not {len(tasks)}.")
     return tasks, {name: kind for name, kind in chosen.items() if kind != CLASSIFICATION}
