@@ -31,6 +31,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = self._aliases = self._nodes = 0
+        self._sizes: dict[int, int] = {}  # of nodes that are complete, by which an alias is counted
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's
         """Read one node; refuse what would grow when it is read as data."""
@@ -41,10 +42,23 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
         if self._aliases > MOST_ALIASES or self._nodes > MOST_NODES:
             raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases, or {MOST_NODES} values")
         node = super().compose_node(parent, index)
-        if is_alias and not _is_flat(node):
-            raise yaml.YAMLError("an alias of more than a text or a short list")
+        if is_alias:
+            self._nodes += self._size(node)  # it is read again, with all that it holds
+            if self._nodes > MOST_NODES:
+                raise yaml.YAMLError(f"more than {MOST_NODES} values, those behind aliases among them")
         self._depth -= 1
         return node
+
+    def _size(self, node: Any, within: tuple[int, ...] = ()) -> int:  # noqa: ANN401 - PyYAML's
+        """Return how many values a node holds; refuse one that holds itself, or more than a document may."""
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) in within or len(within) > DEEPEST:
+            raise yaml.YAMLError(f"an alias of what holds itself, or nested more than {DEEPEST} deep")
+        if id(node) not in self._sizes:
+            items = [one for item in node.value for one in (item if isinstance(item, tuple) else (item,))]
+            self._sizes[id(node)] = 1 + sum(self._size(one, (*within, id(node))) for one in items)
+        return self._sizes[id(node)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -88,13 +102,6 @@ def _check_tag(node: yaml.Node) -> None:
     if not is_function and node.tag not in (*HARMLESS_TAGS, *PLAIN_TAGS, f"{STANDARD}merge", f"{STANDARD}value"):
         tag = str(node.tag).replace(STANDARD, "!!")
         raise yaml.YAMLError(f"line {node.start_mark.line + 1} has the tag {tag[:60]}, which is not obeyed")
-
-
-def _is_flat(node: yaml.Node) -> bool:
-    if isinstance(node, yaml.ScalarNode):
-        return True
-    items = [one for item in node.value for one in (item if isinstance(item, tuple) else (item,))]
-    return len(items) <= 100 and all(isinstance(one, yaml.ScalarNode) for one in items)
 
 
 def _told(error: Exception) -> str:

@@ -1,21 +1,21 @@
 """Prompts from files: our own prompts.jsonl, PromptSource's templates.yaml, a task of lm-evaluation-harness."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from registry.errors import DataError, InputError
+from registry.errors import DataError, InputError, TemplateError
 from registry.files.lines import decoded, numbered_lines, read_file
 from registry.names import checked_name
-from registry.prompts.prompt import CONCLUSION, Prompt
+from registry.prompts.prompt import CONCLUSION, PAIR, TEXT, USUAL, Prompt
 
 MOST_PROMPTS = 2_000
 LONGEST = 65_536  # characters of any of a prompt's texts
 NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 OPENINGS = ("{{", "{%", "{#")
-TASK_KEYS = ("doc_to_text", "task", "include", "use_prompt")
+_NAMES_OF_ANSWERS = ("answer", "answerKey", "class", "correct", "gold", "label", "labels", "target")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def read_prompts(path: Path, options: PromptOptions | None = None) -> PromptFile
         case ".jsonl":
             found = _lines(path, options)
         case ".yaml" | ".yml":
+            found = _yaml(path, options)
+        case "" if path.is_file():  # lm-evaluation-harness calls what others include `_default_yaml`
             found = _yaml(path, options)
         case _:
             raise DataError(str(path), "not a .jsonl or .yaml file.")
@@ -95,11 +97,11 @@ def _lines(path: Path, options: PromptOptions) -> PromptFile:
 
 def _own(row: dict[str, Any], options: PromptOptions, place: str) -> Prompt:
     choices, words = row.get("choices", list(options.answers)), row.get("words")
-    if not _are_texts(choices):
+    if not are_texts(choices):
         raise DataError(place, "needs 'choices', a list of texts.")
     if words is not None:
         words = [[own] if isinstance(own, str) else own for own in words] if isinstance(words, list) else [None]
-        if not all(map(_are_texts, words)):
+        if not all(map(are_texts, words)):
             raise DataError(place, "'words' is not a list of words for each choice.")
     fields = row.get("fields") or {}
     if not isinstance(fields, dict) or not all(isinstance(field, str) for field in fields.values()):
@@ -119,7 +121,8 @@ def _own(row: dict[str, Any], options: PromptOptions, place: str) -> Prompt:
     )
 
 
-def _are_texts(value: object) -> bool:
+def are_texts(value: object) -> bool:
+    """Say whether a value of a file is a list of texts that are not too long."""
     return isinstance(value, list) and all(isinstance(text, str) and len(text) <= LONGEST for text in value)
 
 
@@ -128,12 +131,13 @@ def _are_texts(value: object) -> bool:
 
 def _yaml(path: Path, options: PromptOptions) -> PromptFile:
     from registry.files.yaml_data import read_yaml
+    from registry.prompts.harness_tasks import TASK_KEYS, harness_prompt
 
     document = read_yaml(path)
     if isinstance(document.get("templates"), dict):
         return _promptsource(document["templates"], path, options)
     if any(key in document for key in TASK_KEYS):
-        return _harness(document, path, options)
+        return harness_prompt(document, path, options)
     raise DataError(
         str(path), "neither PromptSource's 'templates' nor a task of lm-evaluation-harness ('doc_to_text')."
     )
@@ -148,78 +152,82 @@ def _promptsource(templates: dict[str, Any], path: Path, options: PromptOptions)
             raise DataError(str(path), f"the template {key[:60]!r} has no text in 'jinja'.")
         title = template.get("name")
         taken = {*file.prompts, *file.left_out}
-        name = _free_name(options.prefix, title if isinstance(title, str) else key, taken)
+        name = free_name(options.prefix, title if isinstance(title, str) else key, taken)
         try:
-            file.prompts[name] = _source_prompt(template, options)
+            file.prompts[name], notes = _source_prompt(template, options)
         except InputError as error:
             file.left_out[name] = str(error)
+        else:
+            file.notes += [f"{name}: {note}" for note in notes]
     return file
 
 
-def _source_prompt(template: dict[str, Any], options: PromptOptions) -> Prompt:
+def _source_prompt(template: dict[str, Any], options: PromptOptions) -> tuple[Prompt, list[str]]:
+    """Return a template of PromptSource as a prompt, with what was done that could change what is asked."""
+    from registry.prompts.answer_parts import choices_answered, parts_of
+
     choices = template.get("answer_choices")
     if isinstance(choices, str):
         if any(opening in choices for opening in OPENINGS) and not options.answers:
             raise InputError("Its answer choices differ from input to input: name fixed ones with --choices A,B.")
         choices = [] if any(opening in choices for opening in OPENINGS) else choices.split("|||")
-    if not choices and not options.answers:
-        raise InputError("It has no answer choices: name them with --choices A,B.")
-    if choices is not None and not _are_texts(choices):
+    if choices is not None and not are_texts(choices):
         raise InputError("Its answer choices are not texts.")
-    from registry.prompts.templates import asked
-
-    return prompt_of_choices(asked(template["jinja"]), [choice.strip() for choice in choices or ()], options)
-
-
-def _harness(document: dict[str, Any], path: Path, options: PromptOptions) -> PromptFile:
-    template, choices, system = (
-        _text_of(document, key, path) for key in ("doc_to_text", "doc_to_choice", "description")
-    )
-    if isinstance(choices, dict):
-        choices = list(choices.values())
-    if isinstance(choices, str) and not options.answers:
-        raise DataError(str(path), "doc_to_choice is not a fixed list: name fixed choices with --choices A,B.")
-    if not isinstance(template, str):
-        what = next((key for key in ("include", "use_prompt") if key in document), None)
-        named = f"it says {what}, whose file has to be imported itself" if what else "its doc_to_text is missing"
-        raise DataError(str(path), f"has no template: {named}.")
-    if isinstance(system, str) and any(opening in system for opening in OPENINGS):
-        raise DataError(str(path), "its description is a template; a prompt's system text is plain.")
-    if not any(opening in template for opening in OPENINGS):
-        template = f"{{{{ {template.strip()} }}}}"  # the name of a field
-    fixed = choices if isinstance(choices, list) else []
-    if not _are_texts(fixed):
-        raise DataError(str(path), "doc_to_choice is not a list of texts.")
-    if not fixed and not options.answers:
-        raise DataError(str(path), "has no doc_to_choice: name the choices with --choices A,B.")
-    title = document.get("task")
-    name = _free_name(options.prefix, title if isinstance(title, str) else path.stem, set())
-    try:
-        plain_system = system.strip() or None if isinstance(system, str) else None
-        prompt = prompt_of_choices(template, [choice.strip() for choice in fixed], options, system=plain_system)
-    except InputError as error:
-        raise DataError(str(path), str(error)) from error
-    return PromptFile({name: prompt}, notes=_notes(document))
+    if len(template["jinja"]) > LONGEST:
+        raise InputError(f"Its template is longer than {LONGEST} characters.")
+    question, answer, unless = parts_of(template["jinja"])
+    own = tuple(choice.strip() for choice in choices or ())
+    notes: list[str] = []
+    if answer and (own or not options.answers):
+        try:
+            found, notes = choices_answered(answer, own)
+        except TemplateError:
+            if own:
+                raise
+            found = ()  # it names no choices, and its answer is no fixed list
+        own = found if own or len(found) > 1 else ()
+    if not own and not options.answers:
+        raise InputError("It has no answer choices: name them with --choices A,B.")
+    fields, more = told_fields(question, answer or "", options.fields)
+    if unless:
+        more.append(f"asked of every input: its condition on {', '.join(map(repr, unless))[:80]} is left out")
+    return prompt_of_choices(question, own, replace(options, fields=fields)), [*notes, *more]
 
 
-def _text_of(document: dict[str, Any], key: str, path: Path) -> Any:  # noqa: ANN401 - a text, list, mapping or None
-    value = document.get(key)
-    if isinstance(value, str | list | dict | None):
-        return value
-    raise DataError(str(path), f"{key} is the Python function {value.name[:60]!r}, and no code of a file is run.")
+def told_fields(question: str, answer: str, given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return which variable of a file's template is which text, where that is certain, with a note for each.
+
+    The one variable of a template is its text; beside one that is usually the text, another is the second text; and two
+    that are called alike but for their last sign (`headline_a` and `headline_b`) are the two texts in this order.
+    Others are told by their usual names, or by the user.
+
+    Raises:
+        InputError: it asks about its data's field `answers`, or about a field that it answers with.
+    """
+    from registry.prompts.templates import variables_of
+
+    variables = sorted(variables_of(question))
+    if "answers" in variables and "answers" not in given:
+        raise InputError("It asks about its data's field 'answers', which differs from input to input.")
+    unknown = [name for name in variables if name not in USUAL]
+    if any(name in given for name in variables) or not unknown or len(variables) > 2:
+        return dict(given), []
+    if len(variables) == 1:
+        (name,) = unknown
+        if name in _NAMES_OF_ANSWERS or re.search(rf"(?<!\w){re.escape(name)}(?!\w)", answer):
+            raise InputError(f"It asks about the field {name[:60]!r}, which is its answer.")
+        return {**given, name: TEXT}, [f"its one variable {name[:60]!r} stands for the text"]
+    known = [name for name in variables if USUAL.get(name) == TEXT]
+    if known and unknown[0] not in _NAMES_OF_ANSWERS:
+        told = f"{unknown[0][:60]!r} stands for the second text, beside {known[0]!r} for the first"
+        return {**given, known[0]: TEXT, unknown[0]: PAIR}, [told]
+    one, other = variables
+    if one[:-1] == other[:-1] and (one[-1] + other[-1]) in ("12", "ab", "AB", "01"):
+        return {**given, one: TEXT, other: PAIR}, [f"{one!r} stands for the text and {other!r} for the second"]
+    return dict(given), []
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
-    """Say what of a task was not taken over, where that could change what is asked."""
-    notes: dict[str, Callable[[Any], str]] = {
-        "include": lambda value: f"include {value!s:.60} is not followed",
-        "process_docs": lambda _: "process_docs is not run: the fields are used as they are",
-        "fewshot_config": lambda _: "fewshot_config is left out: a prompt has no examples",
-    }
-    return [note(document[key]) for key, note in notes.items() if document.get(key) is not None]
-
-
-def _free_name(prefix: str, title: str, taken: set[str]) -> str:
+def free_name(prefix: str, title: str, taken: set[str]) -> str:
     """Return a title as a name that is not taken; the same file gives the same names each time."""
     base = NOT_IN_NAMES.sub("-", title.lower()).strip("-._").replace("..", ".") or "prompt"
     base = checked_name((prefix + base)[:120].rstrip("-._/"))

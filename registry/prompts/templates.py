@@ -9,6 +9,7 @@ from dataclasses import replace
 from jinja2 import TemplateSyntaxError, nodes
 
 from registry.errors import InputError, TemplateError
+from registry.prompts.answer_parts import CHOICES, parts_of
 from registry.prompts.prompt import ANSWERS, FIELDS, TEXT, USUAL, Prompt
 from registry.prompts.sandbox import FILTERS, LOOP, METHODS, MOST_RANGE, TESTS, Sandbox
 
@@ -31,9 +32,15 @@ _SHOWN_AS = {
 
 
 def asked(template: str) -> str:
-    """Return the part that is asked: PromptSource writes the right answer behind `|||`."""
-    question, bars, _ = template.partition("|||")
-    return question.strip() if bars else template
+    """Return the part that is asked: PromptSource writes the right answer behind `|||`, also within a block."""
+    return parts_of(template).question
+
+
+def variables_of(template: str) -> set[str]:
+    """Return what a template asks for from outside, the list of its choices aside; raise `TemplateError`."""
+    names = list(_parsed(template).find_all(nodes.Name))
+    stored = {name.name for name in names if name.ctx != "load"}
+    return {name.name for name in names if name.ctx == "load"} - stored - {CHOICES, "range", "loop"}
 
 
 def checked_template(prompt: Prompt) -> Prompt:

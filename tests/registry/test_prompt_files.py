@@ -50,7 +50,7 @@ templates:
     name: bars in a block
   7a3ed4dd: !Template
     answer_choices: a ||| b
-    jinja: '{{ title }} {{sentence}}'
+    jinja: '{{ title }} {{ topic }} {{sentence}}'
     name: unknown field
 """
 HARNESS = """\
@@ -158,16 +158,16 @@ def test_a_file_of_promptsource_is_read_as_far_as_its_choices_are_fixed(tmp_path
     assert {name: (prompt.template, prompt.answers) for name, prompt in found.prompts.items()} == {
         "sst2/is-it-good": ('Is "{{sentence}}" good? {{ answer_choices|join(", ") }}', ("No", "Yes")),
         "sst2/is-it-good-2": ("{{sentence}} Positive?", ("no", "yes")),
+        "sst2/bars-in-a-block": ("{{sentence}}", ("a", "b")),
     }
+    assert found.notes == ["sst2/bars-in-a-block: asked of every input: its condition on 'label' is left out"]
     mend = "name fixed ones with --choices A,B."
     assert found.left_out == {
         "sst2/choices-that-differ": f"Its answer choices differ from input to input: {mend}",
         "sst2/open": "It has no answer choices: name them with --choices A,B.",
-        "sst2/bars-in-a-block": found.left_out["sst2/bars-in-a-block"],
         "sst2/unknown-field": "The template has the variable 'title', which is not known: say which text it is with "
         "--field title=text.",
     }
-    assert found.left_out["sst2/bars-in-a-block"].startswith("The template is not Jinja: Unexpected end of template")
 
 
 def test_templates_without_fixed_choices_take_those_that_are_given(tmp_path: Path) -> None:
@@ -176,6 +176,7 @@ def test_templates_without_fixed_choices_take_those_that_are_given(tmp_path: Pat
     assert {name: prompt.words for name, prompt in found.prompts.items()} == {
         "is-it-good": (("No",), ("Yes",)),
         "is-it-good-2": (("no",), ("yes",)),
+        "bars-in-a-block": (("a",), ("b",)),
         "choices-that-differ": (("bad",), ("fine",)),
         "open": (("bad",), ("fine",)),
     }
@@ -223,8 +224,12 @@ def test_the_harness_has_more_than_one_way_to_write_it(
     [
         ("task: x\ndoc_to_text: !function utils.ask\n", r"doc_to_text is the Python function 'utils\.ask'"),
         ("doc_to_text: '{{text}}'\ndoc_to_choice: !function utils.c\n", r"doc_to_choice is the Python function"),
-        ("include: base.yaml\ntask: x\n", r"has no template: it says include"),
-        ("use_prompt: promptsource:*\ntask: x\n", r"has no template: it says use_prompt"),
+        ("include: base.yaml\ntask: x\n", r"includes base\.yaml, which is not there: put it beside this file"),
+        ("include: ../base.yaml\ntask: x\n", r"includes \.\./base\.yaml, which lies outside of its folder"),
+        ("include: x.yaml\ntask: x\n", r"includes x\.yaml in a circle"),
+        ("use_prompt: promptsource:*\ntask: x\n", r"names a prompt of PromptSource \(use_prompt\)"),
+        ("group: x\ntask: [a, b]\n", r"is a group of tasks, not a task: import the files of its tasks"),
+        ("doc_to_text: '{{text}}'\ndoc_to_target: '{{1 - label}}'\ndoc_to_choice: [a, b]\n", r"another choice than"),
         ("task: x\n", r"has no template: its doc_to_text is missing"),
         ("doc_to_text: '{{text}}'\n", r"has no doc_to_choice: name the choices with --choices"),
         ("doc_to_text: '{{text}}'\ndoc_to_choice: '{{[a, b]}}'\n", r"doc_to_choice is not a fixed list"),
@@ -303,8 +308,9 @@ def test_an_import_is_told_again_and_changes_nothing(tmp_path: Path, registry: R
 
     again = import_prompts(registry.catalog, path, tags=("glue",))
 
-    assert (first.added, first.known) == (["is-it-good", "is-it-good-2"], [])
-    assert (again.added, again.known) == ([], ["is-it-good", "is-it-good-2"])
+    names = ["is-it-good", "is-it-good-2", "bars-in-a-block"]
+    assert (first.added, first.known) == (names, [])
+    assert (again.added, again.known) == ([], names)
     assert again.left_out == first.left_out
     assert [row.as_json() for row in registry.entries("prompt")] == before
     assert registry.prompt("is-it-good").fields == {"sentence": "text"}
