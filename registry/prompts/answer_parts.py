@@ -4,6 +4,7 @@ Nothing is rendered here: a template is read as far as it can be told which of i
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
@@ -53,7 +54,16 @@ def parts_of(template: str) -> Parts:
     if not _depth(before):
         return Parts(before.strip(), behind.strip())
     question, answer = _cut_in_blocks(_tokens(template))
-    return _without_condition(question.strip(), answer.strip())
+    with _not_too_deep():
+        return _without_condition(question.strip(), answer.strip())
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        raise TemplateError("is nested too deeply: simplify it.") from error
 
 
 def _tokens(template: str) -> list[_Token]:
@@ -173,7 +183,8 @@ def choices_answered(answer: str, choices: Sequence[str]) -> tuple[tuple[str, ..
         TemplateError: it answers with a field of the data, with a text that is no choice, or with another choice than
             the one that a label numbers.
     """
-    leaves = [leaf for leaf in _leaves(_parsed(answer).body) if leaf.text is None or leaf.text]
+    with _not_too_deep():
+        leaves = [leaf for leaf in _leaves(_parsed(answer).body) if leaf.text is None or leaf.text]
     listed = next((leaf.listed for leaf in leaves if leaf.listed is not None), None)
     written = tuple(dict.fromkeys(leaf.text for leaf in leaves if leaf.text is not None))
     known = tuple(choices) or listed or written
@@ -305,11 +316,12 @@ def _compared(test: nodes.Node) -> int | None:
 def is_turned(expression: str) -> bool:
     """Say whether a template that numbers a choice, such as `{{ 1 - label }}`, falls where its field rises."""
     try:
-        body = _parsed(expression.strip()).body
+        with _not_too_deep():
+            body = _parsed(expression.strip()).body
+            outputs = [one for node in body if isinstance(node, nodes.Output) for one in node.nodes]
+            return any(_is_turned(one) for one in outputs)
     except TemplateError:
         return False
-    outputs = [one for node in body if isinstance(node, nodes.Output) for one in node.nodes]
-    return any(_is_turned(one) for one in outputs)
 
 
 def _is_turned(index: nodes.Node) -> bool:

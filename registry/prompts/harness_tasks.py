@@ -21,12 +21,12 @@ from registry.prompts.files import (
 from registry.prompts.sandbox import Sandbox
 
 TASK_KEYS = ("doc_to_text", "task", "include", "use_prompt", "group", "doc_to_target", "output_type", "dataset_path")
-MOST_INCLUDES = 10  # files, one included by another
+MOST_INCLUDES = 20  # files that a task may include, and those include
 
 
 def harness_prompt(document: dict[str, Any], path: Path, options: PromptOptions) -> PromptFile:
     """Return the prompt of a task; raise `DataError` with what can be done where it cannot be used."""
-    document = _merged(document, path, path.resolve().parent, [path.resolve()])
+    document = _merged(document, path, path.resolve().parent, {path.resolve(): None})
     _check_task(document, path)
     template, choices, system = (
         _text_of(document, key, path) for key in ("doc_to_text", "doc_to_choice", "description")
@@ -67,22 +67,29 @@ def harness_prompt(document: dict[str, Any], path: Path, options: PromptOptions)
     return PromptFile({name: prompt}, notes=[*notes, *(f"{name}: {note}" for note in more)])
 
 
-def _merged(document: dict[str, Any], path: Path, folder: Path, seen: list[Path]) -> dict[str, Any]:
-    """Return a task over what it includes, its own values first; files outside of its folder are not read."""
+def _merged(document: dict[str, Any], path: Path, folder: Path, known: dict[Path, Any]) -> dict[str, Any]:
+    """Return a task over what it includes, its own values first; files outside of its folder are not read.
+
+    Args:
+        known: the files read so far with what they hold; None while one is being read.
+    """
     named = document.get("include")
     includes = [named] if isinstance(named, str) else named if isinstance(named, list) else []
     merged: dict[str, Any] = {}
     for include in includes:
-        place = (path.resolve().parent / str(include)).resolve()
+        place, shown = (path.resolve().parent / str(include)).resolve(), str(include)[:100]
         if not place.is_relative_to(folder):
-            raise DataError(
-                str(path), f"includes {str(include)[:100]}, which lies outside of its folder: put both into one folder."
-            )
+            raise DataError(str(path), f"includes {shown}, which lies outside of its folder: put both into one folder.")
         if not place.is_file():
-            raise DataError(str(path), f"includes {str(include)[:100]}, which is not there: put it beside this file.")
-        if place in seen or len(seen) > MOST_INCLUDES:
-            raise DataError(str(path), f"includes {str(include)[:100]} in a circle, or too deep.")
-        merged |= _merged(read_yaml(place), place, folder, [*seen, place])
+            raise DataError(str(path), f"includes {shown}, which is not there: put it beside this file.")
+        if place not in known:
+            if len(known) > MOST_INCLUDES:
+                raise DataError(str(path), f"includes more than {MOST_INCLUDES} files.")
+            known[place] = None
+            known[place] = _merged(read_yaml(place), place, folder, known)
+        if known[place] is None:
+            raise DataError(str(path), f"includes {shown} in a circle.")
+        merged |= known[place]
     return {**merged, **{key: value for key, value in document.items() if key != "include"}}
 
 

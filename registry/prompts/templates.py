@@ -38,7 +38,10 @@ def asked(template: str) -> str:
 
 def variables_of(template: str) -> set[str]:
     """Return what a template asks for from outside, the list of its choices aside; raise `TemplateError`."""
-    names = list(_parsed(template).find_all(nodes.Name))
+    try:
+        names = list(_parsed(template).find_all(nodes.Name))
+    except RecursionError as error:
+        raise TemplateError("is nested too deeply: simplify it.") from error
     stored = {name.name for name in names if name.ctx != "load"}
     return {name.name for name in names if name.ctx == "load"} - stored - {CHOICES, "range", "loop"}
 

@@ -206,6 +206,34 @@ def test_a_variable_that_is_no_text_for_certain_is_refused(tmp_path: Path, quest
         source(tmp_path, f"{question} ||| {{{{ topic }}}}")
 
 
+@pytest.mark.parametrize(
+    "jinja",
+    [
+        "{{ text }} ||| " + "{% if a %}" * 300 + "x" + "{% endif %}" * 300,
+        "{% if a %}" * 300 + "{{ text }} ||| x" + "{% endif %}" * 300,
+        "{{ text }} ||| {{ " + "(" * 400 + "a" + ")" * 400 + " }}",
+        "{{ text }} ||| {{ " + "-" * 5_000 + "a }}",
+        "{{ text }} ||| {{ " + "[" * 2_000 + "}}",
+        "{{ text }} {{ " + "x." * 5_000 + "y }} ||| x",
+        "{{ text }} ||| " + "|||" * 20_000,
+        "{% if a %}" + "||| " * 15_000 + "{% endif %}",
+        "{% raw %}|||{% endraw %}{{ text }}",
+        "{% set x %}|||{% endset %}{{ text }}",
+        "{# ||| #}{{ text }}",
+        "{{ '|||' }}{{ text }}",
+        "x" * 70_000,
+    ],
+)
+def test_a_template_that_is_odd_is_taken_or_refused_in_one_line(tmp_path: Path, jinja: str) -> None:
+    try:
+        found = source(tmp_path, jinja)
+    except DataError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either is right
+        assert len(str(error)) < 600  # noqa: PT017
+    else:
+        assert list(found.prompts) == ["p"]
+
+
 # -- the harness -----------------------------------------------------------------------------------------
 
 BASE = 'output_type: multiple_choice\ndoc_to_text: "{{sentence}} Good or bad?"\ndoc_to_choice: ["bad", "good"]\n'
@@ -239,6 +267,20 @@ def test_an_include_that_leads_out_of_the_folder_is_not_read(tmp_path: Path) -> 
 
         with pytest.raises(DataError, match="which lies outside of its folder: put both into one folder"):
             usable_prompts(inner / "child.yaml")
+
+
+def test_files_that_include_many_are_read_once(tmp_path: Path) -> None:
+    for number in range(12):
+        inner = ", ".join(["f" + str(number + 1)] * 9)
+        (tmp_path / f"f{number}").write_text(f"include: [{inner}]\ntask: x\n")
+    (tmp_path / "f12").write_text(BASE)
+
+    assert list(usable_prompts(tmp_path / "f0").prompts) == ["x"]
+
+    for number in range(12, 40):
+        (tmp_path / f"f{number}").write_text(f"include: f{number + 1}\ntask: x\n")
+    with pytest.raises(DataError, match="includes more than 20 files"):
+        usable_prompts(tmp_path / "f0")
 
 
 def test_what_stands_between_question_and_answer_is_kept(tmp_path: Path) -> None:
