@@ -1,10 +1,11 @@
 """`fute embed`: DTEs for tasks, MTEs for models."""
 
+import sys
 from dataclasses import asdict
 
 import click
 
-from commands.output import json_option, print_json, registry_of
+from commands.output import json_option, print_json, print_table, registry_of
 
 
 @click.command()
@@ -13,6 +14,8 @@ from commands.output import json_option, print_json, registry_of
 @click.option("--space", help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask before an endpoint is asked; only a terminal is.")
 @json_option
 @click.pass_context
 def embed(
@@ -23,11 +26,17 @@ def embed(
     *,
     everything: bool,
     again: bool,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Embed tasks and models. What is done is not done again; run it again to go on after an interruption."""
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")
+    if dry_run or (sys.stdin.isatty() and not yes):
+        _tell_plan(ctx, names, space, asks=not dry_run, as_json=as_json)
+    if dry_run:
+        return
     from embedders import embed as embed_entries
 
     on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
@@ -50,6 +59,21 @@ def embed(
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
     ctx.exit(1 if report.failed else 0)
+
+
+def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *, asks: bool, as_json: bool) -> None:
+    """Say what would be asked; of endpoints, ask whether to go on."""
+    from embedders.jobs.plan import planned
+
+    plan = planned(registry_of(ctx), names or None, space=space)
+    if not asks and as_json:
+        print_json(plan.as_json())
+    elif not asks:
+        print_table(plan, empty="Nothing is to be embedded.")
+    if plan.requests:
+        click.echo(plan.told, err=True)
+    if asks and plan.requests:
+        click.confirm("Go on?", abort=True, err=True)
 
 
 COMMANDS = (embed,)
