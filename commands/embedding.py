@@ -7,6 +7,8 @@ import click
 
 from commands.output import json_option, print_json, print_table, registry_of
 
+FEW = 200  # requests to an endpoint that are sent without a question
+
 
 @click.command()
 @click.argument("names", nargs=-1)
@@ -15,7 +17,7 @@ from commands.output import json_option, print_json, print_table, registry_of
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
-@click.option("--yes", is_flag=True, help="Do not ask before an endpoint is asked; only a terminal is.")
+@click.option("--yes", is_flag=True, help="Send an endpoint many requests without a question.")
 @json_option
 @click.pass_context
 def embed(
@@ -33,7 +35,7 @@ def embed(
     """Embed tasks and models. What is done is not done again; run it again to go on after an interruption."""
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")
-    if dry_run or (sys.stdin.isatty() and not yes):
+    if dry_run or (not yes and _is_terminal()):
         _tell_plan(ctx, names, space, asks=not dry_run, as_json=as_json)
     if dry_run:
         return
@@ -61,6 +63,10 @@ def embed(
     ctx.exit(1 if report.failed else 0)
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *, asks: bool, as_json: bool) -> None:
     """Say what would be asked; of endpoints, ask whether to go on."""
     from embedders.jobs.plan import planned
@@ -70,10 +76,10 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
         print_json(plan.as_json())
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
-    if plan.requests:
+    if plan.requests > (FEW if asks else 0):
         click.echo(plan.told, err=True)
-    if asks and plan.requests:
-        click.confirm("Go on?", abort=True, err=True)
+        if asks:
+            click.confirm("Go on?", abort=True, err=True)
 
 
 COMMANDS = (embed,)

@@ -23,6 +23,7 @@ from tiny_server import CONNECT, TinyServer, running
 from waiting import LIMIT, until
 
 import cli
+from commands import embedding
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
 from registry import Registry
@@ -504,3 +505,19 @@ def test_of_a_registry_without_a_space_the_one_that_would_be_made_is_told(tmp_pa
 
     assert [(row["name"], row["texts"] > 100) for row in plan["entries"]] == [("f", True), ("films", False)]
     assert dump(store) == before
+
+
+@pytest.mark.parametrize(("answer", "flags", "sent"), [("n\n", (), 0), ("y\n", (), 250), ("", ("--yes",), 250)])
+def test_on_a_terminal_many_requests_are_asked_about(
+    store: Path, chatting: TinyServer, monkeypatch: pytest.MonkeyPatch, answer: str, flags: tuple[str, ...], sent: int
+) -> None:
+    register(store, chatting.url)
+    chatting.says = saying("great", "dull")
+    monkeypatch.setattr(embedding, "FEW", 100)
+    monkeypatch.setattr(embedding, "_is_terminal", lambda: True)
+
+    result = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "lm@*", *flags], input=answer)
+
+    assert ("Go on?" in result.stderr) == (not flags)
+    assert result.exit_code == (0 if sent else 1)
+    assert (len(chatting.answered) > 100) == bool(sent)
