@@ -145,12 +145,15 @@ def test_positions_that_are_counted_from_behind_the_padding_are_left_out(tmp_pat
         assert model.ask(model.model, **batch).logits.shape == (1, 2)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
 @pytest.mark.parametrize("kept", [torch.float16, torch.bfloat16])
 def test_half_precision_is_not_computed_with_on_a_cpu_that_emulates_it(
-    registry: Registry, classifier: Path, tmp_path: Path, kept: torch.dtype
+    registry: Registry, classifier: Path, tmp_path: Path, kept: torch.dtype, *, is_told: bool
 ) -> None:
     half = shutil.copytree(classifier, tmp_path / "half")
     transformers.AutoModelForSequenceClassification.from_pretrained(half).to(kept).save_pretrained(half)
+    if not is_told:
+        edit_config(half, dtype=None, torch_dtype=None)
     hf_model(registry, "m", str(classifier))
     hf_model(registry, "half", str(half))
 
