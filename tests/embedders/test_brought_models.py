@@ -115,6 +115,16 @@ def test_weights_of_another_format_are_told_how_to_convert(registry: Registry, c
         hf_model(registry, "m", str(classifier))
 
 
+@pytest.mark.parametrize("name", ["sentencepiece.bpe.model", "source.spm"])
+def test_a_tokenizer_of_sentencepiece_alone_is_one(registry: Registry, classifier: Path, name: str) -> None:
+    (classifier / "tokenizer.json").rename(classifier / name)
+
+    first = hf_model(registry, "m", str(classifier)).spec["identity"]
+    (classifier / name).write_bytes(b"another")
+
+    assert hf_model(registry, "other", str(classifier)).spec["identity"] != first
+
+
 def test_a_tokenizer_of_another_release_is_one_line(registry: Registry, classifier: Path) -> None:
     hf_model(registry, "m", str(classifier))
     place = classifier / "tokenizer.json"

@@ -377,7 +377,7 @@ def test_a_model_whose_replies_say_nothing_fails_in_one_line_and_the_others_go_o
     assert code == 1
     assert error.splitlines() == [
         f"failed lm@ask: Of 'lm@ask', {BATCH} of {BATCH} texts have no answer ({BATCH} cut off): give a model that "
-        "thinks room with 'fute model add --reasoning-tokens N', or let the prompt ask for one word.",
+        "thinks room, 'fute model add ... --reasoning-tokens 2000 --replace', or let the prompt ask for one word.",
         "1 embedded, 0 known already, 1 failed in space tiny",
     ]
     assert len(chatting.answered) == BATCH, "no more was asked, and paid for"
