@@ -1,11 +1,14 @@
 """`fute embed`: DTEs for tasks, MTEs for models."""
 
+import sys
 from dataclasses import asdict
 
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import json_option, print_json, registry_of
+from commands.output import json_option, print_json, print_table, registry_of
+
+FEW = 200  # requests to an endpoint that are sent without a question
 
 
 @click.command()
@@ -14,6 +17,8 @@ from commands.output import json_option, print_json, registry_of
 @click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
+@click.option("--yes", is_flag=True, help="Send an endpoint many requests without a question.")
 @json_option
 @click.pass_context
 def embed(
@@ -24,11 +29,17 @@ def embed(
     *,
     everything: bool,
     again: bool,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Embed tasks and models. What is done is not done again; run it again to go on after an interruption."""
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")
+    if dry_run or (not yes and _is_terminal()):
+        _tell_plan(ctx, names, space, asks=not dry_run, as_json=as_json)
+    if dry_run:
+        return
     from embedders import embed as embed_entries
 
     on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
@@ -51,6 +62,25 @@ def embed(
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
     ctx.exit(1 if report.failed else 0)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *, asks: bool, as_json: bool) -> None:
+    """Say what would be asked; of endpoints, ask whether to go on."""
+    from embedders.jobs.plan import planned
+
+    plan = planned(registry_of(ctx), names or None, space=space)
+    if not asks and as_json:
+        print_json(plan.as_json())
+    elif not asks:
+        print_table(plan, empty="Nothing is to be embedded.")
+    if plan.requests > (FEW if asks else 0):
+        click.echo(plan.told, err=True)
+        if asks:
+            click.confirm("Go on?", abort=True, err=True)
 
 
 COMMANDS = (embed,)

@@ -35,7 +35,10 @@ def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> PromptScores
     question = Question(QUESTION.format(by="letter" if few else "number", prompts=listed))
     if not model.can_read(question, names):
         raise InputError(f"No self-select: a list of {len(prompts)} prompts is longer than what the model can read.")
-    return np.asarray(model.score([question], names).log_prob[0], np.float64)
+    scored = model.score([question], names)
+    if scored.missing is not None and scored.missing.any():
+        raise InputError("No self-select: the model's reply names none of the prompts for certain.")
+    return np.asarray(scored.log_prob[0], np.float64)
 
 
 def self_selected(

@@ -12,8 +12,8 @@ from registry.data.predictions import Missing, Predictions
 _MENDS = {  # by the commonest reason
     Missing.NO_ANSWER: "let the prompt ask for one of its words and nothing else",
     Missing.UNDECIDED: "let the prompt ask for one of its words and nothing else",
-    Missing.CUT_OFF: "give a model that thinks room with 'fute model add --reasoning-tokens N', "
-    "or let the prompt ask for one word",
+    Missing.CUT_OFF: "give a model that thinks room, 'fute model add ... --reasoning-tokens 2000 --replace', or let "
+    "the prompt ask for one word",
     Missing.REFUSED: "the model, or a filter before it, does not answer such texts",
     Missing.EMPTY: "its replies have no text but reasoning or tool calls: see that it may think and still answer",
 }

@@ -82,7 +82,7 @@ def embed(
     sleep_while_waiting()
     record = current_space(registry, space)
     spec = SpaceSpec.from_document(record.spec)
-    entries = _named(registry, names, spec) if names is not None else _all(registry, spec)
+    entries = _named(registry, names, spec) if names is not None else embeddable(registry, spec)
     held = set() if again else registry.catalog.embeddings.known(record.id)
     report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
@@ -238,7 +238,8 @@ class _Run:
         return from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
 
 
-def _all(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
+def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
+    """Return all entries that a space can embed; language models are embedded through their prompts."""
     kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
     entries = registry.catalog.entries.all(Filter(kinds=kinds))
     return [entry for entry in entries if not is_language_model(entry.spec)]

@@ -13,7 +13,6 @@ from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
 from registry.errors import first_line
-from registry.files.lines import read_json
 
 MOST_TOKENS = {  # of an input
     HeadKind.CLASSIFICATION: 256,
@@ -52,7 +51,7 @@ class Checkpoint:
             self.tokenizer, model = unpacked(path, self.device)
         else:
             self.tokenizer, model = self._loaded(path, head)
-        self.model = model.to(self.device).eval()
+        self.model = _in_fast_precision(model, self.device).to(self.device).eval()
         self._ready_to_pad(path)
         self.max_length = min(MOST_TOKENS[head], _positions(self.model) or 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
@@ -71,7 +70,6 @@ class Checkpoint:
                     use_safetensors=True,
                     attn_implementation=attention(self.device),
                     output_loading_info=True,
-                    **_precision(folder, self.device),
                 )
         except Exception as error:  # the libraries raise many kinds, a tokenizer of another release a bare Exception
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
@@ -138,8 +136,8 @@ class Checkpoint:
         return table
 
 
-def _precision(folder: Path, device: Any) -> dict[str, Any]:  # noqa: ANN401 - a torch.device
-    """Return the type to load weights in where their own is slow: a CPU emulates float16, and often bfloat16.
+def _in_fast_precision(model: Any, device: Any) -> Any:  # noqa: ANN401 - a model of transformers, a torch.device
+    """Return a model in the type that is fast where its own is slow: a CPU emulates float16, and often bfloat16.
 
     Half-precision weights become bfloat16 where that pays, else float32; others, and those of a GPU, stay as they are.
     """
@@ -147,11 +145,9 @@ def _precision(folder: Path, device: Any) -> dict[str, Any]:  # noqa: ANN401 - a
 
     from embedders.hardware.devices import bf16_pays
 
-    config = read_json(folder / "config.json")
-    kept = str(config.get("dtype") or config.get("torch_dtype") or "").removeprefix("torch.")
-    if device.type != "cpu" or kept not in ("float16", "half", "bfloat16"):
-        return {}
-    return {"dtype": torch.bfloat16 if bf16_pays(device) else torch.float32}
+    if device.type != "cpu" or model.dtype not in (torch.float16, torch.bfloat16):
+        return model
+    return model.to(torch.bfloat16 if bf16_pays(device) else torch.float32)
 
 
 def _positions(model: Any) -> int:  # noqa: ANN401 - a model of transformers

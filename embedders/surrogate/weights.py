@@ -11,7 +11,10 @@ from registry.spaces.spec import SpaceSpec
 MINILM = "minilm"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _COUNT_FROM_TWO = ("camembert", "roberta", "xlm-roberta")  # whose first positions are never used
-_TOKENIZERS = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
+_TOKENIZERS = (  # in the order in which a folder's identity takes the first of them
+    *("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt"),
+    *("sentencepiece.bpe.model", "source.spm"),
+)
 
 
 def model_folder(source: str, revision: str | None = None) -> Path:
@@ -27,7 +30,7 @@ def model_folder(source: str, revision: str | None = None) -> Path:
     elif Path(source).exists() or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise ModelNotUsableError(f"{source} is not a folder with a model.")
     else:
-        wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]  # nothing that could be run
+        wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm"]  # nothing that could be run
         folder = snapshot(source, revision, wanted)
     _check_whole(folder, source)
     config = _config(folder)

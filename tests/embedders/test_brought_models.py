@@ -115,6 +115,16 @@ def test_weights_of_another_format_are_told_how_to_convert(registry: Registry, c
         hf_model(registry, "m", str(classifier))
 
 
+@pytest.mark.parametrize("name", ["sentencepiece.bpe.model", "source.spm"])
+def test_a_tokenizer_of_sentencepiece_alone_is_one(registry: Registry, classifier: Path, name: str) -> None:
+    (classifier / "tokenizer.json").rename(classifier / name)
+
+    first = hf_model(registry, "m", str(classifier)).spec["identity"]
+    (classifier / name).write_bytes(b"another")
+
+    assert hf_model(registry, "other", str(classifier)).spec["identity"] != first
+
+
 def test_a_tokenizer_of_another_release_is_one_line(registry: Registry, classifier: Path) -> None:
     hf_model(registry, "m", str(classifier))
     place = classifier / "tokenizer.json"
@@ -145,12 +155,15 @@ def test_positions_that_are_counted_from_behind_the_padding_are_left_out(tmp_pat
         assert model.ask(model.model, **batch).logits.shape == (1, 2)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
 @pytest.mark.parametrize("kept", [torch.float16, torch.bfloat16])
 def test_half_precision_is_not_computed_with_on_a_cpu_that_emulates_it(
-    registry: Registry, classifier: Path, tmp_path: Path, kept: torch.dtype
+    registry: Registry, classifier: Path, tmp_path: Path, kept: torch.dtype, *, is_told: bool
 ) -> None:
     half = shutil.copytree(classifier, tmp_path / "half")
     transformers.AutoModelForSequenceClassification.from_pretrained(half).to(kept).save_pretrained(half)
+    if not is_told:
+        edit_config(half, dtype=None, torch_dtype=None)
     hf_model(registry, "m", str(classifier))
     hf_model(registry, "half", str(half))
 

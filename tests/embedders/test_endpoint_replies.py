@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reply_modes import NOT_READABLE, READABLE, Json, Says, reasoning_apart, reply, right, thinking
 from tiny_server import CONNECT, TinyServer, running
 
+from embedders.black_boxes.self_select import self_select
 from embedders.errors import BlackBoxError
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel, Way
-from embedders.predictors.endpoint.reading import LEAST, by_text, by_tokens
-from embedders.predictors.endpoint.replies import without_reasoning
+from embedders.predictors.endpoint.reading import LEAST, by_text, by_tokens, read_reply
+from embedders.predictors.endpoint.replies import NotOfferedError, chat_reply, without_reasoning
 from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry.data.inputs import Input
 from registry.data.predictions import ANSWERED, Missing, Predictions
+from registry.errors import InputError
 from registry.prompts.prompt import Prompt
 
 TEXTS = [Input(f"the film number {n} was {'good' if n % 2 else 'awful'}") for n in range(8)]
@@ -125,6 +129,14 @@ def test_the_setting_stands_in_the_provenance_and_in_the_description() -> None:
     assert model.settings()["reasoning_tokens"] == 400
     assert limits.spec()["reasoning_tokens"] == 400
     assert "reasoning_tokens" not in Limits().spec(), "endpoints of earlier releases keep their description"
+
+
+def test_a_model_that_names_none_of_its_prompts_selects_none(served: TinyServer) -> None:
+    served.says = lambda _: reply({"message": {"content": "Both are good."}, "finish_reason": "stop"})
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+
+    with pytest.raises(InputError, match="No self-select: the model's reply names none of the prompts for certain"):
+        self_select(model, [PROMPT, PROMPT])
 
 
 def test_words_of_one_answer_may_all_be_named(served: TinyServer) -> None:
@@ -390,3 +402,49 @@ def test_a_tie_is_never_the_first_choice() -> None:
     assert Counter(said.reasons.tolist()) == {int(Missing.UNDECIDED): 3}
     assert ANSWERED not in said.reasons
     assert right({"messages": [{"content": "good"}]}) == "positive"
+
+
+# -- replies of any form ---------------------------------------------------------------------------------
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(ANSWERS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("choices", "message", "content", "text", "logprobs", "top_logprobs", "token", "logprob", "bytes"),
+                    *("finish_reason", "refusal", "error", "code", "type", "reasoning_content", "tool_calls"),
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["message", "text", "logprobs", "finish_reason"]), VALUES, max_size=4))
+def test_a_reply_of_any_form_is_read_or_told_to_be_none(made: Json) -> None:
+    try:
+        read = read_reply(chat_reply({"choices": [made]}), ANSWERS)
+    except NotOfferedError:
+        return
+    assert read.scores.shape == (2,)
+    assert np.isfinite(read.scores).all()
+    assert read.missing is None or not read.scores.any()
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), float("-inf"), "-0.1", None])
+def test_a_log_probability_that_is_no_number_is_not_told(value: object) -> None:
+    place = {"token": "positive", "top_logprobs": [{"token": "positive", "logprob": value}]}
+
+    assert chat_reply({"choices": [{"message": {"content": "x"}, "logprobs": {"content": [place]}}]}).places == []
+
+
+@given(st.text(max_size=200))
+def test_a_text_of_any_kind_names_words_or_says_why_not(text: str) -> None:
+    named = by_text(text, ["yes", "no", "正面", "not good"])
+
+    assert isinstance(named, Missing) or (named == 0).any()

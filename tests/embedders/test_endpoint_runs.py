@@ -23,6 +23,7 @@ from tiny_server import CONNECT, TinyServer, running
 from waiting import LIMIT, until
 
 import cli
+from commands import embedding
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
 from registry import Registry
@@ -31,6 +32,7 @@ from registry.catalog.predictions import CONTENT_FREE, joined
 TEXTS = sentences(GOOD + BAD, 72)  # two whole runs, and a bit of one
 TEMPLATES = {"ask": "{{ text }} is it", "say": "it is a {{ text }} so it is"}
 BATCH = 32
+ROWS = [{"text": f"the film is {word} a song", "label": ANSWERS[word == "good"]} for word in ("good", "bad")]
 QUICK = Limits(attempts=5, first_pause=0.01)
 
 
@@ -73,9 +75,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with prompts, a task, a corpus and a space, but no model."""
     place = tmp_path_factory.mktemp("made")
     store, surrogate = place / "store", tiny_bert(place / "surrogate")
-    rows = [{"text": f"the film is {word} a song", "label": ANSWERS[word == "good"]} for word in ("good", "bad")]
     done(store, "init")
-    done(store, "task", "add", "films", "--data", write_rows(place / "films.jsonl", rows))
+    done(store, "task", "add", "films", "--data", write_rows(place / "films.jsonl", ROWS))
     for name, template in TEMPLATES.items():
         done(store, "prompt", "add", name, "--template", template, *WORDS)
     data = write_rows(place / "texts.jsonl", [{"text": text} for text in TEXTS])
@@ -376,7 +377,7 @@ def test_a_model_whose_replies_say_nothing_fails_in_one_line_and_the_others_go_o
     assert code == 1
     assert error.splitlines() == [
         f"failed lm@ask: Of 'lm@ask', {BATCH} of {BATCH} texts have no answer ({BATCH} cut off): give a model that "
-        "thinks room with 'fute model add --reasoning-tokens N', or let the prompt ask for one word.",
+        "thinks room, 'fute model add ... --reasoning-tokens 2000 --replace', or let the prompt ask for one word.",
         "1 embedded, 0 known already, 1 failed in space tiny",
     ]
     assert len(chatting.answered) == BATCH, "no more was asked, and paid for"
@@ -446,3 +447,77 @@ def test_a_model_that_was_not_asked_yet_shows_that(store: Path, chatting: TinySe
     code, error = told(store, "model", "answers", "lm@ask")
 
     assert (code, error.splitlines()[0]) == (0, "lm@ask was not asked in space tiny yet.")
+
+
+# -- before a run ------------------------------------------------------------------------------------
+
+
+def test_what_a_run_would_ask_is_told_before_and_nothing_is_written(store: Path, chatting: TinyServer) -> None:
+    done(store, "model", "add", "lm", "--endpoint", chatting.url, "--model-id", "tiny", "--requests-per-second", "0.5")
+    before = dump(store)
+
+    plan = done(store, "embed", "lm@*", "films", "--dry-run", "--json")
+    code, error = told(store, "embed", "lm@*", "films", "--dry-run")
+
+    requests = len(TEXTS) + 3
+    assert plan == {
+        "requests": 2 * requests,
+        "entries": [
+            {
+                "name": f"lm@{name}",
+                "kind": "prompted-model",
+                "texts": len(TEXTS),
+                "requests": requests,
+                "seconds": 150.0,
+            }
+            for name in TEMPLATES
+        ]
+        + [{"name": "films", "kind": "task", "texts": 0, "requests": 0, "seconds": None}],
+    }
+    assert (code, error.splitlines()) == (
+        0,
+        [f"2 prompts x {len(TEXTS)} texts: {2 * requests} requests or more, 5 minutes or more at the rate that is set"],
+    )
+    assert (chatting.seen, dump(store)) == ([], before)
+
+
+def test_what_is_recorded_is_not_among_what_would_be_asked(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    chatting.says = saying("great", "dull")
+    embedded(store, "lm@ask")
+
+    plan = done(store, "embed", "lm@*", "--dry-run", "--json")
+
+    assert [row["name"] for row in plan["entries"]] == ["lm@say"]
+    sent = len(chatting.answered)
+    embedded(store, "lm@say")
+    assert len(chatting.answered) - sent == plan["requests"]
+
+
+def test_of_a_registry_without_a_space_the_one_that_would_be_made_is_told(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    done(store, "init")
+    done(store, "task", "add", "films", "--data", write_rows(tmp_path / "films.jsonl", ROWS))
+    done(store, "model", "add", "f", "--function", "json:dumps")
+    before = dump(store)
+
+    plan = done(store, "embed", "--all", "--dry-run", "--json")
+
+    assert [(row["name"], row["texts"] > 100) for row in plan["entries"]] == [("f", True), ("films", False)]
+    assert dump(store) == before
+
+
+@pytest.mark.parametrize(("answer", "flags", "sent"), [("n\n", (), 0), ("y\n", (), 250), ("", ("--yes",), 250)])
+def test_on_a_terminal_many_requests_are_asked_about(
+    store: Path, chatting: TinyServer, monkeypatch: pytest.MonkeyPatch, answer: str, flags: tuple[str, ...], sent: int
+) -> None:
+    register(store, chatting.url)
+    chatting.says = saying("great", "dull")
+    monkeypatch.setattr(embedding, "FEW", 100)
+    monkeypatch.setattr(embedding, "_is_terminal", lambda: True)
+
+    result = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "lm@*", *flags], input=answer)
+
+    assert ("Go on?" in result.stderr) == (not flags)
+    assert result.exit_code == (0 if sent else 1)
+    assert (len(chatting.answered) > 100) == bool(sent)

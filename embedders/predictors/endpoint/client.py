@@ -254,7 +254,7 @@ class Client:
         if reply.get("choices") or not (error or reply.get("object") == "error"):
             return
         code = next((one.get("code") for one in (error, reply) if isinstance(one, dict) and "code" in one), None)
-        status = int(code) if isinstance(code, int | str) and str(code).isdigit() else 200
+        status = int(code) if isinstance(code, int | str) and re.fullmatch("[0-9]{3}", str(code)) else 200
         said = self._shown(_message(content))
         if status in _AGAIN or 500 <= status < 600:
             raise _TryAgainError(said or f"an error {status}")

@@ -79,10 +79,11 @@ def _echo(logprobs: Any, written: int) -> Echo:  # noqa: ANN401 - JSON
     if not isinstance(tokens, list) or not isinstance(scores, list) or not len(tokens) == len(scores) > written:
         raise NotOfferedError
     kept = len(tokens) - written
-    numbers = [math.nan, *scores[1:kept]]  # some servers give the first token 0, some nothing
-    if not all(isinstance(number, int | float) for number in numbers):
+    numbers = [_finite(score) for score in scores[1:kept]]
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers):
         raise NotOfferedError
-    return Echo([str(token) for token in tokens[:kept]], [float(number) for number in numbers])
+    return Echo([str(token) for token in tokens[:kept]], [math.nan, *known])  # of the first, servers differ
 
 
 def scored_echoes(prompt: Echo, wholes: Sequence[Echo]) -> tuple[NDArray[np.float64], float]:
@@ -170,16 +171,24 @@ def _places(choice: Mapping[str, Any]) -> list[LikelyTokens]:
             return []
         likeliest = place.get("top_logprobs")
         rows = [row for row in likeliest if isinstance(row, dict)] if isinstance(likeliest, list) else []
-        numbers = [(_token(row), row.get("logprob")) for row in rows]
-        known = {
-            token: float(value) for token, value in numbers if isinstance(value, int | float) and math.isfinite(value)
-        }
+        numbers = [(_token(row), _finite(row.get("logprob"))) for row in rows]
+        known = {token: value for token, value in numbers if value is not None}
         if not known:
             return []  # a server that tells none for a place tells none that could be relied on
         taken = place.get("token")
         first = max(known, key=lambda token: known[token])
         places.append(LikelyTokens(_token(place) if isinstance(taken, str) else first, known))
     return places
+
+
+def _finite(value: object) -> float | None:
+    """Return a number as JSON may hold it, None for what is none or no finite one."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
 
 
 def _token(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,114 @@
+"""What would a run ask of which model? Told before anything is entered, loaded or asked."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from embedders.jobs.runs import embeddable
+from embedders.spaces import everyday_inputs
+from registry import Registry
+from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.catalog.predictions import CONTENT_FREE
+from registry.catalog.records import NewEntry
+from registry.data.inputs import Input
+from registry.data.models import ModelKind, ModelSpec, is_language_model
+from registry.kinds import EntryKind
+from registry.prompts.pairs import meant_by
+from registry.prompts.prompt import PAIR, Prompt
+from registry.ranking.nearest import EMBEDDABLE
+from registry.results import Cell, Table
+from registry.spaces.spec import SpaceSpec
+
+SAY_NOTHING = 3  # inputs that a language model is asked beside those of the corpus
+
+
+@dataclass(frozen=True)
+class PlannedEntry:
+    """One entry without a vector, and how many texts its model is still to be asked."""
+
+    name: str
+    kind: str
+    texts: int
+    requests: int  # that are sent to an endpoint, at least; 0 where the model is here
+    seconds: float | None = None  # that they take at the rate that the endpoint is asked at; None where it has none
+
+    def cells(self) -> dict[str, Cell]:
+        """Return the row of a table."""
+        return {"name": self.name, "kind": self.kind, "texts": self.texts, "requests": self.requests or None}
+
+
+class Plan(Table[PlannedEntry]):
+    """All that a run would do."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests are sent to endpoints, at least."""
+        return sum(row.requests for row in self)
+
+    @property
+    def told(self) -> str:
+        """The requests in one sentence, with how long they take where a rate is set."""
+        asking = [row for row in self if row.requests]
+        times = [row.seconds for row in asking if row.seconds is not None]
+        took = f", {sum(times) / 60:.0f} minutes or more at the rate that is set" if times else ""
+        texts = sorted({row.texts for row in asking})
+        of = str(texts[0]) if len(texts) == 1 else f"up to {texts[-1]}"
+        noun = "prompt" if len(asking) == 1 else "prompts"
+        return f"{len(asking)} {noun} x {of} texts: {self.requests} requests or more{took}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {"requests": self.requests, "entries": [asdict(row) for row in self]}
+
+
+def planned(registry: Registry, names: Sequence[str] | None = None, *, space: str | None = None) -> Plan:
+    """Return what `embed` would do with these entries, None for all. Nothing is written.
+
+    Where there is no space yet, it is told of the one that `embed` would make. Raises `NotFoundError`.
+    """
+    catalog = registry.catalog
+    is_first = space is None and not catalog.spaces.all()
+    record = None if is_first else catalog.spaces.get(space)
+    if names is not None:
+        meant: list[EntryRecord | NewEntry] = [one for name in names for one in meant_by(catalog, name)]
+    elif record is not None:
+        meant = [*embeddable(registry, SpaceSpec.from_document(record.spec))]
+    else:
+        every = catalog.entries.all(Filter(kinds=EMBEDDABLE))
+        meant = [entry for entry in every if not is_language_model(entry.spec)]
+    held = set() if record is None else catalog.embeddings.known(record.id)
+    todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
+    inputs = _inputs(registry, record)
+    return Plan([_planned(registry, one, record, inputs) for one in todo.values()])
+
+
+def _inputs(registry: Registry, space: SpaceRecord | None) -> list[Input]:
+    if space is None:
+        return everyday_inputs()
+    corpus_id = space.corpus_version_id
+    return [] if corpus_id is None else registry.corpus_inputs(registry.catalog.entries.by_version_id(corpus_id))
+
+
+def _planned(
+    registry: Registry, entry: EntryRecord | NewEntry, space: SpaceRecord | None, inputs: Sequence[Input]
+) -> PlannedEntry:
+    if entry.kind is EntryKind.TASK:
+        return PlannedEntry(entry.name, entry.kind.value, 0, 0)
+    chunks = {}
+    if isinstance(entry, EntryRecord) and space is not None and space.corpus_version_id is not None:
+        chunks = registry.catalog.predictions.chunks(entry.version_id, space.corpus_version_id)
+    known = sum(len(one) for start, one in chunks.items() if start != CONTENT_FREE)
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is not ModelKind.PROMPTED:
+        return PlannedEntry(entry.name, entry.kind.value, max(len(inputs) - known, 0), 0)
+    prompt = Prompt.from_spec(registry.catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec)
+    of_pairs = PAIR in prompt.fields.values()
+    texts = max(sum(not of_pairs or one.text_pair is not None for one in inputs) - known, 0)
+    owner = registry.catalog.entries.get(spec.model, EntryKind.MODEL)
+    model = ModelSpec.from_document(owner.spec, name=owner.name)
+    if model.kind is not ModelKind.ENDPOINT:
+        return PlannedEntry(entry.name, entry.kind.value, texts, 0)
+    turns = 2 if prompt.style == "chain-of-thought" else 1
+    requests = turns * (texts + (0 if CONTENT_FREE in chunks else SAY_NOTHING))
+    rate = model.limits.get("requests_per_second")
+    return PlannedEntry(entry.name, entry.kind.value, texts, requests, requests / rate if rate else None)
