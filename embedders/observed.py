@@ -24,6 +24,7 @@ class Observed:
     probabilities: NDArray[np.float32]  # (inputs, most options), rows add up to 1
     spans: NDArray[np.int64] | None = None  # (inputs, 2): where in the pair's second text the answer stands
     is_number: bool = False  # two options, the low and the high end of a scale
+    among: tuple[Input, ...] | None = None  # what the inputs are the most part of: read as a whole
 
     @property
     def has_fixed_options(self) -> bool:

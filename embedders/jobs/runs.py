@@ -6,7 +6,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -235,7 +235,9 @@ class _Run:
         table = predictions.probabilities
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
-        return from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
+        made = from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
+        is_most = len(corpus) / 2 <= len(inputs) < len(corpus)
+        return replace(made, among=tuple(corpus)) if is_most else made  # the same features as of all other models
 
 
 def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:

@@ -55,7 +55,7 @@ class MapEmb(Method):
         dimension: int = DIMENSION,
     ) -> Reading:
         """Return the four facets; `fit` in the provenance is the share of the answers' variance explained."""
-        asked = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
+        asked = surrogate.features(observed.inputs, among=observed.among).astype(np.float64)  # (inputs, hidden)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
         answered = _expected(observed, texts)  # (inputs, hidden)
         parts, fit = _parts(asked, answered, parameters["ridge"])

@@ -91,14 +91,21 @@ class Surrogate:
         """Return inputs as tokens, unpadded; the last few answers are remembered."""
         return _remembered(self._rows_of, tuple(inputs), self._rows)
 
-    def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+    def features(self, inputs: Sequence[Input], *, among: Sequence[Input] | None = None) -> NDArray[np.float32]:
         """Return phi(x): the mean of the last hidden states over an input's tokens, at unit length.
 
         The last few answers are remembered: every black box is observed on the same corpus.
 
+        Args:
+            inputs: what is asked for.
+            among: a corpus that they are part of, which is worked out, and remembered, as a whole.
+
         Returns:
             float32 (inputs, hidden).
         """
+        if among is not None:
+            row = {text: number for number, text in enumerate(among)}
+            return self.features(among)[[row[text] for text in inputs]]
         return _remembered(self._features_of, tuple(inputs), self._features)
 
     def forget(self) -> None:

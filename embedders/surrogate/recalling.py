@@ -14,8 +14,9 @@ class RecallingSurrogate(Surrogate):
 
     _known: dict[Input, NDArray[np.float32]] | None = None
 
-    def features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
-        """Return the features of inputs, (inputs, hidden)."""
+    def features(self, inputs: Sequence[Input], *, among: Sequence[Input] | None = None) -> NDArray[np.float32]:
+        """Return the features of inputs, (inputs, hidden); whatever they are part of is of no account."""
+        del among
         known = self._known = self._known if self._known is not None else {}
         new = [text for text in dict.fromkeys(inputs) if text not in known]
         if new:

@@ -1,20 +1,22 @@
 """Models of a session of Python: functions of a notebook, fitted pipelines, whatever has `predict`."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_cli import tiny_bert, write_task
+from tiny_cli import tiny_bert, write_rows, write_task
 
-from embedders import create_space, embed, live_model
+from embedders import create_space, embed, live_model, recorded_model
 from embedders.errors import BlackBoxError, SettingError
+from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.errors import DataError, InputError
 from registry.formats.tasks import read_task
 
 
 @pytest.fixture
-def store(registry: Registry, tmp_path: Any) -> Registry:  # noqa: ANN401 - pytest's own
+def store(registry: Registry, tmp_path: Path) -> Registry:
     """Three tasks, and a space whose corpus are their texts."""
     for number, name in enumerate(("film", "shop", "bank")):
         registry.add_task(name, read_task(str(write_task(tmp_path / name, number))))
@@ -117,8 +119,27 @@ def test_what_answers_with_nothing_that_can_be_read_is_refused_and_nothing_is_re
     assert "odd" not in [row.name for row in store.models()]
 
 
-def test_a_space_without_a_corpus_has_nothing_to_ask(store: Registry, tmp_path: Any) -> None:  # noqa: ANN401
+def test_a_space_without_a_corpus_has_nothing_to_ask(store: Registry, tmp_path: Path) -> None:
     create_space(store, "tasks", surrogate=str(tmp_path / "bert"), corpus=None, dimension=64)
 
     with pytest.raises(SettingError, match="has no corpus to ask a model about"):
         live_model(store, "shout", shout, space="tasks")
+
+
+def test_the_corpus_is_read_once_for_models_that_answered_most_of_it(
+    store: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = [one.text for one in store.corpus_inputs("texts")]
+    for number in range(3):
+        rows = [{"text": text, "answer": ("yes", "no")[n % 2]} for n, text in enumerate(texts) if n % 9 != number]
+        recorded_model(store, f"gaps{number}", str(write_rows(tmp_path / f"{number}.jsonl", rows)))
+    read: list[int] = []
+    features = Surrogate._features
+    monkeypatch.setattr(Surrogate, "_features", lambda self, inputs: read.append(len(inputs)) or features(self, inputs))
+
+    report = embed(store, ["gaps0", "gaps1", "gaps2"])
+
+    assert not report.failed
+    assert [count for count in read if count > 2] == [len(texts)]
