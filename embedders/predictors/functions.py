@@ -18,6 +18,7 @@ from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import first_line
+from registry.reading.meanings import says_nothing
 
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
@@ -76,6 +77,12 @@ class AskedFunction:
         if not np.isfinite(table).all() or (table < 0).any() or (total <= 0).any():
             raise BlackBoxError(f"{self._target} gave probabilities that are negative, or all zero.")
         self._check_one_choice(table, rows)
+        nothing = [label for label in labels if says_nothing(label)]
+        if not self._takes_numbers and 2 * len(nothing) >= len(labels):
+            raise BlackBoxError(
+                f"{self._target} answers {', '.join(labels)[:100]}, which say nothing of what they mean: let it answer "
+                "with texts, such as negative and positive."
+            )
         return Predictions(tuple(labels), table / total)
 
     def _check_one_choice(self, table: NDArray[np.float32], rows: Sequence[dict[Any, Any]]) -> None:
@@ -171,7 +178,8 @@ def _module_source(target: str) -> bytes:
     with _here_importable():
         spec = _module_spec(module)
     if spec is None or spec.origin is None:
-        raise SettingError(f"No module {module!r} to be found from this folder.")
+        mend = ": what lives in a session of Python is registered by embedders.live_model"
+        raise SettingError(f"No module {module!r} to be found from this folder{mend if module in sys.modules else ''}.")
     origin = Path(spec.origin)
     return origin.read_bytes() if origin.suffix == ".py" else b""
 

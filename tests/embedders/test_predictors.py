@@ -336,6 +336,18 @@ def test_a_function_answers_with_labels(registry: Registry, function: Writer) ->
     assert answers.probabilities.tolist() == [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
 
 
+@pytest.mark.parametrize(
+    "answer", ["'0', '1', '1'", "'LABEL_0', 'LABEL_1', 'LABEL_1'", "{'1': 0.5, '2': 0.5}, '1', '2'"]
+)
+def test_a_function_that_answers_in_digits_is_told_to_use_words(
+    registry: Registry, function: Writer, answer: str
+) -> None:
+    function_model(registry, "box", function(f"return [{answer}]"))
+
+    with pytest.raises(BlackBoxError, match="say nothing of what they mean: let it answer with texts"):
+        _ask(registry, "box", INPUTS)
+
+
 def test_a_function_answers_with_probabilities_that_need_not_add_up(registry: Registry, function: Writer) -> None:
     function_model(registry, "box", function("return [{'good': 3, 'bad': 1}, {'bad': 0.5}, 'so-so']"))
 
@@ -407,7 +419,7 @@ def test_a_function_typed_into_a_notebook_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "notebook_main", types.ModuleType("notebook_main"))  # as __main__ is there
 
-    with pytest.raises(SettingError, match=r"^No module 'notebook_main' to be found from this folder\.$"):
+    with pytest.raises(SettingError, match=r"^No module 'notebook_main' to be found from this folder: .*live_model"):
         function_model(registry, "box", "notebook_main:answer")
 
 
