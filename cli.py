@@ -18,6 +18,7 @@ from registry import __version__
 from registry.errors import RegistryError
 
 INTERRUPTED = 130
+LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
 GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short command goes into looking for garbage
 
 
@@ -36,7 +37,8 @@ def _told_in_one_line() -> Iterator[None]:
         raise
     except click.UsageError as error:
         where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        raise click.UsageError(" ".join(error.format_message().split()) + where) from error
+        message = " ".join(error.format_message().split())
+        raise click.UsageError((message if len(message) <= LONGEST else f"{message[:LONGEST]} ...") + where) from error
 
 
 class RegistryGroup(click.Group):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def read_pack(folder: Path) -> Pack:
 
 def write_pack(folder: Path, pack: Pack) -> None:
     """Write a pack as a new folder, whole or not at all."""
-    if folder.exists():
+    if os.path.lexists(folder):  # false where it is no path at all, which is then said
         raise InputError(f"{folder} is there already: name a new folder.")
     names, kinds = tuple(task.name for task in pack.tasks), (EntryKind.TASK.value,) * len(pack.tasks)
     with written(folder) as draft:

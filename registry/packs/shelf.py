@@ -1,5 +1,6 @@
 """The packs that a registry uses: folders beside its catalog, so that nothing in them is mixed with its own."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Shelf:
     def add(self, source: str) -> Pack:
         """Use a pack: one that comes with the program, by name, or a folder. One of the same name is replaced."""
         folder = resource("packs") / source if source in supplied() else Path(source)
-        if not (folder / DESCRIPTION).is_file():
+        if not os.path.isfile(folder / DESCRIPTION):  # false too where it is no path at all
             known = ", ".join(supplied())
             raise InputError(f"{source!r} is neither a folder with a {DESCRIPTION} nor a supplied pack ({known}).")
         pack = read_pack(folder)
