@@ -2,11 +2,15 @@
 
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.completion import names_of, spaces
 from commands.output import json_option, print_json, print_table, registry_of
+
+if TYPE_CHECKING:
+    from embedders import EmbedReport
 
 FEW = 200  # requests to an endpoint that are sent without a question
 
@@ -46,10 +50,18 @@ def embed(
     report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=on_done)
     if as_json:
         print_json(asdict(report))
+    _tell(report)
+    ctx.exit(1 if report.failed else 0)
+
+
+def _tell(report: "EmbedReport") -> None:
+    """Say on stderr what came of a run."""
     for problem in dict.fromkeys(report.failed.values()):
         failed_names = [name for name, reason in report.failed.items() if reason == problem]
         more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
         click.echo(f"failed {failed_names[0]}{more}: {problem}", err=True)
+    for note in report.notes:
+        click.echo(note, err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
@@ -61,7 +73,6 @@ def embed(
         click.echo(f"left {name}: another process is embedding it", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
-    ctx.exit(1 if report.failed else 0)
 
 
 def _is_terminal() -> bool:
@@ -73,6 +84,8 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
     from embedders.jobs.plan import planned
 
     plan = planned(registry_of(ctx), names or None, space=space)
+    for note in plan.notes:
+        click.echo(note, err=True)
     if not asks and as_json:
         print_json(plan.as_json())
     elif not asks:

@@ -13,7 +13,7 @@ from registry.catalog.records import NewEntry
 from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.kinds import EntryKind
-from registry.prompts.pairs import meant_by
+from registry.prompts.pairs import all_meant
 from registry.prompts.prompt import PAIR, Prompt
 from registry.ranking.nearest import EMBEDDABLE
 from registry.results import Cell, Table
@@ -38,7 +38,9 @@ class PlannedEntry:
 
 
 class Plan(Table[PlannedEntry]):
-    """All that a run would do."""
+    """All that a run would do. `notes` are to be said of the names that were given."""
+
+    notes: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -67,10 +69,11 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
     Where there is no space yet, it is told of the one that `embed` would make. Raises `NotFoundError`.
     """
     catalog = registry.catalog
+    notes: list[str] = []
     is_first = space is None and not catalog.spaces.all()
     record = None if is_first else catalog.spaces.get(space)
     if names is not None:
-        meant: list[EntryRecord | NewEntry] = [one for name in names for one in meant_by(catalog, name)]
+        meant, notes = all_meant(catalog, names)
     elif record is not None:
         meant = [*embeddable(registry, SpaceSpec.from_document(record.spec))]
     else:
@@ -79,7 +82,9 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
     held = set() if record is None else catalog.embeddings.known(record.id)
     todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
     inputs = _inputs(registry, record)
-    return Plan([_planned(registry, one, record, inputs) for one in todo.values()])
+    plan = Plan([_planned(registry, one, record, inputs) for one in todo.values()])
+    plan.notes = tuple(notes)
+    return plan
 
 
 def _inputs(registry: Registry, space: SpaceRecord | None) -> list[Input]:

@@ -38,7 +38,7 @@ from registry.choosing.scores import calibrated
 from registry.data.models import is_language_model
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.prompts.pairs import entered, meant_by
+from registry.prompts.pairs import all_meant, entered
 from registry.ranking.nearest import EMBEDDABLE
 from registry.spaces.spec import SpaceSpec
 
@@ -56,6 +56,7 @@ class EmbedReport:
     busy: list[str] = field(default_factory=list)  # another process is at it
     skipped: dict[str, str] = field(default_factory=dict)  # name -> why this space cannot embed it
     failed: dict[str, str] = field(default_factory=dict)  # name -> why
+    notes: list[str] = field(default_factory=list)  # what is to be said of the names that were given
     unanswered: dict[str, str] = field(default_factory=dict)  # name -> how many texts have no answer, and why
 
 
@@ -82,9 +83,10 @@ def embed(
     sleep_while_waiting()
     record = current_space(registry, space)
     spec = SpaceSpec.from_document(record.spec)
-    entries = _named(registry, names, spec) if names is not None else embeddable(registry, spec)
+    notes: list[str] = []
+    entries = _named(registry, names, spec, notes) if names is not None else embeddable(registry, spec)
     held = set() if again else registry.catalog.embeddings.known(record.id)
-    report = EmbedReport(record.name, known=[e.name for e in entries if e.version_id in held])
+    report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
         surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
@@ -247,9 +249,10 @@ def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
     return [entry for entry in entries if not is_language_model(entry.spec)]
 
 
-def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec) -> list[EntryRecord]:
+def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec, notes: list[str]) -> list[EntryRecord]:
     """Return what names mean; a new MODEL@PROMPT is entered once nothing is wrong with any of them."""
-    meant = [one for name in names for one in meant_by(registry.catalog, name)]
+    meant, told = all_meant(registry.catalog, names)
+    notes += told
     problem = _why_no_models(spec)
     for one in meant:
         if one.kind not in EMBEDDABLE:

@@ -1,7 +1,7 @@
 """Prompted models: an LLM under a prompt is one model, `MODEL@PROMPT`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from registry.catalog import Catalog, EntryRecord, Filter
@@ -13,6 +13,33 @@ from registry.kinds import EntryKind
 from registry.names import Reference, checked_name
 
 _PATTERN = "*?["
+
+
+def all_meant(catalog: Catalog, names: Sequence[str]) -> tuple[list[EntryRecord | NewEntry], list[str]]:
+    """Return what names mean, see `meant_by`, and notes.
+
+    Beside tasks, `MODEL@*` means the prompts that answer with the labels of one of them, where there are such: what
+    answers another question is not asked about these texts.
+    """
+    meant: list[EntryRecord | NewEntry] = []
+    notes: list[str] = []
+    known = [(name, meant_by(catalog, name)) for name in names]
+    tasks = [one for _, found in known for one in found if one.kind is EntryKind.TASK]
+    labels = [_alike(task.spec.get("labels") or ()) for task in tasks]
+    for name, found in known:
+        fitting = found
+        if "@" in name and any(sign in name for sign in _PATTERN):
+            fitting = [one for one in found if _alike(_answers(catalog, one)) in labels] or found
+        if len(fitting) < len(found):
+            prompts = ", ".join(one.name.partition("@")[2] for one in fitting[:5])
+            prompts += ", ..." if len(fitting) > 5 else ""
+            of = " or ".join(task.name for task in tasks)
+            notes.append(
+                f"{name!r} means {len(fitting)} of {len(found)} prompts, those that answer as {of} does: {prompts}. "
+                "The others are embedded by their names."
+            )
+        meant += fitting
+    return meant, notes
 
 
 def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
@@ -54,6 +81,18 @@ def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[E
         return [entry for entry in meant if isinstance(entry, EntryRecord)]
     with catalog.entries.adding(replace=True) as add:
         return [add(entry) if isinstance(entry, NewEntry) else entry for entry in meant]
+
+
+def _alike(answers: Collection[str]) -> frozenset[str]:
+    return frozenset(answer.strip().casefold() for answer in answers)
+
+
+def _answers(catalog: Catalog, pair: EntryRecord | NewEntry) -> Sequence[str]:
+    """Return the answers that a prompted model chooses from."""
+    spec = ModelSpec.from_document(pair.spec, name=pair.name)
+    if spec.answers:
+        return spec.answers
+    return [str(choice) for choice in catalog.entries.get(spec.prompt or "", EntryKind.PROMPT).spec["choices"]]
 
 
 def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | NewEntry:

@@ -157,6 +157,17 @@ def test_a_pattern_takes_what_fits_alone(store: Path) -> None:
     assert embedded(store, "enc@?ong") == ["enc@long"]
 
 
+def test_beside_a_task_a_pattern_means_the_prompts_that_answer_as_it_does_and_says_which(store: Path) -> None:
+    topics = ("--choice", "sport=goal", "--choice", "money=bank")
+    done(store, "prompt", "add", "topic", "--template", "{{ text }} is about", *topics)
+
+    planned = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "films", "enc@*", "--dry-run"])
+    assert "'enc@*' means 3 of 4 prompts, those that answer as films does: long, nli/pair, short." in planned.stderr
+    assert embedded(store, "films", "enc@*") == ["enc@long", "enc@nli/pair", "enc@short", "films"]
+    assert embedded(store, "enc@topic") == ["enc@topic"], "the others by their names"
+    assert embedded(store, "enc@*", "--again") == ["enc@long", "enc@nli/pair", "enc@short", "enc@topic"]
+
+
 def test_a_model_alone_means_the_prompts_under_which_it_is_known(store: Path) -> None:
     embedded(store, "enc@short", "enc@long")
 
