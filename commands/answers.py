@@ -2,6 +2,7 @@
 
 import click
 
+from commands.completion import names_of
 from commands.output import print_json, print_table, registry_of, say, table_options
 
 
@@ -28,3 +29,41 @@ def answers(ctx: click.Context, name: str, prompt: str | None, space: str | None
     print_table(given[:count], empty=f"{given.name} was not asked in space {given.space} yet.")
     told = ", ".join(f"{text} {number}" for text, number in given.counts.items())
     click.echo(f"{len(given)} of {given.corpus_size} texts asked{': ' if told else ''}{told}", err=True)
+
+
+@click.command("test")
+@click.argument("name", shell_complete=names_of("model", "prompted-model"))
+@click.option("texts", "--text", multiple=True, help="A text to ask about; may be given several times.")
+@click.option("--text-pair", help="With one --text: the second text.")
+@click.option(
+    "-n", "count", default=3, show_default=True, type=click.IntRange(1, 100), help="Else so many of the space's."
+)
+@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@table_options
+@click.pass_context
+def test(
+    ctx: click.Context,
+    name: str,
+    texts: tuple[str, ...],
+    text_pair: str | None,
+    count: int,
+    device: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Ask a model, or MODEL@PROMPT, about a few texts, and show what is read of its answers. Nothing is kept.
+
+    What a function has to do: take a list of texts, and return for each a text, or {text: probability}. A pair of texts
+    reaches it as one, with a line break between.
+    """
+    if text_pair is not None and len(texts) != 1:
+        raise click.UsageError("--text-pair goes with one --text.")
+    from embedders.black_boxes.trying import tried
+    from registry.data.inputs import Input
+
+    inputs = [Input(text, text_pair) for text in texts]
+    said = tried(registry_of(ctx), name, inputs, count=count, device=device)
+    if as_json:
+        print_json({"answers": [row.as_json() for row in said]})
+        return
+    print_table(said, empty=f"{name} can be asked about none of these texts.")

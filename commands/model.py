@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands.answers import answers
+from commands.answers import answers, test
 from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import answers_options, range_option
@@ -209,3 +209,4 @@ add_common(
     plural="models",
 )
 model.add_command(answers)
+model.add_command(test)

@@ -107,7 +107,7 @@ def given_answers(
             of = inputs[start : start + len(said)]
             if len(of) < len(said):
                 raise IntegrityError(f"Recorded answers of {entry.name!r} have no texts: run 'fute index verify'.")
-            rows += zip(of, _rows(of, said), strict=True)
+            rows += zip(of, rows_of(of, said), strict=True)
     answers = [row for _, row in rows]
     if renders and template is not None and template.template and answers:
         answers = _with_questions(template, answers)
@@ -152,7 +152,8 @@ def _answerable(
     return list(inputs)
 
 
-def _rows(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:
+def rows_of(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:
+    """Return what was said of inputs, one by one."""
     rows = []
     for one, table, reason in zip(inputs, said.probabilities, said.reasons.tolist(), strict=True):
         probabilities = {} if reason != ANSWERED else dict(zip(said.answers, table.tolist(), strict=True))

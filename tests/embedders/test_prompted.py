@@ -168,6 +168,21 @@ def test_beside_a_task_a_pattern_means_the_prompts_that_answer_as_it_does_and_sa
     assert embedded(store, "enc@*", "--again") == ["enc@long", "enc@nli/pair", "enc@short", "enc@topic"]
 
 
+def test_a_model_is_tried_on_a_few_texts_and_nothing_of_it_is_kept(store: Path) -> None:
+    before = dump(store)
+
+    said = done(store, "model", "test", "enc@short", "--text", "a warm song", "--text", "a dull day", "--json")[
+        "answers"
+    ]
+    assert [row["text"] for row in said] == ["a warm song", "a dull day"]
+    assert all(set(row["probabilities"]) == set(ANSWERS) for row in said)
+    assert len(done(store, "model", "test", "enc@long", "-n", "2", "--json")["answers"]) == 2
+    for wrong in (("enc@*",), ("films",), ("enc",), ("enc@short", "--text-pair", "b")):
+        result = CliRunner().invoke(cli.main, ["--registry", str(store), "model", "test", *wrong])
+        assert (result.exit_code, result.stderr[:6]) == (2, "Error:"), wrong
+    assert dump(store) == before
+
+
 def test_a_model_alone_means_the_prompts_under_which_it_is_known(store: Path) -> None:
     embedded(store, "enc@short", "enc@long")
 
