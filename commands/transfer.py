@@ -90,7 +90,10 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"transfers": [record.as_json() for record in records], "not_registered": unknown})
         return
-    print_table(Table([_Listed(record, known) for record in records]), empty="No transfers yet.")
+    print_table(
+        Table([_Listed(record, known) for record in records]),
+        empty=f"No transfers to {target!r}." if target else "No transfers yet.",
+    )
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         click.echo(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)
@@ -108,8 +111,8 @@ def remove(ctx: click.Context, /, *, yes: bool, **where: str | None) -> None:
     """Remove the measurements that all given options fit."""
     registry = registry_of(ctx)
     asked = {column: value for column, value in where.items() if value is not None}
-    fitting = [r for r in registry.transfers() if all(getattr(r, c) == value for c, value in asked.items())]
-    if asked and fitting:
+    fitting = registry.catalog.transfers.fitting(**asked) if asked else []
+    if fitting:
         confirmed(f"Remove {len(fitting)} transfers?", yes=yes)
     click.echo(f"{registry.catalog.transfers.remove(**asked)} transfers removed")
 
@@ -117,13 +120,17 @@ def remove(ctx: click.Context, /, *, yes: bool, **where: str | None) -> None:
 class _Listed:
     """A transfer in the list."""
 
+    def exact(self) -> "dict[str, Cell]":
+        """Return the row with names as they are."""
+        return self._record.cells()
+
     def __init__(self, record: "TransferRecord", known: Collection[str]) -> None:
         self._record = record
         self._known = known
 
     def cells(self) -> "dict[str, Cell]":
         """Return the row of a table."""
-        cells = self._record.cells()
+        cells = self.exact()
         for end in ("target", "source"):
             if cells[end] not in self._known:
                 cells[end] = f"{cells[end]} ?"

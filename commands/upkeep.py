@@ -23,6 +23,8 @@ def init(ctx: click.Context, *, with_pack: bool) -> None:
         is_empty = not any(registry.catalog.entries.counts().values())
         if with_pack and is_empty and registry.packs.are_new:
             registry.packs.add(STARTER)
+        elif not with_pack:
+            registry.packs.decline()
         click.echo(f"Registry ready in {registry.folder}")
 
 

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from embedders.black_boxes.registering import named_recording
 from embedders.errors import SettingError
-from embedders.predictors.functions import AskedFunction
+from embedders.predictors.functions import AskedFunction, as_text
 from embedders.spaces import current_space
 from registry import Registry
 from registry.catalog import EntryRecord
@@ -57,7 +57,7 @@ def live_model(
     parts: list[Predictions] = []
     for start in tqdm(range(0, len(inputs), AT_ONCE), desc=name, unit="batch", disable=None):
         parts.append(asked.predict(inputs[start : start + AT_ONCE]))
-    names = None if answers is None else {str(key): text for key, text in answers.items()}
+    names = None if answers is None else {str(as_text(key)): text for key, text in answers.items()}
     recording = named_recording(Recording(tuple(inputs), Predictions.joined(parts)), names, name)
     contents = recording.contents()
     parts_hash = hashlib.sha256(b"".join(hashlib.sha256(body).digest() for body in contents.values()))

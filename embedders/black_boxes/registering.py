@@ -301,11 +301,15 @@ def _distinct_rows(table: AnswerTable) -> list[int]:
 def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: Sequence[int]) -> list[str]:
     """Return how the prompts of some columns are called: under names that no other prompt has."""
     known = {entry.name: entry.spec for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))}
+    pairs = {entry.name for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPTED_MODEL,)))}
     names: dict[str, str] = {}
     for column in columns:
         title = table.names[column].rpartition("@")[2]
         name = _as_name(title)
-        if name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers)):
+        others = {pair for pair in pairs if pair.endswith(f"@{name}")} - {f"{owner}@{name}"}
+        is_own = f"{owner}@{name}" in pairs and not others
+        is_other = name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers))
+        if is_other and not is_own:
             name = f"{owner}/{name}"
         if names.setdefault(name, title) != title:
             raise InputError(

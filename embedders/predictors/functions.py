@@ -60,7 +60,7 @@ class AskedFunction:
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
         if self._takes_numbers:
-            answers = [_named(answer) for answer in answers]
+            answers = [as_text(answer) for answer in answers]
         return self._as_table(answers)
 
     def _as_table(self, answers: Sequence[Any]) -> Predictions:
@@ -119,12 +119,14 @@ def _is_estimator(thing: object) -> bool:
     return not callable(thing) and any(callable(getattr(thing, name, None)) for name in ("predict", "predict_proba"))
 
 
-def _named(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
-    """Return an answer with numbers as texts: 1 and 1.0 are one answer."""
+def as_text(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
+    """Return an answer with numbers as texts: 1 and 1.0 are one answer, and nan is none."""
     if isinstance(answer, dict):
-        return {_named(label): probability for label, probability in answer.items()}
+        return {as_text(label): probability for label, probability in answer.items()}
     if isinstance(answer, bool | np.bool_):
         return str(bool(answer)).lower()
+    if isinstance(answer, float | np.floating) and not np.isfinite(answer):
+        return None
     return f"{answer:g}" if isinstance(answer, int | float | np.number) else answer
 
 
@@ -145,13 +147,13 @@ def _asked_estimator(
             f"{target} is no fitted classifier of one label (a regressor, several outputs, or not fitted): register a "
             "function that answers each text with one text."
         )
-    names = [str(_named(name)) for name in classes]
+    names = [str(as_text(name)) for name in classes]
     if not takes_numbers and not all(isinstance(name, str) for name in classes):
         raise SettingError(
             f"{target} calls its classes {', '.join(names)[:100]}: register a function that answers with their names."
         )
     if not hasattr(estimator, "predict_proba"):
-        return lambda texts: [str(_named(answer)) for answer in estimator.predict(texts)]
+        return lambda texts: [str(as_text(answer)) for answer in estimator.predict(texts)]
     return lambda texts: [dict(zip(names, row, strict=True)) for row in estimator.predict_proba(texts).tolist()]
 
 

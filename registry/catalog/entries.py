@@ -221,7 +221,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     else:
         latest = _latest(session, entry.id)
         number = latest.number
-        if latest.content_hash == new.content_hash:
+        if latest.content_hash == new.content_hash and _says_the_same(latest.spec, new):
             _add_tags(session, entry.id, new.tags)
             return _read(session, entry, latest)
         if not replace:
@@ -243,6 +243,13 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
     return _read(session, entry, version)
+
+
+def _says_the_same(known: dict[str, Any], new: NewEntry) -> bool:
+    """Say whether recorded answers mean what they meant: their hash is of the numbers alone."""
+    if new.kind is EntryKind.PROMPTED_MODEL and new.contents:
+        return known == new.spec
+    return new.kind is not EntryKind.MODEL or known.get("answers") == new.spec.get("answers")
 
 
 def _whole(name: str, what: str) -> str:
@@ -366,6 +373,6 @@ def _keep(session: Session, body: bytes) -> str:
 
 
 def _add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
-    for tag in sorted({checked_tag(tag) for tag in tags}):
+    for tag in sorted({checked_tag(tag) for tag in ([tags] if isinstance(tags, str) else tags)}):
         session.merge(Tag(entry_id=entry_id, tag=tag))
     session.flush()

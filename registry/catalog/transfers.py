@@ -1,6 +1,6 @@
 """What came of starting from a source? The measured truth that rankings are judged by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, count
@@ -13,6 +13,8 @@ from registry.catalog.tables import Entry, Transfer
 from registry.data.transfers import TransferRecord, check_unit
 from registry.errors import InputError
 from registry.names import normal
+
+AT_ONCE = 500  # rows in a statement
 
 Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
 
@@ -60,18 +62,26 @@ class TransferStore:
             _keep(session, known, kept)
         return kept
 
+    def fitting(self, **where: str) -> list[TransferRecord]:
+        """Return the measurements that have these values; tasks are found whatever their case.
+
+        Args:
+            where: model, adaptation, target, source, run.
+        """
+        return [record for record in self.all() if _fits(record, where)]
+
     def remove(self, **where: str) -> int:
-        """Remove the measurements that have these values, and return how many.
+        """Remove the measurements that `fitting` returns, and return how many.
 
         Args:
             where: model, adaptation, target, source, run: one at least.
         """
         if not where:
             raise InputError("Say which transfers are to be removed, such as those to one target.")
-        conditions = [getattr(Transfer, column) == value for column, value in where.items()]
         with self._database.write() as session:
-            gone = session.scalars(select(Transfer.id).where(*conditions)).all()
-            session.execute(delete(Transfer).where(*conditions))
+            gone = [row.id for row in session.scalars(select(Transfer)) if _fits(row, where)]
+            for start in range(0, len(gone), AT_ONCE):
+                session.execute(delete(Transfer).where(Transfer.id.in_(gone[start : start + AT_ONCE])))
         return len(gone)
 
     def all(self, target: str | None = None) -> list[TransferRecord]:
@@ -106,6 +116,16 @@ class _Spelling:
         """Return a measurement with the names of its tasks as they are known; a new name is known from then on."""
         target, source = (self._known.setdefault(name.casefold(), name) for name in (record.target, record.source))
         return replace(record, target=target, source=source)
+
+
+def _fits(measured: Transfer | TransferRecord, where: Mapping[str, str]) -> bool:
+    """Say whether a measurement has these values; of a task's name the case is of no account."""
+    return all(
+        getattr(measured, column) == value
+        if column not in ("target", "source")
+        else getattr(measured, column).casefold() == normal(value).casefold()
+        for column, value in where.items()
+    )
 
 
 def _key(measured: Transfer | TransferRecord) -> Key:

@@ -76,7 +76,8 @@ class PromptAdvice:
     def detailed(self) -> dict[str, Cell]:
         """Return the row with what every method says."""
         more: dict[str, Cell] = {"score": self.score, "similarity": self.similarity, "spread": self.spread}
-        return {**self.cells(), **more, **self.ranks}
+        ranks: dict[str, Cell] = {f"by {name}" if name == ACCURACY else name: rank for name, rank in self.ranks.items()}
+        return {**self.cells(), **more, **ranks}
 
 
 class PromptRanking(Table[PromptAdvice]):

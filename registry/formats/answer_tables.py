@@ -21,6 +21,7 @@ from registry.files.lines import read_file
 from registry.files.separated import separated_rows
 from registry.formats.harness import harness_cells, is_harness
 from registry.formats.table_files import file_rows
+from registry.reading.classes import MISSING
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -243,7 +244,8 @@ def _cell(value: object) -> str | None:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    return str(value).strip() or None
+    text = str(value).strip()
+    return None if text.casefold() in MISSING else text
 
 
 def _why_no_answers(values: Sequence[str]) -> str | None:

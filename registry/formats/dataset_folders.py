@@ -40,17 +40,22 @@ def read_dataset_folder(folder: Path, form: FileForm, tell: Tell) -> dict[str, F
 def _split_files(folder: Path, form: FileForm, tell: Tell) -> dict[str, list[FoundTable]]:
     """Return the tables of each split of files like `train.csv`, `data/test-00000-of-00001.parquet`."""
     files = [path for path in sorted([*folder.glob("*"), *folder.glob("data/*")]) if _TABLE.fullmatch(path.name)]
-    found: dict[str, list[FoundTable]] = {}
+    found: dict[str, list[Path]] = {}
     others = []
     for path in files:
         split = _SPLIT.fullmatch(path.name.partition(".")[0])
         if split:
             name = "test" if split[1].lower() == "test" else "train"
-            found.setdefault(name, []).append(read_table(path, form))
+            found.setdefault(name, []).append(path)
         elif path.name not in _ABOUT:
             others.append(path.name)
     _tell_others(tell, others)
-    return found
+    for paths in found.values():
+        forms = {path.name.partition(".")[2].lower() for path in paths}
+        if len(forms) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise DataError(str(folder), f"has a split in several forms, {names[:200]}: leave one.")
+    return {name: [read_table(path, form) for path in paths] for name, paths in found.items()}
 
 
 def _tell_others(tell: Tell, names: list[str]) -> None:

@@ -19,6 +19,7 @@ from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, Reco
 from registry.errors import DataError
 from registry.files.arrays import UNREADABLE
 from registry.files.lines import numbered_lines, parse_lines, read_file
+from registry.reading.classes import MISSING
 
 
 def read_answers(path: Path) -> Recording:
@@ -28,6 +29,8 @@ def read_answers(path: Path) -> Recording:
         place = f"{path} line {number}"
         if not isinstance(row.get("text"), str) or not isinstance(row.get("answer"), str) or not row["answer"]:
             raise DataError(place, "needs a 'text' and an 'answer', both texts.")
+        if row["answer"].strip().casefold() in MISSING:
+            raise DataError(place, f"has the answer {row['answer']!r}, which is none: leave the line out.")
         if said.setdefault(Input(row["text"], _pair(row, place)), row["answer"]) != row["answer"]:
             raise DataError(place, "gives another answer to a text that was answered above.")
     answers = tuple(sorted(set(said.values())))

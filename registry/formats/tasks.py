@@ -44,7 +44,8 @@ def as_task(data: object, **options: Any) -> TaskData:  # noqa: ANN401 - those o
         if options:
             raise InputError(f"A TaskData says all of a task itself: leave {', '.join(options)} out.")
         return data
-    columns = {field.name: options.pop(field.name, None) for field in fields(Columns)}
+    given = {field.name: options.pop(field.name, None) for field in fields(Columns)}
+    columns = {name: None if column is None else str(column) for name, column in given.items()}
     return read_task(data, columns=Columns(**columns), **options)
 
 
@@ -80,7 +81,8 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
     if kind is not None and kind not in KINDS:
         raise InputError(f"Kind {kind!r} is not one of {', '.join(KINDS)}.")
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else "data"
-    named = {str(label): text for label, text in (answers or {}).items()}
+    given: Mapping[Any, str] = answers or {}
+    named = {str(label).lower() if isinstance(label, bool) else str(label): text for label, text in given.items()}
     notes: list[str] = []
     asked = _Asked(place, kind, columns or Columns(), named, range, taken=answers_as_they_are, tell=notes.append)
     try:

@@ -7,8 +7,7 @@ from pathlib import Path
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.names import checked_name
-from registry.packs.pack import Pack, PackTask
+from registry.packs.pack import Pack, PackTask, checked_line, checked_pack_name
 from registry.spaces.spec import SpaceSpec
 
 
@@ -47,9 +46,9 @@ def pack_of(
     spec = SpaceSpec.from_document(space.spec).without_corpus()
     told = {task: catalog.entries.get(task, EntryKind.TASK) for task in names}
     return Pack(
-        name=checked_name(name),
-        title=title,
-        source=source,
+        name=checked_pack_name(name),
+        title=checked_line(title, "title"),
+        source=checked_line(source, "source"),
         spec=replace(spec, surrogate_source=Path(spec.surrogate_source).name),  # a place on this machine is nobody's
         tasks=tuple(
             PackTask(task, told[task].task_kind, (homes or {}).get(task) or _line(told[task].spec.get("source")))

@@ -87,7 +87,7 @@ def read_pack(folder: Path) -> Pack:
     try:
         for vector in vectors.matrix:
             checked_vector(vector, spec.dimension)
-        return Pack(checked_name(name), title, source, spec, tasks, vectors.matrix, checked_pack(transfers, tasks))
+        return Pack(checked_pack_name(name), title, source, spec, tasks, vectors.matrix, checked_pack(transfers, tasks))
     except InputError as error:
         raise DataError(place, str(error)) from error
 
@@ -111,6 +111,20 @@ def write_pack(folder: Path, pack: Pack) -> None:
             "sha256": {file: hashlib.sha256((draft / file).read_bytes()).hexdigest() for file in (VECTORS, TRANSFERS)},
         }
         (draft / DESCRIPTION).write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def checked_pack_name(name: str) -> str:
+    """Return the name of a pack, which is a folder's too; raise `InputError`."""
+    if "/" in checked_name(name):
+        raise InputError(f"{name!r} is not the name of a pack: leave the '/' out.")
+    return checked_name(name)
+
+
+def checked_line(text: str, what: str) -> str:
+    """Return a text that is one line; raise `InputError`."""
+    if not text.strip() or len(text) > LONGEST or not text.isprintable():
+        raise InputError(f"The {what} of a pack is a line of 1 to {LONGEST} signs.")
+    return text
 
 
 def checked_pack(transfers: tuple[TransferRecord, ...], tasks: tuple[PackTask, ...]) -> tuple[TransferRecord, ...]:

@@ -30,6 +30,10 @@ class Shelf:
         """Whether there never was a pack."""
         return not self._folder.exists()
 
+    def decline(self) -> None:
+        """Take note that no pack is wanted."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+
     def names(self) -> list[str]:
         """Return the names of the packs in use, sorted."""
         return sorted(path.parent.name for path in self._folder.glob(f"[!.]*/{DESCRIPTION}"))
@@ -51,14 +55,17 @@ class Shelf:
             known = ", ".join(supplied())
             raise InputError(f"{source!r} is neither a folder with a {DESCRIPTION} nor a supplied pack ({known}).")
         pack = read_pack(folder)
+        own = self._folder / pack.name
+        if own.exists() and own.samefile(folder):
+            return pack
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if (self._folder / pack.name).exists():
-                self.remove(pack.name)
-            with written(self._folder / pack.name) as draft:
+            with written(own) as draft:
                 draft.mkdir()
                 for file in (VECTORS, TRANSFERS, DESCRIPTION):
                     shutil.copyfile(folder / file, draft / file)
+                if pack.name in self.names():
+                    self.remove(pack.name)
         except OSError as error:
             raise StorageError(f"Cannot keep pack {pack.name!r}: {error.strerror or error}.") from error
         return self.get(pack.name)
@@ -68,7 +75,11 @@ class Shelf:
         if checked_name(name) not in self.names():
             raise NotFoundError("pack", name, self.names())
         try:
-            (self._folder / name / DESCRIPTION).unlink()  # from here on it is no pack
-            shutil.rmtree(self._folder / name)
+            folder = self._folder / name
+            if folder.is_symlink():  # what it leads to is somebody else's
+                folder.unlink()
+            else:
+                (folder / DESCRIPTION).unlink()  # from here on it is no pack
+                shutil.rmtree(folder)
         except OSError as error:
             raise StorageError(f"Cannot remove pack {name!r}: {error.strerror or error}.") from error

@@ -95,6 +95,8 @@ def kind_named(kind: EntryKind | str) -> EntryKind:
 
 def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
     """Take a vector from a file as a query, if it is of this very space."""
+    if query.fingerprint.startswith(f"{space.fingerprint},"):
+        raise SpaceMismatchError("The vector is centred, and no query: export it without --centred.")
     if query.fingerprint != space.fingerprint:
         raise SpaceMismatchError(
             f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "

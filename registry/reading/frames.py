@@ -79,6 +79,9 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
         rows = list(data)
     else:
         raise InputError(f"A {type(data).__name__} is no task: give {TAKEN}.")
+    columns = [str(name) for name in getattr(data, "columns", ())]
+    if len(set(columns)) < len(columns):
+        raise InputError(f"The table names a column twice: {', '.join(columns)[:200]}.")
     if not all(isinstance(row, Mapping) for row in rows):
         raise InputError(
             f"A list of {type(next(r for r in rows if not isinstance(r, Mapping))).__name__} is no table: "

@@ -33,6 +33,11 @@ class EntryRow:
         values = _values(self.record)
         return {"name": self.name, **{name: values.get(name) for name in ENTRY_COLUMNS[self.record.kind]}}
 
+    def exact(self) -> dict[str, Cell]:
+        """Return the row with all of a task's labels."""
+        labels = self.record.spec.get("labels")
+        return {**self.cells(), "labels": ", ".join(labels)} if labels and "labels" in self.cells() else self.cells()
+
     def as_json(self) -> dict[str, Any]:
         """Return all that is known of the entry."""
         record = self.record
