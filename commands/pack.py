@@ -89,3 +89,6 @@ def make(
     made = pack_of(catalog, catalog.spaces.get(space), name, title=title, source=source, tasks=tasks)
     write_pack(folder, made)
     click.echo(f"{len(made.tasks)} tasks and {len(made.transfers):,} transfers written to {folder}")
+    left = len(catalog.transfers.all()) - len(made.transfers)
+    if left and not tasks:
+        click.echo(f"{left:,} transfers are left out: of tasks without a vector in the space.", err=True)

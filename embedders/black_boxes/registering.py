@@ -17,6 +17,7 @@ from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
 from registry.catalog import EntryRecord, Filter
+from registry.catalog.new_entries import new_corpus
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec
@@ -270,17 +271,21 @@ def share_missing(registry: Registry, entries: Sequence[EntryRecord]) -> float:
 def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -> str:
     """Make the texts that were answered a corpus, and a space with it that is otherwise as the current one.
 
-    It becomes the current space. Returns its name.
+    It becomes the current space. Returns its name, or that of the space that these texts have already.
     """
     recorded = next(entry for entry in made if entry.contents)
     inputs = Recording.from_contents(_answers(recorded), registry.contents(recorded)).inputs
-    corpus = registry.add_corpus(f"{name}-texts", inputs, source=f"texts of {recorded.name}")
+    new = new_corpus(f"{name}-texts", inputs, source=f"texts of {recorded.name}")
     current = next((one for one in registry.catalog.spaces.all() if one.current and one.corpus is not None), None)
     if current is None:
+        corpus = registry.add_corpus(new.name, inputs, source=f"texts of {recorded.name}")
         create_space(registry, name, corpus=corpus.name)
-    else:
-        spec = changed(SpaceSpec.from_document(current.spec), corpus=corpus.content_hash)
-        registry.add_space(name, spec, corpus=corpus)
+        return registry.use_space(name).name
+    spec = changed(SpaceSpec.from_document(current.spec), corpus=new.content_hash)
+    known = next((one for one in registry.catalog.spaces.all() if one.fingerprint == spec.fingerprint()), None)
+    if known is not None:  # another name would be another space of the very same vectors
+        return registry.use_space(known.name).name
+    registry.add_space(name, spec, corpus=new)
     return registry.use_space(name).name
 
 

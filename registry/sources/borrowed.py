@@ -1,6 +1,6 @@
 """What packs bring to a question: tasks that others measured, under names of their own, and what came of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,10 @@ class Borrowed:
             return None
         pack, task = self.tasks[name]
         return pack, task.home
+
+    def without_targets(self, names: Collection[str]) -> "Borrowed":
+        """Leave out what was measured on some targets."""
+        return replace(self, history=tuple(m for m in self.history if m.target not in names)) if names else self
 
     def passing(self, where: Filter) -> list[str]:
         """Return the tasks that a filter lets through; a pack's have no tags and no language."""

@@ -122,14 +122,21 @@ class Memory:
         pairs_asked, _, weights = self._weights(target, sources, setting, own=own)
         return self._mean(pairs_asked, weights)
 
-    def reasons(self, prediction: Expected, source: str) -> list[Reason]:
-        """Return the measured pairs that add something to the score of a source, those that add most first."""
+    def reasons(self, prediction: Expected, source: str, *, setting: str | None = None) -> list[Reason]:
+        """Return the measured pairs that add something to the score of a source, those that add most first.
+
+        Args:
+            prediction: of the target.
+            source: the one that is asked for.
+            setting: whose gains are told, where a pair was measured in it; else the mean over the settings.
+        """
         parts = prediction.parts[prediction.sources.index(source)]
         return [
             Reason(target, self.likeness.between(prediction.target, target), source, gain, float(parts[i]))
             for i in np.argsort(-np.abs(parts), kind="stable")
             if parts[i]
-            for target, source, gain in [self._measured[i]]
+            for target, source, mean in [self._measured[i]]
+            for gain in [self._gains.get((target, source, setting or ""), mean)]
         ]
 
     def _fit(self) -> None:
@@ -138,6 +145,7 @@ class Memory:
         pairs, which = np.unique(ends, axis=0, return_inverse=True)
         self._pair = which.reshape(-1).astype(np.int64)
         self._pairs = pairs[:, 0], pairs[:, 1]
+        self._gains = {(m.target, m.source, m.setting): m.gain for m in self.history}
         gains = np.bincount(self._pair, [m.gain for m in self.history], len(pairs)) / np.bincount(self._pair)
         names = self.likeness.names
         self._measured = [(names[t], names[s], float(g)) for (t, s), g in zip(pairs, gains, strict=True)]

@@ -11,6 +11,7 @@ from registry.catalog.records import SpaceVectors
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.packs.shelf import Shelf
+from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import SIMILARITY, NearestQuery, duplicates_of, kept_apart
 from registry.ranking.uncertainty import NORMAL, interval
@@ -114,7 +115,7 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
     _check(query, target)
     evidence = _evidence(catalog, space, target, query)
     usable = evidence.history if query.own else without(evidence.history, target.name)
-    notes = [*evidence.theirs.notes]
+    notes = [*evidence.notes]
     if query.setting is not None and evidence.history and query.setting not in settings_of(evidence.history):
         raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(evidence.history))}.")
     if query.by == GAIN and not usable:
@@ -160,6 +161,13 @@ class _Evidence:
     centring: Centring
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the packs, and of measurements that one memory does not hold."""
+        count = len(self.history)
+        more = f"Of {count:,} measurements those on the targets most alike count, at most {MOST:,}."
+        return (*self.theirs.notes, *([more] if count > MOST else []))
+
+    @property
     def history(self) -> tuple[Measurement, ...]:
         """All measurements."""
         return (*self.own, *self.theirs.history)
@@ -177,7 +185,16 @@ def _evidence(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, que
     theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
     held = catalog.embeddings.all(space.id)
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
-    return _Evidence(own, theirs, _likeness(held, target, theirs, measured, query), held.centring)
+    likeness = _likeness(held, target, theirs, measured, query)
+    if not query.own:
+        theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
+    return _Evidence(own, theirs, likeness, held.centring)
+
+
+def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:
+    """Return the tasks that have almost the same vector as a target: their outcomes are its own."""
+    row = likeness.row
+    return {name for name in names if (likeness.facets[row[target], row[name]] >= ALMOST_EQUAL).all()}
 
 
 def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
@@ -241,7 +258,7 @@ def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: Ne
     expected = memory.predict(target, candidates, setting=query.setting, own=query.own)
     rows = []
     for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True):
-        reasons = memory.reasons(expected, name)
+        reasons = memory.reasons(expected, name, setting=query.setting)
         match = _match(memory.likeness, target, name)
         why = because(reasons, name, score, memory.likeness)
         rows.append(replace(match, score=score, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))

@@ -11,7 +11,7 @@ from embedders import create_space, embed, live_model, recorded_model
 from embedders.errors import BlackBoxError, SettingError
 from embedders.surrogate.model import Surrogate
 from registry import Registry
-from registry.errors import DataError, InputError
+from registry.errors import AlreadyExistsError, DataError, InputError
 from registry.formats.tasks import read_task
 
 
@@ -143,3 +143,33 @@ def test_the_corpus_is_read_once_for_models_that_answered_most_of_it(
 
     assert not report.failed
     assert [count for count in read if count > 2] == [len(texts)]
+
+
+def test_answers_that_mean_something_else_are_another_version(store: Registry, tmp_path: Path) -> None:
+    live_model(store, "box", OnlyPredicts(), answers={0: "bad", 1: "good"})
+    with pytest.raises(AlreadyExistsError):
+        live_model(store, "box", OnlyPredicts(), answers={0: "business", 1: "sports"})
+    live_model(store, "box", OnlyPredicts(), answers={0: "business", 1: "sports"}, replace=True)
+
+    assert (store.entry("box").version, set(answers_of(store, "box"))) == (2, {"business", "sports"})
+
+
+def test_a_replaced_table_of_answers_takes_the_place_of_the_old_one(store: Registry, tmp_path: Path) -> None:
+    texts = [one.text for one in store.corpus_inputs("texts")]
+    table = tmp_path / "table.csv"
+    table.write_text("text,p,q\n" + "".join(f"{text},{n % 2},{n % 3 % 2}\n" for n, text in enumerate(texts)))
+    recorded_model(store, "llm", str(table), names={"0": "no", "1": "yes"})
+
+    recorded_model(store, "llm", str(table), names={"0": "yes", "1": "no"}, replace=True)
+
+    assert store.catalog.entries.prompts_of("llm") == ["p", "q"]
+    assert store.entry("llm@p").version == 2
+    assert answers_of(store, "llm@p")[0] == "yes"
+
+
+def test_truth_values_and_numbers_that_are_none(store: Registry) -> None:
+    live_model(store, "truth", lambda texts: [len(t) % 2 == 0 for t in texts], answers={True: "even", False: "odd"})
+    assert set(answers_of(store, "truth")) == {"even", "odd"}
+
+    with pytest.raises(BlackBoxError, match="must answer with texts"):
+        live_model(store, "holes", lambda texts: [float("nan"), *["good"] * (len(texts) - 1)])

@@ -173,6 +173,14 @@ def test_transfers_are_listed_with_unknown_names_marked_and_removed_by_what_they
     assert told("transfer", "remove", "--target", "nothing") == (0, "0 transfers removed\n")
 
 
+def test_transfers_are_removed_whatever_the_case_of_a_name(store: Registry) -> None:
+    count = len([record for record in store.transfers() if record.source == "rain"])
+
+    assert told("transfer", "remove", "--source", "RAIN", "--target", "Film") == (0, f"{count} transfers removed\n")
+    assert told("transfer", "list", "--target", "nope") == (0, "No transfers to 'nope'.\n")
+    assert "?" not in run("transfer", "list", "--csv").stdout
+
+
 # -- out, and how things stand -----------------------------------------------------------------------
 
 

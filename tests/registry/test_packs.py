@@ -18,6 +18,7 @@ from registry.packs.making import pack_of
 from registry.packs.pack import Pack, PackTask, read_pack, write_pack
 from registry.packs.shelf import STARTER, supplied
 from registry.resources import resource
+from registry.sources.history import standardised
 from registry.sources.rank import SourceRanking
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
@@ -222,3 +223,55 @@ def test_the_setting_is_asked_for_where_several_were_measured(own: Registry, fol
 
     assert any("In which setting will you train?" in note for note in asked(own).notes)
     assert not any("In which setting" in note for note in asked(own, setting=min(settings)).notes)
+
+
+def test_a_pack_of_ones_own_tasks_does_not_tell_the_targets_own_outcomes(own: Registry, tmp_path: Path) -> None:
+    own.add_transfers(records_of(("song",), ("film", "rain", "song", "team")))
+    made = pack_of(own.catalog, own.catalog.spaces.get("s"), "mine", title="Ours", source="We")
+    write_pack(tmp_path / "mine", made)
+    own.packs.add(str(tmp_path / "mine"))
+
+    assert asked(own).by == "similarity", "nothing else was measured"
+    assert asked(own, own=True).by == "memory"
+
+
+def test_a_pack_in_use_may_be_added_from_its_own_place_and_a_link_is_removed_alone(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+    own.packs.add(str(own.folder / "packs" / "theirs"))
+    assert own.packs.names() == ["theirs"]
+    own.packs.add(str(folder))  # in the place of the one that is there
+    assert own.packs.names() == ["theirs"]
+
+    (own.folder / "packs" / "linked").symlink_to(folder)
+    own.packs.remove("linked")
+    assert own.packs.names() == ["theirs"]
+    assert (folder / "pack.json").exists()
+
+
+def test_reasons_are_told_of_the_setting_that_was_named(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+    measured = {
+        (f"theirs:{m.target}", f"theirs:{m.source}"): m.gain
+        for m in standardised(read_pack(folder).transfers)
+        if m.setting == "large/lora"
+    }
+
+    for match in asked(own, setting="large/lora"):
+        for reason in match.reasons:  # type: ignore[attr-defined]
+            pair = (reason.target, reason.source)
+            assert pair not in measured or reason.gain == pytest.approx(measured[pair])
+
+
+@pytest.mark.parametrize(("name", "title"), [("org/x", "a title"), ("x", "two\nlines"), ("x", "")])
+def test_no_pack_is_made_that_could_not_be_added(own: Registry, name: str, title: str) -> None:
+    own.add_transfers(records_of(("film",), ("film", "rain", "song")))
+
+    with pytest.raises(InputError):
+        pack_of(own.catalog, own.catalog.spaces.get("s"), name, title=title, source="We")
+
+
+def test_a_registry_that_wanted_no_pack_is_given_none_later(tmp_path: Path) -> None:
+    at = ("--registry", tmp_path / "r")
+    assert run(*at, "init", "--no-pack").exit_code == 0
+    assert run(*at, "init").exit_code == 0
+    assert json.loads(run(*at, "pack", "list", "--json").stdout)["packs"] == []
