@@ -169,7 +169,7 @@ class Registry:
 
     def entries(self, kind: EntryKind | str, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
         """Return the entries of a kind, by name."""
-        return Table([EntryRow(record) for record in self._all(EntryKind(kind), tags)])
+        return Table([EntryRow(record) for record in self._all(kind_named(kind), tags)])
 
     def tasks(self, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
         """Return the tasks, by name."""
@@ -191,7 +191,7 @@ class Registry:
 
     def entry(self, name: str, kind: EntryKind | str | None = None) -> EntryRecord:
         """Return the version of an entry that `name`, `name:3` or `name:alias` means."""
-        return self.catalog.entries.get(name, None if kind is None else EntryKind(kind))
+        return self.catalog.entries.get(name, None if kind is None else kind_named(kind))
 
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
@@ -214,7 +214,7 @@ class Registry:
 
     def show(self, name: str, kind: EntryKind | str) -> dict[str, Any]:
         """Return all that is known of an entry, as JSON values, with the spaces it has vectors in."""
-        record = self.catalog.entries.get(name, EntryKind(kind))
+        record = self.catalog.entries.get(name, kind_named(kind))
         spaces = self.catalog.embeddings.spaces_of(record.version_id)
         return {**EntryRow(record).as_json(), "embedded_in": spaces}
 
@@ -222,11 +222,11 @@ class Registry:
         self, name: str, kind: EntryKind | str | None = None, *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> EntryRecord:
         """Add tags to an entry, and take some away."""
-        return self.catalog.entries.tag(name, None if kind is None else EntryKind(kind), add=add, remove=remove)
+        return self.catalog.entries.tag(name, None if kind is None else kind_named(kind), add=add, remove=remove)
 
     def set_alias(self, name: str, alias: str, kind: EntryKind | str | None = None) -> EntryRecord:
         """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
-        return self.catalog.entries.set_alias(name, alias, None if kind is None else EntryKind(kind))
+        return self.catalog.entries.set_alias(name, alias, None if kind is None else kind_named(kind))
 
     def use_space(self, name: str) -> SpaceRow:
         """Make a space the current one."""
@@ -238,11 +238,11 @@ class Registry:
 
     def remove(self, names: str | Sequence[str], kind: EntryKind | str) -> None:
         """Remove entries with their versions, vectors and outputs, all or none; refuse where something needs one."""
-        self.catalog.entries.remove(names, EntryKind(kind))
+        self.catalog.entries.remove(names, kind_named(kind))
 
     def rename(self, name: str, new: str, kind: EntryKind | str) -> EntryRecord:
         """Give an entry another name, also in the `MODEL@PROMPT` made with it and in measured transfers."""
-        return self.catalog.entries.rename(name, new, EntryKind(kind))
+        return self.catalog.entries.rename(name, new, kind_named(kind))
 
     def export_task(self, name: str, folder: str | os.PathLike[str]) -> None:
         """Write a task as a folder that can be registered again."""

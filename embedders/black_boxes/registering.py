@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
+from unicodedata import category
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
@@ -27,6 +28,7 @@ from registry.errors import InputError
 from registry.formats.answer_tables import TableColumns, is_table, read_answer_table
 from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
+from registry.names import normal
 from registry.reading.meanings import named_answers
 from registry.spaces.spec import SpaceSpec
 
@@ -305,24 +307,29 @@ def _distinct_rows(table: AnswerTable) -> list[int]:
 
 def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: Sequence[int]) -> list[str]:
     """Return how the prompts of some columns are called: under names that no other prompt has."""
-    known = {entry.name: entry.spec for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))}
-    pairs = {entry.name for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPTED_MODEL,)))}
+    prompts = registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))
+    known = {entry.name.casefold(): entry.spec for entry in prompts}
+    pairs = {entry.name.casefold() for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPTED_MODEL,)))}
     names: dict[str, str] = {}
     for column in columns:
         title = table.names[column].rpartition("@")[2]
         name = _as_name(title)
-        others = {pair for pair in pairs if pair.endswith(f"@{name}")} - {f"{owner}@{name}"}
-        is_own = f"{owner}@{name}" in pairs and not others
-        is_other = name in known and (known[name].get("template") or known[name].get("choices") != list(table.answers))
-        if is_other and not is_own:
+        own = f"{owner}@{name}".casefold()
+        with_it = {pair for pair in pairs if pair.endswith(f"@{name}".casefold())}
+        spec = known.get(name.casefold())
+        is_other = spec is not None and (spec.get("template") or spec.get("choices") != list(table.answers))
+        if is_other and with_it != {own}:
             name = f"{owner}/{name}"
-        if names.setdefault(name, title) != title:
-            raise InputError(
-                f"Columns {names[name]!r} and {title!r} would both be called {name!r}: rename one of them."
-            )
+        before = next((titled for other, titled in names.items() if other.casefold() == name.casefold()), None)
+        if before is not None:
+            raise InputError(f"Columns {before!r} and {title!r} would both be called {name!r}: rename one of them.")
+        names[name] = title
     return list(names)
 
 
 def _as_name(text: str) -> str:
-    """Return a text as a name may be written: small letters, digits, and . _ / - between."""
-    return re.sub(r"[^a-z0-9._/-]+", "-", text.lower()).strip("-./_")[:80] or "unnamed"
+    """Return a text as a name may be written: letters of any script, digits, and . _ / - between."""
+    kept = "".join(
+        one if one.isalnum() or one in "._/-" or category(one) in ("Mn", "Mc") else "-" for one in normal(text).strip()
+    )
+    return re.sub(r"-{2,}|/{2,}|\.{2,}", "-", kept).strip("-./_")[:80].strip("-./_") or "unnamed"

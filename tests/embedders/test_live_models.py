@@ -173,3 +173,14 @@ def test_truth_values_and_numbers_that_are_none(store: Registry) -> None:
 
     with pytest.raises(BlackBoxError, match="must answer with texts"):
         live_model(store, "holes", lambda texts: [float("nan"), *["good"] * (len(texts) - 1)])
+
+
+def test_columns_of_any_script_keep_their_names(store: Registry, tmp_path: Path) -> None:
+    texts = [one.text for one in store.corpus_inputs("texts")]
+    table = tmp_path / "table.csv"
+    rows = "".join(f"{text},{('yes', 'no')[n % 2]},{('yes', 'no')[n % 3 % 2]},yes\n" for n, text in enumerate(texts))
+    table.write_text("text,P1,日本/語,प 1\n" + rows)
+
+    recorded_model(store, "llm", str(table))
+
+    assert store.catalog.entries.prompts_of("llm") == sorted(["P1", "日本/語", "प-1"])

@@ -100,6 +100,13 @@ def test_a_pack_is_filtered_and_left_out_where_asked(own: Registry, folder: Path
     assert {m.name for m in own.nearest("song")} == {"film", "rain", "team"}, "by likeness one's own are ranked"
 
 
+def test_a_task_of_a_pack_is_no_query(own: Registry, folder: Path) -> None:
+    own.packs.add(str(folder))
+
+    with pytest.raises(InputError, match="is a task of the pack 'theirs'"):
+        own.nearest("theirs:film")
+
+
 def test_nothing_of_a_pack_is_listed_counted_or_exported(own: Registry, folder: Path) -> None:
     before = (own.status().entries, [t.name for t in own.tasks()], own.transfers(), own.vectors().names)
     own.packs.add(str(folder))
