@@ -307,9 +307,9 @@ def _distinct_rows(table: AnswerTable) -> list[int]:
 
 def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: Sequence[int]) -> list[str]:
     """Return how the prompts of some columns are called: under names that no other prompt has."""
-    prompts = registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))
-    known = {entry.name.casefold(): entry.spec for entry in prompts}
-    pairs = {entry.name.casefold() for entry in registry.catalog.entries.all(Filter(kinds=(EntryKind.PROMPTED_MODEL,)))}
+    entries = {entry.name.casefold(): entry for entry in registry.catalog.entries.all(Filter())}
+    known = {name: entry.spec for name, entry in entries.items() if entry.kind is EntryKind.PROMPT}
+    pairs = {name for name, entry in entries.items() if entry.kind is EntryKind.PROMPTED_MODEL}
     names: dict[str, str] = {}
     for column in columns:
         title = table.names[column].rpartition("@")[2]
@@ -318,7 +318,10 @@ def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: S
         with_it = {pair for pair in pairs if pair.endswith(f"@{name}".casefold())}
         spec = known.get(name.casefold())
         is_other = spec is not None and (spec.get("template") or spec.get("choices") != list(table.answers))
-        if is_other and with_it != {own}:
+        is_taken = (
+            name.casefold() in entries and spec is None
+        )  # by a task, a model or a corpus: names are shared by all
+        if is_taken or (is_other and with_it != {own}):
             name = f"{owner}/{name}"
         before = next((titled for other, titled in names.items() if other.casefold() == name.casefold()), None)
         if before is not None:

@@ -180,7 +180,8 @@ def test_columns_of_any_script_keep_their_names(store: Registry, tmp_path: Path)
     table = tmp_path / "table.csv"
     rows = "".join(f"{text},{('yes', 'no')[n % 2]},{('yes', 'no')[n % 3 % 2]},yes\n" for n, text in enumerate(texts))
     table.write_text("text,P1,日本/語,प 1\n" + rows)
+    live_model(store, "p1", shout)  # names are shared by all kinds
 
     recorded_model(store, "llm", str(table))
 
-    assert store.catalog.entries.prompts_of("llm") == sorted(["P1", "日本/語", "प-1"])
+    assert store.catalog.entries.prompts_of("llm") == sorted(["llm/P1", "日本/語", "प-1"])
