@@ -230,7 +230,7 @@ def _rows(
     """Return the first prompts by a method; `shapes` are their similarities, and the spreads of their answers."""
     similarity, spreads = shapes
     ranks = {name: _ranks(its) for name, its in scores.items()}
-    order = np.lexsort((np.arange(len(outputs.prompts)), -scores[by]))
+    order = np.lexsort((np.arange(len(outputs.prompts)), -np.round(scores[by], 9)))  # the last bit is no difference
     return [
         PromptAdvice(
             place,

@@ -23,6 +23,7 @@ FAVOUR_SPREAD = 0.15
 EXTRA_SPREAD = 0.8  # of all voters' extras together: each has this over the root of how many there are
 NEWTON = 25
 OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right
+APART = 0.05  # the share of inputs on which voters differ from which on this is each voter's own
 LABELS_THAT_SETTLE = 100.0  # leave half of the variance between the members, and of this
 LEAST = 0.02  # probability that a first opinion leaves every answer that somebody gave
 
@@ -62,9 +63,18 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     slopes = _slopes(votes, truth, features)
     left = 1 / (1 + len(rows) / LABELS_THAT_SETTLE)  # of what the members disagree on
     off = np.stack([votes.accuracy(own) for own in opinions]) - votes.accuracy(mean)
-    between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * np.eye(len(votes)))
+    between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * _alike(votes))
     covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
     return Belief(truth, accuracy, np.asarray(covariance), features, slopes, spread)
+
+
+def _alike(votes: Votes) -> Floats:
+    """Return how far voters have the same errors for what they share of their answers, (voters, voters).
+
+    Who answers alike is as accurate. A Laplace kernel of the Hamming distance, which is positive semidefinite.
+    """
+    differ = np.stack([(votes.said != row).mean(axis=1) for row in votes.said])
+    return np.asarray(np.exp(-differ / APART))
 
 
 def with_favours(features: Floats) -> Floats:

@@ -12,6 +12,7 @@ from registry.estimates.witness import Witness
 
 DRAWS = 4000
 WITHIN = 1.96  # standard deviations to either side of a 95 % interval
+TIED = 1e-6  # draws of voters with the same answers differ by what the root of their covariance is rounded by
 EQUAL = 0.02  # an accuracy that is lower by less is as good
 
 
@@ -54,13 +55,13 @@ def estimated(
     spread = np.sqrt(np.maximum(np.diag(belief.covariance), 0))
     drawn = _draws(belief)
     behind = drawn.max(axis=1, keepdims=True) - drawn
-    first = behind <= 1e-12
+    first = behind <= TIED
     return Estimate(
         belief.accuracy,
         np.clip(belief.accuracy - WITHIN * spread, 0, 1),
         np.clip(belief.accuracy + WITHIN * spread, 0, 1),
         np.asarray((first / first.sum(axis=1, keepdims=True)).mean(axis=0)),
-        np.asarray(behind.mean(axis=0)),
+        np.round(behind.mean(axis=0), 9),  # what differs in the last bit is equal
         np.asarray((behind > EQUAL).mean(axis=0)),
         belief,
         thought,

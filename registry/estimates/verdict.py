@@ -55,11 +55,12 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
     if thin is not None:
         return Verdict(Kind.OPEN, f"Not enough evidence: {thin}. {mend}", thin)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
-    if estimate.worse[pick] <= SURE:
+    as_sure = [i for i in range(len(names)) if i != pick and estimate.worse[i] <= SURE]
+    if estimate.worse[pick] <= SURE and not as_sure:
         sure = min(1 - float(estimate.worse[pick]), 0.99)
         return Verdict(Kind.USE, f"Use {shown}: with {sure:.0%} probability none is better by more than 2 points.")
     equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
-    if estimate.loss[pick] <= NEAR and len(equals) > 1:
+    if len(equals) > 1 and (estimate.loss[pick] <= NEAR or as_sure):
         others = _listed([names[i] for i in equals if i != pick])
         return Verdict(
             Kind.EQUAL,

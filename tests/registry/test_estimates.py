@@ -235,3 +235,19 @@ def test_a_large_table_is_estimated_in_a_small_number_of_steps() -> None:
     estimate = estimated(votes)
 
     assert np.corrcoef(estimate.accuracy, votes.true_accuracy(truth))[0, 1] > 0.99
+
+
+def test_voters_with_the_same_answers_are_as_accurate_and_equal() -> None:
+    votes, truth = voters([0.97, 0.75, 0.75, 0.7, 0.7, 0.72, 0.7, 0.74], inputs=2000)
+    doubled = Votes(np.concatenate([votes.said[[1]], votes.said[[0]], votes.said]), 2)  # b and c are one and the same
+
+    estimate = estimated(doubled, labels=np.where(np.arange(2000) < 600, truth, NONE))
+    found = verdict([*"abcdefghij"], doubled, estimate, mend="")
+
+    assert estimate.accuracy[1] == pytest.approx(estimate.accuracy[2], abs=1e-9)
+    assert estimate.loss[1] == estimate.loss[2]
+    assert estimate.best[1] == pytest.approx(estimate.best[2], abs=1e-9)
+    assert estimate.pick == 1
+    assert found.kind is Kind.EQUAL, found.sentence
+    assert found.sentence.startswith("Use b ")
+    assert "c and it are equal" in found.sentence
