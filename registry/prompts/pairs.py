@@ -26,6 +26,7 @@ def all_meant(catalog: Catalog, names: Sequence[str]) -> tuple[list[EntryRecord 
     known = [(name, meant_by(catalog, name)) for name in names]
     tasks = [one for _, found in known for one in found if one.kind is EntryKind.TASK]
     labels = [_alike(task.spec.get("labels") or ()) for task in tasks]
+    labels += [_alike(answers.values()) for task in tasks if (answers := task.spec.get("answers"))]
     for name, found in known:
         fitting = found
         if "@" in name and any(sign in name for sign in _PATTERN):

@@ -165,6 +165,11 @@ def test_beside_a_task_a_pattern_means_the_prompts_that_answer_as_it_does_and_sa
     assert "'enc@*' means 3 of 4 prompts, those that answer as films does: long, nli/pair, short." in planned.stderr
     assert embedded(store, "films", "enc@*") == ["enc@long", "enc@nli/pair", "enc@short", "films"]
     assert embedded(store, "enc@topic") == ["enc@topic"], "the others by their names"
+    rows = [{"text": text, "label": number % 2} for number, text in enumerate(TEXTS[:20])]
+    numbered = write_rows(store.parent / "numbered.jsonl", rows)
+    done(store, "task", "add", "numbered", "--data", numbered, "--answers", "0=negative,1=positive")
+    again = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "numbered", "enc@*", "--dry-run"])
+    assert "'enc@*' means 3 of 4 prompts, those that answer as numbered does" in again.stderr, "by its answers' texts"
     assert embedded(store, "enc@*", "--again") == ["enc@long", "enc@nli/pair", "enc@short", "enc@topic"]
 
 
