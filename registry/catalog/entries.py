@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
@@ -168,14 +168,15 @@ class EntryStore:
         if new == record.name:
             return record
         with self._database.write() as session:
-            taken = session.scalar(select(Entry).where(Entry.name == new))
-            if taken is not None:
-                raise AlreadyExistsError(new, taken.kind, "choose another name.")
-            entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
+            entry, taken = _entry_of(session, record), named(session, Entry, new)
+            if entry is None:
+                raise NotFoundError(kind, name)
+            if taken is not None and taken.id != entry.id:
+                raise AlreadyExistsError(taken.name, taken.kind, "choose another name.")
             for pair in session.scalars(_prompted_with(entry)).all():
                 _rename_in_pair(session, pair, record, new)
             if kind is EntryKind.TASK:
-                _rename_in_transfers(session, record.name, new)
+                _rename_in_transfers(session, entry.name, new)
             entry.name = new
         return self.get(new, kind)
 
@@ -263,8 +264,14 @@ def _kind_of(name: str, kind: EntryKind) -> EntryKind:
     return EntryKind.PROMPTED_MODEL if kind is EntryKind.MODEL and "@" in name else kind
 
 
+def _entry_of(session: Session, record: EntryRecord) -> Entry | None:
+    """Return the entry that was looked up a moment ago, whatever it is called now; None where it is gone."""
+    version = session.get(Version, record.version_id)
+    return None if version is None else session.get(Entry, version.entry_id)
+
+
 def _remove(session: Session, record: EntryRecord) -> None:
-    entry = session.scalars(select(Entry).where(Entry.name == record.name)).one_or_none()
+    entry = _entry_of(session, record)
     if entry is None:
         return  # it went with its model, a moment ago
     versions = select(Version.id).where(Version.entry_id == entry.id)
@@ -293,11 +300,12 @@ def _rename_in_pair(session: Session, pair: Entry, part: EntryRecord, new: str) 
 
 def _rename_in_transfers(session: Session, old: str, new: str) -> None:
     ends = (Transfer.target, Transfer.source)
-    known = [session.scalar(select(func.count()).where(or_(*(end == name for end in ends)))) for name in (old, new)]
-    if all(known):
+    spelled = {name for end in ends for name in session.scalars(select(end).distinct())}
+    olds, news = ({one for one in spelled if one.casefold() == name.casefold()} for name in (old, new))
+    if olds and news - olds:
         raise InputError(f"Transfers of {new!r} are recorded already, beside those of {old!r}: choose another name.")
     for end in ends:
-        session.execute(update(Transfer).where(end == old).values({end: new}))
+        session.execute(update(Transfer).where(end.in_(olds)).values({end: new}))
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:

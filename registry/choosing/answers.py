@@ -8,13 +8,13 @@ import numpy as np
 
 from registry.catalog import Catalog, EntryRecord
 from registry.catalog.predictions import CONTENT_FREE
+from registry.choosing.judged import answerable, prompt_of
 from registry.data.inputs import Input, parse_corpus
-from registry.data.models import HeadKind, ModelKind, ModelSpec
+from registry.data.models import ModelSpec
 from registry.data.predictions import ANSWERED, Missing, Predictions
-from registry.data.recordings import Recording
 from registry.errors import InputError, IntegrityError, NotFoundError
 from registry.kinds import EntryKind
-from registry.prompts.prompt import PAIR, Prompt
+from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 
 TIED = 1e-6  # probabilities that differ by less are equal
@@ -77,14 +77,12 @@ class GivenAnswers(Table[AnsweredText]):
         }
 
 
-def given_answers(
-    catalog: Catalog, name: str, *, prompt: str | None = None, space: str | None = None, renders: bool = True
-) -> GivenAnswers:
+def given_answers(catalog: Catalog, name: str, *, prompt: str | None = None, space: str | None = None) -> GivenAnswers:
     """Return what is recorded of a model, or of MODEL@PROMPT, on the corpus of a space; nothing is asked.
 
     Args:
         prompt: of a language model; short for the name MODEL@PROMPT.
-        renders: whether to tell what was asked of each input.
+        space: whose texts were asked; None for the current one.
 
     Raises:
         InputError: it is no model, a language model without a prompt, or the space has no corpus.
@@ -99,17 +97,16 @@ def given_answers(
     corpus = catalog.entries.by_version_id(record.corpus_version_id)
     held = parse_corpus(catalog.entries.content(corpus.contents["texts"]), corpus.name)
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
-    template = _prompt(catalog, spec)
-    inputs = _answerable(catalog, entry, spec, template, held)
-    rows: list[tuple[Input, AnsweredText]] = []
+    template = prompt_of(catalog, spec)
+    inputs = answerable(catalog, entry, held)
+    answers: list[AnsweredText] = []
     for start, said in catalog.predictions.chunks(entry.version_id, record.corpus_version_id).items():
         if start != CONTENT_FREE:
             of = inputs[start : start + len(said)]
             if len(of) < len(said):
                 raise IntegrityError(f"Recorded answers of {entry.name!r} have no texts: run 'fute index verify'.")
-            rows += zip(of, rows_of(of, said), strict=True)
-    answers = [row for _, row in rows]
-    if renders and template is not None and template.template and answers:
+            answers += rows_of(of, said)
+    if template is not None and template.template and answers:
         answers = _with_questions(template, answers)
     return GivenAnswers(answers, name=entry.name, space=record.name, corpus=corpus.name, texts=len(inputs))
 
@@ -129,27 +126,6 @@ def _entry(catalog: Catalog, name: str, prompt: str | None) -> EntryRecord:
         told = f"name one with --prompt: {', '.join(known)[:300]}." if known else "it was asked under none so far."
         raise InputError(f"{entry.name!r} answers under a prompt: {told}")
     return entry
-
-
-def _prompt(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
-    if not spec.prompt:
-        return None
-    return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec)
-
-
-def _answerable(
-    catalog: Catalog, entry: EntryRecord, spec: ModelSpec, prompt: Prompt | None, inputs: Sequence[Input]
-) -> list[Input]:
-    """Return the inputs that a model could be asked, in order, as those who ask it choose them."""
-    if spec.kind is ModelKind.RECORDED:
-        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
-        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
-        return [one for one in inputs if one in known]
-    if spec.head is HeadKind.QUESTION_ANSWERING:
-        return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
-    if prompt is not None and PAIR in prompt.fields.values():
-        return [one for one in inputs if one.text_pair is not None]
-    return list(inputs)
 
 
 def rows_of(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:

@@ -15,7 +15,7 @@ from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare, parse_corpus, plain
-from registry.data.models import ModelKind, ModelSpec
+from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
 from registry.errors import InputError
@@ -23,6 +23,8 @@ from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, Verdict, verdict
 from registry.estimates.votes import Votes
 from registry.estimates.witness import Expectation, Witness
+from registry.kinds import EntryKind
+from registry.prompts.prompt import PAIR, Prompt
 
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
@@ -137,13 +139,29 @@ def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int)
     """Return which texts of a corpus a voter, a version of an entry, was asked: `count` of them, in order."""
     if count == len(texts):
         return np.arange(count)
-    entry = catalog.entries.by_version_id(voter)
+    row = {text: number for number, text in enumerate(texts)}
+    asked = answerable(catalog, catalog.entries.by_version_id(voter), texts)
+    return np.array([row[text] for text in asked[:count]], np.int64)
+
+
+def answerable(catalog: Catalog, entry: EntryRecord, inputs: Sequence[Input]) -> list[Input]:
+    """Return the inputs that a model could be asked, in order, as those who ask it choose them."""
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     if spec.kind is ModelKind.RECORDED:
         bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
         known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
-        return np.array([row for row, text in enumerate(texts) if text in known][:count], np.int64)
-    return np.array([row for row, text in enumerate(texts) if text.text_pair is not None][:count], np.int64)
+        return [one for one in inputs if one in known]
+    if spec.head is HeadKind.QUESTION_ANSWERING:
+        return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+    prompt = prompt_of(catalog, spec)
+    if prompt is not None and PAIR in prompt.fields.values():
+        return [one for one in inputs if one.text_pair is not None]
+    return list(inputs)
+
+
+def prompt_of(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
+    """Return the prompt of a prompted model; None for any other."""
+    return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec) if spec.prompt else None
 
 
 def _meanings(answers: Sequence[str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from registry.spaces.vectors import checked_vector
 FORMAT = 1
 DESCRIPTION, VECTORS, TRANSFERS = "pack.json", "vectors.npz", "transfers.csv"
 LONGEST = 500  # characters of a text in the description
+MOST_DIMENSIONS = 65_536  # of a space
+MOST_BESIDE = 1_000_000  # bytes of a file of vectors, beside these
 MOST_TASKS = 1000  # as many as a question compares
 
 
@@ -78,6 +81,7 @@ def read_pack(folder: Path) -> Pack:
         if not isinstance(sums, dict) or hashlib.sha256(read_file(folder / file)).hexdigest() != sums.get(file):
             raise DataError(str(folder / file), "is not the file that was packed: get the pack anew.")
     spec = _spec(said, place)
+    _check_size(folder / VECTORS, MOST_BESIDE + 8 * len(tasks) * min(spec.dimension, MOST_DIMENSIONS))
     vectors = read_vectors(folder / VECTORS)
     if vectors.fingerprint != spec.fingerprint() or vectors.matrix.shape[1] != spec.dimension:
         raise DataError(str(folder / VECTORS), "holds vectors of another space than the pack says.")
@@ -135,6 +139,17 @@ def checked_pack(transfers: tuple[TransferRecord, ...], tasks: tuple[PackTask, .
             if name not in known:
                 raise InputError(f"A transfer names {name!r}, which is no task of the pack.")
     return transfers
+
+
+def _check_size(path: Path, most: int) -> None:
+    """Refuse an archive that would unpack to more than its vectors need: it comes from strangers."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(one.file_size for one in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise DataError(str(path), "not a .npz file.") from error
+    if size > most:
+        raise DataError(str(path), f"would unpack to {size:,} bytes, far more than its vectors need.")
 
 
 def _text(said: Mapping[str, Any], key: str, place: str) -> str:

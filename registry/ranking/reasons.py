@@ -8,7 +8,7 @@ import numpy as np
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
 from registry.data.models import ModelSpec
-from registry.data.tasks import SPLITS, task_of
+from registry.data.tasks import task_of
 from registry.errors import DataError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
@@ -87,8 +87,9 @@ def _shared(catalog: Catalog, one: EntryRecord, said: UsualAnswer | None, other:
 
 
 def _has_pairs(catalog: Catalog, task: EntryRecord) -> bool:
-    held = {split: catalog.entries.content(task.contents[split]) for split in SPLITS & task.contents.keys()}
-    return task_of(task.spec, held, task.name).train[0].text_pair is not None
+    """Say whether a task's first example has a second text; the others need not be read."""
+    first = catalog.entries.content(task.contents["train"]).partition(b"\n")[0]
+    return task_of(task.spec, {"train": first}, task.name).train[0].text_pair is not None
 
 
 def _is_number(entry: EntryRecord) -> bool:

@@ -1,7 +1,6 @@
 """What is read of an endpoint's reply: the right answer, or none with its reason. Never a guess."""
 
 import random
-import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reply_modes import NOT_READABLE, READABLE, Json, Says, reasoning_apart, reply, right, thinking
-from tiny_server import CONNECT, TinyServer, running
+from tiny_server import TinyServer, reach_loopback_alone, running
 
 from embedders.black_boxes.self_select import self_select
 from embedders.errors import BlackBoxError
@@ -34,13 +33,7 @@ QUICK: dict[str, Any] = {"first_pause": 0.01, "attempts": 3}
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tests reach loopback alone."""
-
-    def connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401
-        assert str(address[0]).startswith("127.0.0."), "a test tried to use the network"
-        CONNECT(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
+    reach_loopback_alone(monkeypatch)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from test_prompted import ANSWERS, done, embedded, held, recorded, told
 from tiny import BAD, GOOD, sentences
 from tiny_cli import dump, tiny_bert, write_rows
 from tiny_families import tiny_family
-from tiny_server import CONNECT, TinyServer, running
+from tiny_server import CONNECT, TinyServer, reach_loopback_alone, running
 from waiting import LIMIT, until
 
 import cli
@@ -38,13 +38,7 @@ QUICK = Limits(attempts=5, first_pause=0.01)
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tests reach loopback alone."""
-
-    def connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401
-        assert str(address[0]).startswith("127.0.0."), "a test tried to use the network"
-        CONNECT(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
+    reach_loopback_alone(monkeypatch)
 
 
 class Remembering(TinyServer):

@@ -11,7 +11,7 @@ from tiny_history import records_of
 
 import commands.nouns
 from registry import Registry
-from registry.catalog.records import NewEntry
+from registry.catalog.records import EntryRecord, NewEntry
 from registry.data.examples import Example
 from registry.data.models import ModelSpec
 from registry.data.tasks import TaskData
@@ -214,3 +214,46 @@ def test_the_status_is_told_in_lines_and_a_mended_failure_is_none(store: Registr
     store.add_task("film", read_task(str(write_task(tmp_path / "film", 1))), replace=True)
     found = json.loads(run("status", "--json").stdout)
     assert (found["failures"], found["jobs"].get("failed")) == ({}, None), "a failure of an older version is past"
+
+
+def test_no_two_names_differ_in_case_alone_but_an_entrys_own_case_may_change(store: Registry) -> None:
+    with pytest.raises(AlreadyExistsError, match="'rain' is already the name of a task"):
+        store.rename("film", "RAIN", "task")
+
+    before = len(store.transfers("film"))
+    assert store.rename("film", "FILM", "task").name == "FILM"
+    assert len(store.transfers("FILM")) == before
+    assert "film" not in names(store)
+
+
+def test_an_entry_that_is_renamed_meanwhile_is_still_the_one_that_is_removed(
+    store: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = store.catalog.entries.get
+
+    def meanwhile(name: str, kind: EntryKind | None = None) -> EntryRecord:
+        found = looked_up(name, kind)
+        monkeypatch.undo()
+        with Registry.open(store.folder) as other:
+            other.rename("rain", "snow", "task")
+        return found
+
+    monkeypatch.setattr(store.catalog.entries, "get", meanwhile)
+    store.remove("rain", "task")
+
+    assert not {"rain", "snow"} & set(names(store))
+
+
+def test_an_entry_that_is_removed_meanwhile_cannot_be_renamed(store: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = store.catalog.entries.get
+
+    def meanwhile(name: str, kind: EntryKind | None = None) -> EntryRecord:
+        found = looked_up(name, kind)
+        monkeypatch.undo()
+        with Registry.open(store.folder) as other:
+            other.remove("rain", "task")
+        return found
+
+    monkeypatch.setattr(store.catalog.entries, "get", meanwhile)
+    with pytest.raises(NotFoundError):
+        store.rename("rain", "snow", "task")

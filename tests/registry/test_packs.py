@@ -1,5 +1,6 @@
 """Packs: transfers that others measured, beside the catalog and never mixed up with one's own."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -282,3 +283,14 @@ def test_a_registry_that_wanted_no_pack_is_given_none_later(tmp_path: Path) -> N
     assert run(*at, "init", "--no-pack").exit_code == 0
     assert run(*at, "init").exit_code == 0
     assert json.loads(run(*at, "pack", "list", "--json").stdout)["packs"] == []
+
+
+def test_a_pack_that_would_fill_the_memory_is_refused_before_it_is_unpacked(folder: Path) -> None:
+    huge = np.zeros((7, 1_000_000), np.float32)
+    np.savez_compressed(folder / "vectors.npz", fingerprint=SPEC.fingerprint(), names=NAMES, kinds=NAMES, vectors=huge)
+    said = json.loads((folder / "pack.json").read_text())
+    said["sha256"]["vectors.npz"] = hashlib.sha256((folder / "vectors.npz").read_bytes()).hexdigest()
+    (folder / "pack.json").write_text(json.dumps(said))
+
+    with pytest.raises(DataError, match="would unpack to 28,"):
+        read_pack(folder)
