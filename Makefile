@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all test-lowest lint types migrations docs bench clean
+.PHONY: help setup demo test test-fast test-all test-lowest reliability lint types migrations docs bench clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,9 @@ test-fast: setup  ## the tests that need no real model
 
 test-all: setup  ## every test, those that take long too
 	$(PYTEST)
+
+reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
+	FUTE_RELIABILITY=full $(PYTEST) tests/reliability --table docs/reliability.md
 
 test-lowest: .venv-lowest/ready  ## the registry's tests with the lowest versions that pyproject.toml admits (three minutes)
 	.venv-lowest/bin/python -m pytest tests/registry tests/program/test_light.py
