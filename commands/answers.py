@@ -14,9 +14,10 @@ from commands.output import print_json, print_table, registry_of, say, table_opt
 @table_options
 @click.pass_context
 def answers(ctx: click.Context, name: str, prompt: str | None, space: str | None, count: int, *, as_json: bool) -> None:
-    """Show what a model was asked and what was read of its replies, with why there is no answer. Nothing is asked.
+    """Show what a model was asked, what it replied and what was read of it, with why there is no answer.
 
-    Replies themselves are not kept. With --json all texts are shown, with what was asked of each.
+    Nothing is asked. A model that scores its answers writes no reply. With --json all texts are shown, with what was
+    asked of each and its whole reply.
     """
     from registry.choosing.answers import given_answers
 

@@ -1,6 +1,8 @@
 """What did a black box answer on a corpus? Kept chunk by chunk, so that nothing is asked twice."""
 
 import hashlib
+import json
+import zlib
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -12,6 +14,7 @@ from registry.data.predictions import Predictions
 from registry.errors import IntegrityError
 
 CONTENT_FREE = -1  # where the answers to inputs that say nothing are kept, before those to the corpus
+LONGEST_REPLY = 4000  # characters of a reply that are kept
 
 
 class PredictionStore:
@@ -25,7 +28,7 @@ class PredictionStore:
 
         What is kept stays, but where most of it are texts without an answer: those were asked again.
         """
-        table, own, reasons = _bodies(predictions)
+        table, own, reasons, replies = _bodies(predictions)
         place = {"version_id": version_id, "corpus_version_id": corpus_version_id, "start": start}
         values = {
             "count": len(predictions),
@@ -33,7 +36,8 @@ class PredictionStore:
             "probabilities": table,
             "prompt_prob": own,
             "unanswered": reasons,
-            "sha256": _hash(table, own, reasons),
+            "replies": replies,
+            "sha256": _hash(table, own, reasons, replies),
         }
         with self._database.write() as session:
             held = session.scalar(select(PredictionChunk).filter_by(**place))
@@ -58,6 +62,7 @@ class PredictionStore:
             PredictionChunk.probabilities,
             PredictionChunk.prompt_prob,
             PredictionChunk.unanswered,
+            PredictionChunk.replies,
             PredictionChunk.sha256,
         )
         query = (
@@ -67,10 +72,10 @@ class PredictionStore:
         )
         chunks: dict[int, dict[int, Predictions]] = {version_id: {} for version_id in version_ids}
         with self._database.read() as session:
-            for version_id, start, row, answers, count, table, own, reasons, sha256 in session.execute(query):
-                if _hash(table, own, reasons) != sha256:
+            for version_id, start, row, answers, count, *bodies, sha256 in session.execute(query):
+                if _hash(*bodies) != sha256:
                     raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
-                chunks[version_id][start] = _predictions(answers, count, table, own, reasons)
+                chunks[version_id][start] = _predictions(answers, count, *bodies)
         return chunks
 
 
@@ -83,23 +88,34 @@ def joined(chunks: Mapping[int, Predictions]) -> Predictions:
     return Predictions.joined(chunks[start] for start in sorted(chunks) if start != CONTENT_FREE)
 
 
-def _bodies(predictions: Predictions) -> tuple[bytes, bytes | None, bytes | None]:
-    own, missing = predictions.prompt_prob, predictions.missing
+def _bodies(predictions: Predictions) -> tuple[bytes, bytes | None, bytes | None, bytes | None]:
+    own, missing, replies = predictions.prompt_prob, predictions.missing, predictions.replies
     return (
         np.ascontiguousarray(predictions.probabilities, "<f4").tobytes(),
         None if own is None else np.ascontiguousarray(own, "<f4").tobytes(),
         None if missing is None or not missing.any() else np.ascontiguousarray(missing, np.uint8).tobytes(),
+        None if replies is None else zlib.compress(json.dumps([_kept(text) for text in replies]).encode()),
     )
+
+
+def _kept(reply: str | None) -> str | None:
+    """Return what is kept of a reply: its beginning and its end, where the answer stands, if it is long."""
+    if reply is None or len(reply) <= LONGEST_REPLY:
+        return reply
+    return f"{reply[: LONGEST_REPLY // 4]} [...] {reply[-(LONGEST_REPLY - LONGEST_REPLY // 4) :]}"
 
 
 def _hash(*bodies: bytes | None) -> str:
     return hashlib.sha256(b"".join(body or b"" for body in bodies)).hexdigest()
 
 
-def _predictions(answers: list[str], count: int, table: bytes, own: bytes | None, reasons: bytes | None) -> Predictions:
+def _predictions(
+    answers: list[str], count: int, table: bytes, own: bytes | None, reasons: bytes | None, replies: bytes | None
+) -> Predictions:
     return Predictions(
         tuple(answers),
         np.frombuffer(table, "<f4").astype(np.float32).reshape(count, len(answers)),
         None if own is None else np.frombuffer(own, "<f4").astype(np.float32),
         None if reasons is None else np.frombuffer(reasons, np.uint8).copy(),
+        None if replies is None else tuple(json.loads(zlib.decompress(replies))),
     )

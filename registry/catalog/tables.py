@@ -212,7 +212,9 @@ class PredictionChunk(Base):
     prompt_prob: Mapped[bytes | None] = mapped_column(LargeBinary)  # float32 (count), where a prompt's own is known
     # Why a row has no answer, uint8 (count), see registry/data/predictions.py; None where all have one:
     unanswered: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sha256: Mapped[Sha256]  # of all three
+    # What was written to each row, a JSON list of texts and nulls, zlib; None where nothing was written:
+    replies: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sha256: Mapped[Sha256]  # of the four
 
 
 class Job(Base):

@@ -29,6 +29,7 @@ class AnsweredText:
     why: str | None  # it has none
     probabilities: dict[str, float]
     asked: str | None = None  # the rendered prompt, where there is a template
+    reply: str | None = None  # what was written to it, where the answer was read from that
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
@@ -39,6 +40,7 @@ class AnsweredText:
             **pair,
             "answer": self.answer if self.why is None else f"none: {self.why}",
             "probability": likeliest,
+            **({} if self.reply is None else {"reply": _short(self.reply)}),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -48,6 +50,7 @@ class AnsweredText:
             "asked": self.asked,
             "answer": self.answer,
             "why": self.why,
+            "reply": self.reply,
             "probabilities": {text: round(value, 6) for text, value in self.probabilities.items()},
         }
 
@@ -131,14 +134,15 @@ def _entry(catalog: Catalog, name: str, prompt: str | None) -> EntryRecord:
 def rows_of(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:
     """Return what was said of inputs, one by one."""
     rows = []
-    for one, table, reason in zip(inputs, said.probabilities, said.reasons.tolist(), strict=True):
+    replies = said.replies or (None,) * len(said)
+    for one, table, reason, reply in zip(inputs, said.probabilities, said.reasons.tolist(), replies, strict=True):
         probabilities = {} if reason != ANSWERED else dict(zip(said.answers, table.tolist(), strict=True))
         answer, why = said.answers[int(table.argmax())], None
         if reason != ANSWERED:
             why = Missing(reason).told if reason in set(Missing) else "no answer"
         elif np.count_nonzero(table > table.max() - TIED) > 1:
             why = Missing.UNDECIDED.told  # as releases before this one recorded what they could not read
-        rows.append(AnsweredText(one, answer if why is None else None, why, probabilities))
+        rows.append(AnsweredText(one, answer if why is None else None, why, probabilities, reply=reply))
     return rows
 
 

@@ -34,6 +34,7 @@ class Predictions:
     probabilities: NDArray[np.float32]  # (inputs, answers), rows add up to 1; zeros where there is no answer
     prompt_prob: NDArray[np.float32] | None = None  # (inputs,), 1 / the perplexity of what a prompted model read
     missing: NDArray[np.uint8] | None = None  # (inputs,), `ANSWERED` or a `Missing`; None: all have an answer
+    replies: tuple[str | None, ...] | None = None  # what was written to each input; None: nothing was written, or kept
 
     @classmethod
     def from_texts(cls, texts: Sequence[str | Missing], answers: Sequence[str] | None = None) -> "Predictions":
@@ -67,11 +68,13 @@ class Predictions:
             table[start : start + len(part), [column[text] for text in part.answers]] = part.probabilities
             start += len(part)
         own = [part.prompt_prob for part in parts if part.prompt_prob is not None]
+        written = [text for part in parts for text in part.replies or (None,) * len(part)]
         return cls(
             answers,
             table,
             np.concatenate(own) if own and len(own) == len(parts) else None,
             None if all(part.missing is None for part in parts) else np.concatenate([part.reasons for part in parts]),
+            tuple(written) if any(text is not None for text in written) else None,
         )
 
     def __len__(self) -> int:
@@ -100,6 +103,7 @@ class Predictions:
             self.probabilities[chosen],
             None if self.prompt_prob is None else self.prompt_prob[chosen],
             missing if missing is not None and missing.any() else None,
+            None if self.replies is None else tuple(np.array(self.replies, object)[chosen]),
         )
 
     def in_columns(self, answers: Sequence[str]) -> "Predictions":

@@ -358,6 +358,7 @@ def test_replies_that_are_not_understood_are_counted_and_left_out(store: Path, c
         right = "positive" if praises(row["text"]) else "negative"
         assert (row["answer"], row["why"]) in ((right, None), (None, "no answer"))
         assert bool(row["probabilities"]) == (row["why"] is None)
+        assert (row["reply"] == "Who knows?") == (row["why"] is not None), "what it wrote is shown beside what was read"
 
 
 def test_a_model_whose_replies_say_nothing_fails_in_one_line_and_the_others_go_on(
@@ -397,6 +398,7 @@ def test_room_for_reasoning_is_given_where_the_model_is_registered(store: Path, 
 
     for row in done(store, "model", "answers", "lm@ask", "--json")["answers"]:
         assert row["answer"] == ("positive" if praises(row["text"]) else "negative")
+        assert row["reply"].startswith("<think>"), "reasoning is shown as it came"
     assert held(store, "lm@ask").provenance["asked"]["reasoning_tokens"] == 500
 
 

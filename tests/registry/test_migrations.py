@@ -130,7 +130,7 @@ def test_the_way_down_and_up_again_leads_to_the_same_tables(tmp_path: Path, migr
     assert {name for kind, name, _ in first if kind == "table"} == set(Base.metadata.tables)
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
 def test_a_way_down_leads_to_the_tables_that_were_there(engine: Engine, migrate: Migrate, revision: str) -> None:
     migrate(revision)
     first = shape_of(engine), checks_of(engine), keys_of(engine)

@@ -1,5 +1,7 @@
 """One table of predictions, from the black box to the best prompt: what was answered, what was not, and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,30 @@ def test_runs_are_joined_whatever_answers_each_knows() -> None:
     assert both.answers == ("a", "b", "c")
     assert both.reasons.tolist() == [0, 0, NONE, 0, 0]
     assert both.take(both.is_answered).likeliest() == ["a", "b", "c", "a"]
+
+
+def test_the_catalog_keeps_what_was_written_and_of_a_long_reply_both_ends(registry: Registry) -> None:
+    model = registry.add_model("m", {"type": "function"}, content_hash="0" * 64)
+    corpus = registry.add_corpus("c", TEXTS, source="here")
+    said = replace(SAID, replies=("Yes.", None, "No\nno", "I will not", f"{'so ' * 9000}yes", ""))
+
+    registry.catalog.predictions.put(model.version_id, corpus.version_id, start=0, predictions=said)
+
+    back = joined(registry.catalog.predictions.chunks(model.version_id, corpus.version_id)).replies
+    assert back is not None
+    assert (*back[:4], back[5]) == ("Yes.", None, "No\nno", "I will not", "")
+    assert (back[4] or "").startswith("so so ")
+    assert (back[4] or "").endswith("so yes")
+    assert len(back[4] or "") < 5000
+
+
+def test_replies_go_with_their_rows() -> None:
+    said = replace(SAID, replies=("a", "b", "c", None, "e", "f"))
+
+    assert said.take([4, 0]).replies == ("e", "a")
+    assert said.take(said.is_answered).replies == ("a", "c", "e")
+    assert Predictions.joined([SAID.take([0]), said.take([1])]).replies == (None, "b")
+    assert Predictions.joined([SAID, SAID]).replies is None
 
 
 def test_columns_are_brought_into_an_order() -> None:

@@ -38,6 +38,7 @@ class _ScoredWords(NamedTuple):
     scores: NDArray[np.float64]
     own: float | None
     missing: Missing | None = None
+    reply: str | None = None  # that they were read from; None: the server scored them
 
 
 class EndpointModel:
@@ -84,7 +85,8 @@ class EndpointModel:
         own = [row.own for row in rows if row.own is not None]
         table = np.array([row.scores for row in rows]).reshape(len(questions), len(words))
         missing = np.array([row.missing or ANSWERED for row in rows], np.uint8)
-        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None, missing)
+        replies = [row.reply for row in rows]
+        return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None, missing, replies)
 
     def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
@@ -137,9 +139,9 @@ class EndpointModel:
         read = read_reply(reply, words)
         if reply.places and (read.place is not None or read.missing is not None):
             self._room = 1 if read.place == 0 else self._most_room
-            return _scored(read), Way.FIRST_TOKEN
+            return _scored(read, reply), Way.FIRST_TOKEN
         self._likeliest = 0
-        return _scored(read), Way.TEXT
+        return _scored(read, reply), Way.TEXT
 
     def _kept_way(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         assert self._way is not None, "found out with the first prompts"  # noqa: S101
@@ -164,14 +166,16 @@ class EndpointModel:
                 read = [echo for some in sent for echo in echoes(self._echo(some), len(texts) // len(sent))]
                 return _ScoredWords(*scored_echoes(read[0], read[1:]))
             case Way.FIRST_TOKEN | Way.TEXT:
-                return _scored(self._read(question, words))
+                return self._read(question, words)
 
-    def _read(self, question: Question, words: Sequence[str]) -> NamedWords:
+    def _read(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         """Return what is read of a chat's reply; one whose first token tells nothing is asked for at full length."""
-        read = read_reply(chat_reply(self._chat(question)), words)
+        reply = chat_reply(self._chat(question))
+        read = read_reply(reply, words)
         if self._room < self._most_room and read.place is None:
-            read = read_reply(chat_reply(self._chat(question, self._most_room)), words)
-        return read
+            reply = chat_reply(self._chat(question, self._most_room))
+            read = read_reply(reply, words)
+        return _scored(read, reply)
 
     def _written(self, question: Question, most_tokens: int) -> str:
         try:
@@ -199,8 +203,8 @@ class EndpointModel:
         return self._form.sent(self._client, body, self._room if room is None else room)
 
 
-def _scored(read: NamedWords) -> _ScoredWords:
-    return _ScoredWords(read.scores, None, read.missing)
+def _scored(read: NamedWords, reply: ChatReply) -> _ScoredWords:
+    return _ScoredWords(read.scores, None, read.missing, reply.written)
 
 
 def _messages(question: Question) -> list[dict[str, str]]:

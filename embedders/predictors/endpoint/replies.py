@@ -53,6 +53,7 @@ class ChatReply(NamedTuple):
     missing: Missing | None  # why the text, if there is one, is not to be read
     is_cut: bool  # by the most tokens that it might have
     places: list[LikelyTokens]  # token by token, reasoning among them; empty where the server tells none
+    written: str  # all of it, as it came: reasoning, text, or the words of a refusal
 
 
 def echoes(reply: Mapping[str, Any], count: int) -> list[Echo]:
@@ -122,7 +123,10 @@ def chat_reply(reply: Mapping[str, Any]) -> ChatReply:
     text, inner = without_reasoning(written)
     told = "".join(str(message[name]) for name in _ALIASES if isinstance(message.get(name), str))
     is_cut = choice.get("finish_reason") in ("length", "max_tokens")
-    return ChatReply(text, told or inner, _why_none(choice, message, text, is_cut=is_cut), is_cut, _places(choice))
+    missing = _why_none(choice, message, text, is_cut=is_cut)
+    refusal = message.get("refusal")
+    whole = "\n".join(filter(None, (told, written, refusal if isinstance(refusal, str) else "")))
+    return ChatReply(text, told or inner, missing, is_cut, _places(choice), whole)
 
 
 def without_reasoning(written: str) -> tuple[str, str]:

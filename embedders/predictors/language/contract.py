@@ -22,6 +22,7 @@ class WordScores(NamedTuple):
     log_prob: NDArray[np.float64]  # (questions, words), the mean log-likelihood of a word's tokens
     prompt_prob: NDArray[np.float64] | None  # (questions), 1 / the prompt's perplexity; None where it is unknown
     missing: NDArray[np.uint8] | None = None  # (questions), `ANSWERED` or a `Missing`; None: all have an answer
+    replies: Sequence[str | None] | None = None  # what the words were read from; None: they were scored as they are
 
 
 class LanguageModel(Protocol):

@@ -66,6 +66,7 @@ class PromptedPredictor:
         """
         prompt = self._prompt
         questions = [Question(text, prompt.system) for text in self._render(inputs)]
+        written: list[str] | None = None
         if prompt.style == "chain-of-thought":
             written = self._model.write(questions, most_tokens=REASONING_TOKENS)
             questions = [
@@ -86,7 +87,15 @@ class PromptedPredictor:
             table,
             None if own is None else own.astype(np.float32),
             missing if missing.any() else None,
+            _replies(written, scored.replies),
         )
+
+
+def _replies(reasoned: Sequence[str] | None, said: Sequence[str | None] | None) -> tuple[str | None, ...] | None:
+    """Return what the model wrote to each input, its reasoning before its answer; None where it wrote nothing."""
+    if reasoned is None:
+        return None if said is None else tuple(said)
+    return tuple("\n".join(filter(None, both)) for both in zip(reasoned, said or [None] * len(reasoned), strict=True))
 
 
 def _missing(best: NDArray[np.float64], told: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -84,12 +84,26 @@ def fill_by_command(folder: Path, place: Path) -> None:
 def put_answers(registry: Registry, version: int, corpus: int, answers: np.ndarray) -> None:
     """Keep what a black box answered, as the release did."""
     put = registry.catalog.predictions.put
-    if "answered" in signature(put).parameters:
+    if "predictions" in signature(put).parameters:
+        table = ours("Predictions", "registry.data.predictions")
+        put(version, corpus, start=0, predictions=table(CHOICES, answers, np.full(len(answers), 0.25, np.float32)))
+    elif "answered" in signature(put).parameters:
         answered = ours("Answered", "registry.catalog.predictions")
         own = np.full(len(answers), 0.25, np.float32)
         put(version, corpus, start=0, answered=answered(CHOICES, answers, own))
     else:
         put(version, corpus, start=0, answers=list(CHOICES), probabilities=answers)
+
+
+def recording(inputs: tuple[Any, ...], answers: np.ndarray) -> Any:  # noqa: ANN401 - the release's type
+    """Return what a model answered elsewhere, as the release holds it."""
+    try:
+        table = ours("Predictions", "registry.data.predictions")
+    except LookupError:
+        return ours("RecordedOutputs", "registry.data.recordings", "registry.formats.recorded")(
+            inputs, CHOICES, answers
+        )
+    return ours("Recording", "registry.data.recordings")(inputs, table(CHOICES, answers))
 
 
 def fill_by_hand(registry: Registry) -> dict[str, list[list[float]]]:
@@ -98,7 +112,6 @@ def fill_by_hand(registry: Registry) -> dict[str, list[list[float]]]:
     input_ = ours("Input", "registry.data.inputs", "registry.formats.corpora", "registry.corpora")
     facet = ours("Facet", "registry.spaces.facets", "registry.spaces")
     spec = ours("SpaceSpec", "registry.spaces.spec", "registry.spaces")
-    outputs = ours("RecordedOutputs", "registry.data.recordings", "registry.formats.recorded")
     prompt = ours("RecordedPrompt", "registry.data.recordings", "registry.formats.recorded")
     inputs = tuple(input_(text) for text in TEXTS)
     corpus = registry.add_corpus("texts", inputs, source="by hand")
@@ -111,7 +124,7 @@ def fill_by_hand(registry: Registry) -> dict[str, list[list[float]]]:
         return np.where(truth[:, None] == np.arange(2), sure, 1 - sure).astype(np.float32)
 
     model = registry.add_model("oracle", {"type": "recorded", "answers": list(CHOICES)}, content_hash="1" * 64)
-    asked = [prompt(name, f"{name} {{{{text}}}}", CHOICES, outputs(inputs, CHOICES, table(sure)))
+    asked = [prompt(name, f"{name} {{{{text}}}}", CHOICES, recording(inputs, table(sure)))
              for name, sure in PROMPTS.items()]  # fmt: skip
     pairs = [one for one in registry.add_recorded_llm("opt", asked, source="by hand") if "@" in one.name]
     said = {"oracle": table(0.7)} | {f"opt@{name}": table(sure) for name, sure in PROMPTS.items()}
