@@ -1,9 +1,11 @@
 """The command `fute`: assembles the commands and turns errors into one line and an exit code. No logic."""
 
 import atexit
+import errno
 import gc
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +13,25 @@ from typing import Any
 
 import click
 
-from commands import choosing, corpus, embedding, evaluate, model, pack, prompt, query, space, task, transfer, upkeep
+from commands import (
+    choosing,
+    corpus,
+    embedding,
+    evaluate,
+    model,
+    pack,
+    prompt,
+    query,
+    safety,
+    space,
+    task,
+    transfer,
+    upkeep,
+)
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
-from registry.errors import RegistryError
+from registry.errors import RegistryError, StorageError
 
 INTERRUPTED = 130
 LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
@@ -41,8 +57,15 @@ def _told_in_one_line() -> Iterator[None]:
         raise click.UsageError((message if len(message) <= LONGEST else f"{message[:LONGEST]} ...") + where) from error
 
 
+def _told(error: OSError) -> str:
+    """Say what the system did not do, of a file or of what is printed."""
+    if error.filename is None and error.errno == errno.ENOENT:
+        return "The working folder is gone."
+    return f"{error.filename or 'Cannot write the output'}: {error.strerror or error}."
+
+
 class RegistryGroup(click.Group):
-    """Shows our own errors as one line, and lets every other error crash loudly."""
+    """Shows our own errors and those of the system as one line, and lets every other error crash loudly."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - click's
         """Read the options before the command."""
@@ -53,9 +76,15 @@ class RegistryGroup(click.Group):
         """Run the command."""
         try:
             with _told_in_one_line():
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+                sys.stdout.flush()  # a disk that is full is told here, not when all is over
+                return result
         except (RegistryError, EmbedderError) as error:
             raise _OneLineError(error) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody listens any more: click ends the command
+            raise _OneLineError(StorageError(_told(error))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept, run the command again to go on.", err=True)
             ctx.exit(INTERRUPTED)
@@ -76,6 +105,7 @@ def main(ctx: click.Context, registry: str | None) -> None:
 
 for command in (
     *upkeep.COMMANDS,
+    *safety.COMMANDS,
     task.task,
     model.model,
     prompt.prompt,
@@ -99,4 +129,17 @@ def run() -> None:
                 stream.reconfigure(errors="replace")
     gc.set_threshold(GARBAGE_AFTER)
     atexit.register(gc.freeze)  # what is left goes with the process: nothing to look for
-    main()
+    try:
+        main()
+    finally:
+        _end_output()
+
+
+def _end_output() -> None:
+    """Throw away what cannot be printed, which was told: Python would tell it again, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

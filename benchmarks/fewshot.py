@@ -20,7 +20,7 @@ from embedders.surrogate.weights import identity, model_folder
 from embedders.tuning.objectives import Head, Regression, Span, Verbaliser, objective_for
 from embedders.tuning.training import tune
 from registry.data.tasks import TaskData
-from registry.files.lines import written
+from registry.files.writing import written
 from registry.metrics import spearman
 
 Exam = Head | Verbaliser | Regression | Span  # objectives whose outputs can be scored

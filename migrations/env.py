@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic import context
 from sqlalchemy import Connection
 
-from registry.catalog.engines import sqlite
+from registry.catalog.engines.sqlite import SqliteEngine
 from registry.catalog.tables import Base
 
 
@@ -26,6 +26,7 @@ given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:  # `alembic` on the command line, by a developer
-    engine = sqlite.engine(Path(os.environ["FUTE_REGISTRY"]) / "catalog.db", writes=True)
-    with engine.connect() as connection:
+    engine = SqliteEngine(Path(os.environ["FUTE_REGISTRY"]))
+    with engine.writer.begin() as connection:
         migrate(connection)
+        engine.seal(connection)

@@ -32,6 +32,13 @@ def log_change(session: Session, space_id: int, embedding_ids: Iterable[int]) ->
         session.execute(delete(VectorChange).where(VectorChange.id <= last - KEPT))
 
 
+def restart_logs(session: Session) -> None:
+    """Forget what changed in every space: all indices are built anew, and followed from here."""
+    session.execute(delete(VectorChange))
+    for space_id in session.scalars(select(Space.id)).all():
+        log_change(session, space_id, [_NO_VECTOR])
+
+
 def log_change_of(session: Session, versions: Select[int]) -> None:
     """Log for each space that the vectors of these versions change, before they go or become old ones."""
     touched: dict[int, list[int]] = defaultdict(list)

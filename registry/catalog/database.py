@@ -1,24 +1,29 @@
 """Opens, creates and upgrades the catalog's database; hands out read and write transactions."""
 
+import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy import String, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
-from registry.catalog.engines import engine_at
+from registry.catalog.changes import restart_logs
+from registry.catalog.engines import Salvaged, engine_at
 from registry.catalog.tables import State
-from registry.errors import NotARegistryError, SchemaError
+from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
 from registry.location import Location
 from registry.resources import resource
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0006"  # the newest revision in migrations/versions; a test holds the two together
+SCHEMA = "0007"  # the newest revision in migrations/versions; a test holds the two together
 
 
 class Database:
@@ -33,8 +38,7 @@ class Database:
         """Open what is there; raise `NotARegistryError` or `SchemaError` where it cannot be used."""
         database = cls(location)
         database._must_exist()
-        database._engine.check()
-        found = database.schema()
+        found = database._sound_schema()
         if found != SCHEMA:
             raise SchemaError(found, newer=found is not None and found > SCHEMA)
         return database
@@ -67,19 +71,87 @@ class Database:
         from alembic import command
 
         with self.lock():
-            found = self.schema() if self._engine.exists() else None
+            found = self._sound_schema() if self._engine.exists() else None
             if found == SCHEMA:
                 return None
             if found is not None and found > SCHEMA:
                 raise SchemaError(found, newer=True)
-            copy = self._engine.backup(f"catalog-before-{SCHEMA}.db") if found else None
+            copy = self.location.folder / f"catalog-before-{SCHEMA}.db" if found else None
+            if copy is not None:
+                self._engine.backup(copy)
             with self._engine.errors(), self._engine.writer.begin() as connection:  # schema and first row: all or none
                 config = alembic_config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 if found is None:
                     connection.execute(insert(State).values(id=1, uuid=uuid.uuid4().hex, generation=0))
+                self._engine.seal(connection)
             return copy
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the database itself, a few words each, whatever was checked before."""
+        self._must_exist()
+        with self._engine.errors():
+            return list(self._engine.faults(SCHEMA))
+
+    def dangling(self) -> dict[tuple[str, str], int]:
+        """Return how many rows belong to nothing, by their table and that of what they should belong to."""
+        with self.read() as session:
+            return dict(Counter(self._engine.dangling(session.connection())))
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the database, whole and consistent while it is in use."""
+        self._engine.backup(target)
+
+    def repair(self, kept: Path) -> Salvaged:
+        """Make the database anew of what can be believed in it, and keep it as it was in a file."""
+        with self.lock(), self._engine.errors(), self._engine.held() as body, self._workplace() as place:
+            fresh = Database(replace(self.location, folder=place))
+            fresh.upgrade()
+            copy = place / "damaged.db"
+            with copy.open("wb") as file:
+                shutil.copyfileobj(body, file)
+            salvaged = fresh._engine.salvage(copy)
+            with fresh.write() as session:
+                restart_logs(session)
+            fresh.close()
+            self._engine.replace(fresh._engine.path, kept=kept)
+        return salvaged
+
+    def restore(self, source: Path, kept: Path) -> str:
+        """Put a copy of the database `source` in the place of this one; return its schema.
+
+        Args:
+            kept: where the database that was there stays, if there was one.
+
+        Raises:
+            InputError: it is no database of ours.
+            IntegrityError: it is damaged.
+            SchemaError: a newer release wrote it.
+        """
+        self._engine.make_place()
+        with self._workplace() as place:
+            other = Database(replace(self.location, folder=place))
+            shutil.copyfile(source, other._engine.path)
+            for fault in other._engine.faults(SCHEMA):
+                raise IntegrityError(f"{source} is damaged ({fault}): take another backup.")
+            found = other.schema()
+            if found is None:
+                raise InputError(f"{source} is no backup of a registry.")
+            if found > SCHEMA:
+                raise SchemaError(found, newer=True)
+            with self.lock(), self._engine.errors(), self._engine.held() if self._engine.exists() else nullcontext():
+                self._engine.replace(other._engine.path, kept=kept)
+        return found
+
+    @contextmanager
+    def _workplace(self) -> Iterator[Path]:
+        """Hand out a folder beside the database, which goes when the block ends."""
+        try:
+            with TemporaryDirectory(prefix=".work-", dir=self.location.folder) as place:
+                yield Path(place)
+        except OSError as error:
+            raise StorageError(f"Cannot write in {self.location.folder}: {error.strerror}.") from error
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the one lock between processes: for migrations and snapshots, never over a model run."""
@@ -98,15 +170,23 @@ class Database:
         `session.info` holds this change's `generation`, and its `mark`: of a backup that is restored the numbers
         come again, a mark never does.
         """
-        with self._engine.errors(), Session(self._engine.writer) as session, session.begin():
-            session.execute(update(State).values(generation=State.generation + 1))
-            session.info.update(generation=session.scalar(select(State.generation)), mark=uuid.uuid4().hex)
-            yield session
+        with self._engine.errors(), Session(self._engine.writer) as session:
+            with session.begin():
+                was_sound = self._engine.follow(session.connection())
+                session.execute(update(State).values(generation=State.generation + 1))
+                session.info.update(generation=session.scalar(select(State.generation)), mark=uuid.uuid4().hex)
+                yield session
+            if was_sound:
+                self._engine.note()
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.reader.dispose()
         self._engine.writer.dispose()
+
+    def _sound_schema(self) -> str | None:
+        self._engine.check(SCHEMA)
+        return self.schema()
 
     def _must_exist(self) -> None:
         if not self._engine.exists():

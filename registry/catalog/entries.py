@@ -223,6 +223,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         latest = _latest(session, entry.id)
         number = latest.number
         if latest.content_hash == new.content_hash and _says_the_same(latest.spec, new):
+            _bring_back(session, latest, new)
             _add_tags(session, entry.id, new.tags)
             return _read(session, entry, latest)
         if not replace:
@@ -244,6 +245,14 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
     _add_tags(session, entry.id, new.tags)
     return _read(session, entry, version)
+
+
+def _bring_back(session: Session, version: Version, new: NewEntry) -> None:
+    """Keep anew what a version holds and damage has taken away."""
+    held = select(VersionContent.role).join(Content, Content.sha256 == VersionContent.sha256)
+    there = set(session.scalars(held.where(VersionContent.version_id == version.id)))
+    for role in new.contents.keys() - there:
+        session.merge(VersionContent(version_id=version.id, role=role, sha256=_keep(session, new.contents[role])))
 
 
 def _says_the_same(known: dict[str, Any], new: NewEntry) -> bool:

@@ -74,7 +74,7 @@ class PredictionStore:
         with self._database.read() as session:
             for version_id, start, row, answers, count, *bodies, sha256 in session.execute(query):
                 if _hash(*bodies) != sha256:
-                    raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
+                    raise IntegrityError(f"Recorded outputs {row} are damaged: run 'fute repair'.")
                 chunks[version_id][start] = _predictions(answers, count, *bodies)
         return chunks
 

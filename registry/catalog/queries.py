@@ -66,13 +66,13 @@ def new_id(session: Session, table: type[Version | Space | Embedding]) -> int:
 def body_of(row: Content | None, sha256: str) -> bytes:
     """Return stored bytes; raise `IntegrityError` where they are missing, or not what was stored."""
     if row is None:
-        raise IntegrityError(f"Content {sha256} is missing from the catalog: restore it from a backup.")
+        raise IntegrityError(f"Content {sha256} is missing from the catalog: run 'fute repair'.")
     try:
         body = zlib.decompress(row.body)
     except zlib.error:
         body = b""
     if hashlib.sha256(body).hexdigest() != sha256:
-        raise IntegrityError(f"Content {sha256} is damaged: restore the catalog from a backup.")
+        raise IntegrityError(f"Content {sha256} is damaged: run 'fute repair'.")
     return body
 
 

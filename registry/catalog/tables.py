@@ -1,6 +1,7 @@
 """The tables of the catalog. Tables only: no session, no query, no rule."""
 
 import enum
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import (
     JSON,
     CheckConstraint,
     DateTime,
+    Dialect,
     Enum,
     ForeignKey,
     Index,
@@ -15,10 +17,13 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
+from registry.errors import IntegrityError
 from registry.kinds import EntryKind
 
 NAMING = {  # SQLite can only alter a table whose constraints have names
@@ -29,10 +34,46 @@ NAMING = {  # SQLite can only alter a table whose constraints have names
     "pk": "pk_%(table_name)s",
 }
 
+
+class _Readable(TypeDecorator[Any]):
+    """A value that is made of what is stored; where none can be made, that is damage."""
+
+    impl: type[TypeEngine[Any]] = Text
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Return what makes a value of what is stored; it raises `IntegrityError`."""
+        make = super().result_processor(dialect, coltype)
+
+        def read(stored: Any) -> Any:  # noqa: ANN401 - whatever is stored
+            try:
+                return stored if make is None else make(stored)
+            except (ValueError, LookupError, TypeError) as error:
+                told = f"The catalog holds {str(stored)[:60]!r}, which cannot be read"
+                raise IntegrityError(f"{told}: run 'fute repair'.") from error
+
+        return read
+
+
+class _Json(_Readable):
+    impl = JSON
+    cache_ok = True
+
+
+class _DateTime(_Readable):
+    impl = DateTime
+    cache_ok = True
+
+
+class _Choice(_Readable):
+    impl = Enum
+    cache_ok = True
+
+
 Name = Annotated[str, mapped_column(String(260))]
 Sha256 = Annotated[str, mapped_column(String(64))]
-Document = Annotated[dict[str, Any], mapped_column(JSON)]
-Time = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+Document = Annotated[dict[str, Any], mapped_column(_Json)]
+Time = Annotated[datetime, mapped_column(_DateTime(timezone=True))]
 
 
 class JobState(enum.StrEnum):
@@ -43,8 +84,8 @@ class JobState(enum.StrEnum):
     FAILED = "failed"
 
 
-def _by_value(kind: type[enum.StrEnum], name: str) -> Enum:
-    return Enum(
+def _by_value(kind: type[enum.StrEnum], name: str) -> _Choice:
+    return _Choice(
         kind,
         name=name,
         native_enum=False,
@@ -58,6 +99,8 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
 
+    checksum: Mapped[int | None] = mapped_column(deferred=True)  # of the row; the engine writes it, and reads it
+
 
 class State(Base):
     """One row: who this registry is, and the counter that every change raises."""
@@ -69,7 +112,8 @@ class State(Base):
     uuid: Mapped[str] = mapped_column(String(32))
     generation: Mapped[int]
     current_space: Mapped[Name | None]  # by name: spaces refer to entries, so a key here would be a cycle
-    last_ids: Mapped[dict[str, int] | None] = mapped_column(JSON)  # by table: an id that was given never comes again
+    layout: Mapped[int | None]  # the checksum of the tables as they were made
+    last_ids: Mapped[dict[str, int] | None] = mapped_column(_Json)  # by table: an id that was given never comes again
 
 
 class Entry(Base):
@@ -207,7 +251,7 @@ class PredictionChunk(Base):
     corpus_version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), index=True)
     start: Mapped[int]  # row of the corpus where the chunk begins; -1: inputs that say nothing
     count: Mapped[int]
-    answers: Mapped[list[str]] = mapped_column(JSON)  # the texts of the answers, one per column
+    answers: Mapped[list[str]] = mapped_column(_Json)  # the texts of the answers, one per column
     probabilities: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (count, answers), little endian
     prompt_prob: Mapped[bytes | None] = mapped_column(LargeBinary)  # float32 (count), where a prompt's own is known
     # Why a row has no answer, uint8 (count), see registry/data/predictions.py; None where all have one:

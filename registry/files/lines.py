@@ -1,11 +1,8 @@
 """JSON lines, read with the place of every fault and written the same way each time."""
 
-import contextlib
 import errno
 import json
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +25,6 @@ def read_file(path: Path) -> bytes:
         if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
             raise DataError(str(path), "no such file.") from error
         raise StorageError(f"{path}: {error.strerror}.") from error
-
-
-@contextlib.contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """Hand out a draft beside `path` and put it in place when the block ends: whole, or not at all."""
-    if not path.name:
-        raise InputError(f"{str(path)!r} is a folder that is there already: name a new file or folder.")
-    draft = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
-    try:
-        yield draft
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def read_json(path: Path) -> dict[str, Any]:

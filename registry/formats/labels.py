@@ -6,7 +6,7 @@ from pathlib import Path
 
 from registry.data.inputs import Input
 from registry.errors import DataError, InputError
-from registry.files.lines import written
+from registry.files.writing import written
 from registry.formats.table_files import file_rows
 from registry.reading.classes import labels_of
 

@@ -20,7 +20,8 @@ from registry.data.examples import (
 )
 from registry.data.tasks import ENDS, SplitRows, TaskData, built_task
 from registry.errors import DataError, InputError
-from registry.files.lines import read_json, written
+from registry.files.lines import read_json
+from registry.files.writing import written
 from registry.formats.dataset_folders import read_dataset_folder
 from registry.formats.table_files import UNKNOWN, FileForm, hub_rows, read_table
 from registry.reading.choices import read_choices, without_unanswered

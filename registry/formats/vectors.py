@@ -8,7 +8,8 @@ import numpy as np
 from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError, MissingExtraError
 from registry.files.arrays import UNREADABLE
-from registry.files.lines import read_file, written
+from registry.files.lines import read_file
+from registry.files.writing import written
 
 
 def write_vectors(vectors: VectorFile, path: Path) -> None:

@@ -6,7 +6,6 @@ appended in the time that its own rows take, whatever the base holds. Base and r
 its mark; a record follows only what stands at the mark that it begins with. docs/formats.md has the bytes.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.files.writing import sync_folder
 from registry.index.contract import FileIndex, Ids, Rows
 
 _BASE, _RECORD = b"FUTEIDX4", b"FUTELOG1"  # not 3: one flipped bit would make it 2
@@ -92,7 +92,7 @@ class SnapshotFiles:
                 os.fsync(file.fileno())
             draft.replace(self.base)
             self.log.unlink(missing_ok=True)
-            _sync_folder(self.base.parent)
+            sync_folder(self.base.parent)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -112,7 +112,7 @@ class SnapshotFiles:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(self.log.parent)
+            sync_folder(self.log.parent)
 
     def head(self) -> SnapshotHeader | None:
         """Return where the files stand by their first and last heads alone; None where that cannot be told.
@@ -264,12 +264,3 @@ def _base_header(fields: dict[str, Any]) -> SnapshotHeader:
         return SnapshotHeader(**{key: value for key, value in fields.items() if key not in ("sha256", "size")})
     except TypeError as error:
         raise SnapshotDamagedError(str(error)) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder; the rename stands anyway
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from registry.data.transfers import TransferRecord
 from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError
-from registry.files.lines import read_file, read_json, written
+from registry.files.lines import read_file, read_json
+from registry.files.writing import written
 from registry.formats.transfers import read_transfers, write_transfers
 from registry.formats.vectors import read_vectors, write_vectors
 from registry.kinds import EntryKind

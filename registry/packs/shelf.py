@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from registry.errors import InputError, NotFoundError, StorageError
-from registry.files.lines import written
+from registry.files.writing import written
 from registry.names import checked_name
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
 from registry.resources import resource

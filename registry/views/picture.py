@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
-from registry.errors import InputError, MissingExtraError, StorageError
+from registry.errors import InputError, MissingExtraError
+from registry.files.writing import written
 from registry.kinds import EntryKind
 from registry.ranking.compare import similarities
 from registry.views.plane import plane
@@ -64,10 +65,8 @@ def draw_map(
     _draw(axes, vectors, similarity, kinds)
     count = len(vectors.names)
     axes.set_title(f"{count} entries in space {space.name} ({space.spec['method']})", loc="left", fontsize=12)
-    try:
-        figure.savefig(path, dpi=130)
-    except OSError as error:
-        raise StorageError(f"Cannot write {path}: {error.strerror}.") from error
+    with written(path) as draft:
+        figure.savefig(draft, dpi=130)
 
 
 def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32], kinds: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import Result
+from sealing import seal
 from tiny_cli import dump, fute, run, tiny_bert, tiny_rows, told, write_rows, write_task
 
 import cli
@@ -994,6 +995,7 @@ def test_a_registry_of_a_later_release_is_refused_and_kept(store: Path) -> None:
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
+    seal(store)
     before = dump(store)
 
     messages = {assert_one_line(run(*arguments)) for arguments in (("task", "list"), ("init",), ("db", "upgrade"))}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from nursery import Nursery
+from sealing import seal
 from tiny_cli import dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
 from waiting import LIMIT
 
@@ -351,7 +352,7 @@ def test_a_database_that_is_none_is_an_integrity_fault(store: Path) -> None:
     assert [result.exit_code for result in results] == [3] * len(QUESTIONS)
     (message,) = {result.stderr for result in results}
     assert message.startswith(f"Error: {store / 'catalog.db'} is damaged")
-    assert message.endswith(": restore it from a backup.\n")
+    assert message.endswith(": run 'fute repair'.\n")
 
 
 def test_a_changed_vector_is_an_integrity_fault(store: Path) -> None:
@@ -359,6 +360,7 @@ def test_a_changed_vector_is_an_integrity_fault(store: Path) -> None:
     connection.execute("UPDATE embeddings SET vector = zeroblob(2048) WHERE id = 2")
     connection.commit()
     connection.close()
+    seal(store)
     shutil.rmtree(store / "index")
 
     results = [run(store, *question) for question in (("nearest", "film"), ("index", "verify"), ("nearest", "shop"))]
@@ -373,6 +375,7 @@ def test_changed_examples_are_an_integrity_fault(store: Path, tmp_path: Path) ->
     connection.execute("UPDATE contents SET body = zeroblob(100)")
     connection.commit()
     connection.close()
+    seal(store)
 
     result = run(store, "task", "export", "film", tmp_path / "out")
 

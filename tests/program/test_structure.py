@@ -37,6 +37,7 @@ STOREYS = (
     ("registry.views", "registry.sources"),
     ("registry.choosing",),
     ("registry.ranking", "registry.prompts"),
+    ("registry.upkeep",),
     ("registry.packs",),
     ("registry.index",),
     ("registry.catalog",),
@@ -218,7 +219,9 @@ def test_the_database_is_known_to_the_catalog_alone(library: str) -> None:
 
 
 def test_sqlite_is_known_to_its_engine_alone() -> None:
-    assert importers("sqlite3", *ROOMS, "cli.py") == {"registry/catalog/engines/sqlite.py"}
+    of_sqlite = {f"registry/catalog/engines/{name}.py" for name in ("sqlite", "checksums", "salvage")}
+
+    assert importers("sqlite3", *ROOMS, "cli.py") == of_sqlite
 
 
 def test_faiss_is_known_to_its_index_alone() -> None:

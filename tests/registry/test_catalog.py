@@ -674,7 +674,9 @@ def test_a_damaged_vector_is_an_integrity_fault_that_names_the_mend(
 def test_damaged_content_is_an_integrity_fault(registry: Registry, films: EntryRecord, sql: str) -> None:
     tamper(registry, sql)
 
-    with pytest.raises(IntegrityError, match=f"Content {films.contents['train']} is damaged: restore") as error:
+    with pytest.raises(
+        IntegrityError, match=f"Content {films.contents['train']} is damaged: run 'fute repair'"
+    ) as error:
         registry.task_data("films")
 
     assert error.value.exit_code == 3
@@ -709,7 +711,7 @@ def test_a_database_file_that_is_damaged_is_an_integrity_fault(registry: Registr
     body = path.read_bytes()
     path.write_bytes(body[:4096] + b"\xff" * (len(body) - 4096))
 
-    with pytest.raises(IntegrityError, match=r"catalog\.db is damaged: restore it from a backup") as error:
+    with pytest.raises(IntegrityError, match=r"catalog\.db is damaged .*: run 'fute repair'") as error:
         Registry.open(registry.folder)
 
     assert error.value.exit_code == 3

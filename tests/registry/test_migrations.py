@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sealing import seal
 from sqlalchemy import Engine, inspect
 
 from registry import Registry
@@ -111,6 +112,7 @@ def written_by(registry: Registry, revision: str) -> Path:
     with connection:
         assert connection.execute("UPDATE alembic_version SET version_num = ?", (revision,)).rowcount == 1
     connection.close()
+    seal(registry.folder)
     return registry.folder
 
 
@@ -130,7 +132,7 @@ def test_the_way_down_and_up_again_leads_to_the_same_tables(tmp_path: Path, migr
     assert {name for kind, name, _ in first if kind == "table"} == set(Base.metadata.tables)
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_a_way_down_leads_to_the_tables_that_were_there(engine: Engine, migrate: Migrate, revision: str) -> None:
     migrate(revision)
     first = shape_of(engine), checks_of(engine), keys_of(engine)
@@ -294,7 +296,7 @@ def test_a_folder_without_a_registry_is_refused_and_stays_empty(tmp_path: Path, 
 def test_a_file_that_is_no_database_is_an_integrity_fault(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"not a database, " * 100)
 
-    with pytest.raises(IntegrityError, match=r"catalog\.db is damaged: restore") as error:
+    with pytest.raises(IntegrityError, match=r"catalog\.db is damaged .*: run 'fute repair'") as error:
         Registry.open(tmp_path)
 
     assert error.value.exit_code == 3
@@ -313,7 +315,7 @@ def test_a_backup_is_a_whole_registry(registry: Registry, tmp_path: Path, sentim
     registry.add_task("films", sentiment)
     (registry.folder / "copy").mkdir()
 
-    backup = sqlite.SqliteEngine(registry.folder).backup("copy/catalog.db")
+    sqlite.SqliteEngine(registry.folder).backup(registry.folder / "copy" / "catalog.db")
 
-    with Registry.open(backup.parent) as copy:
+    with Registry.open(registry.folder / "copy") as copy:
         assert copy.task_data("films") == sentiment

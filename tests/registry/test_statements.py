@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sealing import seal
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from tiny_cli import hand_made_space, put_vector
@@ -56,15 +57,16 @@ def fill(folder: Path, count: int) -> None:
             " v.content_hash, v.spec, v.created_at FROM entries e, versions v WHERE v.id = 1 AND e.id > 1"
         )
         connection.execute(
-            "INSERT INTO version_contents SELECT v.id, c.role, c.sha256 FROM versions v, version_contents c"
-            " WHERE c.version_id = 1 AND v.id > 1"
+            "INSERT INTO version_contents (version_id, role, sha256) SELECT v.id, c.role, c.sha256"
+            " FROM versions v, version_contents c WHERE c.version_id = 1 AND v.id > 1"
         )
-        connection.execute("INSERT INTO tags SELECT e.id, t.tag FROM entries e, tags t WHERE e.id > 1")
+        connection.execute("INSERT INTO tags (entry_id, tag) SELECT e.id, t.tag FROM entries e, tags t WHERE e.id > 1")
         connection.execute(
             "INSERT INTO embeddings (version_id, space_id, vector, sha256, provenance, created_at) SELECT v.id, 1,"
             " e.vector, e.sha256, e.provenance, e.created_at FROM versions v, embeddings e WHERE v.id > 1 AND e.id = 1"
         )
     connection.close()
+    seal(folder)
 
 
 @pytest.fixture(scope="module", params=[3, 5000])

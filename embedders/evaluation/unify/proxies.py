@@ -42,7 +42,8 @@ from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import DataError
 from registry.files.arrays import UNREADABLE
-from registry.files.lines import read_file, read_json, written
+from registry.files.lines import read_file, read_json
+from registry.files.writing import written
 
 NOTE, WORDS = "trained.json", "words.safetensors"
 

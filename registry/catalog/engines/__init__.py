@@ -1,10 +1,11 @@
 """The databases that can hold a catalog, each in a file of its own."""
 
 from registry.catalog.engines.contract import Engine
+from registry.catalog.engines.salvage import LostRow, Salvaged
 from registry.catalog.engines.sqlite import SqliteEngine
 from registry.location import EngineKind, Location
 
-__all__ = ["Engine", "engine_at"]
+__all__ = ["Engine", "LostRow", "Salvaged", "engine_at"]
 
 
 def engine_at(location: Location) -> Engine:

@@ -1,15 +1,19 @@
 """What a database must offer to hold a catalog. All that only one kind of database knows stays in its own file."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import sqlalchemy
+
+from registry.catalog.engines.salvage import Salvaged
 
 
 class Engine(Protocol):
     """The database of one registry, opened for reading and for writing."""
 
+    path: Path  # of the file that it lies in
     reader: sqlalchemy.Engine  # each transaction sees one state, and cannot write
     writer: sqlalchemy.Engine  # each transaction has the right to write from its beginning
 
@@ -21,12 +25,44 @@ class Engine(Protocol):
         """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be."""
         ...
 
-    def check(self) -> None:
-        """Raise `IntegrityError` where the database finds itself damaged."""
+    def check(self, schema: str) -> None:
+        """Raise `IntegrityError` where the database is damaged; its rows too, if it is of this release's schema."""
         ...
 
-    def backup(self, name: str) -> Path:
-        """Copy the database, whole and consistent while it is in use; return where the copy is."""
+    def follow(self, connection: sqlalchemy.Connection) -> bool:
+        """Let a transaction write checksums of what it changes; say whether the database was known to be sound."""
+        ...
+
+    def seal(self, connection: sqlalchemy.Connection) -> None:
+        """Write the checksums of everything as it is now, after the tables were changed."""
+        ...
+
+    def note(self) -> None:
+        """Note that the database as it is now is known to be sound."""
+        ...
+
+    def faults(self, schema: str) -> Iterator[str]:
+        """Yield what is wrong with the database, a few words each; see `check`."""
+        ...
+
+    def dangling(self, connection: sqlalchemy.Connection) -> list[tuple[str, str]]:
+        """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Copy the database, whole and consistent while it is in use, to a file."""
+        ...
+
+    def held(self) -> AbstractContextManager[BinaryIO]:
+        """Keep everybody else out of the database, and hand out its bytes, whatever they are."""
+        ...
+
+    def salvage(self, damaged: Path) -> Salvaged:
+        """Fill this database, which has empty tables, with the sound rows of a copy of a damaged one."""
+        ...
+
+    def replace(self, source: Path, *, kept: Path) -> None:
+        """Put a file in the place of this database, whole or not at all, and keep the old one elsewhere."""
         ...
 
     def lock(self) -> AbstractContextManager[None]:

@@ -1,21 +1,31 @@
 """A catalog in a SQLite file: how connections are made safe, what is locked, copied and checked, what errors mean."""
 
+import logging
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import sqlalchemy
 from sqlalchemy import URL, create_engine, event, exc
 from sqlalchemy.pool import NullPool
 
+from registry.catalog.engines import checksums
+from registry.catalog.engines.checked import CheckedNote
+from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.errors import InputError, IntegrityError, StorageError
+from registry.files.writing import sync_folder, written
 
-FILE = "catalog.db"
+FILE, JOURNAL = "catalog.db", "-journal"
 BUSY_SECONDS = 30
 LOCK_SECONDS = 120
-CHECKED_BYTES = 256_000_000  # 30 ms per 100 MB; a larger database is not checked at each opening
+LONG_CHECK = 500_000_000  # bytes: checking takes seconds from here on, which is told
+NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 23}  # SQLite's codes for locks, rights, room, interrupts: not of the file
+
+_LOG = logging.getLogger(__name__)
 
 
 class SqliteEngine:
@@ -24,6 +34,8 @@ class SqliteEngine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / FILE
+        self._journal = folder / (FILE + JOURNAL)
+        self._note = CheckedNote(self.path)
         self.reader = engine(self.path, writes=False)
         self.writer = engine(self.path, writes=True)
 
@@ -40,22 +52,105 @@ class SqliteEngine:
         except OSError as error:
             raise StorageError(f"Cannot make {self.folder}: {error.strerror}.") from error
 
-    def check(self) -> None:
-        """Raise `IntegrityError` where SQLite finds the file damaged: reading on would answer wrong, in silence."""
-        with self.errors():
-            if self.path.stat().st_size <= CHECKED_BYTES and not _is_sound(self.path):
-                raise IntegrityError(f"{self.path} is damaged: restore it from a backup.")
+    def check(self, schema: str) -> None:
+        """Raise `IntegrityError` where the file is damaged: reading on would answer wrong, in silence.
 
-    def backup(self, name: str) -> Path:
-        """Copy the file, whole and consistent while it is in use, to another of this name in the folder."""
-        target = self.folder / name
-        source, copy = sqlite3.connect(self.path, timeout=BUSY_SECONDS), sqlite3.connect(target)
-        try:
+        All of it is read, unless it is as it was when it was checked last.
+
+        Args:
+            schema: of this release, whose rows have checksums.
+        """
+        with self.errors():
+            if self._note.is_true():
+                return
+            if self.path.stat().st_size > LONG_CHECK:
+                _LOG.warning("%s is not as this program left it: all of it is checked.", self.path)
+            for fault in self.faults(schema):
+                raise IntegrityError(f"{self.path} is damaged ({fault}): run 'fute repair'.")
+
+    def faults(self, schema: str) -> Iterator[str]:
+        """Yield what is wrong with the file, a few words each; where that is nothing, it is noted as checked."""
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            is_sound = True
+            try:
+                connection.execute("BEGIN")
+                found = checksums.schema_of(connection)  # takes the lock: nobody changes the file meanwhile
+                if found is None and self._note.path.exists():
+                    is_sound = False
+                    yield "it is empty"  # and was not, once
+                for fault in checksums.damage(connection, schema):
+                    is_sound = False
+                    yield fault
+            except sqlite3.Error as error:
+                if _is_no_damage(error):
+                    raise
+                yield str(error)
+            except UnicodeDecodeError:  # the name of a table, in the driver's message
+                yield "it cannot be read"
+            else:
+                if is_sound and found == schema:
+                    self._note.write()
+
+    def follow(self, connection: sqlalchemy.Connection) -> bool:
+        """Let a transaction write checksums of what it changes; say whether the file was checked when it began."""
+        checksums.follow(_driver_of(connection))
+        return self._note.is_true()
+
+    def seal(self, connection: sqlalchemy.Connection) -> None:
+        """Write the checksums of everything as it is now, after the tables were changed."""
+        checksums.seal(_driver_of(connection))
+
+    def note(self) -> None:
+        """Note that the file as it is now is sound: our own change was made to one that was."""
+        self._note.write()
+
+    def dangling(self, connection: sqlalchemy.Connection) -> list[tuple[str, str]]:
+        """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
+        found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [(table, parent) for table, _, parent, _ in found]
+
+    def backup(self, target: Path) -> None:
+        """Copy the file, whole and consistent while it is in use, to another place."""
+        with (
+            self.errors(),
+            written(target) as draft,
+            closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(draft)) as copy,
+        ):
+            copy.execute("PRAGMA journal_mode=OFF")  # a copy that is broken off is thrown away
             source.backup(copy)
-        finally:
-            source.close()
-            copy.close()
-        return target
+
+    def salvage(self, damaged: Path) -> Salvaged:
+        """Fill the file, which has empty tables, with the sound rows of a copy of a damaged one, which is changed."""
+        with self.errors():
+            return salvage(damaged, self.path)
+
+    @contextmanager
+    def held(self) -> Iterator[BinaryIO]:
+        """Keep everybody else out of the file, and hand it out open, whatever is in it; an empty one is made."""
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                if isinstance(error, sqlite3.Error) and _is_no_damage(error):
+                    raise
+            with self.path.open("rb") as file:  # closing it lets go of the lock: not before all is done
+                yield file
+
+    def replace(self, source: Path, *, kept: Path) -> None:
+        """Put another file in the place of this one, which is kept under another name with what it had begun.
+
+        Who waits for the old file is told by SQLite that it was moved.
+        """
+        try:
+            if self.path.exists():
+                _keep(self.path, kept)
+            if self._journal.exists():  # it would change the new file
+                self._journal.replace(kept.with_name(kept.name + JOURNAL))
+            source.replace(self.path)
+        except OSError as error:
+            raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
+        sync_folder(self.folder)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -79,7 +174,10 @@ class SqliteEngine:
         try:
             yield
         except (exc.OperationalError, sqlite3.OperationalError) as error:
-            raise StorageError(f"{self.path}: {getattr(error, 'orig', error)}.") from error
+            told = getattr(error, "orig", error)
+            if "decode to UTF-8" in str(told):
+                raise IntegrityError(f"{self.path} is damaged ({told}): run 'fute repair'.") from error
+            raise StorageError(f"{self.path}: {told}.") from error
         except exc.NoResultFound as error:
             raise InputError("What was asked for has been removed meanwhile.") from error
         except (OverflowError, UnicodeEncodeError) as error:
@@ -90,7 +188,7 @@ class SqliteEngine:
             raise InputError("What this belongs to has been removed meanwhile: nothing is kept.") from error
         except exc.DatabaseError as error:
             if isinstance(error.orig, sqlite3.DatabaseError):
-                raise IntegrityError(f"{self.path} is damaged ({error.orig}): restore it from a backup.") from error
+                raise IntegrityError(f"{self.path} is damaged ({error.orig}): run 'fute repair'.") from error
             raise
 
 
@@ -99,6 +197,7 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
 
     A write transaction takes the write lock at once (BEGIN IMMEDIATE): SQLite does not wait when a read lock
     is to be raised, it fails. The rollback journal is kept: WAL loses rows on SQLite before 3.51.3.
+    EXTRA syncs the folder too: a journal that came back after a power cut would undo what was acknowledged.
     """
     url = URL.create("sqlite", database=str(path))
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)
@@ -107,7 +206,7 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's connection
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("foreign_keys=ON", "trusted_schema=OFF", "synchronous=FULL"):
+        for pragma in ("foreign_keys=ON", "trusted_schema=OFF", "synchronous=EXTRA"):
             connection.execute(f"PRAGMA {pragma}")
         if not writes:
             connection.execute("PRAGMA query_only=ON")
@@ -119,14 +218,22 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     return made
 
 
-def _is_sound(path: Path) -> bool:
-    """Say whether SQLite itself finds the file undamaged."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+def _keep(path: Path, kept: Path) -> None:
+    """Give a file a second name, under which it stays when another takes the first; a copy where that cannot be."""
     try:
-        return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
-    except sqlite3.OperationalError:
-        raise  # locked, or no permission: says nothing of the file
-    except sqlite3.DatabaseError:
-        return False
-    finally:
-        connection.close()
+        os.link(path, kept)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copyfile(path, kept)
+
+
+def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:
+    """Return the driver's connection behind one of SQLAlchemy's."""
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment] # it is this one
+    return driver
+
+
+def _is_no_damage(error: sqlite3.Error) -> bool:
+    """Say whether an error is of locks, rights or room, and says nothing of the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_DAMAGE

@@ -1,0 +1,103 @@
+"""`fute verify`, `repair`, `backup` and `restore`: nothing lost, and nothing silently wrong."""
+
+from pathlib import Path
+
+import click
+
+from commands.output import json_option, print_json
+
+
+@click.command()
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, *, as_json: bool) -> None:
+    """Read all of the registry and tell what is damaged; exit code 3 if anything is.
+
+    Tables, indices and checksums of the database, keys, examples, spaces, vectors, packs, and the index of each space.
+    """
+    from registry.location import located
+    from registry.upkeep.verifying import verify as verified
+
+    faults = verified(located(ctx.obj))
+    if as_json:
+        print_json({"faults": [{"place": fault.place, "what": fault.what} for fault in faults]})
+    else:
+        for fault in faults:
+            click.echo(fault)
+        if not faults:
+            click.echo("All is well")
+    if faults:
+        ctx.exit(3)
+
+
+@click.command()
+@json_option
+@click.pass_context
+def repair(ctx: click.Context, *, as_json: bool) -> None:
+    """Make a damaged registry sound again.
+
+    The database is kept as it was. Every row that matches its checksum is brought into a new one; what cannot be
+    believed goes to a file that is named, and so does what belongs to it. Indices are made anew. Exit code 3 if
+    anything is wrong still.
+    """
+    from registry.location import located
+    from registry.upkeep.repairing import repair as repaired
+
+    done = repaired(located(ctx.obj))
+    if as_json:
+        print_json(
+            {
+                "kept": done.kept and str(done.kept),
+                "rows": done.rows,
+                "lost": [row.as_json() for row in done.lost],
+                "quarantine": done.quarantine and str(done.quarantine),
+                "indices": done.indices,
+                "left": [{"place": fault.place, "what": fault.what} for fault in done.left],
+            }
+        )
+    else:
+        if done.kept is None:
+            click.echo("The database is sound")
+        else:
+            click.echo(f"{done.rows} rows brought into a new database; the old one is kept as {done.kept}")
+        if done.quarantine is not None:
+            click.echo(f"{len(done.lost)} rows could not be kept: what they held is in {done.quarantine}")
+        click.echo(f"{done.indices} indices made anew")
+        for fault in done.left:
+            click.echo(fault)
+    if done.left:
+        ctx.exit(3)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(min=1), help="Of the backups in the registry's folder keep the newest N.")
+@click.pass_context
+def backup(ctx: click.Context, file: Path | None, *, keep: int | None) -> None:
+    """Copy the catalog to FILE, else to the registry's folder 'backups', while it is in use.
+
+    Packs and indices are files of their own and not in it.
+    """
+    from registry.location import located
+    from registry.upkeep.backups import backup as backed_up
+
+    if file is not None and keep is not None:
+        raise click.UsageError("--keep is for backups in the registry's folder: give no FILE")
+    click.echo(f"Backup: {backed_up(located(ctx.obj), file, keep=keep)}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def restore(ctx: click.Context, file: Path) -> None:
+    """Put the backup FILE in the place of the catalog, which is kept; a damaged backup changes nothing."""
+    from registry.location import located
+    from registry.upkeep.backups import restore as restored
+
+    done = restored(located(ctx.obj), file)
+    click.echo(f"Restored; what was there is kept as {done.kept}" if done.kept else "Restored")
+    if done.is_old:
+        click.echo("It is of an earlier release: run 'fute db upgrade'")
+
+
+COMMANDS = (verify, repair, backup, restore)

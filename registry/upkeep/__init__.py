@@ -1,0 +1,1 @@
+"""Keeps a registry sound: verified, repaired, backed up and restored."""

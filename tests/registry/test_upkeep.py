@@ -1,0 +1,246 @@
+"""Verifying, repairing, backing up and restoring a registry."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sealing import seal
+from tiny_cli import dump, hand_made_space, put_vector, run, told
+
+from registry import Registry
+from registry.data.examples import Example
+from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
+
+WELL = (0, "All is well\n")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A registry of three tasks with vectors and one measured transfer."""
+    with Registry.create(tmp_path / "store") as registry:
+        space = hand_made_space(registry, "by-hand")
+        for number, name in enumerate(("film", "shop", "bank")):
+            examples = (Example(f"a fine {name}", "x"), Example(f"a dull {name}", "y"))
+            registry.add_task(name, TaskData("classification", ("x", "y"), examples), tags=(f"of-{name}",))
+            put_vector(registry, name, space, number)
+        registry.add_transfers([TransferRecord("bert", "full", "film", "shop", 0.75, 0.01, 3)])
+        registry.refresh_index("by-hand")
+    return tmp_path / "store"
+
+
+def tamper(folder: Path, sql: str) -> None:
+    connection = sqlite3.connect(folder / "catalog.db")
+    with connection:
+        assert connection.execute(sql).rowcount == 1
+    connection.close()
+
+
+def ask(folder: Path, *arguments: str | Path) -> tuple[int, str]:
+    return told("--registry", folder, *arguments)
+
+
+def names(folder: Path) -> list[str]:
+    with Registry.open(folder) as registry:
+        return [task.name for task in registry.tasks()]
+
+
+def test_a_sound_registry_is_verified(store: Path) -> None:
+    assert ask(store, "verify") == WELL
+    assert json.loads(run("--registry", store, "verify", "--json").stdout) == {"faults": []}
+
+
+def test_a_changed_row_is_told_by_every_command_and_by_verify(store: Path) -> None:
+    tamper(store, "UPDATE transfers SET score_mean = 0.57")
+
+    assert ask(store, "transfer", "list") == (
+        3,
+        f"Error: {store / 'catalog.db'} is damaged (row 1 of transfers does not match its checksum): "
+        "run 'fute repair'.\n",
+    )
+    assert ask(store, "verify") == (3, "catalog: row 1 of transfers does not match its checksum: run 'fute repair'\n")
+
+
+def test_verify_tells_of_examples_vectors_spaces_packs_and_indices(store: Path) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "packs" / "taskweb", store / "packs" / "taskweb")
+    (store / "packs" / "taskweb" / "transfers.csv").write_text("cut off")
+    (index,) = (store / "index").glob("*.idx")
+    index.write_bytes(index.read_bytes()[:-1])
+    tamper(
+        store,
+        "UPDATE contents SET body = x'00' WHERE sha256 = (SELECT sha256 FROM version_contents"
+        " JOIN versions ON versions.id = version_id WHERE entry_id = 1 AND role = 'train')",
+    )
+    tamper(store, "UPDATE spaces SET spec = replace(spec, 'by-hand', 'by-head')")
+    tamper(store, "DELETE FROM entries WHERE name = 'bank'")  # its versions stay
+    seal(store)
+
+    code, text = ask(store, "verify")
+
+    assert code == 3
+    for line in (
+        "catalog: 1 rows of versions belong to no row of entries: run 'fute repair'",
+        "space by-hand: its index: the snapshot does not match its checksum: run 'fute index rebuild'",
+    ):
+        assert line in text.splitlines(), text
+    assert "task film: its train is missing: add it again" in text.splitlines()
+    assert "pack taskweb: " in text
+
+
+def test_repair_keeps_the_old_database_and_writes_down_what_it_could_not_keep(store: Path) -> None:
+    tamper(store, "UPDATE entries SET name = 'fjlm' WHERE name = 'film'")
+    tamper(store, "UPDATE transfers SET score_mean = 0.57")
+    before = dump(store)
+
+    done = json.loads(run("--registry", store, "repair", "--json").stdout)
+
+    assert names(store) == ["bank", "shop"]
+    lost = [json.loads(line) for line in Path(done["quarantine"]).read_text().splitlines()]
+    assert lost == done["lost"]
+    told_of = {(row["table"], row["why"]) for row in lost}
+    assert ("transfers", "it does not match its checksum") in told_of
+    assert ("versions", "it belongs to a row of entries that was lost") in told_of
+    (transfer,) = (row["values"] for row in lost if row["table"] == "transfers")
+    assert (transfer["target"], transfer["score_mean"]) == ("film", 0.57)
+    assert done["left"] == []
+    shutil.copy(done["kept"], store / "catalog.db")
+    assert dump(store) == before
+
+
+def test_a_damaged_index_of_the_database_costs_nothing(store: Path) -> None:
+    path = store / "catalog.db"
+    connection = sqlite3.connect(path)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_transfers_target'").fetchone()
+    connection.close()
+    body = path.read_bytes()
+    path.write_bytes(body[: 4096 * (page - 1)] + bytes(4096) + body[4096 * page :])
+
+    code, text = ask(store, "repair")
+
+    assert code == 0
+    assert "rows could not be kept" not in text
+    assert ask(store, "verify") == WELL
+    assert names(store) == ["bank", "film", "shop"]
+    with Registry.open(store) as registry:
+        assert [record.score_mean for record in registry.transfers()] == [0.75]
+
+
+def test_a_page_of_zeros_takes_no_row_of_another_page(store: Path, tmp_path: Path) -> None:
+    path = store / "catalog.db"
+    body = path.read_bytes()
+    for page in range(2, len(body) // 4096 + 1):
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        shutil.copytree(store, tmp_path / "copy")
+        (tmp_path / "copy" / "catalog.db").write_bytes(body[: 4096 * (page - 1)] + bytes(4096) + body[4096 * page :])
+
+        run("--registry", tmp_path / "copy", "repair")
+
+        assert ask(tmp_path / "copy", "verify") == WELL or "add it again" in ask(tmp_path / "copy", "verify")[1]
+
+
+def test_repair_of_a_sound_registry_leaves_its_database(store: Path) -> None:
+    before = dump(store)
+
+    assert ask(store, "repair") == (0, "The database is sound\n1 indices made anew\n")
+    assert dump(store) == before
+
+
+def test_a_task_whose_examples_were_lost_gets_them_back_when_it_is_added_again(store: Path) -> None:
+    with Registry.open(store) as registry:
+        film, before = registry.entry("film"), registry.task_data("film")
+    tamper(store, f"UPDATE contents SET body = x'00' WHERE sha256 = '{film.contents['train']}'")  # noqa: S608
+
+    code, text = ask(store, "repair")
+    assert (code, text.splitlines()[-1]) == (3, "task film: its train is missing: add it again")
+    with Registry.open(store) as registry:
+        assert registry.add_task("film", before).version == 1
+        assert registry.task_data("film") == before
+
+    assert ask(store, "verify") == WELL
+
+
+def test_a_backup_is_restored_and_what_was_there_is_kept(store: Path) -> None:
+    code, text = ask(store, "backup")
+    assert code == 0
+    backup = Path(text.removeprefix("Backup: ").strip())
+    with Registry.open(store) as registry:
+        registry.remove("film", "task")
+
+    code, text = ask(store, "restore", backup)
+
+    assert code == 0
+    assert names(store) == ["bank", "film", "shop"]
+    assert ask(store, "verify") == WELL
+    kept = Path(text.removeprefix("Restored; what was there is kept as ").strip())
+    assert ask(store, "restore", kept)[0] == 0
+    assert names(store) == ["bank", "shop"]
+
+
+def test_of_the_backups_in_the_folder_the_newest_are_kept(store: Path) -> None:
+    mine = store / "backups" / "mine.db"
+    made = [ask(store, "backup", "--keep", "2")[1].removeprefix("Backup: ").strip() for _ in range(4)]
+    mine.write_bytes(b"not made by us")
+    ask(store, "backup", "--keep", "2")
+
+    left = sorted(str(path) for path in (store / "backups").iterdir())
+
+    assert len(left) == 3
+    assert made[-1] in left
+    assert str(mine) in left
+
+
+def test_a_damaged_backup_changes_nothing(store: Path, tmp_path: Path) -> None:
+    ask(store, "backup", tmp_path / "b.db")
+    body = bytearray((tmp_path / "b.db").read_bytes())
+    body[body.index(b"of-film")] ^= 1
+    (tmp_path / "b.db").write_bytes(body)
+    before = dump(store)
+
+    code, text = ask(store, "restore", tmp_path / "b.db")
+
+    assert (code, text.count("\n")) == (3, 1)
+    assert text.startswith(f"Error: {tmp_path / 'b.db'} is damaged (")
+    assert dump(store) == before
+    assert not list(store.glob("catalog-before-*"))
+
+
+@pytest.mark.parametrize("what", ["nothing", "empty", "a folder"])
+def test_what_is_no_backup_is_refused(store: Path, tmp_path: Path, what: str) -> None:
+    path = tmp_path / "b.db"
+    if what == "empty":
+        path.touch()
+    if what == "a folder":
+        path.mkdir()
+    before = dump(store)
+
+    code, text = ask(store, "restore", path)
+
+    assert (code, text.count("\n")) == (2, 1)
+    assert dump(store) == before
+
+
+def test_a_registry_is_restored_where_there_is_none(store: Path, tmp_path: Path) -> None:
+    ask(store, "backup", tmp_path / "b.db")
+
+    assert ask(tmp_path / "new", "restore", tmp_path / "b.db") == (0, "Restored\n")
+    assert names(tmp_path / "new") == ["bank", "film", "shop"]
+
+
+def test_a_backup_of_an_earlier_schema_is_restored_and_then_upgraded(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[1] / "data" / "schemas" / "0005" / "catalog.db"
+
+    code, text = ask(tmp_path / "new", "restore", kept)
+    assert (code, text) == (0, "Restored\nIt is of an earlier release: run 'fute db upgrade'\n")
+    assert ask(tmp_path / "new", "db", "upgrade")[0] == 0
+
+    assert ask(tmp_path / "new", "verify") == WELL
+
+
+def test_a_damaged_catalog_is_not_backed_up_and_no_backup_is_removed(store: Path) -> None:
+    ask(store, "backup")
+    tamper(store, "UPDATE transfers SET score_mean = 0.57")
+
+    assert ask(store, "backup", "--keep", "1")[0] == 3
+    assert len(list((store / "backups").iterdir())) == 1
