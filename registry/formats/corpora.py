@@ -5,7 +5,8 @@ from pathlib import Path
 
 from registry.data.inputs import Input, distinct, input_of
 from registry.errors import DataError
-from registry.files.lines import decoded, parse_lines, read_file
+from registry.files.lines import decoded, parse_lines
+from registry.files.whole import read_file
 
 
 def read_corpus(path: Path) -> list[Input]:
