@@ -23,6 +23,7 @@ from registry.resources import resource
 if TYPE_CHECKING:
     from alembic.config import Config
 
+WORKPLACE = ".work-"
 SCHEMA = "0007"  # the newest revision in migrations/versions; a test holds the two together
 
 
@@ -130,9 +131,11 @@ class Database:
             SchemaError: a newer release wrote it.
         """
         self._engine.make_place()
-        with self._workplace() as place:
+        with self.lock(), self._workplace() as place:
             other = Database(replace(self.location, folder=place))
             shutil.copyfile(source, other._engine.path)
+            if not other._engine.is_one():
+                raise InputError(f"{source} is no backup of a registry.")
             for fault in other._engine.faults(SCHEMA):
                 raise IntegrityError(f"{source} is damaged ({fault}): take another backup.")
             found = other.schema()
@@ -140,15 +143,17 @@ class Database:
                 raise InputError(f"{source} is no backup of a registry.")
             if found > SCHEMA:
                 raise SchemaError(found, newer=True)
-            with self.lock(), self._engine.errors(), self._engine.held() if self._engine.exists() else nullcontext():
+            with self._engine.errors(), self._engine.held() if self._engine.exists() else nullcontext():
                 self._engine.replace(other._engine.path, kept=kept)
         return found
 
     @contextmanager
     def _workplace(self) -> Iterator[Path]:
-        """Hand out a folder beside the database, which goes when the block ends."""
+        """Hand out a folder beside the database, which goes when the block ends; under the lock."""
+        for left in self.location.folder.glob(f"{WORKPLACE}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         try:
-            with TemporaryDirectory(prefix=".work-", dir=self.location.folder) as place:
+            with TemporaryDirectory(prefix=WORKPLACE, dir=self.location.folder) as place:
                 yield Path(place)
         except OSError as error:
             raise StorageError(f"Cannot write in {self.location.folder}: {error.strerror}.") from error

@@ -35,7 +35,7 @@ NAMING = {  # SQLite can only alter a table whose constraints have names
 }
 
 
-class _Readable(TypeDecorator[Any]):
+class _Stored(TypeDecorator[Any]):
     """A value that is made of what is stored; where none can be made, that is damage."""
 
     impl: type[TypeEngine[Any]] = Text
@@ -55,17 +55,17 @@ class _Readable(TypeDecorator[Any]):
         return read
 
 
-class _Json(_Readable):
+class _Json(_Stored):
     impl = JSON
     cache_ok = True
 
 
-class _DateTime(_Readable):
+class _DateTime(_Stored):
     impl = DateTime
     cache_ok = True
 
 
-class _Choice(_Readable):
+class _Choice(_Stored):
     impl = Enum
     cache_ok = True
 

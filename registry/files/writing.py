@@ -36,7 +36,7 @@ def written(path: Path) -> Iterator[Path]:
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last, where its file system can."""
     with contextlib.suppress(OSError):  # some cannot sync a folder; the names stand anyway
-        _sync(folder)
+        sync_file(folder)
 
 
 def _sync_all(draft: Path) -> None:
@@ -44,13 +44,14 @@ def _sync_all(draft: Path) -> None:
     if draft.is_dir():
         for path in sorted(draft.rglob("*")):
             if path.is_file():
-                _sync(path)
+                sync_file(path)
         sync_folder(draft)
     else:
-        _sync(draft)
+        sync_file(draft)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Make what a file or folder holds last."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -140,6 +140,15 @@ def test_a_page_of_zeros_takes_no_row_of_another_page(store: Path, tmp_path: Pat
         assert ask(tmp_path / "copy", "verify") == WELL or "add it again" in ask(tmp_path / "copy", "verify")[1]
 
 
+def test_what_a_killed_repair_has_left_is_swept(store: Path) -> None:
+    (store / ".work-1234").mkdir()
+    (store / ".work-1234" / "catalog.db").write_bytes(b"half")
+    tamper(store, "UPDATE transfers SET score_mean = 0.57")
+
+    assert ask(store, "repair")[0] == 0
+    assert list(store.glob(".*")) == []
+
+
 def test_repair_of_a_sound_registry_leaves_its_database(store: Path) -> None:
     before = dump(store)
 

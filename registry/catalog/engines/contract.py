@@ -21,6 +21,10 @@ class Engine(Protocol):
         """Say whether there is a database yet."""
         ...
 
+    def is_one(self) -> bool:
+        """Say whether what is there looks like a database of this kind at all."""
+        ...
+
     def make_place(self) -> None:
         """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be."""
         ...

@@ -17,9 +17,10 @@ from registry.catalog.engines import checksums
 from registry.catalog.engines.checked import CheckedNote
 from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.errors import InputError, IntegrityError, StorageError
-from registry.files.writing import sync_folder, written
+from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
+MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 30
 LOCK_SECONDS = 120
 LONG_CHECK = 500_000_000  # bytes: checking takes seconds from here on, which is told
@@ -42,6 +43,11 @@ class SqliteEngine:
     def exists(self) -> bool:
         """Say whether the file is there."""
         return self.path.is_file()
+
+    def is_one(self) -> bool:
+        """Say whether the file, which nobody has open, begins as SQLite's do; an empty one is none."""
+        with self.path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
 
     def make_place(self) -> None:
         """Make the folder; raise `InputError` where it is a file, `StorageError` where it cannot be made."""
@@ -147,6 +153,7 @@ class SqliteEngine:
                 _keep(self.path, kept)
             if self._journal.exists():  # it would change the new file
                 self._journal.replace(kept.with_name(kept.name + JOURNAL))
+            sync_file(source)
             source.replace(self.path)
         except OSError as error:
             raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
