@@ -21,6 +21,7 @@ FEW = 200  # requests to an endpoint that are sent without a question
 @click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
+@click.option("--take-over", is_flag=True, help="Take also what another run is at: one that hangs, or is lost.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
 @click.option("--yes", is_flag=True, help="Send an endpoint many requests without a question.")
 @json_option
@@ -33,6 +34,7 @@ def embed(
     *,
     everything: bool,
     again: bool,
+    take_over: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -47,11 +49,13 @@ def embed(
     from embedders import embed as embed_entries
 
     on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
-    report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=on_done)
+    report = embed_entries(
+        registry_of(ctx), names or None, space=space, device=device, again=again, take_over=take_over, on_done=on_done
+    )
     if as_json:
         print_json(asdict(report))
     _tell(report)
-    ctx.exit(1 if report.failed else 0)
+    ctx.exit(1 if report.failed or report.busy else 0)
 
 
 def _tell(report: "EmbedReport") -> None:
@@ -69,8 +73,8 @@ def _tell(report: "EmbedReport") -> None:
     for name, counts in report.unanswered.items():
         if name not in report.failed:
             click.echo(f"{name}: {counts}", err=True)
-    for name in report.busy:
-        click.echo(f"left {name}: another process is embedding it", err=True)
+    for name, holder in report.busy.items():
+        click.echo(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
 

@@ -103,6 +103,10 @@ class StorageError(RegistryError):
     """The database or a file could not be read or written."""
 
 
+class LeaseLostError(RegistryError):
+    """A job was taken over by another worker while this one was at it."""
+
+
 class IntegrityError(RegistryError):
     """Stored data is not what was written."""
 
