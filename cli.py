@@ -70,6 +70,10 @@ class RegistryGroup(click.Group):
                 return super().invoke(ctx)
         except (RegistryError, EmbedderError) as error:
             raise _OneLineError(error) from error
+        except MemoryError as error:
+            raise click.ClickException(
+                "There is not enough memory for this: take a part of the data, or a machine with more."
+            ) from error
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept, run the command again to go on.", err=True)
             ctx.exit(INTERRUPTED)

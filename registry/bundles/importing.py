@@ -13,7 +13,7 @@ from registry.catalog.whole.merging import merge_whole
 from registry.catalog.whole.pieces import Piece, Section
 from registry.data.models import ModelKind, ModelSpec
 from registry.errors import InputError
-from registry.files.lines import read_file
+from registry.files.whole import read_file
 from registry.packs.pack import DESCRIPTION, read_pack
 from registry.packs.shelf import Shelf
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from registry.errors import DataError, StorageError
-from registry.files.lines import read_json
+from registry.files.lines import decoded, json_value
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -70,7 +70,9 @@ def checked_manifest(folder: Path) -> Manifest:
 
 
 def _read(place: Path) -> Manifest:
-    said = read_json(place)
+    said = json_value(decoded(place.read_bytes(), place), str(place))
+    if not isinstance(said, dict):
+        raise DataError(str(place), "does not have the form of a manifest.")
     if said.get("format") != FORMAT:
         raise DataError(str(place), f"format {str(said.get('format'))[:20]} of bundles is not known: upgrade.")
     try:

@@ -12,7 +12,6 @@ from registry.bundles.arrays import ArrayReader
 from registry.bundles.manifest import FILE, checked_manifest
 from registry.catalog.whole.pieces import Piece, Section
 from registry.errors import DataError
-from registry.files.lines import read_file
 
 LONGEST_LINE = 64_000_000  # bytes
 MOST_CONTENT = 2_000_000_000  # bytes, of what one version holds in one role
@@ -62,7 +61,7 @@ class Bundle:
             raise DataError(file, "is missing.")
         if self.manifest.files[file].size > MOST_CONTENT:
             raise DataError(file, f"is larger than {MOST_CONTENT:,} bytes.")
-        body = read_file(self.folder / file)
+        body = (self.folder / file).read_bytes()
         if hashlib.sha256(body).hexdigest() != sha256:
             raise DataError(file, "is not what its name says.")
         return body

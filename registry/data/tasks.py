@@ -122,6 +122,7 @@ def built_task(
     columns: Columns,
     *,
     skip_bad: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> TaskData:
     """Build a task from its description and the rows of its splits.
 
@@ -131,13 +132,14 @@ def built_task(
         place: what the task is called in messages.
         columns: the names of the rows' columns.
         skip_bad: is told how many rows with faults are left out; None to refuse them.
+        tell: is told which splits are too large to be kept whole.
 
     Raises:
         DataError: with the first faults' places, and how many there are.
     """
     kind, names = spec["kind"], columns.named(spec["kind"])
     faults: list[DataError] = [fault for rows in splits.values() for fault in rows.faults]
-    read = {name: _sample(_examples(rows, kind, names, faults)) for name, rows in splits.items()}
+    read = {name: _sample(_examples(rows, kind, names, faults), name, tell) for name, rows in splits.items()}
     train = tuple(example for _, example in read["train"])
     if not train:
         raise refusal(faults, place) if faults else DataError(place, "holds no examples.")
@@ -167,9 +169,13 @@ def _examples(rows: SplitRows, kind: str, names: Names, faults: list[DataError])
     return found
 
 
-def _sample(examples: list[tuple[str, Example]]) -> list[tuple[str, Example]]:
+def _sample(
+    examples: list[tuple[str, Example]], split: str, tell: Callable[[str], None] | None
+) -> list[tuple[str, Example]]:
     if len(examples) <= MOST_EXAMPLES:
         return examples
+    if tell is not None:
+        tell(f"kept a sample of {MOST_EXAMPLES:,} of {len(examples):,} {split} examples, the most that a split has.")
     return random.Random(0).sample(examples, MOST_EXAMPLES)  # noqa: S311
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.errors import DataError
-from registry.files.lines import read_file
 from registry.files.separated import separated_rows
+from registry.files.whole import read_file
 from registry.formats.harness import harness_cells, is_harness
 from registry.formats.table_files import file_rows
 from registry.reading.classes import MISSING

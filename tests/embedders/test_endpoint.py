@@ -277,6 +277,17 @@ def test_attempts_end_with_one_line(mute: TinyServer, fault: str) -> None:
     assert lm._client.attempts == 3
 
 
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_reply_that_trickles_ends_with_its_attempt(mute: TinyServer, part: str) -> None:
+    mute.always = f"trickle {part}"
+
+    told = pytest.raises(BlackBoxError, match=r"does not answer after 2 attempts \(no reply within 0\.3 seconds\)")
+    with Client(mute.url, limits=Limits(timeout=0.3, attempts=2, **QUICK)) as client, told:
+        client.post("/chat/completions", {})
+
+    assert len(mute.seen) == 2
+
+
 def test_a_server_that_is_not_there_is_told(mute: TinyServer) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

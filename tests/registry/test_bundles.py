@@ -302,7 +302,7 @@ def change_pack(one: Registry) -> None:
 
 def change_kind(one: Registry) -> None:
     one.remove(["org/Täsk1"], "task")
-    one.add_corpus("org/Täsk1", [("a", None)], source="here")
+    one.add_corpus("org/Täsk1", ["a"], source="here")
 
 
 def percents(one: Registry) -> None:

@@ -18,7 +18,8 @@ from registry import Registry
 from registry.data.inputs import Input
 from registry.errors import InputError, StoppedError, TemplateError
 from registry.prompts.prompt import PAIR, TEXT, Prompt
-from registry.prompts.render import checked_prompt, checked_prompts, render, rendered
+from registry.prompts.render import checked_prompt, checked_prompts, render, rendered, rendered_each
+from registry.prompts.sandbox import FILTERS
 from registry.prompts.templates import MOST_NODES, asked, checked_template
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,29 @@ def test_a_child_starts_in_a_blink_and_loads_next_to_nothing() -> None:
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert set(found.stdout.split()) & {"numpy", "sqlalchemy", "torch", "click", "faiss", "yaml"} == set()
+
+
+LISTS = ("answers", "[text, answers]", "range(3)", "(text, answers)", "text.split()", "answers[:1]")
+
+
+def test_no_template_writes_where_something_lies_in_memory() -> None:
+    made = [f"{{{{ text }}}} {{{{ {of}|{how}{then} }}}}" for of in LISTS for how in FILTERS for then in ("", "|string")]
+    found = [one for one in checked_prompts(dict(zip(made, map(prompt_of, made), strict=True))).values()]
+    asked_of = rendered_each([one for one in found if isinstance(one, Prompt)], [FILM])
+
+    assert len(asked_of) > 100
+    assert [texts for texts in asked_of if not isinstance(texts, list) or " at 0x" in texts[0].lower()] == []
+    assert asks("{{ text }} {{ answers|reverse }} {{ answers|unique|list }}") == (
+        "a fine film ['good', 'bad'] ['bad', 'good']"
+    )
+
+
+def test_what_is_asked_together_has_a_limit_that_is_told() -> None:
+    long = "{% for i in range(15) %}" + "x" * 60_000 + "{% endfor %}{{ text }}"
+
+    with pytest.raises(TemplateError, match=r"for input 150: what is asked is more than 128 MiB together: take fewer"):
+        rendered(prompt_of(long), [FILM] * 200)
+    assert len(rendered(prompt_of(long), [FILM] * 3)) == 3
 
 
 # -- variables ---------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ MOST_BYTES = 2**26  # of a reply
 MOST_REASONING = 100_000  # tokens
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
 LONGEST_ASKED = 300.0  # seconds that a server may ask to be left alone for
+_ENCODINGS = ("identity", "gzip", "deflate")  # those that make of a piece of a reply a thousand times as much at most
 _AGAIN = (408, 429)  # and all from 500 on, but for what a server was not made to do
 _NOT_MADE_FOR = 501
 _FILTERS = re.compile(r"content[_ ]filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
@@ -110,6 +111,7 @@ class Client:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._next = 0.0  # when the next request may go out
+        self._attempts = threading.local()  # of each thread: when its attempt ends
         self._http: httpx2.Client | None = None
         self._streams: list[Any] = []  # its connections
 
@@ -220,6 +222,7 @@ class Client:
     def _attempt(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         import httpx2
 
+        self._attempts.end = time.monotonic() + self.limits.timeout
         try:
             with self._sent(url, body) as response:
                 content = self._content(response)
@@ -263,7 +266,7 @@ class Client:
     @contextlib.contextmanager
     def _sent(self, url: str, body: Mapping[str, Any]) -> Iterator[Any]:
         assert self._http is not None, "used within 'with'"  # noqa: S101
-        headers = {"User-Agent": "fute", "Content-Type": "application/json"}
+        headers = {"User-Agent": "fute", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if self._key is not None and checked_url(url).origin == self._place.origin:
             is_azure = bool(self._place.query) or self._place.origin[1].endswith(_AZURE)
             headers |= {"api-key": self._key} if is_azure else {"Authorization": f"Bearer {self._key}"}
@@ -278,6 +281,7 @@ class Client:
         if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             return
         stream = info["return_value"]
+        stream.read = self._to_its_end(stream.read)
         self._streams.append(stream)
         try:
             check_address(str(stream.get_extra_info("server_addr")[0]))
@@ -285,15 +289,26 @@ class Client:
             stream.close()
             raise
 
+    def _to_its_end(self, read: Callable[..., bytes]) -> Callable[..., bytes]:
+        """Let a connection be read no longer than its attempt may last: a byte a second would never be too late."""
+
+        def read_in_time(size: int, timeout: float | None = None) -> bytes:
+            left = self._attempts.end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            return read(size, left if timeout is None else min(left, timeout))
+
+        return read_in_time
+
     def _content(self, response: Any) -> bytes:  # noqa: ANN401 - a response being read
-        parts, size, end = [], 0, time.monotonic() + self.limits.timeout
+        if response.headers.get("content-encoding", "identity").lower() not in _ENCODINGS:
+            raise BlackBoxError(f"{self.url} answers in an encoding that was not asked for.")
+        parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:
                 raise BlackBoxError(f"{self.url} answers with more than {MOST_BYTES >> 20} MiB: it is no endpoint.")
-            if time.monotonic() > end:
-                raise TimeoutError
         return b"".join(parts)
 
     def _check_status(self, response: Any, content: bytes) -> None:  # noqa: ANN401 - a response
