@@ -11,7 +11,21 @@ from typing import Any
 
 import click
 
-from commands import choosing, corpus, embedding, evaluate, model, pack, prompt, query, space, task, transfer, upkeep
+from commands import (
+    bundle,
+    choosing,
+    corpus,
+    embedding,
+    evaluate,
+    model,
+    pack,
+    prompt,
+    query,
+    space,
+    task,
+    transfer,
+    upkeep,
+)
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
@@ -90,6 +104,7 @@ for command in (
     *choosing.COMMANDS,
     transfer.transfer,
     pack.pack,
+    *bundle.COMMANDS,
     evaluate.evaluate,
 ):
     main.add_command(command)
