@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from commands.completion import names_of
 from commands.nouns import add_common
-from commands.output import json_option, print_one, print_rows, registry_of, table_options
+from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
 
 
 @click.group()
@@ -36,7 +36,7 @@ def create(
         from registry.formats.corpora import read_corpus
 
         record = registry.add_corpus(name, read_corpus(data), source=data.name)
-    click.echo(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
+    tell(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
 
 
 @corpus.command("list")
