@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.output import json_option, print_json, print_table, registry_of, tell
 
 if TYPE_CHECKING:
     from embedders import EmbedReport
@@ -48,7 +48,7 @@ def embed(
         return
     from embedders import embed as embed_entries
 
-    on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
+    on_done = None if as_json else lambda name, seconds: tell(f"embedded {name} in {seconds:.1f} s")
     report = embed_entries(
         registry_of(ctx), names or None, space=space, device=device, again=again, take_over=take_over, on_done=on_done
     )
@@ -63,20 +63,20 @@ def _tell(report: "EmbedReport") -> None:
     for problem in dict.fromkeys(report.failed.values()):
         failed_names = [name for name, reason in report.failed.items() if reason == problem]
         more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
-        click.echo(f"failed {failed_names[0]}{more}: {problem}", err=True)
+        tell(f"failed {failed_names[0]}{more}: {problem}", err=True)
     for note in report.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
-        click.echo(f"skipped {first}{more}: {why}", err=True)
+        tell(f"skipped {first}{more}: {why}", err=True)
     for name, counts in report.unanswered.items():
         if name not in report.failed:
-            click.echo(f"{name}: {counts}", err=True)
+            tell(f"{name}: {counts}", err=True)
     for name, holder in report.busy.items():
-        click.echo(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
+        tell(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
-    click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
+    tell(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
 
 
 def _is_terminal() -> bool:
@@ -89,13 +89,13 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
 
     plan = planned(registry_of(ctx), names or None, space=space)
     for note in plan.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
     if not asks and as_json:
         print_json(plan.as_json())
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
     if plan.requests > (FEW if asks else 0):
-        click.echo(plan.told, err=True)
+        tell(plan.told, err=True)
         if asks:
             click.confirm("Go on?", abort=True, err=True)
 
