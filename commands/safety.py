@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from commands.output import json_option, print_json
+from commands.output import json_option, print_json, say
 
 
 @click.command()
@@ -23,9 +23,9 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
         print_json({"faults": [{"place": fault.place, "what": fault.what} for fault in faults]})
     else:
         for fault in faults:
-            click.echo(fault)
+            say(fault)
         if not faults:
-            click.echo("All is well")
+            say("All is well")
     if faults:
         ctx.exit(3)
 
@@ -57,14 +57,14 @@ def repair(ctx: click.Context, *, as_json: bool) -> None:
         )
     else:
         if done.kept is None:
-            click.echo("The database is sound")
+            say("The database is sound")
         else:
-            click.echo(f"{done.rows} rows brought into a new database; the old one is kept as {done.kept}")
+            say(f"{done.rows} rows brought into a new database; the old one is kept as {done.kept}")
         if done.quarantine is not None:
-            click.echo(f"{len(done.lost)} rows could not be kept: what they held is in {done.quarantine}")
-        click.echo(f"{done.indices} indices made anew")
+            say(f"{len(done.lost)} rows could not be kept: what they held is in {done.quarantine}")
+        say(f"{done.indices} indices made anew")
         for fault in done.left:
-            click.echo(fault)
+            say(fault)
     if done.left:
         ctx.exit(3)
 
@@ -83,7 +83,7 @@ def backup(ctx: click.Context, file: Path | None, *, keep: int | None) -> None:
 
     if file is not None and keep is not None:
         raise click.UsageError("--keep is for backups in the registry's folder: give no FILE")
-    click.echo(f"Backup: {backed_up(located(ctx.obj), file, keep=keep)}")
+    say(f"Backup: {backed_up(located(ctx.obj), file, keep=keep)}")
 
 
 @click.command()
@@ -95,9 +95,9 @@ def restore(ctx: click.Context, file: Path) -> None:
     from registry.upkeep.backups import restore as restored
 
     done = restored(located(ctx.obj), file)
-    click.echo(f"Restored; what was there is kept as {done.kept}" if done.kept else "Restored")
+    say(f"Restored; what was there is kept as {done.kept}" if done.kept else "Restored")
     if done.is_old:
-        click.echo("It is of an earlier release: run 'fute db upgrade'")
+        say("It is of an earlier release: run 'fute db upgrade'")
 
 
 COMMANDS = (verify, repair, backup, restore)
