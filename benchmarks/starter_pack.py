@@ -28,7 +28,6 @@ from registry import Registry
 from registry.data.examples import CLASSIFICATION, MULTIPLE_CHOICE, QUESTION_ANSWERING, REGRESSION
 from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers
-from registry.kinds import EntryKind
 from registry.metrics import ndcg_rank, regret
 from registry.packs.making import pack_of
 from registry.packs.pack import Pack, PackTask, read_pack, write_pack
@@ -39,7 +38,6 @@ from registry.sources.borrowed import Borrowed, borrowed
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Memory
 from registry.spaces.centring import Centring, mean_of
-from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
 
 TITLE = "Transfers among 22 tasks in nine settings (TaskWeb), 11 of them as targets"
@@ -164,7 +162,7 @@ def _likeness(
     centring = Centring(spec.facets, mean_of(matrix))
     more = ([], matrix[:0]) if theirs is None else (theirs.names, theirs.matrix)
     rows = centring.centred(np.concatenate([matrix, more[1]]))
-    return Likeness.from_rows([*names, *more[0]], rows, spec.facets, weights_between(spec.facets, EntryKind.TASK))
+    return Likeness.from_rows([*names, *more[0]], rows, spec.facets)
 
 
 def _worth(

@@ -7,6 +7,7 @@ from click.core import ParameterSource
 
 from commands.completion import names_of
 from commands.nouns import add_common
+from commands.options import form_options
 from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
 
 
@@ -17,25 +18,45 @@ def corpus() -> None:
 
 @corpus.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A .jsonl or .txt file; else the registered tasks.")
+@click.option(
+    "--data",
+    help="A .txt file, a text on each line; a .jsonl, .json, .csv, .tsv or .parquet file (.gz too), or - for what is "
+    "piped in; else the registered tasks.",
+)
+@click.option("--text", help="Column of the text.  [default: text]")
+@click.option("--text-pair", help="Column of the second text, if any.  [default: text_pair]")
+@form_options
 @click.option("--per-task", default=60, show_default=True, type=click.IntRange(1), help="Texts of each task.")
 @click.option("--exclude", multiple=True, help="A task to leave out; may be given several times.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides which texts are drawn.")
 @click.pass_context
 def create(
-    ctx: click.Context, name: str, data: Path | None, per_task: int, exclude: tuple[str, ...], seed: int
+    ctx: click.Context,
+    name: str,
+    data: str | None,
+    text: str | None,
+    text_pair: str | None,
+    sep: str | None,
+    encoding: str | None,
+    per_task: int,
+    exclude: tuple[str, ...],
+    seed: int,
 ) -> None:
     """Make a corpus from a file, or from the texts of the registered tasks."""
-    for option in ("per_task", "exclude", "seed"):
-        if data is not None and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option.replace('_', '-')} is for texts of registered tasks, not for --data.")
+    of_a_file = ("text", "text_pair", "sep", "encoding")
+    for option in ("per_task", "exclude", "seed") if data is not None else of_a_file:
+        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            where = "is for texts of registered tasks, not for --data" if data is not None else "goes with --data"
+            raise click.UsageError(f"--{option.replace('_', '-')} {where}.")
     registry = registry_of(ctx)
     if data is None:
         record = registry.sample_corpus(name, per_task=per_task, exclude=exclude, seed=seed)
     else:
         from registry.formats.corpora import read_corpus
+        from registry.formats.table_files import FileForm
 
-        record = registry.add_corpus(name, read_corpus(data), source=data.name)
+        inputs = read_corpus(data, text=text, text_pair=text_pair, form=FileForm(sep, encoding))
+        record = registry.add_corpus(name, inputs, source=Path(data).name)
     tell(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
 
 

@@ -27,6 +27,21 @@ def answers_options(help_text: str) -> Callable[[F], F]:
     return give
 
 
+def form_options(command: F) -> F:
+    """Give a command the options `--sep` and `--encoding`, the form of a text file."""
+    command = click.option("--encoding", help="Of a text file, such as utf-16 or cp1252.  [default: UTF-8]")(command)
+    told = "What separates a table's cells; else found out."
+    return click.option("--sep", metavar="SIGN", callback=_sign, help=told)(command)
+
+
+def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    r"""Read one character; a tab also as `tab` or \t."""
+    sign = {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
+    if sign is not None and len(sign) != 1:
+        raise click.BadParameter("expected one character, or tab")
+    return sign
+
+
 def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
     """Read `0=negative,1=positive`; a text may stand in double quotes, which a shell may have left there."""
     if text is None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 KINDS = ("task", "model", "prompted-model")
 BY = ("similarity", "memory", "gain", "size")
 HELP_OF_BY = (
-    "memory: similarity and the transfers measured on other tasks; gain: how much a source helped other tasks; "
+    "memory: similarity and the transfers measured on other tasks, from tasks or models; gain: how much a source "
+    "helped other tasks; "
     "size: its number of examples."
 )
 F = TypeVar("F", bound=Callable[..., Any])

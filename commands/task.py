@@ -7,7 +7,7 @@ import click
 from commands.completion import names_of
 from commands.labels import label_lines
 from commands.nouns import add_common
-from commands.options import answers_options, range_option
+from commands.options import answers_options, form_options, range_option
 from commands.output import (
     json_option,
     print_json,
@@ -27,14 +27,6 @@ def task() -> None:
     """Tasks: labelled datasets."""
 
 
-def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    r"""Read one character; a tab also as `tab` or \t."""
-    sign = {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
-    if sign is not None and len(sign) != 1:
-        raise click.BadParameter("expected one character, or tab")
-    return sign
-
-
 @task.command()
 @click.argument("name")
 @click.option(
@@ -51,8 +43,7 @@ def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) ->
 @click.option("--answer-start", help="Column of the character at which the answer begins.  [default: answer_start]")
 @range_option("Of a regression: the ends of the scale; else its smallest and largest label.")
 @answers_options("The text of each label's answer: 0=negative,1=positive; low=, high=.")
-@click.option("--sep", metavar="SIGN", callback=_sign, help="What separates a table's cells; else found out.")
-@click.option("--encoding", help="Of a text file, such as utf-16 or cp1252.  [default: UTF-8]")
+@form_options
 @click.option("--skip-bad", is_flag=True, help="Leave rows with faults out, and count them.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub dataset to learn from.")
 @click.option("--replace", is_flag=True, help="Take the data as a new version of a known task.")

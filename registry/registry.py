@@ -16,6 +16,7 @@ from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import Similarities, VectorFile
+from registry.formats.corpora import read_corpus
 from registry.formats.tasks import as_task, write_task
 from registry.index.current import Indexes
 from registry.index.verify import Verification
@@ -141,9 +142,12 @@ class Registry:
         """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
         return recorded_llm(self.catalog, name, prompts, source=source, tags=tags, replace=replace)
 
-    def add_corpus(self, name: str, inputs: Iterable[Input], *, source: str) -> EntryRecord:
-        """Register unlabelled inputs. A corpus is pinned: other texts need another name."""
-        return self.catalog.entries.add(new_corpus(name, inputs, source=source))
+    def add_corpus(
+        self, name: str, inputs: object, *, source: str, text: str | None = None, text_pair: str | None = None
+    ) -> EntryRecord:
+        """Register unlabelled inputs, of whatever `read_corpus` takes. A corpus is pinned: others need another name."""
+        held = read_corpus(inputs, text=text, text_pair=text_pair)
+        return self.catalog.entries.add(new_corpus(name, held, source=source))
 
     def sample_corpus(
         self, name: str, *, per_task: int = 60, exclude: Sequence[str] = (), seed: int = 0

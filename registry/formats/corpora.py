@@ -1,24 +1,85 @@
 """Corpora: the unlabelled inputs on which black boxes are observed."""
 
 import io
+import logging
+from collections.abc import Iterator, Mapping
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from registry.data.inputs import Input, distinct, input_of
+from registry.data.tasks import SplitRows
 from registry.errors import DataError
-from registry.files.lines import decoded, parse_lines
+from registry.files.lines import decoded
 from registry.files.whole import read_file
+from registry.formats.table_files import UNKNOWN, FileForm, read_table
+from registry.reading.frames import rows_of_splits
+
+TEXT, PAIR = "text", "text_pair"
+
+log = logging.getLogger("registry")
 
 
-def read_corpus(path: Path) -> list[Input]:
-    """Read a corpus from .jsonl (`text`, `text_pair`) or from .txt (a text per line)."""
-    body = read_file(path)
-    if not body.strip():
+def read_corpus(
+    source: object, *, text: str | None = None, text_pair: str | None = None, form: FileForm = UNKNOWN
+) -> list[Input]:
+    """Read a corpus; say in the log what was found out, and how many rows of a table have no text.
+
+    Args:
+        source: a .txt file with a text on each line, a table (.jsonl, .json, .csv, .tsv, .parquet, .gz, or `-` for what
+            is piped in); or a data frame, a list of dicts, of texts, or of `Input`, which are taken as they are.
+        text, text_pair: the columns of a table; None for those of these names.
+        form: what separates cells, and the encoding.
+
+    Raises:
+        DataError: with the place of the first fault.
+    """
+    if not isinstance(source, str | PathLike):
+        given = list(source) if isinstance(source, list | tuple) else []
+        if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
+            return given
+        are_texts = given and all(isinstance(one, str) for one in given)
+        rows = [{TEXT: one} for one in given] if are_texts else source
+        return distinct(_inputs(rows_of_splits(rows)["train"], text, text_pair))
+    path = Path(source)
+    if path.suffix.lower() == ".txt":
+        return distinct(_lines(path, form))
+    table = read_table(path, form)
+    for note in table.found:
+        log.warning("%s: read %s.", path, note)
+    return distinct(_inputs(table.rows, text, text_pair))
+
+
+def _lines(path: Path, form: FileForm) -> Iterator[Input]:
+    body = decoded(read_file(path), str(path), form.encoding or "utf-8")
+    lines = [line.rstrip("\n") for line in io.StringIO(body, newline=None)]  # as files end lines, not as Unicode does
+    if not any(line.strip() for line in lines):
         raise DataError(str(path), "holds no texts: a corpus has one on each line.")
-    if path.suffix.lower() == ".jsonl":
-        rows = parse_lines(body, path)
-    elif path.suffix.lower() == ".txt":
-        lines = io.StringIO(decoded(body, path), newline=None)  # not at every character that Unicode breaks lines at
-        rows = [{"text": line.rstrip("\n")} for line in lines if line.strip()]
-    else:
-        raise DataError(str(path), "not a .jsonl or .txt file.")
-    return distinct(input_of(row, f"{path} text {number}") for number, row in enumerate(rows, start=1))
+    yield from (Input(line) for line in lines if line.strip())
+
+
+def _inputs(rows: SplitRows, text: str | None, text_pair: str | None) -> Iterator[Input]:
+    """Yield the inputs of a table; a cell that is empty is no text, and is counted."""
+    if rows.faults:
+        raise rows.faults[0]
+    for column in (text or TEXT, text_pair):
+        if column is not None and column not in rows.names:
+            mend = "" if text else " Name the texts' with --text."
+            raise DataError(rows.place, f"has no column {column!r}; it has {', '.join(rows.names)[:200]}.{mend}")
+    empty = 0
+    for number, row in enumerate(rows.rows):
+        cells = {TEXT: row.get(text or TEXT), PAIR: row.get(text_pair or PAIR)}
+        if _is_empty(cells[TEXT]):
+            empty += 1
+        else:
+            yield input_of(_without_empty(cells), rows.where(number))
+    if empty:
+        log.warning("%s: %d of %d rows have no text: left out.", rows.place, empty, len(rows.rows))
+
+
+def _is_empty(cell: object) -> bool:
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())  # noqa: PLR0124 - not a number
+
+
+def _without_empty(cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: cell for name, cell in cells.items() if not _is_empty(cell)}

@@ -1,6 +1,6 @@
-"""How alike are tasks to one another? Similarities and facets of one space, as rankings of sources need them."""
+"""How alike are tasks and models to one another? Similarities and facets of one space, as rankings need them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,29 +16,45 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Likeness:
-    """The similarities of tasks to one another in a space, and those of each facet."""
+    """The similarities of tasks, and of models that one may start from, in a space, and those of each facet."""
 
     names: tuple[str, ...]  # n
-    similarity: Matrix  # (n, n), 1 on the diagonal, minus infinity where a task has no vector
-    facets: Matrix  # (n, n, F), not a number where a task has no vector
+    similarity: Matrix  # (n, n), 1 on the diagonal, minus infinity where one has no vector
+    facets: Matrix  # (n, n, F), not a number where one has no vector, or the facet says nothing of a model
     facet_names: tuple[str, ...]  # F
+    models: frozenset[str] = frozenset()  # the names that are models; the others are tasks
 
     @classmethod
     def from_rows(
-        cls, names: Sequence[str], rows: NDArray[np.float32], facets: Facets, weights: Mapping[str, float]
+        cls,
+        names: Sequence[str],
+        rows: NDArray[np.float32],
+        facets: Facets,
+        *,
+        weights: Mapping[str, float] | None = None,
+        models: Collection[str] = (),
     ) -> "Likeness":
-        """Compare vectors as they are indexed.
+        """Compare vectors as they are indexed: two tasks by all facets, others by those that say something of models.
 
         Args:
             names: n, each once.
             rows: (n, dimension), centred, each facet of unit length.
-            weights: of the facets in the similarity; they add up to 1.
+            weights: the user's own; None for those that were measured to be right, see `weights_between`.
+            models: the names that are models.
         """
         parts = facets.split(rows.astype(np.float64))
         cosines = np.stack([part @ part.T for part in parts], axis=-1)  # (n, n, F)
-        similarity = cosines @ np.array([weights[facet.name] for facet in facets])
+        is_task = np.array([name not in models for name in names], bool)
+        are_tasks = is_task[:, None] & is_task
+        between_tasks, with_a_model = (
+            cosines @ _in_order(facets, weights_between(facets, kind, chosen=weights))
+            for kind in (EntryKind.TASK, EntryKind.MODEL)
+        )
+        similarity = np.where(are_tasks, between_tasks, with_a_model)
         np.fill_diagonal(similarity, 1.0)
-        return cls(tuple(names), similarity, cosines, facets.names)
+        says_nothing = _in_order(facets, weights_between(facets, EntryKind.MODEL)) == 0
+        cosines[~are_tasks[..., None] & says_nothing] = np.nan
+        return cls(tuple(names), similarity, cosines, facets.names, frozenset(models))
 
     @classmethod
     def from_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
@@ -47,7 +63,7 @@ class Likeness:
         tasks = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
         facets = held.centring.facets
         rows = held.centring.centred(held.matrix[tasks])
-        return cls.from_rows([held.names[i] for i in tasks], rows, facets, weights_between(facets, EntryKind.TASK))
+        return cls.from_rows([held.names[i] for i in tasks], rows, facets)
 
     @cached_property
     def row(self) -> dict[str, int]:
@@ -55,32 +71,47 @@ class Likeness:
         return {name: number for number, name in enumerate(self.names)}
 
     def between(self, a: str, b: str) -> float | None:
-        """Return how alike two tasks are; None where one has no vector."""
+        """Return how alike two are; None where one has no vector."""
         if a not in self.row or b not in self.row:
             return None
         value = float(self.similarity[self.row[a], self.row[b]])
         return value if np.isfinite(value) and (a != b or np.isfinite(self.facets[self.row[a]]).any()) else None
 
     def including(self, names: Iterable[str]) -> "Likeness":
-        """Return it with tasks that have no vector: they are like themselves alone."""
+        """Return it with tasks or models that have no vector: they are like themselves alone."""
         more = sorted(set(names) - set(self.names))
         room = (0, len(more))
         similarity = np.pad(self.similarity, (room, room), constant_values=-np.inf)
         np.fill_diagonal(similarity, 1.0)
         facets = np.pad(self.facets, (room, room, (0, 0)), constant_values=np.nan)
-        return Likeness((*self.names, *more), similarity, facets, self.facet_names)
+        return Likeness((*self.names, *more), similarity, facets, self.facet_names, self.models)
 
     def standardised(self) -> Matrix:
-        """Return the facets, each row standardised over its other tasks, (n, n, F); 0 where nothing is known."""
-        return _standardised_rows(self.facets)
+        """Return the facets, each row standardised over its other tasks, and over its other models, (n, n, F).
+
+        Where nothing is known it is 0. The two stand on scales of their own: a task is told from a model by more.
+        """
+        return self._standardised_rows(self.facets)
 
     def standardised_similarity(self) -> Matrix:
         """Return the similarities in the same way, (n, n)."""
-        return _standardised_rows(self.similarity[..., None])[..., 0]
+        return self._standardised_rows(self.similarity[..., None])[..., 0]
+
+    def _standardised_rows(self, values: Matrix) -> Matrix:
+        is_model = np.array([name in self.models for name in self.names], bool)
+        standardised = np.zeros_like(values)
+        for columns in (~is_model, is_model):
+            known = np.isfinite(values) & ~np.eye(len(values), dtype=bool)[..., None] & columns[:, None]
+            standardised += _standardised(values, known)
+        return standardised
 
 
-def _standardised_rows(values: Matrix) -> Matrix:
-    known = np.isfinite(values) & ~np.eye(len(values), dtype=bool)[..., None]
+def _in_order(facets: Facets, weights: Mapping[str, float]) -> Matrix:
+    return np.array([weights[facet.name] for facet in facets])
+
+
+def _standardised(values: Matrix, known: NDArray[np.bool_]) -> Matrix:
+    """Return what is known of each row less its mean, over its standard deviation; 0 elsewhere."""
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     filled = np.where(known, values, 0.0)
     centred = np.where(known, filled - filled.sum(axis=1, keepdims=True) / count, 0.0)

@@ -1,4 +1,4 @@
-"""Which task should one start from? Sources ranked by likeness, by memory, by their usual gain, or by their size."""
+"""Which task or model should one start from? Sources ranked by likeness, memory, usual gain, or size."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +29,7 @@ MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
 CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
 HOW_TO_MEASURE = "'fute transfer import' records yours, 'fute pack add' brings those of others"
+SOURCES = frozenset({EntryKind.TASK, EntryKind.MODEL})  # what a task can start from
 TOLD = 10  # reasons of a row, at most
 
 
@@ -104,13 +105,14 @@ class SourceRanking(Ranking):
 
 
 def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery) -> SourceRanking:
-    """Rank tasks as sources for a target task.
+    """Rank tasks and models as sources for a target task.
 
-    By memory, where nothing was measured on other tasks, plain similarity ranks, and a note says so.
+    Where no kind is asked for, these are tasks, and the models that were measured as sources. By memory, where nothing
+    was measured on other tasks, plain similarity ranks, and a note says so.
 
     Raises:
-        InputError: there is no such method, the target or what is asked for is no task, or nothing was measured in
-            the setting.
+        InputError: there is no such method, the target is no task, what is asked for is neither task nor model, or
+            nothing was measured in the setting.
     """
     _check(query, target)
     evidence = _evidence(catalog, space, target, query)
@@ -185,7 +187,8 @@ def _evidence(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, que
     theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
     held = catalog.embeddings.all(space.id)
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
-    likeness = _likeness(held, target, theirs, measured, query)
+    models = _models(catalog, measured, query)
+    likeness = _likeness(held, target, theirs, measured, models, query)
     if not query.own:
         theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
     return _Evidence(own, theirs, likeness, held.centring)
@@ -202,8 +205,10 @@ def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
         raise InputError(f"No ranking by {query.by!r}: there are {', '.join(BY)}.")
     if query.by not in (MEMORY, GAIN) and (query.setting is not None or query.own):
         raise InputError("A setting, and the target's own outcomes, count by memory or gain: add --by memory.")
-    if target.kind is not EntryKind.TASK or set(query.where.kinds) - {EntryKind.TASK}:
-        raise InputError(f"By {query.by} tasks are ranked for a task; models are ranked by similarity alone.")
+    if target.kind is not EntryKind.TASK or set(query.where.kinds) - SOURCES:
+        raise InputError(f"By {query.by} tasks and models are ranked, for a task; all else by similarity alone.")
+    if query.by == SIZE and EntryKind.MODEL in query.where.kinds:
+        raise InputError("By size tasks are ranked: of a model nobody knows how many examples it has seen.")
     if query.by == SIZE and query.packs:
         raise InputError("A pack does not say how many examples its tasks have: rank by memory, gain or similarity.")
     if query.limit < 1:
@@ -219,38 +224,55 @@ def _which_setting(history: Sequence[Measurement], query: NearestQuery) -> list[
     return [f"In which setting will you train? Measured are {shown}: name the nearest with --setting to be told more."]
 
 
+def _models(catalog: Catalog, measured: Collection[str], query: NearestQuery) -> set[str]:
+    """Return the models that may be sources: all where models are asked for, else those that were measured as one."""
+    if query.by == SIZE:
+        return set()
+    names = {entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.MODEL,)))}
+    return names if EntryKind.MODEL in query.where.kinds else names & set(measured)
+
+
 def _likeness(
-    held: SpaceVectors, target: EmbeddingRecord, theirs: Borrowed, measured: Collection[str], query: NearestQuery
+    held: SpaceVectors,
+    target: EmbeddingRecord,
+    theirs: Borrowed,
+    measured: Collection[str],
+    models: Collection[str],
+    query: NearestQuery,
 ) -> Likeness:
-    """Compare the target, what was measured, what packs bring, and of the other tasks those most like the target."""
+    """Compare the target, what was measured, what packs bring, and of the others those most like the target."""
     facets = held.centring.facets
-    weights = weights_between(facets, EntryKind.TASK, chosen=query.weights)
     others = [
-        i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and held.names[i] != target.name
+        i
+        for i, (name, kind) in enumerate(zip(held.names, held.kinds, strict=True))
+        if name in models or (kind is EntryKind.TASK and name != target.name)
     ]  # the target's vector may be an older version's, or come from a file
     rows = held.centring.centred(np.concatenate([target.vector[None], theirs.matrix, held.matrix[others]]))
     names = [target.name, *theirs.names, *(held.names[i] for i in others)]
     measured = {*measured, *theirs.names}
-    similarity = rows @ (rows[0] * facets.scale(weights))
+    scales = {
+        kind: rows[0] * facets.scale(weights_between(facets, kind, chosen=query.weights)) for kind in sorted(SOURCES)
+    }
+    as_task, as_model = rows @ scales[EntryKind.TASK], rows @ scales[EntryKind.MODEL]
+    similarity = np.where([name in models for name in names], as_model, as_task)
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
-    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights)
+    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights=query.weights, models=models)
 
 
 def _candidates(catalog: Catalog, evidence: _Evidence, target: str, query: NearestQuery) -> list[str]:
-    """Return who may be a source, sorted: tasks with a vector, those that were measured elsewhere as sources, and
-    those of packs."""
-    of_packs = evidence.theirs.passing(query.where)
+    """Return who may be a source, sorted: those with a vector, those that were measured elsewhere, those of packs."""
+    kinds = set(query.where.kinds) or SOURCES
+    of_packs = evidence.theirs.passing(query.where) if EntryKind.TASK in kinds else []
     if query.packs:
         return sorted(of_packs)
-    where = replace(query.where, kinds=(EntryKind.TASK,))
-    passing = {entry.name for entry in catalog.entries.all(where)}
-    candidates = set(evidence.likeness.names)
+    passing = {entry.name for entry in catalog.entries.all(replace(query.where, kinds=tuple(sorted(kinds))))}
+    models, candidates = evidence.likeness.models, set(evidence.likeness.names)
     if query.by in (MEMORY, GAIN):
         measured = {measurement.source for measurement in evidence.own if query.own or measurement.target != target}
         candidates |= measured
-        if where == Filter(kinds=(EntryKind.TASK,)):
-            passing |= measured  # they need not be registered
+        if EntryKind.TASK in kinds and replace(query.where, kinds=()) == Filter():
+            passing |= measured - models  # they need not be registered
     return sorted((candidates & passing - {target}) | {*of_packs})
 
 
@@ -320,8 +342,9 @@ def _match(likeness: Likeness, target: str, name: str) -> SourceMatch:
     facets: dict[str, float] = {}
     if alike is not None:
         values = likeness.facets[likeness.row[target], likeness.row[name]]
-        facets = dict(zip(likeness.facet_names, values.tolist(), strict=True))
-    return SourceMatch(0, name, EntryKind.TASK, score, facets, score, "likeness alone")
+        facets = {f: v for f, v in zip(likeness.facet_names, values.tolist(), strict=True) if np.isfinite(v)}
+    kind = EntryKind.MODEL if name in likeness.models else EntryKind.TASK
+    return SourceMatch(0, name, kind, score, facets, score, "likeness alone")
 
 
 def _with_home(row: SourceMatch, theirs: Borrowed) -> SourceMatch:

@@ -23,9 +23,10 @@ from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.sources import rank as advice
 from registry.sources.history import standardised, without
+from registry.sources.likeness import Likeness
 from registry.sources.memory import Memory
 from registry.sources.rank import SourceRanking
-from registry.spaces.facets import Facet
+from registry.spaces.facets import Facet, Facets, weights_between
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
@@ -137,7 +138,55 @@ def test_a_source_that_was_measured_is_ranked_without_a_vector_or_an_entry(measu
     assert "elsewhere" not in [m.name for m in ask(measured, where=Filter(tags=("odd",)))]
 
 
-def test_filters_and_limits_hold_and_models_are_no_sources(measured: Registry) -> None:
+def started_from(model: str, score: float) -> list[TransferRecord]:
+    """Return what came of starting from a model in the setting of `RECORDS`."""
+    return [TransferRecord("large", "lora", target, model, score) for target in NAMES[:4]]
+
+
+def test_a_model_that_was_measured_is_a_source_like_a_task(measured: Registry) -> None:
+    assert "m" not in [match.name for match in ask(measured)], "nobody started from it yet"
+
+    measured.add_transfers(started_from("m", 1.0))
+
+    first = ask(measured)[0]
+    assert (first.name, first.kind) == ("m", EntryKind.MODEL)
+    assert first.similarity == pytest.approx(measured.nearest("song", kind="model")[0].similarity, abs=1e-6)
+    assert "gained" in first.because
+    assert "m" not in [match.name for match in ask(measured, kind="task")]
+    assert [match.name for match in ask(measured, kind="model")] == ["m"]
+    assert [match.name for match in ask(measured, kind="model", by="gain")] == ["m"]
+
+
+def test_a_model_that_was_not_measured_counts_for_what_models_like_it_gained(measured: Registry) -> None:
+    space = measured.catalog.spaces.get("s")
+    like_m = unit(vector(99) + 0.05 * vector(55))
+    for name, its in (("twin", like_m), ("other", vector(11))):
+        added = measured.catalog.entries.add(NewEntry(EntryKind.MODEL, name, name, {}))
+        measured.catalog.embeddings.put(added.version_id, space, its, {})
+
+    def lead_of_the_twin(score: float) -> float:
+        measured.add_transfers([*started_from("m", score), TransferRecord(*SETTING.split("/"), "rain", "m", score)])
+        scores = {match.name: match.score for match in ask(measured, "game", kind="model", setting=SETTING)}
+        assert set(scores) == {"m", "twin", "other"}
+        return scores["twin"] - scores["other"]
+
+    assert lead_of_the_twin(1.0) > lead_of_the_twin(0.0) + 0.01
+
+
+def test_facets_that_say_nothing_of_a_model_count_for_nothing() -> None:
+    facets = Facets((Facet("inputs", 2), Facet("answers", 2), Facet("map", 2)))
+    rows = np.array([[1, 0, 1, 0, 1, 0], [1, 0, 0, 1, 1, 0], [1, 0, 1, 0, 0, 1]], np.float32)
+
+    found = Likeness.from_rows(["task", "other", "model"], rows, facets, models={"model"})
+
+    weights = weights_between(facets, EntryKind.MODEL)
+    assert found.similarity[0, 2] == pytest.approx(weights["answers"])
+    assert found.similarity[0, 1] == pytest.approx(1 - weights_between(facets, EntryKind.TASK)["answers"])
+    assert np.isnan(found.facets[0, 2, 0])
+    assert found.standardised()[0, 2].tolist() == [0, 0, 0], "alone of its kind, it is compared with none"
+
+
+def test_filters_and_limits_hold(measured: Registry) -> None:
     assert {match.name for match in ask(measured)} == set(NAMES) - {"song"}
     assert {match.name for match in ask(measured, "bank", where=Filter(tags=("odd",)))} == {"film", "meal", "song"}
     assert [match.rank for match in ask(measured, limit=2)] == [1, 2]
@@ -205,8 +254,9 @@ def test_by_size_the_task_with_most_examples_comes_first(measured: Registry) -> 
         ({"by": "magic"}, "No ranking by 'magic': there are similarity, memory, gain, size."),
         ({"by": "size", "setting": SETTING}, "count by memory or gain: add --by memory."),
         ({"by": "similarity", "own": True}, "count by memory or gain: add --by memory."),
-        ({"kind": "model"}, "By memory tasks are ranked for a task; models are ranked by similarity alone."),
-        ({"name": "m"}, "By memory tasks are ranked for a task; models are ranked by similarity alone."),
+        ({"kind": "prompt"}, "By memory tasks and models are ranked, for a task; all else by similarity alone."),
+        ({"kind": "model", "by": "size"}, "of a model nobody knows how many examples it has seen."),
+        ({"name": "m"}, "By memory tasks and models are ranked, for a task; all else by similarity alone."),
         ({"setting": "large/full"}, "No transfers in 'large/full': there are large/lora, small/full."),
         ({"limit": 0}, "Ask for at least one match, not 0."),
         ({"weights": {"map": 1.0}}, "No facet 'map' in this space: there are inputs, answers."),

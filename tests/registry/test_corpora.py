@@ -46,15 +46,16 @@ def test_a_line_ends_where_files_end_lines_and_nowhere_else(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "body", "problem"),
     [
-        ("u.jsonl", "", r"u\.jsonl: holds no texts: a corpus has one on each line"),
+        ("u.jsonl", "", r"u\.jsonl: holds no examples"),
         ("u.jsonl", '{"text":"a"}\n\n{"text":\n', r"u\.jsonl line 3: not JSON"),
-        ("u.jsonl", '{"text":"a"}\n{"text":" "}\n', r"u\.jsonl text 2: has no 'text'"),
-        ("u.jsonl", '{"text":"a"}\n{"body":"b"}\n', r"u\.jsonl text 2: has no 'text'"),
-        ("u.jsonl", '{"text":"a","text_pair":["b"]}\n', r"u\.jsonl text 1: 'text_pair' is not a text"),
+        ("u.jsonl", '{"body":"b"}\n', r"u\.jsonl: has no column 'text'; it has body\. Name the texts' with --text"),
+        ("u.jsonl", '{"text":"a"}\n{"text":7}\n', r"u\.jsonl line 2: has no 'text'"),
+        ("u.jsonl", '{"text":"a","text_pair":["b"]}\n', r"u\.jsonl line 1: 'text_pair' is not a text"),
         ("u.jsonl", b'{"text":"\xe9"}\n', r"u\.jsonl: not UTF-8 at byte 9"),
         ("u.txt", b"abc\xe9\n", r"u\.txt: not UTF-8 at byte 3"),
         ("u.txt", "a\0b\n", r"u\.txt: holds a NUL character"),
-        ("u.csv", "text\na\n", r"u\.csv: not a \.jsonl or \.txt file"),
+        ("u.csv", "body\na\n", r"u\.csv: has no column 'text'; it has body\. Name the texts' with --text"),
+        ("u.md", "a\n", r"u\.md: not a task folder and not a \.jsonl"),
     ],
 )
 def test_a_fault_in_a_corpus_is_reported_with_its_place(
@@ -62,6 +63,33 @@ def test_a_fault_in_a_corpus_is_reported_with_its_place(
 ) -> None:
     with pytest.raises(DataError, match=problem):
         read_corpus(corpus_file(tmp_path / name, body))
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("u.csv", "id;review;stars\n1;fine, really;5\n2;;4\n3;dull;1\n"),
+        ("u.tsv", 'id\treview\n1\tfine, really\n2\t" "\n3\tdull\n'.replace('" "', " ")),
+        ("u.json", '[{"review": "fine, really"}, {"review": null}, {"review": "dull"}]'),
+    ],
+)
+def test_a_table_is_a_corpus_by_the_column_of_its_texts(
+    tmp_path: Path, name: str, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = read_corpus(corpus_file(tmp_path / name, body), text="review")
+
+    assert inputs == [Input("fine, really"), Input("dull")]
+    assert f"{name}: 1 of 3 rows have no text: left out." in caplog.text
+
+
+def test_texts_and_frames_of_a_notebook_are_corpora(registry: Registry) -> None:
+    frame = pytest.importorskip("pandas").DataFrame({"q": ["a", "b", None], "p": ["x", None, "y"]})
+
+    registry.add_corpus("texts", ["one", "two", "one"], source="here")
+    registry.add_corpus("frame", frame, source="here", text="q", text_pair="p")
+
+    assert registry.corpus_inputs("texts") == [Input("one"), Input("two")]
+    assert registry.corpus_inputs("frame") == [Input("a", "x"), Input("b")]
 
 
 def test_a_corpus_without_a_single_text_is_refused(tmp_path: Path) -> None:
