@@ -19,7 +19,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
-from registry.formats.harness import harness_cells, is_harness
+from registry.formats.harness import harness_cells, is_harness, sample_files
 from registry.formats.table_files import file_rows
 from registry.names import normal
 from registry.reading.classes import MISSING
@@ -51,7 +51,7 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
         DataError: it is no such table, or it cannot be told which columns are answers.
     """
     if path.is_dir():
-        files = sorted(path.rglob("samples_*.jsonl"))
+        files = sample_files(path)
         if not files:
             raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
         cells = [cell for file in files for cell in harness_cells(file_rows(file), file)]

@@ -4,6 +4,7 @@ Written after the files that its versions 0.4.2 to 0.4.9 make: `doc_id`, `target
 continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filtered_resps`.
 """
 
+import glob
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,12 @@ ROW = dict[str, Any]
 def is_harness(row: ROW) -> bool:
     """Say whether a line is a sample."""
     return "doc_id" in row and ("filtered_resps" in row or "resps" in row)
+
+
+def sample_files(folder: Path) -> list[Path]:
+    """Return the samples in a folder and up to two folders below it, as versions lay them out, by name."""
+    found = (glob.glob(f"{below}samples_*.jsonl", root_dir=folder) for below in ("", "*/", "*/*/"))
+    return sorted(folder / name for names in found for name in names)
 
 
 def harness_cells(rows: Sequence[ROW], path: Path) -> list[ROW]:

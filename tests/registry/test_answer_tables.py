@@ -8,6 +8,7 @@ import pytest
 from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
+from registry.formats.harness import sample_files
 from registry.formats.labels import read_labels, write_labels
 
 WIDE = "text,label,short,long\ngood film,yes,yes,no\nbad film,no,no,\nso so,no,yes,yes\n"
@@ -188,6 +189,19 @@ def test_a_column_that_is_called_like_a_label_is_never_taken_for_answers(tmp_pat
 def test_a_table_with_tabs_is_not_read_by_commas(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has tabs and no commas"):
         read_answer_table(written(tmp_path / "a.csv", WIDE.replace(",", "\t")))
+
+
+def test_samples_are_found_two_folders_deep_and_no_deeper(tmp_path: Path) -> None:
+    for place in (".", "org", "org/model", "org/model/deep"):
+        (tmp_path / place).mkdir(exist_ok=True)
+        name = f"samples_{place.replace('/', '_').replace('.', 'here')}.jsonl"
+        written(tmp_path / place / name, "{}")
+
+    assert [file.name for file in sample_files(tmp_path)] == [
+        "samples_org_model.jsonl",
+        "samples_org.jsonl",
+        "samples_here.jsonl",
+    ]
 
 
 def test_a_folder_without_samples_is_none(tmp_path: Path) -> None:

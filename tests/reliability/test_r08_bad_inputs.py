@@ -141,9 +141,7 @@ def assert_works_or_says_why(prepared: Path, place: Path, call: Sequence[str]) -
     return result.exit_code
 
 
-@pytest.mark.goal(
-    "R8", "3,000 bad inputs: exit code 2 (1 for a disk) and one line, the registry byte for byte as it was"
-)
+@pytest.mark.goal("R8", "3,000 bad inputs: exit code 2 (1 for a disk) and one line, the catalog as it was")
 def test_bad_input_is_told_and_changes_nothing(
     goal: Goal, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.estimates.votes import Votes
 from registry.formats.answer_tables import read_answer_table
+from registry.formats.harness import sample_files
 from registry.formats.recorded import read_recorded_llm
 from registry.formats.tasks import read_task
 from registry.metrics import prompt_metrics, spearman
@@ -131,7 +132,7 @@ def evaluate_prompts(
     """
     settings = settings or PromptEvaluationSettings()
     check(settings, has_task=task is not None)
-    if (place.suffix and not place.is_dir()) or any(place.rglob("samples_*.jsonl")):
+    if (place.suffix and not place.is_dir()) or sample_files(place):
         from embedders.evaluation.prompts.tables import evaluate_table
 
         named = None if task is None else (task, _task_data(task, registry))
