@@ -30,6 +30,7 @@ from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError
+from registry.shown import shown, without_secrets
 
 INTERRUPTED = 130
 LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
@@ -38,8 +39,13 @@ GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short comm
 
 class _OneLineError(click.ClickException):
     def __init__(self, error: RegistryError | EmbedderError) -> None:
-        super().__init__(" ".join(str(error).split()))
+        super().__init__(shown(" ".join(str(error).split())))
         self.exit_code = error.exit_code  # type: ignore[misc] # click declares it for the class, reads it from us
+
+
+class _PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(without_secrets(super().format(record)))
 
 
 @contextmanager
@@ -51,7 +57,7 @@ def _told_in_one_line() -> Iterator[None]:
         raise
     except click.UsageError as error:
         where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        message = " ".join(error.format_message().split())
+        message = shown(without_secrets(" ".join(error.format_message().split())))
         raise click.UsageError((message if len(message) <= LONGEST else f"{message[:LONGEST]} ...") + where) from error
 
 
@@ -88,7 +94,7 @@ def main(ctx: click.Context, registry: str | None) -> None:
     ctx.obj = registry
     sleep_while_waiting()
     notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("fute: %(message)s"))
+    notes.setFormatter(_PlainFormatter("fute: %(message)s"))
     logging.getLogger("registry").handlers = [notes]
 
 

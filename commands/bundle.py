@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from commands.output import json_option, print_json, registry_of
+from commands.output import json_option, print_json, registry_of, tell
 
 BUNDLE = click.Path(path_type=Path)
 
@@ -29,7 +29,7 @@ def export(ctx: click.Context, path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"path": str(path), **counts})
         return
-    click.echo(f"{told(counts)} written to {path}")
+    tell(f"{told(counts)} written to {path}")
 
 
 @bundle.command("import")
@@ -48,11 +48,11 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
     if as_json:
         print_json({"dry_run": dry_run, **report.as_json()})
         return
-    click.echo(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
+    tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
     for clash in report.clashes:
-        click.echo(f"left out: {clash}", err=True)
+        tell(f"left out: {clash}", err=True)
     if report.left_out.total():
-        click.echo(f"{told(report.left_out)} left out", err=True)
+        tell(f"{told(report.left_out)} left out", err=True)
 
 
 @click.command()

@@ -20,6 +20,7 @@ from registry.data.examples import (
 )
 from registry.errors import DataError
 from registry.files.lines import dump_lines, parse_lines
+from registry.names import normal
 
 SPLITS = {"train", "test"}  # of a task's examples
 ENDS = ("low", "high")  # of a scale; what their answers are called
@@ -224,7 +225,7 @@ def _labels(spec: dict[str, Any], train: Sequence[Example], place: str) -> tuple
     if given is not None and (not isinstance(given, list) or not all(isinstance(x, str | int) for x in given)):
         raise DataError(place, "labels is not a list of names.")
     labels = [str(x) for x in given] if given else sorted({e.label for e in train})
-    if len(set(labels)) != len(labels) or len(labels) < 2 or not all(x.strip() for x in labels):
+    if len(set(map(normal, labels))) != len(labels) or len(labels) < 2 or not all(x.strip() for x in labels):
         raise DataError(place, "a classification task needs at least two different, non-empty labels.")
     return tuple(labels)
 
@@ -270,8 +271,8 @@ def _check_label(example: Example, task: TaskData, place: str) -> None:
         return
     if not example.label.strip():
         raise DataError(place, "has an empty label.")
-    if task.kind == MULTIPLE_CHOICE and len(example.choices or ()) < 2:
-        raise DataError(place, "has fewer than two choices.")
+    if task.kind == MULTIPLE_CHOICE and len(set(example.choices or ())) < 2:
+        raise DataError(place, "has fewer than two different choices.")
     allowed = task.labels if task.labels is not None else example.choices
     if allowed is not None and example.label not in allowed:
         raise DataError(place, f"label {example.label[:60]!r} is not one of {', '.join(allowed)[:200]}.")

@@ -19,6 +19,7 @@ from registry.errors import DataError
 from registry.files.arrays import as_numbers, read_arrays
 from registry.files.lines import numbered_lines, parse_lines
 from registry.files.whole import read_file
+from registry.names import normal
 from registry.reading.classes import MISSING
 
 ROUNDED = 1e-3  # that a log probability of 0 may be above it
@@ -34,7 +35,8 @@ def read_answers(path: Path) -> Recording:
             raise DataError(place, "needs a 'text' and an 'answer', both texts.")
         if row["answer"].strip().casefold() in MISSING:
             raise DataError(place, f"has the answer {row['answer']!r}, which is none: leave the line out.")
-        if said.setdefault(Input(row["text"], _pair(row, place)), row["answer"]) != row["answer"]:
+        answer = normal(row["answer"])
+        if said.setdefault(Input(row["text"], _pair(row, place)), answer) != answer:
             raise DataError(place, "gives another answer to a text that was answered above.")
     answers = tuple(sorted(set(said.values())))
     if len(answers) < 2:
@@ -138,6 +140,8 @@ def _prompt(row: dict[str, Any], width: int, place: str) -> PromptNote:
         raise DataError(place, f"needs {width} 'choices', as many as outputs.npz has.")
     if width < 2:
         raise DataError(place, "has fewer than two choices: nothing to learn from.")
+    if len(set(map(normal, choices))) < width:
+        raise DataError(place, "has a choice twice: which of them was meant cannot be told.")
     return PromptNote(name, template, tuple(choices))
 
 

@@ -46,6 +46,7 @@ STOREYS = (
     ("registry.data", "registry.spaces"),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
     ("registry.kinds", "registry.errors", "registry.resources"),
+    ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}
 
@@ -263,3 +264,9 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
     assert len(lines) > 1000
     assert {name: count for name, count in lines.items() if count > FUNCTION_LINES} == {}
+
+
+def test_commands_print_through_one_door() -> None:
+    elsewhere = [path.name for path in sources("commands") if "click.echo(" in path.read_text(encoding="utf-8")]
+
+    assert elsewhere == ["output.py"]  # where what a terminal would obey is written out

@@ -1,7 +1,6 @@
 """Templates: what they may use, which of their variables stand for the input, and that none runs code or for ever."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_attacks import INJECTIONS, RUNAWAYS
 from tiny_cli import dump
-from waiting import LIMIT
 
 from registry import Registry
 from registry.data.inputs import Input
@@ -225,101 +223,6 @@ def test_a_prompt_is_read_back_from_its_spec(plain: str, words: list[str], syste
 
 
 # -- attacks -----------------------------------------------------------------------------------------
-
-
-def test_the_attacks_are_as_many_as_the_goals_say() -> None:
-    assert len(set(INJECTIONS)) >= 60
-    assert len(set(RUNAWAYS)) >= 20
-
-
-@pytest.mark.parametrize("template", INJECTIONS)
-def test_a_template_that_reaches_for_code_is_refused(template: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError) as refused:
-        checked_prompt(prompt_of(template))
-
-    assert "\n" not in str(refused.value)
-    assert "never uses the text" not in str(refused.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_sandbox_runs_no_code_even_where_nothing_was_checked(tmp_path: Path) -> None:
-    lines: list[object] = []
-    for template in INJECTIONS:
-        lines += [{"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}, ["text", None]]
-
-    said = render(lines)[1::2]  # type: ignore[arg-type]
-
-    harmless = ["text text", "text <LoopContext 1/2><LoopContext 2/2>"]
-    assert [text for text in said if not isinstance(text, dict)] == harmless[::-1]
-    assert list(tmp_path.iterdir()) == []
-
-
-MEASURE = """
-import json, resource, sys
-from template_attacks import RUNAWAYS
-from registry.errors import InputError
-from registry.prompts.prompt import Prompt
-from registry.prompts.render import checked_prompt, render
-
-def bypassed(template):
-    job = {"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}
-    return render([job, ["some text " * 60, None]])
-
-def measured(work):
-    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    try:
-        said = work()
-    except InputError as error:
-        said = str(error)
-    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    used = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after))
-    return said, used
-
-for template in RUNAWAYS if sys.argv[1] == "checked" else RUNAWAYS[:20]:
-    prompt = Prompt(template, ("a", "b"), (("a",), ("b",)))
-    work = (lambda: checked_prompt(prompt)) if sys.argv[1] == "checked" else (lambda: bypassed(template))
-    print(json.dumps(measured(work), default=repr))
-own = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage counts the parent's too
-print(json.dumps([int(own.split()[1]) // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]))
-"""
-
-
-def measure(how: str) -> tuple[list[tuple[object, float]], list[int]]:
-    """Run all runaways; return what came of each with the seconds of the processor, and the peaks of memory in MiB."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, how],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=5 * LIMIT,
-        check=True,
-    )
-    *rows, peaks = map(json.loads, done.stdout.splitlines())
-    return rows, peaks
-
-
-def test_a_template_that_never_ends_is_refused_in_two_seconds_and_256_mib() -> None:
-    rows, peaks = measure("checked")
-
-    assert len(rows) == len(RUNAWAYS)
-    for template, (said, used) in zip(RUNAWAYS, rows, strict=True):
-        assert isinstance(said, str), template[:200]
-        assert said.startswith("The template "), template[:200]
-        assert "\n" not in said
-        assert used < 2, template[:200]
-    assert max(peaks) < 256
-
-
-def test_the_limits_hold_even_where_nothing_was_checked() -> None:
-    rows, peaks = measure("bypassed")
-
-    for template, (_, used) in zip(RUNAWAYS[:20], rows, strict=True):
-        assert used < 2, template[:200]
-    told = " ".join(str(said) for said, _ in rows)
-    for reason in ("takes too long", "256 MB of memory", "more than 1 MiB", "nested too deeply", "more than 1000"):
-        assert reason in told
-    assert max(peaks) < 256
 
 
 def test_a_child_that_is_stopped_says_at_which_line() -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.endpoint.addresses import check_address, checked_url, key_of
 from registry.errors import MissingExtraError
+from registry.shown import HIDDEN, without_secrets
 
 if TYPE_CHECKING:
     import httpx2
@@ -230,35 +231,36 @@ class Client:
             raise _TryAgainError(f"no reply within {self.limits.timeout:g} seconds") from None
         except (httpx2.TransportError, httpx2.DecodingError, httpx2.StreamError) as error:
             raise _TryAgainError(self._shown(str(error)) or type(error).__name__) from None
-        self._check_status(response, content)
+        text = self._bare(content.decode("utf-8", "replace"))
+        self._check_status(response, text)
         try:
-            reply = json.loads(content)
+            reply = json.loads(text)
         except (ValueError, RecursionError):
-            self._check_kind(content)
+            self._check_kind(text)
             raise _TryAgainError("its reply is not JSON") from None
         if not isinstance(reply, dict):
             raise _TryAgainError("its reply is no JSON object")
-        self._check_error(reply, content)
+        self._check_error(reply, text)
         return reply
 
-    def _check_kind(self, content: bytes) -> None:
+    def _check_kind(self, text: str) -> None:
         """Refuse what no other attempt would make JSON: a web page, or a stream of events."""
-        begin = content[:200].lstrip().lower()
-        if begin.startswith((b"<!doctype", b"<html")):
+        begin = text[:200].lstrip().lower()
+        if begin.startswith(("<!doctype", "<html")):
             raise RefusedError(f"{self.url} answers with a web page: it is no endpoint{self.hint}.", 404)
-        if begin.startswith((b"data:", b"event:", b": ", b":\n")):
+        if begin.startswith(("data:", "event:", ": ", ":\n")):
             raise RefusedError(
                 f"{self.url} answers with a stream of events, which was not asked for: let it reply at once.", 200
             )
 
-    def _check_error(self, reply: Mapping[str, Any], content: bytes) -> None:
+    def _check_error(self, reply: Mapping[str, Any], text: str) -> None:
         """Refuse an error that comes with status 200, in the server's own words."""
         error = reply.get("error")
         if reply.get("choices") or not (error or reply.get("object") == "error"):
             return
         code = next((one.get("code") for one in (error, reply) if isinstance(one, dict) and "code" in one), None)
         status = int(code) if isinstance(code, int | str) and re.fullmatch("[0-9]{3}", str(code)) else 200
-        said = self._shown(_message(content))
+        said = self._shown(_message(text))
         if status in _AGAIN or 500 <= status < 600:
             raise _TryAgainError(said or f"an error {status}")
         raise RefusedError(f"{self.url} answers with an error ({said}).", 200, said)
@@ -311,7 +313,7 @@ class Client:
                 raise BlackBoxError(f"{self.url} answers with more than {MOST_BYTES >> 20} MiB: it is no endpoint.")
         return b"".join(parts)
 
-    def _check_status(self, response: Any, content: bytes) -> None:  # noqa: ANN401 - a response
+    def _check_status(self, response: Any, text: str) -> None:  # noqa: ANN401 - a response
         status = response.status_code
         if status in _AGAIN or (status >= 500 and status != _NOT_MADE_FOR):
             raise _TryAgainError(f"status {status}", _asked_pause(response.headers.get("retry-after")))
@@ -325,16 +327,16 @@ class Client:
             mend = ""
             if status in (401, 403):
                 mend = f": see what {self._key_env} holds" if self._key_env else ": name its key with --key-env"
-            reason = self._shown(_message(content))
+            reason = self._shown(_message(text))
             raise RefusedError(
                 f"{self.url} refuses with status {status}{mend}{f' ({reason})' if reason else ''}.",
                 status,
-                self._bare(" ".join(content.decode("utf-8", "replace").split())[:2000]),
+                " ".join(text.split())[:2000],
             )
 
     def _bare(self, text: str) -> str:
-        """Return a text without the key."""
-        return text if self._key is None else text.replace(self._key, "***")
+        """Return a text of the server without keys: some repeat the one they are sent, in errors and in answers."""
+        return without_secrets(text if self._key is None else text.replace(self._key, HIDDEN))
 
     def _shown(self, text: str) -> str:
         """Return a text from elsewhere as it may be shown: without the key, on one line, and short."""
@@ -356,9 +358,8 @@ def _asked_pause(header: str | None) -> float:
         return 0.0
 
 
-def _message(content: bytes) -> str:
+def _message(text: str) -> str:
     """Return what a refusal says of itself, wherever the server puts it."""
-    text = content.decode("utf-8", "replace")
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):
