@@ -1,4 +1,4 @@
-"""`fute bundle`: all that a registry knows, into a folder or file, and back."""
+"""`fute bundle` and `fute diff`: all that a registry knows, into a folder or file and back, and what differs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,9 +55,32 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
         tell(f"{told(report.left_out)} left out", err=True)
 
 
+@click.command()
+@click.argument("a", type=BUNDLE)
+@click.argument("b", type=BUNDLE)
+@click.option("--exit-code", is_flag=True, help="End with exit code 1 where they differ.")
+@json_option
+@click.pass_context
+def diff(ctx: click.Context, a: Path, b: Path, *, exit_code: bool, as_json: bool) -> None:
+    """Say what B has that A has not, and the other way round. Each is a registry's folder or a bundle.
+
+    A line for each entry, version, tag, alias, space, vector, run of answers, transfer and pack: + is in B alone, - in
+    A alone, ~ is another. In spaces that both have, the entries whose five nearest changed are told as well. When
+    something was made is no difference. The exit code is 0, unless --exit-code is given.
+    """
+    from registry.bundles.differences import differences
+
+    found = differences(a, b)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        click.echo("\n".join(found.lines()) if found else "No differences")
+    ctx.exit(1 if found and exit_code else 0)
+
+
 def told(counts: Mapping[str, int]) -> str:
     """Return how many of each, such as `3 entries, 1 vectors`."""
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing"
 
 
-COMMANDS = (bundle,)
+COMMANDS = (bundle, diff)

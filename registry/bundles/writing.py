@@ -41,6 +41,7 @@ def export_bundle(catalog: Catalog, packs: Shelf, path: Path) -> dict[str, int]:
 
 
 def _write(catalog: Catalog, packs: Shelf, folder: Path) -> dict[str, int]:
+    (folder / CONTENTS).mkdir()
     with whole_of(catalog) as whole:
         counts = {section.value: _write_section(whole, section, folder) for section in Section}
         counts[CONTENTS] = sum(1 for _ in (folder / CONTENTS).iterdir())
@@ -69,7 +70,6 @@ def _write_section(whole: Whole, section: Section, folder: Path) -> int:
 
 
 def _write_contents(whole: Whole, hashes: Iterable[str], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
     for sha256 in hashes:
         if not (folder / sha256).exists():  # several versions may share it
             (folder / sha256).write_bytes(whole.content(sha256))

@@ -70,6 +70,13 @@ def test_everything_arrives(mine: Registry, theirs: Registry, moved: Callable[[]
     assert theirs.packs.names() == ["taskweb"]
 
 
+@pytest.mark.parametrize("name", ["empty", "empty.zip"])
+def test_nothing_arrives_as_nothing(mine: Registry, theirs: Registry, tmp_path: Path, name: str) -> None:
+    mine.export_bundle(tmp_path / name)
+
+    assert theirs.import_bundle(tmp_path / name).added.total() == 0
+
+
 def test_answers_arrive_with_their_replies(mine: Registry, theirs: Registry, moved: Callable[[], Path]) -> None:
     fill(mine, 1)
     theirs.import_bundle(moved())
