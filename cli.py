@@ -11,11 +11,26 @@ from typing import Any
 
 import click
 
-from commands import choosing, corpus, embedding, evaluate, model, pack, prompt, query, space, task, transfer, upkeep
+from commands import (
+    bundle,
+    choosing,
+    corpus,
+    embedding,
+    evaluate,
+    model,
+    pack,
+    prompt,
+    query,
+    space,
+    task,
+    transfer,
+    upkeep,
+)
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError
+from registry.shown import shown, without_secrets
 
 INTERRUPTED = 130
 LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
@@ -24,8 +39,13 @@ GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short comm
 
 class _OneLineError(click.ClickException):
     def __init__(self, error: RegistryError | EmbedderError) -> None:
-        super().__init__(" ".join(str(error).split()))
+        super().__init__(shown(" ".join(str(error).split())))
         self.exit_code = error.exit_code  # type: ignore[misc] # click declares it for the class, reads it from us
+
+
+class _PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(without_secrets(super().format(record)))
 
 
 @contextmanager
@@ -37,7 +57,7 @@ def _told_in_one_line() -> Iterator[None]:
         raise
     except click.UsageError as error:
         where = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        message = " ".join(error.format_message().split())
+        message = shown(without_secrets(" ".join(error.format_message().split())))
         raise click.UsageError((message if len(message) <= LONGEST else f"{message[:LONGEST]} ...") + where) from error
 
 
@@ -56,6 +76,10 @@ class RegistryGroup(click.Group):
                 return super().invoke(ctx)
         except (RegistryError, EmbedderError) as error:
             raise _OneLineError(error) from error
+        except MemoryError as error:
+            raise click.ClickException(
+                "There is not enough memory for this: take a part of the data, or a machine with more."
+            ) from error
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept, run the command again to go on.", err=True)
             ctx.exit(INTERRUPTED)
@@ -70,7 +94,7 @@ def main(ctx: click.Context, registry: str | None) -> None:
     ctx.obj = registry
     sleep_while_waiting()
     notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("fute: %(message)s"))
+    notes.setFormatter(_PlainFormatter("fute: %(message)s"))
     logging.getLogger("registry").handlers = [notes]
 
 
@@ -86,6 +110,7 @@ for command in (
     *choosing.COMMANDS,
     transfer.transfer,
     pack.pack,
+    *bundle.COMMANDS,
     evaluate.evaluate,
 ):
     main.add_command(command)

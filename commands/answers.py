@@ -3,7 +3,7 @@
 import click
 
 from commands.completion import names_of
-from commands.output import print_json, print_table, registry_of, say, table_options
+from commands.output import print_json, print_table, registry_of, say, table_options, tell
 
 
 @click.command()
@@ -29,7 +29,7 @@ def answers(ctx: click.Context, name: str, prompt: str | None, space: str | None
         say(f"asked, of the first text:\n{given[0].asked}\n")
     print_table(given[:count], empty=f"{given.name} was not asked in space {given.space} yet.")
     told = ", ".join(f"{text} {number}" for text, number in given.counts.items())
-    click.echo(f"{len(given)} of {given.corpus_size} texts asked{': ' if told else ''}{told}", err=True)
+    tell(f"{len(given)} of {given.corpus_size} texts asked{': ' if told else ''}{told}", err=True)
 
 
 @click.command("test")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import print_json, print_table, registry_of, say, table_options
+from commands.output import print_json, print_table, registry_of, say, table_options, tell
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -42,18 +42,16 @@ def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Ca
         return
     check()
     if importlib.util.find_spec("torch") is None:
-        click.echo(
-            f"Without torch the labels of {task} cannot be read through the surrogate; they are left out.", err=True
-        )
+        tell(f"Without torch the labels of {task} cannot be read through the surrogate; they are left out.", err=True)
         return
-    click.echo(f"Reading the texts as {task} labels them; this is done once ...", err=True)
+    tell(f"Reading the texts as {task} labels them; this is done once ...", err=True)
     read_texts(registry, task, space=space)
 
 
 def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
     say(verdict.sentence)
     for note in notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
 
 
 @click.command("best-prompt")
@@ -122,9 +120,9 @@ def best_prompt(
             say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
     _tell(ranking.verdict, ranking.notes)
     if by != ACCURACY and ranking.doubt is not None:
-        click.echo(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
+        tell(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
     elif by != ACCURACY and ranking.agreement is not None:
-        click.echo(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
+        tell(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
 
 
 def _winner(registry: "Registry", model: str, prompt: str) -> dict[str, Any]:
@@ -192,7 +190,7 @@ def suggest(
         from registry.formats.labels import write_labels
 
         write_labels(out, [(row.text, row.text_pair) for row in texts])
-        click.echo(f"{out}: {len(texts)} texts to label")
+        tell(f"{out}: {len(texts)} texts to label")
     elif as_json:
         print_json({"texts": [vars(row) for row in texts]})
     else:

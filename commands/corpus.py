@@ -8,7 +8,7 @@ from click.core import ParameterSource
 from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import form_options
-from commands.output import json_option, print_one, print_rows, registry_of, table_options
+from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
 
 
 @click.group()
@@ -57,7 +57,7 @@ def create(
 
         inputs = read_corpus(data, text=text, text_pair=text_pair, form=FileForm(sep, encoding))
         record = registry.add_corpus(name, inputs, source=Path(data).name)
-    click.echo(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
+    tell(f"{record.name}: {record.spec['texts']} texts, {record.content_hash[:12]}")
 
 
 @corpus.command("list")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import json_option, print_json, print_table, registry_of
+from commands.output import json_option, print_json, print_table, registry_of, tell
 
 if TYPE_CHECKING:
     from embedders import EmbedReport
@@ -21,6 +21,7 @@ FEW = 200  # requests to an endpoint that are sent without a question
 @click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
+@click.option("--take-over", is_flag=True, help="Take also what another run is at: one that hangs, or is lost.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
 @click.option("--yes", is_flag=True, help="Send an endpoint many requests without a question.")
 @json_option
@@ -33,6 +34,7 @@ def embed(
     *,
     everything: bool,
     again: bool,
+    take_over: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -46,12 +48,14 @@ def embed(
         return
     from embedders import embed as embed_entries
 
-    on_done = None if as_json else lambda name, seconds: click.echo(f"embedded {name} in {seconds:.1f} s")
-    report = embed_entries(registry_of(ctx), names or None, space=space, device=device, again=again, on_done=on_done)
+    on_done = None if as_json else lambda name, seconds: tell(f"embedded {name} in {seconds:.1f} s")
+    report = embed_entries(
+        registry_of(ctx), names or None, space=space, device=device, again=again, take_over=take_over, on_done=on_done
+    )
     if as_json:
         print_json(asdict(report))
     _tell(report)
-    ctx.exit(1 if report.failed else 0)
+    ctx.exit(1 if report.failed or report.busy else 0)
 
 
 def _tell(report: "EmbedReport") -> None:
@@ -59,20 +63,20 @@ def _tell(report: "EmbedReport") -> None:
     for problem in dict.fromkeys(report.failed.values()):
         failed_names = [name for name, reason in report.failed.items() if reason == problem]
         more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
-        click.echo(f"failed {failed_names[0]}{more}: {problem}", err=True)
+        tell(f"failed {failed_names[0]}{more}: {problem}", err=True)
     for note in report.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
-        click.echo(f"skipped {first}{more}: {why}", err=True)
+        tell(f"skipped {first}{more}: {why}", err=True)
     for name, counts in report.unanswered.items():
         if name not in report.failed:
-            click.echo(f"{name}: {counts}", err=True)
-    for name in report.busy:
-        click.echo(f"left {name}: another process is embedding it", err=True)
+            tell(f"{name}: {counts}", err=True)
+    for name, holder in report.busy.items():
+        tell(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
-    click.echo(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
+    tell(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
 
 
 def _is_terminal() -> bool:
@@ -85,13 +89,13 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
 
     plan = planned(registry_of(ctx), names or None, space=space)
     for note in plan.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
     if not asks and as_json:
         print_json(plan.as_json())
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
     if plan.requests > (FEW if asks else 0):
-        click.echo(plan.told, err=True)
+        tell(plan.told, err=True)
         if asks:
             click.confirm("Go on?", abort=True, err=True)
 

@@ -9,7 +9,7 @@ from commands.answers import answers, test
 from commands.completion import names_of
 from commands.nouns import add_common
 from commands.options import answers_options, range_option
-from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option
+from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option, tell
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -131,10 +131,10 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
         missing = share_missing(registry, pairs or [model_entry])
         more = f", with {len(pairs)} prompts" if pairs else ""
         lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
-        click.echo(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
+        tell(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
     if space is not None:
-        click.echo(f"space {space_of_texts(registry, space, made)} of these texts, current")
-        click.echo(f"Go on with: fute embed {' '.join(entry.name for entry in models)} TASK", err=True)
+        tell(f"space {space_of_texts(registry, space, made)} of these texts, current")
+        tell(f"Go on with: fute embed {' '.join(entry.name for entry in models)} TASK", err=True)
 
 
 def _checkpoint(
@@ -200,7 +200,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 def alias(ctx: click.Context, name: str, alias: str) -> None:
     """Let NAME:ALIAS mean the version that NAME (or NAME:3) means."""
     record = registry_of(ctx).set_alias(name, alias, _kind_of(name))
-    click.echo(f"{record.name}:{alias} is version {record.version}")
+    tell(f"{record.name}:{alias} is version {record.version}")
 
 
 add_common(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from commands.completion import names_of
-from commands.output import registry_of
+from commands.output import registry_of, tell
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -43,7 +43,7 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
         confirmed(f"Remove {what}?", yes=yes)
         registry.remove(names, kind)
         for name in names:
-            click.echo(f"removed {name}")
+            tell(f"removed {name}")
 
     @group.command(help=f"Give a {kind} another name. What is made with it, and measured transfers, follow.")
     @click.argument("name", shell_complete=known)
@@ -51,7 +51,7 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
     @click.pass_context
     def rename(ctx: click.Context, name: str, new: str) -> None:
         record = registry_of(ctx).rename(name, new, kind)
-        click.echo(f"{name} is called {record.name} now")
+        tell(f"{name} is called {record.name} now")
 
     @group.command(help=f"Put tags on a {kind}, or take them away.")
     @click.argument("name", shell_complete=known)
@@ -61,4 +61,4 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
     def tag(ctx: click.Context, name: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
         of = "prompted-model" if kind == "model" and "@" in name else kind
         record = registry_of(ctx).tag(name, of, add=add, remove=remove)
-        click.echo(f"{record.name}: {', '.join(record.tags) or 'no tags'}")
+        tell(f"{record.name}: {', '.join(record.tags) or 'no tags'}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from registry.shown import shown
+
 if TYPE_CHECKING:
     from registry import Registry
     from registry.results import Table
@@ -48,9 +50,14 @@ def _form() -> str | None:
     return form
 
 
+def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text, all but what a terminal would obey: data, files and servers are not to move its cursor."""
+    click.echo(shown(str(text)), err=err, nl=nl)
+
+
 def say(text: object) -> None:
     """Print a sentence beside a table: on stdout, or on stderr where stdout holds values for another program."""
-    click.echo(text, err=_form() in SEPARATORS)
+    tell(text, err=_form() in SEPARATORS)
 
 
 def tags_option(command: F) -> F:
@@ -70,21 +77,21 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON object."""
     if _form() is not None:
         raise click.UsageError(f"Give one of --json and --{str(_form()).replace('_', '-')}")
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    tell(json.dumps(value, ensure_ascii=False, indent=1))
 
 
 def print_table(table: "Table[Any]", *, empty: str) -> None:
     """Print a table for people, or a sentence on stderr where it has no rows."""
     if not table:
-        click.echo(empty, err=True)
+        tell(empty, err=True)
         return
     from commands.tables import fitted, separated
 
     if _form() in SEPARATORS:
-        click.echo(separated(table, SEPARATORS[str(_form())]), nl=False)
+        tell(separated(table, SEPARATORS[str(_form())]), nl=False)
         return
     if len(table) > MOST_FRAMED:
-        click.echo(repr(table))
+        tell(repr(table))
         return
     from rich.console import Console
 
@@ -93,7 +100,7 @@ def print_table(table: "Table[Any]", *, empty: str) -> None:
     Console(width=max(wide, len(table.title or ""))).print(framed)
     if gone:
         names = ", ".join(reversed(gone))
-        click.echo(f"Left out for want of room: {names} (--no-truncate, --csv and --json have all)", err=True)
+        tell(f"Left out for want of room: {names} (--no-truncate, --csv and --json have all)", err=True)
 
 
 def _width() -> int | None:
@@ -119,4 +126,4 @@ def print_one(value: dict[str, Any], *, as_json: bool) -> None:
     for key, content in value.items():
         if content not in (None, [], {}, ""):
             text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-            click.echo(f"{key:<14} {text}")
+            tell(f"{key:<14} {text}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.completion import packs, spaces
-from commands.output import print_json, print_table, registry_of, say, table_options
+from commands.output import print_json, print_table, registry_of, say, table_options, tell
 
 
 @click.group()
@@ -33,7 +33,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
         return
     print_table(Table(known), empty="No pack is in use.")
     if more:
-        click.echo(f"Also supplied: {', '.join(more)} ('fute pack add {more[0]}').", err=True)
+        tell(f"Also supplied: {', '.join(more)} ('fute pack add {more[0]}').", err=True)
 
 
 @pack.command()
@@ -58,7 +58,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 def add(ctx: click.Context, pack_: str) -> None:
     """Use a pack: one that comes with the program, or a folder that 'fute pack make' wrote."""
     added = registry_of(ctx).packs.add(pack_)
-    click.echo(f"Pack {added.name}: {len(added.tasks)} tasks, {len(added.transfers):,} transfers. {added.source}")
+    tell(f"Pack {added.name}: {len(added.tasks)} tasks, {len(added.transfers):,} transfers. {added.source}")
 
 
 @pack.command()
@@ -67,7 +67,7 @@ def add(ctx: click.Context, pack_: str) -> None:
 def remove(ctx: click.Context, name: str) -> None:
     """Use a pack no longer."""
     registry_of(ctx).packs.remove(name)
-    click.echo(f"Pack {name} is no longer used")
+    tell(f"Pack {name} is no longer used")
 
 
 @pack.command()
@@ -88,7 +88,7 @@ def make(
     catalog = registry_of(ctx).catalog
     made = pack_of(catalog, catalog.spaces.get(space), name, title=title, source=source, tasks=tasks)
     write_pack(folder, made)
-    click.echo(f"{len(made.tasks)} tasks and {len(made.transfers):,} transfers written to {folder}")
+    tell(f"{len(made.tasks)} tasks and {len(made.transfers):,} transfers written to {folder}")
     left = len(catalog.transfers.all()) - len(made.transfers)
     if left and not tasks:
-        click.echo(f"{left:,} transfers are left out: of tasks without a vector in the space.", err=True)
+        tell(f"{left:,} transfers are left out: of tasks without a vector in the space.", err=True)

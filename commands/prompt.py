@@ -7,7 +7,16 @@ import click
 
 from commands.completion import names_of
 from commands.nouns import add_common
-from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
+from commands.output import (
+    json_option,
+    print_json,
+    print_one,
+    print_rows,
+    registry_of,
+    table_options,
+    tags_option,
+    tell,
+)
 
 if TYPE_CHECKING:
     from registry.prompts.files import PromptOptions
@@ -113,7 +122,7 @@ def add(
     answers, words = tuple(choices), tuple(choices.values())
     new_prompt = Prompt(text or "", answers, words, fields, system or None, style, conclusion or CONCLUSION)
     record = registry_of(ctx).add_prompt(name, new_prompt, tags=tags, replace=replace)
-    click.echo(f"{record.name} version {record.version}: {', '.join(answers)}")
+    tell(f"{record.name} version {record.version}: {', '.join(answers)}")
 
 
 def _options(fields: dict[str, str], choices: tuple[str, ...], prefix: str = "") -> "PromptOptions":
@@ -151,13 +160,13 @@ def import_(
         print_json(asdict(report))
     else:
         for name in report.added:
-            click.echo(f"registered {name}")
+            tell(f"registered {name}")
     for name, problem in report.left_out.items():
-        click.echo(f"left out {name}: {' '.join(problem.split())}", err=True)
+        tell(f"left out {name}: {' '.join(problem.split())}", err=True)
     for note in report.notes:
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {note}", err=True)
     counts = f"{len(report.added)} prompts added, {len(report.known)} known already, {len(report.left_out)} left out"
-    click.echo(counts, err=True)
+    tell(counts, err=True)
 
 
 @prompt.command("list")
@@ -208,7 +217,7 @@ def render(
     if as_json:
         print_json({"prompt": name, "asked": [question.as_json() for question in questions]})
     else:
-        click.echo("\n\n".join(question.as_text() for question in questions))
+        tell("\n\n".join(question.as_text() for question in questions))
 
 
 @prompt.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import print_json, print_table, registry_of, table_options, tags_option
+from commands.output import print_json, print_table, registry_of, table_options, tags_option, tell
 
 if TYPE_CHECKING:
     from registry.ranking.matches import Ranking
@@ -117,9 +117,9 @@ def _tell(ranking: "Ranking", *, as_json: bool) -> None:
         nothing = "Nothing else is embedded in this space that passes the filter"
         print_table(ranking, empty=f"{nothing}, but near-duplicates." if ranking.set_aside else f"{nothing}.")
     if ranking.verdict is not None:
-        click.echo(ranking.verdict, err=True)
+        tell(ranking.verdict, err=True)
     for note in ranking.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)
 
 
 @click.command()
@@ -149,7 +149,7 @@ def compare(
 def map_(ctx: click.Context, file: Path, space: str | None) -> None:
     """Draw the space as a picture, FILE.png, .svg or .pdf."""
     registry_of(ctx).draw_map(file, space=space)
-    click.echo(f"Map written to {file}")
+    tell(f"Map written to {file}")
 
 
 COMMANDS = (nearest, compare, map_)

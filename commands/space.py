@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.completion import spaces
-from commands.output import json_option, print_one, print_rows, registry_of, table_options
+from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
 
 
 @click.group()
@@ -48,7 +48,7 @@ def create(
         seed=seed,
         settings={key: value for key, _, value in pairs},
     )
-    click.echo(f"{record.name}: fingerprint {record.fingerprint[:12]}{', current' if record.current else ''}")
+    tell(f"{record.name}: fingerprint {record.fingerprint[:12]}{', current' if record.current else ''}")
 
 
 @space.command("list")
@@ -73,7 +73,7 @@ def show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 @click.pass_context
 def use(ctx: click.Context, name: str) -> None:
     """Make a space the current one."""
-    click.echo(f"current space: {registry_of(ctx).use_space(name).name}")
+    tell(f"current space: {registry_of(ctx).use_space(name).name}")
 
 
 @space.command()
@@ -82,7 +82,7 @@ def use(ctx: click.Context, name: str) -> None:
 def remove(ctx: click.Context, name: str) -> None:
     """Remove a space with all its vectors."""
     registry_of(ctx).remove_space(name)
-    click.echo(f"removed {name}")
+    tell(f"removed {name}")
 
 
 @space.command()
@@ -100,6 +100,6 @@ def export(ctx: click.Context, name: str, file: Path, only: str | None, *, centr
 
     vectors = registry_of(ctx).vectors(space=name, entry=only, centred=centred)
     write_vectors(vectors, file)
-    click.echo(f"{len(vectors.names)} vectors written to {file}")
+    tell(f"{len(vectors.names)} vectors written to {file}")
     if not centred and len(vectors.names) > 1:
-        click.echo("Their plain cosines are no similarities: --centred writes vectors whose are.", err=True)
+        tell("Their plain cosines are no similarities: --centred writes vectors whose are.", err=True)

@@ -5,6 +5,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from registry.shown import shown
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -50,7 +52,9 @@ def fitted(table: "Table[Any]", width: int | None) -> "tuple[RichTable, int, lis
     gone = [] if width is None else _gave_way(columns, table.gives_way, width)
     columns = [column for column in columns if column.name not in gone]
     widths = _widths(columns, width)
-    made = RichTable(title=None if table.title is None else Text(table.title), title_justify="left", title_style="dim")
+    made = RichTable(
+        title=None if table.title is None else Text(shown(table.title)), title_justify="left", title_style="dim"
+    )
     for column, its in zip(columns, widths, strict=True):
         side: Literal["left", "right"] = "right" if column.is_number else "left"
         made.add_column(Text(column.name), justify=side, width=its, overflow="fold", no_wrap=its >= column.natural)
@@ -72,7 +76,7 @@ def separated(table: "Table[Any]", delimiter: str) -> str:
 
 
 def _columns(table: "Table[Any]") -> list[TextColumn]:
-    header, *lines = table.texts()
+    header, *lines = ([shown(cell) for cell in line] for line in table.texts())
     first = table[0].cells()
     return [
         TextColumn(name, list(cells), isinstance(first.get(name), int | float))

@@ -8,7 +8,16 @@ from commands.completion import names_of
 from commands.labels import label_lines
 from commands.nouns import add_common
 from commands.options import answers_options, form_options, range_option
-from commands.output import json_option, print_json, print_one, print_rows, registry_of, table_options, tags_option
+from commands.output import (
+    json_option,
+    print_json,
+    print_one,
+    print_rows,
+    registry_of,
+    table_options,
+    tags_option,
+    tell,
+)
 
 KINDS = ("classification", "multiple-choice", "regression", "question-answering", "free-text")
 
@@ -83,8 +92,8 @@ def add(
         skip_bad=skip_bad,
     )
     record = registry.add_task(name, read, tags=tags, replace=replace)
-    click.echo(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
-    click.echo("\n".join(label_lines(read)))
+    tell(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
+    tell("\n".join(label_lines(read)))
 
 
 @task.command("import")
@@ -99,15 +108,15 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
 
     from registry.importing import import_tasks
 
-    on_done = None if as_json else lambda name: click.echo(f"registered {name}")
+    on_done = None if as_json else lambda name: tell(f"registered {name}")
     report = import_tasks(registry_of(ctx), folder, prefix=prefix, tags=tags, on_done=on_done)
     if as_json:
         print_json(asdict(report))
     for name, kind in report.skipped.items():
-        click.echo(f"skipped {name}: {kind} tasks cannot be embedded yet", err=True)
+        tell(f"skipped {name}: {kind} tasks cannot be embedded yet", err=True)
     for name, problem in report.failed.items():
-        click.echo(f"failed {name}: {problem}", err=True)
-    click.echo(f"{len(report.added)} tasks added, {len(report.known)} known already", err=True)
+        tell(f"failed {name}: {problem}", err=True)
+    tell(f"{len(report.added)} tasks added, {len(report.known)} known already", err=True)
     ctx.exit(2 if report.failed else 0)
 
 
@@ -142,10 +151,10 @@ def export(ctx: click.Context, paths: tuple[str, ...], *, everything: bool) -> N
         names = [row.name for row in registry.tasks()]
         for name in names:
             registry.export_task(name, folder / name)
-        click.echo(f"{len(names)} tasks written to {folder}")
+        tell(f"{len(names)} tasks written to {folder}")
     else:
         registry.export_task(paths[0], folder)
-        click.echo(f"{paths[0]} written to {folder}")
+        tell(f"{paths[0]} written to {folder}")
 
 
 add_common(task, removes="Remove tasks with their vectors, all or none.", plural="tasks")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.nouns import confirmed, yes_option
-from commands.output import print_json, print_table, registry_of, table_options
+from commands.output import print_json, print_table, registry_of, table_options, tell
 
 if TYPE_CHECKING:
     from registry.data.transfers import TransferRecord
@@ -31,7 +31,7 @@ def import_(ctx: click.Context, file: Path, run: str) -> None:
     from registry.formats.transfers import read_transfers
 
     count = registry_of(ctx).add_transfers(read_transfers(file, run=run))
-    click.echo(f"{count} transfers kept")
+    tell(f"{count} transfers kept")
 
 
 @transfer.command()
@@ -61,7 +61,7 @@ def record(
     measured = TransferRecord(model, adaptation, target, source, score, std, seeds, run or "")
     kept = registry_of(ctx).record_transfer(measured, anew=run is None)
     which = f" (run {kept.run})" if kept.run else ""
-    click.echo(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}{which}")
+    tell(f"Kept: {source} to {target} in {model}/{adaptation}, {score:g}{which}")
 
 
 @transfer.command()
@@ -72,7 +72,7 @@ def export(ctx: click.Context, file: Path) -> None:
     from registry.formats.transfers import write_transfers
 
     count = write_transfers(file, registry_of(ctx).transfers())
-    click.echo(f"{count} transfers written to {file}")
+    tell(f"{count} transfers written to {file}")
 
 
 @transfer.command("list")
@@ -96,7 +96,7 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     )
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        click.echo(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)
+        tell(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)
 
 
 @transfer.command()
@@ -114,7 +114,7 @@ def remove(ctx: click.Context, /, *, yes: bool, **where: str | None) -> None:
     fitting = registry.catalog.transfers.fitting(**asked) if asked else []
     if fitting:
         confirmed(f"Remove {len(fitting)} transfers?", yes=yes)
-    click.echo(f"{registry.catalog.transfers.remove(**asked)} transfers removed")
+    tell(f"{registry.catalog.transfers.remove(**asked)} transfers removed")
 
 
 class _Listed:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from commands.output import json_option, print_json, registry_of
+from commands.output import json_option, print_json, registry_of, tell
 
 
 @click.command()
@@ -25,7 +25,7 @@ def init(ctx: click.Context, *, with_pack: bool) -> None:
             registry.packs.add(STARTER)
         elif not with_pack:
             registry.packs.decline()
-        click.echo(f"Registry ready in {registry.folder}")
+        tell(f"Registry ready in {registry.folder}")
 
 
 @click.command()
@@ -37,7 +37,7 @@ def status(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
-    click.echo(found)
+    tell(found)
 
 
 @click.group()
@@ -55,7 +55,7 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
         print_json({"spaces": [asdict(check) for check in verifications]})
     else:
         for check in verifications:
-            click.echo(
+            tell(
                 f"{check.space}: {check.vectors} vectors, snapshot {check.snapshot}; {'; '.join(check.faults) or 'ok'}"
             )
     if any(check.faults for check in verifications):
@@ -67,7 +67,7 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def rebuild(ctx: click.Context, *, recentre: bool) -> None:
     """Make the index anew from the catalog."""
-    click.echo(f"Index rebuilt: {registry_of(ctx).rebuild_index(recentre=recentre)} vectors")
+    tell(f"Index rebuilt: {registry_of(ctx).rebuild_index(recentre=recentre)} vectors")
 
 
 @click.group()
@@ -82,7 +82,7 @@ def upgrade(ctx: click.Context) -> None:
     from registry import Registry
 
     backup = Registry.upgrade(ctx.obj)
-    click.echo(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")
+    tell(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")
 
 
 @click.command()
@@ -94,7 +94,7 @@ def demo(folder: str, *, fresh: bool) -> None:
 
     from commands.story import run_demo
 
-    run_demo(Path(folder), say=click.echo, fresh=fresh)
+    run_demo(Path(folder), say=tell, fresh=fresh)
 
 
 COMMANDS = (init, status, index, db, demo)

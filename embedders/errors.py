@@ -1,8 +1,10 @@
 """What can go wrong while embedding, each in one line that says the mend."""
 
 import logging
+from traceback import format_exception
 
 from registry.errors import BAD_INPUT, FAILURE, RegistryError, first_line
+from registry.shown import without_secrets
 
 _log = logging.getLogger("embedders")
 
@@ -11,6 +13,10 @@ class EmbedderError(Exception):
     """Anything that a user can cause or mend; shown as one line, without a traceback."""
 
     exit_code = FAILURE
+
+    def __str__(self) -> str:
+        """What went wrong; what was given, or answered, may be repeated in it, but for a key."""
+        return without_secrets(super().__str__())
 
 
 class ModelNotUsableError(EmbedderError):
@@ -50,10 +56,10 @@ def told_of(error: BaseException) -> str:
     """Return what went wrong in one line; the traceback of what is none of our errors goes to the log, at DEBUG."""
     if isinstance(error, (EmbedderError, RegistryError)):
         return " ".join(str(error).split())
-    _log.debug("an error that is none of ours", exc_info=error)
+    _log.debug("an error that is none of ours: %s", without_secrets("".join(format_exception(error))))
     if isinstance(error, SystemExit):
         return f"It ended the program (exit code {error.code})."
-    return f"{type(error).__name__}: {first_line(error)[:300].rstrip('.')}."
+    return without_secrets(f"{type(error).__name__}: {first_line(error)[:300].rstrip('.')}.")
 
 
 class NoDeviceError(EmbedderError):

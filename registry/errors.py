@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from registry.shown import without_secrets
+
 BAD_INPUT, FAILURE, FAULT = 2, 1, 3
 
 
@@ -14,6 +16,10 @@ class RegistryError(Exception):
     """Anything that a user can cause or mend; shown as one line, without a traceback."""
 
     exit_code = FAILURE
+
+    def __str__(self) -> str:
+        """What went wrong; what was given, or answered, may be repeated in it, but for a key."""
+        return without_secrets(super().__str__())
 
 
 class InputError(RegistryError):
@@ -101,6 +107,10 @@ class MissingExtraError(RegistryError):
 
 class StorageError(RegistryError):
     """The database or a file could not be read or written."""
+
+
+class LeaseLostError(RegistryError):
+    """A job was taken over by another worker while this one was at it."""
 
 
 class IntegrityError(RegistryError):

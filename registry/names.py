@@ -22,8 +22,15 @@ def checked_name(name: str) -> str:
 
 
 def normal(name: str) -> str:
-    """Return a name in the one form of Unicode in which names are kept: NFC."""
-    return unicodedata.normalize("NFC", name)
+    """Return a name, or another text that is to be found again, in the one form of Unicode that is kept: NFC."""
+    return unicodedata.normalize("NFC", checked_text(name))
+
+
+def checked_text(value: object, what: str = "name") -> str:
+    """Return a text; raise `InputError` for whatever else Python code may give in its place."""
+    if not isinstance(value, str):
+        raise InputError(f"A {what} is a text, and no {type(value).__name__}.")
+    return value
 
 
 def _is_mark(letter: str) -> bool:
@@ -33,13 +40,13 @@ def _is_mark(letter: str) -> bool:
 
 def checked_entry_name(name: str) -> str:
     """Like `checked_name`, for an entry: a prompted model is written `MODEL@PROMPT`."""
-    model, at, prompt = name.partition("@")
+    model, at, prompt = checked_text(name).partition("@")
     return f"{checked_name(model)}@{checked_name(prompt)}" if at else checked_name(model)
 
 
 def checked_tag(tag: str) -> str:
     """Return `tag`, or raise `InputError` where it is empty, long or has odd characters."""
-    if not _TAG.fullmatch(tag):
+    if not _TAG.fullmatch(checked_text(tag, "tag")):
         raise InputError(f"{tag[:60]!r} is not a tag: use 1 to 64 letters, digits, spaces or . : = / _ -")
     return tag
 
@@ -54,7 +61,7 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> "Reference":
         """Read `name`, `name:3` or `name:alias`; raise `NameFormError` for anything else."""
-        name, colon, version = text.partition(":")
+        name, colon, version = checked_text(text).partition(":")
         if colon and not version:
             raise NameFormError(text)
         return cls(checked_entry_name(name), checked_name(version) if colon else None)

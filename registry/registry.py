@@ -35,6 +35,7 @@ from registry.spaces.spec import SpaceSpec
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
+    from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
     from registry.choosing.models import ModelRanking, Suggestion
     from registry.prompts.files import PromptOptions
@@ -142,12 +143,9 @@ class Registry:
         """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
         return recorded_llm(self.catalog, name, prompts, source=source, tags=tags, replace=replace)
 
-    def add_corpus(
-        self, name: str, inputs: object, *, source: str, text: str | None = None, text_pair: str | None = None
-    ) -> EntryRecord:
-        """Register unlabelled inputs, of whatever `read_corpus` takes. A corpus is pinned: others need another name."""
-        held = read_corpus(inputs, text=text, text_pair=text_pair)
-        return self.catalog.entries.add(new_corpus(name, held, source=source))
+    def add_corpus(self, name: str, inputs: object, *, source: str, **columns: Any) -> EntryRecord:  # noqa: ANN401
+        """Register unlabelled inputs, whatever `read_corpus` takes. A corpus is pinned: others need another name."""
+        return self.catalog.entries.add(new_corpus(name, read_corpus(inputs, **columns), source=source))
 
     def sample_corpus(
         self, name: str, *, per_task: int = 60, exclude: Sequence[str] = (), seed: int = 0
@@ -162,11 +160,7 @@ class Registry:
     def add_space(self, name: str, spec: SpaceSpec, *, corpus: NewEntry | EntryRecord | None) -> SpaceRecord:
         """Register a space, with its corpus if that is new. `embedders.create_space` makes the settings of one."""
         return self.catalog.spaces.add(
-            name,
-            fingerprint=spec.fingerprint(),
-            dimension=spec.dimension,
-            spec=spec.as_document(),
-            corpus=corpus,
+            name, fingerprint=spec.fingerprint(), dimension=spec.dimension, spec=spec.as_document(), corpus=corpus
         )
 
     # -- looking -------------------------------------------------------------------------------------
@@ -252,6 +246,18 @@ class Registry:
         """Write a task as a folder that can be registered again."""
         record = self.catalog.entries.get(name, EntryKind.TASK)
         write_task(self.task_data(record), record.name, Path(folder))
+
+    def export_bundle(self, path: str | os.PathLike[str]) -> dict[str, int]:
+        """Write all that is known as a folder, or as a file that ends in .zip; return how many of each section."""
+        from registry.bundles.writing import export_bundle
+
+        return export_bundle(self.catalog, self.packs, Path(path))
+
+    def import_bundle(self, path: str | os.PathLike[str], **options: bool) -> "MergeReport":
+        """Merge a bundle with what is here, all of it or nothing; the options are `ImportOptions`'."""
+        from registry.bundles.importing import ImportOptions, import_bundle
+
+        return import_bundle(self.catalog, self.packs, Path(path), ImportOptions(**options))
 
     def status(self) -> Status:
         """Say what the registry holds."""

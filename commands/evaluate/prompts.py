@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import print_json, print_table, registry_of, table_options
+from commands.output import print_json, print_table, registry_of, table_options, tell
 
 
 @click.command()
@@ -76,4 +76,4 @@ def prompts(
     else:
         print_table(report.rows, empty="Nothing to score.")
     for note in report.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import print_json, print_table, table_options
+from commands.output import print_json, print_table, table_options, tell
 
 
 @click.command()
@@ -81,4 +81,4 @@ def transfer(
         if evaluation.in_class:
             print_table(evaluation.in_class, empty="")
     for note in evaluation.notes:
-        click.echo(note, err=True)
+        tell(note, err=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from commands.options import surrogate_options
-from commands.output import print_json, print_table, table_options
+from commands.output import print_json, print_table, table_options, tell
 
 ARCHITECTURES = ("finetuned", "scratch", "bag-of-words")
 
@@ -81,4 +81,4 @@ def unify(
             print_table(table, empty="Nothing to score.")
     if report.skipped:
         kinds = ", ".join(f"{name} ({kind})" for name, kind in report.skipped.items())
-        click.echo(f"skipped, not of kind classification: {kinds}", err=True)
+        tell(f"skipped, not of kind classification: {kinds}", err=True)

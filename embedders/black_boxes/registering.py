@@ -30,10 +30,12 @@ from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
 from registry.names import normal
 from registry.reading.meanings import named_answers
+from registry.shown import holds_secret
 from registry.spaces.spec import SpaceSpec
 
 MOST_MODEL_ID = 300  # characters
 _PACKAGED = (MINILM, SMOLLM2)
+_HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -116,6 +118,8 @@ def gguf_model(
 
 
 def _check_pinned(source: str, revision: str | None) -> None:
+    if not _HUB_ID.fullmatch(source):
+        raise ModelNotUsableError(f"{source[:200]} is not a folder, nor the id of a model of the hub, org/name.")
     if revision is None or not _COMMIT.fullmatch(revision):
         raise ModelNotUsableError(
             f"{source} is not a folder; a model of the hub needs --revision with its full commit hash."
@@ -146,6 +150,8 @@ def endpoint_model(
     """
     if model is None or not model.strip() or not model.isprintable() or len(model) > MOST_MODEL_ID:
         raise SettingError("An endpoint needs what it calls its model: --model-id ID.")
+    if holds_secret(model):
+        raise SettingError("--model-id seems to be a key, which would be stored: give what the server calls the model.")
     spec = ModelSpec.endpoint(
         checked_url(url).whole, model=model, key_env=checked_key_name(key_env), limits=(limits or Limits()).spec()
     ).as_document()

@@ -36,7 +36,7 @@ from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
 from registry.data.models import is_language_model
-from registry.errors import InputError
+from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant, entered
 from registry.ranking.nearest import EMBEDDABLE
@@ -44,6 +44,7 @@ from registry.spaces.spec import SpaceSpec
 
 if TYPE_CHECKING:
     from embedders.surrogate.model import Surrogate
+    from registry.catalog.jobs import Shift, Worker
 
 
 @dataclass
@@ -53,7 +54,7 @@ class EmbedReport:
     space: str
     embedded: dict[str, float] = field(default_factory=dict)  # name -> seconds
     known: list[str] = field(default_factory=list)  # had a vector already
-    busy: list[str] = field(default_factory=list)  # another process is at it
+    busy: dict[str, str] = field(default_factory=dict)  # name -> HOST:PROCESS of another run that is at it
     skipped: dict[str, str] = field(default_factory=dict)  # name -> why this space cannot embed it
     failed: dict[str, str] = field(default_factory=dict)  # name -> why
     notes: list[str] = field(default_factory=list)  # what is to be said of the names that were given
@@ -67,6 +68,7 @@ def embed(
     space: str | None = None,
     device: str | None = None,
     again: bool = False,
+    take_over: bool = False,
     on_done: Callable[[str, float], None] | None = None,
     surrogates: SurrogateCache | None = None,
 ) -> EmbedReport:
@@ -77,6 +79,7 @@ def embed(
         space: in which space; None for the current one. Where there is none, the default one is made.
         device: `cuda`, `cpu`, ...; None for the best there is.
         again: embed also what has a vector.
+        take_over: take what another run is at, such as one that hangs; its result does not count any more.
         on_done: called with a name and seconds after its vector is committed.
         surrogates: that this run shares with others; None to load the space's own, on `device`.
     """
@@ -91,7 +94,7 @@ def embed(
     if todo:
         surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
         run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
-        run.embed(todo, again=again, skip=names is None)
+        run.embed(todo, again=again, skip=names is None, take_over=take_over)
     registry.refresh_index(record.name)
     return report
 
@@ -119,37 +122,53 @@ class _Run:
         self._method: Method = method_named(spec.method)
         self._surrogate = surrogate
 
-    def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool) -> None:
+    def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool, take_over: bool) -> None:
         """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
         from tqdm.auto import tqdm
 
-        jobs = self._registry.catalog.jobs
-        with tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar:
+        with (
+            self._registry.catalog.jobs.working() as shift,
+            tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar,
+        ):
             for entry in bar:
                 bar.set_description(entry.name)
-                try:
-                    if not jobs.claim(entry.version_id, self._space.id, again=again):
-                        is_done = not again and entry.version_id in self._held()
-                        (self._report.known if is_done else self._report.busy).append(entry.name)
-                        continue
-                    seconds = self._embed_one(entry, again=again)
-                except (Exception, SystemExit) as error:  # whatever a loader, a library or a function raises
-                    problem = told_of(error)
-                    jobs.fail(entry.version_id, self._space.id, problem)
-                    is_skipped = skip and isinstance(error, NotEmbeddableError)
-                    (self._report.skipped if is_skipped else self._report.failed)[entry.name] = problem
-                    continue
-                self._report.embedded[entry.name] = seconds
-                if self._on_done is not None:
-                    bar.clear()
-                    self._on_done(entry.name, seconds)
+                self._embed_entry(entry, shift, again=again, skip=skip, take_over=take_over, clear=bar.clear)
 
-    def _held(self) -> set[int]:
-        return self._registry.catalog.embeddings.known(self._space.id)
+    def _embed_entry(
+        self,
+        entry: EntryRecord,
+        shift: "Shift",
+        *,
+        again: bool,
+        skip: bool,
+        take_over: bool,
+        clear: Callable[[], None],
+    ) -> None:
+        """Embed an entry if its job can be had, and report what came of it."""
+        report = self._report
+        try:
+            held_by = shift.claim(entry.version_id, self._space.id, again=again, take_over=take_over)
+            if held_by is not None:
+                report.busy |= {entry.name: held_by} if held_by else {}
+                report.known += [] if held_by else [entry.name]
+                return
+            seconds = self._embed_one(entry, shift.worker, again=again)
+        except LeaseLostError:
+            report.busy[entry.name] = "another run that has taken it over"
+        except (Exception, SystemExit) as error:  # whatever a loader, a library or a function raises
+            problem = told_of(error)
+            shift.fail(entry.version_id, self._space.id, problem)
+            is_skipped = skip and isinstance(error, NotEmbeddableError)
+            (report.skipped if is_skipped else report.failed)[entry.name] = problem
+        else:
+            report.embedded[entry.name] = seconds
+            if self._on_done is not None:
+                clear()
+                self._on_done(entry.name, seconds)
 
-    def _embed_one(self, entry: EntryRecord, *, again: bool) -> float:
+    def _embed_one(self, entry: EntryRecord, worker: "Worker", *, again: bool) -> float:
         began = time.perf_counter()
-        if not again and entry.kind is EntryKind.TASK and self._copied(entry):
+        if not again and entry.kind is EntryKind.TASK and self._copied(entry, worker):
             return time.perf_counter() - began
         observed, asked = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
@@ -167,10 +186,10 @@ class _Run:
             **({"asked": asked} if asked else {}),
         }
         apart = deviations(reading, self._spec)
-        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart)
+        self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart, worker)
         return seconds
 
-    def _copied(self, entry: EntryRecord) -> bool:
+    def _copied(self, entry: EntryRecord, worker: "Worker") -> bool:
         """Copy a task's vector from a space that differs in its corpus alone; say whether there was one.
 
         A corpus is what models are observed on, so a task's vector does not depend on it.
@@ -183,7 +202,7 @@ class _Run:
             if held is not None:
                 provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": other.name}
                 put = self._registry.catalog.embeddings.put
-                put(entry.version_id, self._space, held.vector, provenance, held.deviations)
+                put(entry.version_id, self._space, held.vector, provenance, held.deviations, worker)
                 return True
         return False
 

@@ -18,6 +18,7 @@ from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import first_line
+from registry.files.whole import read_file
 from registry.reading.meanings import says_nothing
 
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
@@ -183,7 +184,7 @@ def _module_source(target: str) -> bytes:
         mend = ": what lives in a session of Python is registered by embedders.live_model"
         raise SettingError(f"No module {module!r} to be found from this folder{mend if module in sys.modules else ''}.")
     origin = Path(spec.origin)
-    return origin.read_bytes() if origin.suffix == ".py" else b""
+    return read_file(origin) if origin.suffix == ".py" else b""
 
 
 def _module_spec(module: str) -> importlib.machinery.ModuleSpec | None:

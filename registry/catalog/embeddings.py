@@ -13,6 +13,7 @@ from sqlalchemy.orm import undefer
 
 from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
+from registry.catalog.jobs import Worker, check_lease
 from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, new_id, passing, sealed, unsealed
 from registry.catalog.records import ChangedVectors, EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
 from registry.catalog.tables import (
@@ -45,15 +46,22 @@ class EmbeddingStore:
         vector: NDArray[np.float32],
         provenance: dict[str, Any],
         deviations: NDArray[np.float32] | None = None,
+        worker: Worker | None = None,
     ) -> None:
         """Keep a vector with its provenance and close its job, in one transaction; replaces an older one.
 
         Args:
             deviations: (splits, dimension), see `EmbeddingRecord`; kept in half precision.
+            worker: who made it; None where nobody holds the job.
+
+        Raises:
+            LeaseLostError: the job is another's by now; nothing is kept.
         """
         body = checked_vector(vector, space.dimension).astype("<f4").tobytes()
         apart = None if deviations is None else sealed(deviations.astype("<f2").tobytes())
         with self._database.write() as session:
+            if worker is not None:
+                check_lease(session, version_id, space.id, worker)
             row = session.scalar(select(Embedding).where(_is(version_id, space.id)))
             is_new = row is None
             if row is None:
@@ -66,7 +74,9 @@ class EmbeddingStore:
             if is_new:
                 count_new(session, session.get_one(Space, space.id), version_id)
             done = update(Job).where(Job.version_id == version_id, Job.space_id == space.id)
-            session.execute(done.values(state=JobState.DONE, error=None, updated_at=datetime.now(UTC)))
+            session.execute(
+                done.values(state=JobState.DONE, error=None, lease_until=None, updated_at=datetime.now(UTC))
+            )
 
     def get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         """Return the vector of a version in a space, if it has one."""

@@ -187,7 +187,7 @@ class EntryStore:
         record = self.get(name, kind)
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
-            _add_tags(session, entry.id, add)
+            add_tags(session, entry.id, add)
             session.execute(delete(Tag).where(Tag.entry_id == entry.id, Tag.tag.in_(list(remove))))
         return self.get(record.name)
 
@@ -222,8 +222,9 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     else:
         latest = _latest(session, entry.id)
         number = latest.number
-        if latest.content_hash == new.content_hash and _says_the_same(latest.spec, new):
-            _add_tags(session, entry.id, new.tags)
+        same = says_the_same(new.kind, latest.spec, new.spec, is_recorded=bool(new.contents))
+        if latest.content_hash == new.content_hash and same:
+            add_tags(session, entry.id, new.tags)
             return _read(session, entry, latest)
         if not replace:
             raise AlreadyExistsError(entry.name, entry.kind, "choose another name, or pass --replace.")
@@ -241,16 +242,16 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     session.add(version)
     session.flush()
     for role, body in new.contents.items():
-        session.add(VersionContent(version_id=version.id, role=role, sha256=_keep(session, body)))
-    _add_tags(session, entry.id, new.tags)
+        session.add(VersionContent(version_id=version.id, role=role, sha256=keep_content(session, body)))
+    add_tags(session, entry.id, new.tags)
     return _read(session, entry, version)
 
 
-def _says_the_same(known: dict[str, Any], new: NewEntry) -> bool:
+def says_the_same(kind: EntryKind, known: dict[str, Any], new: dict[str, Any], *, is_recorded: bool) -> bool:
     """Say whether recorded answers mean what they meant: their hash is of the numbers alone."""
-    if new.kind is EntryKind.PROMPTED_MODEL and new.contents:
-        return known == new.spec
-    return new.kind is not EntryKind.MODEL or known.get("answers") == new.spec.get("answers")
+    if kind is EntryKind.PROMPTED_MODEL and is_recorded:
+        return known == new
+    return kind is not EntryKind.MODEL or known.get("answers") == new.get("answers")
 
 
 def _whole(name: str, what: str) -> str:
@@ -371,7 +372,7 @@ def _record(
     )
 
 
-def _keep(session: Session, body: bytes) -> str:
+def keep_content(session: Session, body: bytes) -> str:
     """Store bytes under their hash, once, and return the hash."""
     sha256 = hashlib.sha256(body).hexdigest()
     if session.scalar(select(func.count()).where(Content.sha256 == sha256)) == 0:
@@ -380,7 +381,8 @@ def _keep(session: Session, body: bytes) -> str:
     return sha256
 
 
-def _add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
+def add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
+    """Put tags on an entry, within a transaction."""
     for tag in sorted({checked_tag(tag) for tag in ([tags] if isinstance(tags, str) else tags)}):
         session.merge(Tag(entry_id=entry_id, tag=tag))
     session.flush()

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -28,17 +30,8 @@ class PredictionStore:
 
         What is kept stays, but where most of it are texts without an answer: those were asked again.
         """
-        table, own, reasons, replies = _bodies(predictions)
         place = {"version_id": version_id, "corpus_version_id": corpus_version_id, "start": start}
-        values = {
-            "count": len(predictions),
-            "answers": list(predictions.answers),
-            "probabilities": table,
-            "prompt_prob": own,
-            "unanswered": reasons,
-            "replies": replies,
-            "sha256": _hash(table, own, reasons, replies),
-        }
+        values = columns_of(_shortened(predictions))
         with self._database.write() as session:
             held = session.scalar(select(PredictionChunk).filter_by(**place))
             if held is None:
@@ -73,10 +66,26 @@ class PredictionStore:
         chunks: dict[int, dict[int, Predictions]] = {version_id: {} for version_id in version_ids}
         with self._database.read() as session:
             for version_id, start, row, answers, count, *bodies, sha256 in session.execute(query):
-                if _hash(*bodies) != sha256:
-                    raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
-                chunks[version_id][start] = _predictions(answers, count, *bodies)
+                chunks[version_id][start] = _predictions(row, answers, count, bodies, sha256)
         return chunks
+
+
+def columns_of(predictions: Predictions) -> dict[str, Any]:
+    """Return predictions as the columns of a chunk."""
+    bodies = _bodies(predictions)
+    names = ("probabilities", "prompt_prob", "unanswered", "replies")
+    return {
+        "count": len(predictions),
+        "answers": list(predictions.answers),
+        **dict(zip(names, bodies, strict=True)),
+        "sha256": _hash(*bodies),
+    }
+
+
+def predictions_of(row: PredictionChunk) -> Predictions:
+    """Return what a chunk holds; raise `IntegrityError` where it is not what was stored."""
+    bodies = (row.probabilities, row.prompt_prob, row.unanswered, row.replies)
+    return _predictions(row.id, row.answers, row.count, bodies, row.sha256)
 
 
 def _lacks_most(held: PredictionChunk) -> bool:
@@ -94,8 +103,15 @@ def _bodies(predictions: Predictions) -> tuple[bytes, bytes | None, bytes | None
         np.ascontiguousarray(predictions.probabilities, "<f4").tobytes(),
         None if own is None else np.ascontiguousarray(own, "<f4").tobytes(),
         None if missing is None or not missing.any() else np.ascontiguousarray(missing, np.uint8).tobytes(),
-        None if replies is None else zlib.compress(json.dumps([_kept(text) for text in replies]).encode()),
+        None if replies is None else zlib.compress(json.dumps(list(replies)).encode()),
     )
+
+
+def _shortened(predictions: Predictions) -> Predictions:
+    """Return predictions with what is kept of their replies."""
+    if predictions.replies is None:
+        return predictions
+    return replace(predictions, replies=tuple(map(_kept, predictions.replies)))
 
 
 def _kept(reply: str | None) -> str | None:
@@ -109,9 +125,10 @@ def _hash(*bodies: bytes | None) -> str:
     return hashlib.sha256(b"".join(body or b"" for body in bodies)).hexdigest()
 
 
-def _predictions(
-    answers: list[str], count: int, table: bytes, own: bytes | None, reasons: bytes | None, replies: bytes | None
-) -> Predictions:
+def _predictions(row: int, answers: list[str], count: int, bodies: Sequence[bytes | None], sha256: str) -> Predictions:
+    table, own, reasons, replies = bodies
+    if table is None or _hash(*bodies) != sha256:
+        raise IntegrityError(f"Recorded outputs {row} are damaged: restore the catalog from a backup.")
     return Predictions(
         tuple(answers),
         np.frombuffer(table, "<f4").astype(np.float32).reshape(count, len(answers)),

@@ -227,7 +227,8 @@ class Job(Base):
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"), index=True)
     state: Mapped[JobState] = mapped_column(_by_value(JobState, "job_state"))
-    owner: Mapped[str] = mapped_column(String(200))  # host:process, so that a dead one's job can be taken over
+    owner: Mapped[str] = mapped_column(String(200))  # the worker, see catalog/jobs.py
+    lease_until: Mapped[Time | None]  # of a running job; None where it is free, and of an older release
     attempts: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
     updated_at: Mapped[Time]

@@ -29,15 +29,15 @@ class TransferStore:
         """Keep measurements, all or none; what a known run said before is replaced. Return how many."""
         number = 0
         with self._database.write() as session:
-            known = {_key(row): row for row in session.scalars(select(Transfer))}
-            names = _Spelling(session)
+            known = {key_of(row): row for row in session.scalars(select(Transfer))}
+            names = Spelling(session)
             scores: dict[tuple[str, ...], list[float]] = {}
             for row in known.values():
-                scores.setdefault(_key(row)[:3], []).append(row.score_mean)
+                scores.setdefault(key_of(row)[:3], []).append(row.score_mean)
             for record in map(names.spelled, records):
-                if _key(record) not in known:
-                    check_unit(record, scores.setdefault(_key(record)[:3], []))
-                    scores[_key(record)[:3]].append(record.score_mean)
+                if key_of(record) not in known:
+                    check_unit(record, scores.setdefault(key_of(record)[:3], []))
+                    scores[key_of(record)[:3]].append(record.score_mean)
                 _keep(session, known, record)
                 number += 1
         return number
@@ -49,16 +49,16 @@ class TransferStore:
             anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
         """
         with self._database.write() as session:
-            record = _Spelling(session).spelled(record)
+            record = Spelling(session).spelled(record)
             like = select(Transfer).where(
                 Transfer.model == record.model,
                 Transfer.adaptation == record.adaptation,
                 Transfer.target == record.target,
             )
-            known = {_key(row): row for row in session.scalars(like)}
+            known = {key_of(row): row for row in session.scalars(like)}
             check_unit(record, [row.score_mean for row in known.values()])
             runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
-            kept = next(run for run in runs if _key(run) not in known) if anew else record
+            kept = next(run for run in runs if key_of(run) not in known) if anew else record
             _keep(session, known, kept)
         return kept
 
@@ -95,15 +95,15 @@ class TransferStore:
             Transfer.run,
         )
         with self._database.read() as session:
-            names = _Spelling(session)
+            names = Spelling(session)
             if target is not None:
                 spellings = session.scalars(select(Transfer.target).distinct())
                 meant = [name for name in spellings if name.casefold() == normal(target).casefold()]
                 query = query.where(Transfer.target.in_([*meant, target]))
-            return [names.spelled(_record(row)) for row in session.scalars(query)]
+            return [names.spelled(record_of(row)) for row in session.scalars(query)]
 
 
-class _Spelling:
+class Spelling:
     """Names of tasks as the registry spells them: those of entries, else those that transfers had first."""
 
     def __init__(self, session: Session) -> None:
@@ -128,15 +128,16 @@ def _fits(measured: Transfer | TransferRecord, where: Mapping[str, str]) -> bool
     )
 
 
-def _key(measured: Transfer | TransferRecord) -> Key:
+def key_of(measured: Transfer | TransferRecord) -> Key:
+    """Return what tells a measurement from all others."""
     return measured.model, measured.adaptation, measured.target, measured.source, measured.run
 
 
 def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) -> None:
     """Write down what was measured, and when; the same numbers again change nothing."""
-    row = known.get(_key(record))
+    row = known.get(key_of(record))
     if row is None:
-        row = known[_key(record)] = Transfer(
+        row = known[key_of(record)] = Transfer(
             model=record.model,
             adaptation=record.adaptation,
             target=record.target,
@@ -150,7 +151,8 @@ def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) 
         row.recorded_at = (record.recorded_at or datetime.now(UTC)).astimezone(UTC)
 
 
-def _record(row: Transfer) -> TransferRecord:
+def record_of(row: Transfer) -> TransferRecord:
+    """Return a row as a measurement."""
     return TransferRecord(
         model=row.model,
         adaptation=row.adaptation,

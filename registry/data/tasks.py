@@ -20,6 +20,7 @@ from registry.data.examples import (
 )
 from registry.errors import DataError
 from registry.files.lines import dump_lines, parse_lines
+from registry.names import normal
 
 SPLITS = {"train", "test"}  # of a task's examples
 ENDS = ("low", "high")  # of a scale; what their answers are called
@@ -122,6 +123,7 @@ def built_task(
     columns: Columns,
     *,
     skip_bad: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> TaskData:
     """Build a task from its description and the rows of its splits.
 
@@ -131,13 +133,14 @@ def built_task(
         place: what the task is called in messages.
         columns: the names of the rows' columns.
         skip_bad: is told how many rows with faults are left out; None to refuse them.
+        tell: is told which splits are too large to be kept whole.
 
     Raises:
         DataError: with the first faults' places, and how many there are.
     """
     kind, names = spec["kind"], columns.named(spec["kind"])
     faults: list[DataError] = [fault for rows in splits.values() for fault in rows.faults]
-    read = {name: _sample(_examples(rows, kind, names, faults)) for name, rows in splits.items()}
+    read = {name: _sample(_examples(rows, kind, names, faults), name, tell) for name, rows in splits.items()}
     train = tuple(example for _, example in read["train"])
     if not train:
         raise refusal(faults, place) if faults else DataError(place, "holds no examples.")
@@ -167,9 +170,13 @@ def _examples(rows: SplitRows, kind: str, names: Names, faults: list[DataError])
     return found
 
 
-def _sample(examples: list[tuple[str, Example]]) -> list[tuple[str, Example]]:
+def _sample(
+    examples: list[tuple[str, Example]], split: str, tell: Callable[[str], None] | None
+) -> list[tuple[str, Example]]:
     if len(examples) <= MOST_EXAMPLES:
         return examples
+    if tell is not None:
+        tell(f"kept a sample of {MOST_EXAMPLES:,} of {len(examples):,} {split} examples, the most that a split has.")
     return random.Random(0).sample(examples, MOST_EXAMPLES)  # noqa: S311
 
 
@@ -218,7 +225,7 @@ def _labels(spec: dict[str, Any], train: Sequence[Example], place: str) -> tuple
     if given is not None and (not isinstance(given, list) or not all(isinstance(x, str | int) for x in given)):
         raise DataError(place, "labels is not a list of names.")
     labels = [str(x) for x in given] if given else sorted({e.label for e in train})
-    if len(set(labels)) != len(labels) or len(labels) < 2 or not all(x.strip() for x in labels):
+    if len(set(map(normal, labels))) != len(labels) or len(labels) < 2 or not all(x.strip() for x in labels):
         raise DataError(place, "a classification task needs at least two different, non-empty labels.")
     return tuple(labels)
 
@@ -264,8 +271,8 @@ def _check_label(example: Example, task: TaskData, place: str) -> None:
         return
     if not example.label.strip():
         raise DataError(place, "has an empty label.")
-    if task.kind == MULTIPLE_CHOICE and len(example.choices or ()) < 2:
-        raise DataError(place, "has fewer than two choices.")
+    if task.kind == MULTIPLE_CHOICE and len(set(example.choices or ())) < 2:
+        raise DataError(place, "has fewer than two different choices.")
     allowed = task.labels if task.labels is not None else example.choices
     if allowed is not None and example.label not in allowed:
         raise DataError(place, f"label {example.label[:60]!r} is not one of {', '.join(allowed)[:200]}.")

@@ -1,7 +1,6 @@
 """JSON lines, read with the place of every fault and written the same way each time."""
 
 import contextlib
-import errno
 import json
 import shutil
 import uuid
@@ -10,24 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError, StorageError
-
-LINE_LIMIT = 10_000_000  # characters; a longer line is not an example but a mistake
-
-
-def read_file(path: Path) -> bytes:
-    """Return a file's bytes; raise our errors where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(str(path), "no such file.") from error
-    except IsADirectoryError as error:
-        raise DataError(str(path), "is a folder, a file is needed.") from error
-    except ValueError as error:  # a NUL in the path
-        raise DataError(repr(str(path)), "is not the path of a file.") from error
-    except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
-            raise DataError(str(path), "no such file.") from error
-        raise StorageError(f"{path}: {error.strerror}.") from error
+from registry.files import limits
+from registry.files.whole import read_file
 
 
 @contextlib.contextmanager
@@ -48,7 +31,7 @@ def written(path: Path) -> Iterator[Path]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file."""
-    return _object(decoded(read_file(path), path), str(path))
+    return _object(decoded(read_file(path, most=limits.DESCRIPTION), path), str(path))
 
 
 def parse_lines(body: bytes, place: str | Path) -> list[dict[str, Any]]:
@@ -73,11 +56,11 @@ def lines_and_faults(text: str, place: str | Path) -> tuple[list[tuple[int, dict
         if line.strip():
             where = f"{place} line {number}"
             try:
-                if len(line) > LINE_LIMIT:
-                    raise DataError(where, f"longer than {LINE_LIMIT} characters.")
+                limits.check_line(line, where)
                 rows.append((number, _object(line, where)))
             except DataError as error:
                 faults.append(error)
+            limits.check_rows(len(rows) + len(faults), place)
     return rows, faults
 
 

@@ -4,10 +4,12 @@ import csv
 import io
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from registry.errors import DataError, InputError
-from registry.files.lines import LINE_LIMIT, decoded
+from registry.files import limits
+from registry.files.lines import decoded
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _EXCEL = re.compile(r"sep=(.)\r?(?:\n|$)")  # the first line by which Excel knows a table's separator
@@ -52,9 +54,9 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
     excel = _EXCEL.match(text)
     body = text[excel.end() :] if excel else text
     head = body.partition("\n")[0]
-    csv.field_size_limit(LINE_LIMIT)
+    csv.field_size_limit(limits.LINE)
     reader = csv.reader(
-        io.StringIO(body, newline=""),
+        _short_lines(body, path, int(bool(excel))),
         delimiter=delimiter,
         strict=True,
         quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
@@ -69,6 +71,7 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
             ends, place = reader.line_num, f"{path} line {before + reader.line_num}"
             if not columns:
                 columns = [name.strip() for name in cells]
+                limits.check_columns(len(columns), path)
             elif len(cells) > len(columns):
                 faults.append(
                     DataError(place, f"has more cells than the first line: quote the {_named(delimiter)} in it.")
@@ -79,6 +82,7 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
                 )
             elif cells:
                 rows.append((before + ends, dict(itertools.zip_longest(columns, cells, fillvalue=""))))
+            limits.check_rows(len(rows) + len(faults), path)
     except csv.Error as error:
         raise DataError(f"{path} line {before + ends + 1}", f"not a readable table ({error}).") from error
     rows, joined = _without_joined(rows, columns, delimiter, path)
@@ -87,6 +91,13 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
     if len(set(named)) != len(named):
         raise DataError(str(path), f"names a column twice: {', '.join(columns)[:200]}.")
     return columns, rows, faults
+
+
+def _short_lines(text: str, path: str | Path, before: int) -> Iterator[str]:
+    """Yield the lines of a table; raise `DataError` for one that is no row but a mistake."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=before + 1):
+        limits.check_line(line, f"{path} line {number}")
+        yield line
 
 
 def _without_joined(

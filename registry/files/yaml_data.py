@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 
 from registry.errors import DataError
-from registry.files.lines import decoded, read_file
+from registry.files.lines import decoded
+from registry.files.whole import read_file
 
-FILE_LIMIT = 500_000  # bytes
+FILE_LIMIT = 2**20  # bytes
 MOST_NODES = 20_000  # texts, lists and mappings; read in about a second
 DEEPEST = 20
 MOST_ALIASES = 1_000
@@ -63,9 +64,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file, every value that is not a list or a mapping as text, or None for null."""
-    body = read_file(path)
-    if len(body) > FILE_LIMIT:
-        raise DataError(str(path), f"larger than {FILE_LIMIT // 1_000} kB.")
+    body = read_file(path, most=FILE_LIMIT)
     try:
         loader = _Loader(decoded(body, path))
         try:

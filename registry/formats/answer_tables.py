@@ -17,10 +17,11 @@ import numpy as np
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.errors import DataError
-from registry.files.lines import read_file
 from registry.files.separated import separated_rows
+from registry.files.whole import read_file
 from registry.formats.harness import harness_cells, is_harness
 from registry.formats.table_files import file_rows
+from registry.names import normal
 from registry.reading.classes import MISSING
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
@@ -227,13 +228,18 @@ class _Cells:
         counted = Counter(values)
         forms: dict[str, list[str]] = {}
         for value in counted:
-            forms.setdefault(" ".join(value.casefold().split()), []).append(value)
+            forms.setdefault(_bare(value), []).append(value)
         written = {own: max(sorted(all_), key=lambda one: counted[one]) for own, all_ in forms.items()}
         joined = [all_ for all_ in forms.values() if len(all_) > 1]
         if joined:
             shown = " and ".join(repr(value) for value in sorted(joined[0])[:3])
             self._notes.append(f"{len(joined)} answers are written in several ways and taken as one, such as {shown}")
-        return {value: written[" ".join(value.casefold().split())] for value in counted}
+        return {value: written[_bare(value)] for value in counted}
+
+
+def _bare(answer: str) -> str:
+    """Return an answer without what writers differ in: case, blanks, and how Unicode puts letters together."""
+    return " ".join(normal(answer).casefold().split())
 
 
 def _cell(value: object) -> str | None:

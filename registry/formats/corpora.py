@@ -10,7 +10,8 @@ from typing import Any
 from registry.data.inputs import Input, distinct, input_of
 from registry.data.tasks import SplitRows
 from registry.errors import DataError
-from registry.files.lines import decoded, read_file
+from registry.files.lines import decoded
+from registry.files.whole import read_file
 from registry.formats.table_files import UNKNOWN, FileForm, read_table
 from registry.reading.frames import rows_of_splits
 

@@ -1,13 +1,13 @@
 """Folders of datasets as others lay them out: what `save_to_disk` writes, and one file for each split."""
 
-import io
 import re
 from pathlib import Path
 
 from registry.data.tasks import SplitRows
-from registry.errors import DataError, MissingExtraError
-from registry.files.lines import read_file, read_json
-from registry.formats.table_files import FileForm, FoundTable, arrow_rows, read_table
+from registry.errors import DataError
+from registry.files.lines import read_json
+from registry.formats.arrow_tables import stream_rows
+from registry.formats.table_files import FileForm, FoundTable, read_table
 from registry.reading.classes import Tell
 
 _SPLIT = re.compile(r"(train|training|test)(?:[-_.].*)?", re.IGNORECASE)
@@ -65,23 +65,12 @@ def _tell_others(tell: Tell, names: list[str]) -> None:
 
 def _saved(folder: Path) -> FoundTable:
     """Return what `datasets.Dataset.save_to_disk` has written: Arrow streams, named in `state.json`."""
-    try:
-        import pyarrow as arrow
-        from pyarrow import ipc
-    except ImportError as error:
-        raise MissingExtraError("Reading what save_to_disk wrote needs pyarrow", "analysis") from error
     state = read_json(folder / "state.json")
     files = state.get("_data_files")
     if state.get("_indices_files") or not isinstance(files, list) or not files:
         raise DataError(str(folder), "names no data files in state.json: save the dataset again with save_to_disk.")
-    parts = []
-    for file in files:
-        path = folder / Path(str(file.get("filename") if isinstance(file, dict) else file)).name
-        try:
-            parts.append(ipc.open_stream(io.BytesIO(read_file(path))).read_all())
-        except (arrow.ArrowException, OSError) as error:
-            raise DataError(str(path), f"not an Arrow stream ({error}).") from error
-    return FoundTable(arrow_rows(arrow.concat_tables(parts), str(folder)))
+    names = [Path(str(file.get("filename") if isinstance(file, dict) else file)).name for file in files]
+    return FoundTable(stream_rows([folder / name for name in names], str(folder)))
 
 
 def _joined(tables: list[FoundTable]) -> FoundTable:

@@ -4,7 +4,6 @@ Either a file of lines `text`, `answer` (and `text_pair`), or a recorded LLM: a 
 `prompts.jsonl` and `outputs.npz`.
 """
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,14 @@ from registry.data.predictions import Predictions
 from registry.data.probabilities import softmax
 from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedPrompt, Recording
 from registry.errors import DataError
-from registry.files.arrays import UNREADABLE
-from registry.files.lines import numbered_lines, parse_lines, read_file
+from registry.files.arrays import as_numbers, read_arrays
+from registry.files.lines import numbered_lines, parse_lines
+from registry.files.whole import read_file
+from registry.names import normal
 from registry.reading.classes import MISSING
+
+ROUNDED = 1e-3  # that a log probability of 0 may be above it
+Arrays = dict[str, NDArray[np.float64]]
 
 
 def read_answers(path: Path) -> Recording:
@@ -31,7 +35,8 @@ def read_answers(path: Path) -> Recording:
             raise DataError(place, "needs a 'text' and an 'answer', both texts.")
         if row["answer"].strip().casefold() in MISSING:
             raise DataError(place, f"has the answer {row['answer']!r}, which is none: leave the line out.")
-        if said.setdefault(Input(row["text"], _pair(row, place)), row["answer"]) != row["answer"]:
+        answer = normal(row["answer"])
+        if said.setdefault(Input(row["text"], _pair(row, place)), answer) != answer:
             raise DataError(place, "gives another answer to a text that was answered above.")
     answers = tuple(sorted(set(said.values())))
     if len(answers) < 2:
@@ -65,7 +70,8 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
     Raises:
         DataError: a file is faulty, or an array has another shape than `log_prob` calls for.
     """
-    rows, inputs, lines, notes, log_prob = _recorded(folder)
+    rows, inputs, lines, notes, held = _recorded(folder)
+    log_prob = held["log_prob"]
     place = folder / "outputs.npz"
     names = [note.name for note in notes]
     for name in names:
@@ -73,7 +79,6 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
             raise DataError(str(folder / "prompts.jsonl"), f"names two prompts {name!r}.")
     labels = tuple(row["label"] for row in rows if isinstance(row.get("label"), str))
     accuracy = [_accuracy(line, f"{folder / 'prompts.jsonl'} line {n}") for n, line in enumerate(lines, start=1)]
-    held = _arrays(place)
     prompt_prob = _optional(held, "prompt_prob", log_prob.shape[:2], place)
     if prompt_prob is not None and not (prompt_prob > 0).all():
         raise DataError(str(place), "prompt_prob holds values that are not above 0.")
@@ -92,20 +97,26 @@ def read_recorded_llm(folder: Path) -> RecordedLLM:
 
 def _recorded(
     folder: Path,
-) -> tuple[list[dict[str, Any]], tuple[Input, ...], list[dict[str, Any]], list[PromptNote], NDArray[np.float64]]:
-    """Return the lines and what they mean, of inputs and of prompts, and log_prob (prompts, inputs, choices)."""
+) -> tuple[
+    list[dict[str, Any]], tuple[Input, ...], list[dict[str, Any]], list[PromptNote], dict[str, NDArray[np.float64]]
+]:
+    """Return the lines and what they mean, of inputs and of prompts, and the arrays: log_prob is among them."""
     rows = parse_lines(read_file(folder / "inputs.jsonl"), folder / "inputs.jsonl")
     lines = parse_lines(read_file(folder / "prompts.jsonl"), folder / "prompts.jsonl")
     inputs = tuple(_input(row, f"{folder / 'inputs.jsonl'} input {n}") for n, row in enumerate(rows, start=1))
-    log_prob = _array(folder / "outputs.npz", "log_prob")
+    held = _arrays(folder / "outputs.npz")
+    log_prob = held["log_prob"]  # (prompts, inputs, choices)
     if log_prob.ndim != 3 or log_prob.shape[:2] != (len(lines), len(inputs)):
         shape = f"({len(lines)}, {len(inputs)}, choices)"
         raise DataError(str(folder / "outputs.npz"), f"log_prob has shape {log_prob.shape}, not {shape}.")
     if not np.isfinite(log_prob).all():
         raise DataError(str(folder / "outputs.npz"), "log_prob holds values that are not finite.")
+    if log_prob.max(initial=0.0) > ROUNDED:
+        mend = "probabilities as their logarithms, which are 0 at most."
+        raise DataError(str(folder / "outputs.npz"), f"log_prob holds values above 0: record {mend}")
     place = folder / "prompts.jsonl"
     notes = [_prompt(line, log_prob.shape[2], f"{place} line {n}") for n, line in enumerate(lines, start=1)]
-    return rows, inputs, lines, notes, log_prob
+    return rows, inputs, lines, notes, held
 
 
 def _input(row: dict[str, Any], place: str) -> Input:
@@ -129,6 +140,8 @@ def _prompt(row: dict[str, Any], width: int, place: str) -> PromptNote:
         raise DataError(place, f"needs {width} 'choices', as many as outputs.npz has.")
     if width < 2:
         raise DataError(place, "has fewer than two choices: nothing to learn from.")
+    if len(set(map(normal, choices))) < width:
+        raise DataError(place, "has a choice twice: which of them was meant cannot be told.")
     return PromptNote(name, template, tuple(choices))
 
 
@@ -141,27 +154,16 @@ def _accuracy(row: dict[str, Any], place: str) -> float | None:
     return float(accuracy)
 
 
-def _array(path: Path, name: str) -> NDArray[np.float64]:
-    try:
-        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
-            return np.asarray(arrays[name], np.float64)
-    except UNREADABLE as error:
-        raise DataError(str(path), f"holds no readable array {name!r} ({error}).") from error
+def _arrays(path: Path) -> Arrays:
+    """Return the arrays of a recording, of which it must have `log_prob`."""
+    wanted = ("log_prob", "prompt_prob", *(f"log_prob_{name}" for name in CONTENT_FREE))
+    held = read_arrays(path, wanted, "recorded scores")
+    if "log_prob" not in held:
+        raise DataError(str(path), "holds no array 'log_prob'.")
+    return {name: as_numbers(array, name, path) for name, array in held.items()}
 
 
-def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the arrays of which a recording may have some."""
-    try:
-        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
-            wanted = ("prompt_prob", *(f"log_prob_{name}" for name in CONTENT_FREE))
-            return {name: np.asarray(arrays[name], np.float64) for name in wanted if name in arrays}
-    except UNREADABLE as error:
-        raise DataError(str(path), f"holds an array that cannot be read ({error}).") from error
-
-
-def _optional(
-    held: dict[str, NDArray[np.float64]], name: str, shape: tuple[int, ...], place: Path
-) -> NDArray[np.float64] | None:
+def _optional(held: Arrays, name: str, shape: tuple[int, ...], place: Path) -> NDArray[np.float64] | None:
     array = held.get(name)
     if array is None:
         return None

@@ -1,23 +1,21 @@
 """The tables that tasks are read from: rows of a file, of what is piped in, or of a dataset of the Hugging Face hub."""
 
-import gzip
-import io
-import json
 import sys
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from registry.data.tasks import SplitRows, refusal
 from registry.errors import DataError, InputError, MissingExtraError, first_line
-from registry.files.lines import decoded, json_value, lines_and_faults, read_file
+from registry.files.lines import decoded, json_value, lines_and_faults
 from registry.files.separated import SEPARATORS, rows_and_faults, separator_of
+from registry.files.whole import read_file, read_stream, unzipped
+from registry.formats.arrow_tables import parquet_rows
 from registry.reading.frames import with_class_names
 
 ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet"
-STDIN = "-"
+STDIN, STDIN_PLACE = "-", "stdin"
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # byte-order marks of other encodings than UTF-8
 _LINES, _TABLES = (".jsonl", ".ndjson"), (".csv", ".tsv")
 
@@ -55,14 +53,14 @@ def read_table(path: Path, form: FileForm = UNKNOWN) -> FoundTable:
         DataError: it is no table, or an empty one. Faults of single rows are returned with the rows.
     """
     if str(path) == STDIN:
-        return _checked(_piped(sys.stdin.buffer.read(), form))
+        return _checked(_piped(read_stream(sys.stdin.buffer, STDIN_PLACE), form))
     body, suffixes = read_file(path), [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
-        body = _unpacked(body, str(path))
+        body = unzipped(body, path)
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     if suffix == ".parquet":
-        return _checked(FoundTable(_parquet_rows(body, str(path))))
+        return _checked(FoundTable(parquet_rows(body, str(path))))
     if suffix not in (*_LINES, *_TABLES, ".json"):
         mend = " Save the sheet as .csv." if suffix in (".xlsx", ".xls", ".ods") else ""
         raise DataError(str(path), f"not a task folder and not a {ENDINGS} file.{mend}")
@@ -87,27 +85,6 @@ def hub_rows(name: str, split: str) -> SplitRows:
     if not rows:
         raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
     return SplitRows(f"hf:{name} {split}", rows, range(1, len(rows) + 1), "row")
-
-
-def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the names of classes that the Hugging Face library has written into an Arrow schema, by column."""
-    try:
-        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
-        found = {key: feature["names"] for key, feature in features.items() if _is_class_label(feature)}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    return {key: names for key, names in found.items() if all(isinstance(name, str) for name in names)}
-
-
-def arrow_rows(table: Any, place: str) -> SplitRows:  # noqa: ANN401 - an Arrow table, whose library is optional
-    """Return the rows of an Arrow table, classes by their names where its schema has them."""
-    names = class_names(table.schema.metadata)
-    rows = [with_class_names(row, names) for row in table.to_pylist()]
-    return SplitRows(place, rows, range(1, len(rows) + 1), "row")
-
-
-def _is_class_label(feature: object) -> bool:
-    return isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature["names"], list)
 
 
 def _checked(table: FoundTable) -> FoundTable:
@@ -162,32 +139,13 @@ def _array_rows(text: str, place: str) -> SplitRows:
     return SplitRows(place, values, range(1, len(values) + 1), "item")
 
 
-def _parquet_rows(body: bytes, place: str) -> SplitRows:
-    try:
-        import pyarrow as arrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
-    try:
-        return arrow_rows(parquet.read_table(io.BytesIO(body)), place)
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(place, f"not a parquet file ({error}).") from error
-
-
-def _unpacked(body: bytes, place: str) -> bytes:
-    try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(place, f"not a gzip file ({error}).") from error
-
-
 def _piped(body: bytes, form: FileForm) -> FoundTable:
     """Return the rows of what was piped in, by its first bytes."""
-    place = "stdin"
+    place = STDIN_PLACE
     if body[:2] == b"\x1f\x8b":
-        body = _unpacked(body, place)
+        body = unzipped(body, place)
     if body[:4] == b"PAR1":
-        return FoundTable(_parquet_rows(body, place))
+        return FoundTable(parquet_rows(body, place))
     text, found = _text(body, place, form)
     suffix = {"{": ".jsonl", "[": ".json"}.get(text.lstrip()[:1], ".csv")
     return _of_text(text, suffix, place, form, found)

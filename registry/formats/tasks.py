@@ -181,7 +181,7 @@ class _Asked:
             raise DataError(self._place, told)
         splits, kind = self._with_labels(splits, kind, names)
         spec = {"kind": kind, "range": list(self._ends) if self._ends else None}
-        return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad)
+        return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad, tell=self._tell)
 
     def _with_labels(self, splits: dict[str, SplitRows], kind: str, names: Names) -> tuple[dict[str, SplitRows], str]:
         """Return the rows with labels that can be taken, and the kind of task, which labels may tell."""
@@ -227,7 +227,8 @@ def _read_folder(folder: Path, *, tell: Tell, skip_bad: Tell | None) -> tuple[Ta
     splits = {name: table.rows for name, table in tables.items()}
     if kind == CLASSIFICATION:
         splits = _with_classes(splits, spec, str(folder), tell)
-    return built_task(spec, splits, str(folder), Columns(), skip_bad=skip_bad), spec.get(AS_THEY_ARE) is True
+    task = built_task(spec, splits, str(folder), Columns(), skip_bad=skip_bad, tell=tell)
+    return task, spec.get(AS_THEY_ARE) is True
 
 
 def _with_classes(splits: dict[str, SplitRows], spec: dict[str, Any], place: str, tell: Tell) -> dict[str, SplitRows]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from registry.data.examples import number_of
 from registry.data.transfers import TransferRecord, check_text, check_unit, checked_transfer
 from registry.errors import DataError, InputError
-from registry.files.lines import read_file, written
+from registry.files.lines import written
 from registry.files.separated import separated_rows
+from registry.files.whole import read_file
 
 NEEDED = ("model", "adaptation", "target", "source", "score_mean")
 COLUMNS = (*NEEDED, "score_std", "seeds")  # and `run`, where some measurement names its own

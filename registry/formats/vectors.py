@@ -1,14 +1,14 @@
 """Vectors in and out: .npz and .parquet, with the fingerprint of their space."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError, MissingExtraError
-from registry.files.arrays import UNREADABLE
-from registry.files.lines import read_file, written
+from registry.files import limits
+from registry.files.arrays import as_numbers, read_arrays
+from registry.files.lines import written
 
 
 def write_vectors(vectors: VectorFile, path: Path) -> None:
@@ -20,15 +20,18 @@ def write_vectors(vectors: VectorFile, path: Path) -> None:
         write(vectors, draft)
 
 
-def read_vectors(path: Path) -> VectorFile:
-    """Read vectors from .npz; raise `DataError` where the file is not one of ours."""
-    try:
-        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
-            names, kinds = arrays["names"], arrays["kinds"]
-            matrix = np.asarray(arrays["vectors"], np.float32)
-            fingerprint = str(arrays["fingerprint"])
-    except UNREADABLE as error:
-        raise DataError(str(path), "not a .npz file of vectors with names and a fingerprint.") from error
+def read_vectors(path: Path, *, most: int = limits.ARRAYS) -> VectorFile:
+    """Read vectors from .npz; raise `DataError` where the file is not one of ours.
+
+    Args:
+        most: bytes that the file may have, and that it may unpack to.
+    """
+    wanted = ("names", "kinds", "vectors", "fingerprint")
+    held = read_arrays(path, wanted, "vectors", most=most)
+    if len(held) < len(wanted):
+        raise DataError(str(path), "not a .npz file of vectors with names and a fingerprint.")
+    names, kinds, vectors, fingerprint = (held[name] for name in wanted)
+    matrix = as_numbers(vectors, "vectors", path).astype(np.float32)
     if (
         matrix.ndim != 2
         or names.ndim != 1
@@ -37,7 +40,7 @@ def read_vectors(path: Path) -> VectorFile:
         or not len(matrix)
     ):
         raise DataError(str(path), "names and vectors differ in number.")
-    return VectorFile(fingerprint, tuple(map(str, names)), tuple(map(str, kinds)), matrix)
+    return VectorFile(str(fingerprint), tuple(map(str, names)), tuple(map(str, kinds)), matrix)
 
 
 def _write_npz(vectors: VectorFile, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
 
 TOLERANCE = 1e-5  # of a similarity, and of each number of a row
+LEAST_BITS, MOST_APART = 2**20, 512  # ids of a bitmap, at most: so many, or so many for each that is selected
 CHECKED, WITHIN = 50, 10  # `verify` asks so many rows for so many neighbours
 
 
@@ -20,6 +22,23 @@ class Neighbor:
 
     id: int
     similarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The only ids that a search may return, made ready once for many searches."""
+
+    ids: Ids  # (m,)
+
+    @cached_property
+    def bits(self) -> NDArray[np.uint8] | None:
+        """A bit for each id from 0, the lowest first; None where the ids are too far apart for that."""
+        highest = int(self.ids.max(initial=0))
+        if highest >= max(LEAST_BITS, MOST_APART * len(self.ids)) or self.ids.min(initial=0) < 0:
+            return None
+        among = np.zeros(highest + 1, bool)
+        among[self.ids] = True
+        return np.packbits(among, bitorder="little")
 
 
 class VectorIndex(ABC):
@@ -56,12 +75,12 @@ class VectorIndex(ABC):
         """Forget the rows of some ids; those that are not known change nothing."""
 
     @abstractmethod
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         """Return at most `limit` rows with the greatest inner products, greatest first, equals by id.
 
         Args:
             query: (dimension,).
-            where: (m,), the only ids that may be returned; the filter acts inside the search. None for all.
+            where: what may be returned; the filter acts inside the search. None for all.
         """
 
     def verify(self, ids: Ids, rows: Rows) -> list[str]:
@@ -93,7 +112,7 @@ class VectorIndex(ABC):
     def _matches(self, query: Rows, ids: Ids, rows: Rows) -> bool:
         expected = rows @ query
         best = np.lexsort((ids, -expected))[:WITHIN]
-        found = self.nearest(query, limit=WITHIN, where=ids)
+        found = self.nearest(query, limit=WITHIN, where=Selection(ids))
         if len(found) != len(best):
             return False
         similarities = np.array([neighbor.similarity for neighbor in found])

@@ -1,8 +1,10 @@
 """Keeps each space's index at hand: from memory, from its snapshot with what came after it, or built anew."""
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from registry.spaces.spec import SpaceSpec
 BACK_ENDS: dict[str, type[FileIndex]] = {FaissFlat.kind: FaissFlat}
 LEAST_LOG = 4_000_000  # bytes: a shorter log is never folded into its base
 
+MOST_DERIVED = 200  # things that are remembered of an index until it changes
+
+T = TypeVar("T")
 log = logging.getLogger("registry")
 
 
@@ -35,6 +40,22 @@ class SpaceIndex:
     header: SnapshotHeader
     centring: Centring
     index: FileIndex
+    _derived: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was worked out of the vectors as they are now, the first time that it is asked for."""
+        if key not in self._derived:
+            if len(self._derived) >= MOST_DERIVED:
+                self._derived.clear()
+            self._derived[key] = make()
+        found: T = self._derived[key]
+        return found
+
+    def at(self, change: Change) -> "SpaceIndex":
+        """Return it after a change that its index has followed."""
+        return SpaceIndex(
+            replace(self.header, generation=change.generation, mark=change.mark), self.centring, self.index
+        )
 
 
 class Indexes:
@@ -131,7 +152,7 @@ class Indexes:
             return None
         found.index.remove(change.removed)
         found.index.add(change.ids, change.rows)
-        return replace(found, header=replace(found.header, generation=change.generation, mark=change.mark))
+        return found.at(change)
 
     def _extend(self, space: SpaceRecord) -> bool:
         """Append to the snapshot what has come since, in the time that this takes; say whether it is up to date."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError
-from registry.index.contract import FileIndex, Ids, Neighbor, Rows
+from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
 
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 
@@ -71,13 +71,12 @@ class FaissFlat(FileIndex):
         if known:  # else FAISS would go through all rows for nothing
             self._index.remove_ids(np.array(known, np.int64))
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         """Return at most `limit` rows with the greatest inner products, greatest first, equals by id."""
-        most = len(self) if where is None else min(len(self), len(where))
+        most = len(self) if where is None else min(len(self), len(where.ids))
         if limit < 1 or most == 0:  # FAISS pads with id -1 when asked for more, and refuses 0
             return []
-        faiss = load_faiss()
-        chosen = None if where is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(where))
+        chosen = None if where is None else _selector(where)
         row = np.ascontiguousarray(query[None], np.float32)  # (1, dimension)
         # FAISS leaves to chance which equals come last, so it is asked for more until none is left behind the end.
         count = limit
@@ -105,6 +104,13 @@ class FaissFlat(FileIndex):
         except RuntimeError:  # its way to say no
             return False
         return True
+
+
+def _selector(where: Selection) -> Any:  # noqa: ANN401 - FAISS has no types
+    faiss = load_faiss()
+    bits = where.bits
+    chosen = faiss.IDSelectorBatch(where.ids) if bits is None else faiss.IDSelectorBitmap(bits)
+    return faiss.SearchParameters(sel=chosen)
 
 
 def _is_installed(name: str) -> bool:

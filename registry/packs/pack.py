@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from registry.data.transfers import TransferRecord
 from registry.data.vectors import VectorFile
 from registry.errors import DataError, InputError
-from registry.files.lines import read_file, read_json, written
+from registry.files.lines import read_json, written
+from registry.files.whole import read_file
 from registry.formats.transfers import read_transfers, write_transfers
 from registry.formats.vectors import read_vectors, write_vectors
 from registry.kinds import EntryKind
@@ -81,8 +81,8 @@ def read_pack(folder: Path) -> Pack:
         if not isinstance(sums, dict) or hashlib.sha256(read_file(folder / file)).hexdigest() != sums.get(file):
             raise DataError(str(folder / file), "is not the file that was packed: get the pack anew.")
     spec = _spec(said, place)
-    _check_size(folder / VECTORS, MOST_BESIDE + 8 * len(tasks) * min(spec.dimension, MOST_DIMENSIONS))
-    vectors = read_vectors(folder / VECTORS)
+    most = MOST_BESIDE + 8 * len(tasks) * min(spec.dimension, MOST_DIMENSIONS)  # it comes from strangers
+    vectors = read_vectors(folder / VECTORS, most=most)
     if vectors.fingerprint != spec.fingerprint() or vectors.matrix.shape[1] != spec.dimension:
         raise DataError(str(folder / VECTORS), "holds vectors of another space than the pack says.")
     if vectors.names != tuple(task.name for task in tasks):
@@ -139,17 +139,6 @@ def checked_pack(transfers: tuple[TransferRecord, ...], tasks: tuple[PackTask, .
             if name not in known:
                 raise InputError(f"A transfer names {name!r}, which is no task of the pack.")
     return transfers
-
-
-def _check_size(path: Path, most: int) -> None:
-    """Refuse an archive that would unpack to more than its vectors need: it comes from strangers."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(one.file_size for one in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise DataError(str(path), "not a .npz file.") from error
-    if size > most:
-        raise DataError(str(path), f"would unpack to {size:,} bytes, far more than its vectors need.")
 
 
 def _text(said: Mapping[str, Any], key: str, place: str) -> str:

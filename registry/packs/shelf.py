@@ -44,9 +44,13 @@ class Shelf:
 
     def get(self, name: str) -> Pack:
         """Return a pack in use."""
+        return read_pack(self.place(name))
+
+    def place(self, name: str) -> Path:
+        """Return the folder of a pack in use."""
         if name not in self.names():
             raise NotFoundError("pack", name, self.names())
-        return read_pack(self._folder / name)
+        return self._folder / name
 
     def add(self, source: str) -> Pack:
         """Use a pack: one that comes with the program, by name, or a folder. One of the same name is replaced."""

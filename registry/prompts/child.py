@@ -15,6 +15,7 @@ from registry.prompts.sandbox import Sandbox
 MEMORY = 256 * 2**20  # bytes
 SECONDS = 0.5  # of the processor, for one template or one input; an honest one needs a thousandth
 OUTPUT = 2**20  # bytes
+TOGETHER = 2**27  # bytes of all that is rendered in one go
 
 Reply = str | None | dict[str, str]
 
@@ -96,10 +97,15 @@ def main() -> None:
     """Answer line by line until the input ends."""
     limit(int(sys.argv[1]))
     renderer = Renderer()
+    left = TOGETHER
     for line in sys.stdin.buffer:
         job = json.loads(line)
         reply = reply_of(lambda job=job: renderer.take(job) if isinstance(job, dict) else renderer.render(job))  # type: ignore[misc]
-        sys.stdout.write(json.dumps(reply) + "\n")
+        said = json.dumps(reply)
+        left -= len(said)
+        if left < 0:  # whoever started this process holds all of it in memory
+            said = json.dumps({"error": f"what is asked is more than {TOGETHER >> 20} MiB together: take fewer texts"})
+        sys.stdout.write(said + "\n")
         sys.stdout.flush()  # what was answered is known, whatever happens to the next line
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError, TemplateError
-from registry.files.lines import decoded, numbered_lines, read_file
+from registry.files.lines import decoded, numbered_lines
+from registry.files.whole import read_file
 from registry.names import checked_name
 from registry.prompts.prompt import CONCLUSION, PAIR, TEXT, USUAL, Prompt
 

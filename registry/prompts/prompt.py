@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from registry.errors import InputError
+from registry.names import normal
 
 Style = Literal["vanilla", "chain-of-thought"]
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -51,7 +52,7 @@ class Prompt:
             if not answer.strip() or not words or not all(word.strip() for word in words):
                 raise InputError(f"The answer {answer[:60]!r} has no word: give --choice LABEL=WORD,WORD.")
         all_words = [word for words in self.words for word in words]
-        for texts in (all_words, list(self.answers)):
+        for texts in (all_words, list(map(normal, self.answers))):
             twice = sorted({word for word in texts if texts.count(word) > 1})
             if twice:
                 raise InputError(f"A prompt has {twice[0][:60]!r} twice among its answers.")

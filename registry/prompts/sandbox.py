@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from jinja2 import StrictUndefined
+from jinja2 import Environment, StrictUndefined, pass_environment
+from jinja2.filters import do_reverse, do_unique
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # What templates need to write a question. None of it makes a text wider, reads an attribute or draws lots.
@@ -27,13 +28,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0)
-        self.filters = {name: self.filters[name] for name in FILTERS}
+        self.filters = {name: self.filters[name] for name in FILTERS} | {"reverse": _reversed, "unique": _unique}
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": _short_range}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ANN401 - Jinja's
         """Say whether a template may read an attribute."""
         return attr in (*METHODS, *LOOP) and super().is_safe_attribute(obj, attr, value)
+
+
+def _reversed(value: Any) -> Any:  # noqa: ANN401 - a text or a list, as the filter has it
+    """Return a text or a list turned round. Jinja gives an iterator, which is written as an address in memory."""
+    turned = do_reverse(value)
+    return turned if isinstance(turned, str) else list(turned)
+
+
+@pass_environment
+def _unique(environment: Environment, value: Any, case_sensitive: bool = False) -> list[Any]:  # noqa: ANN401
+    return list(do_unique(environment, value, case_sensitive))
 
 
 def _short_range(*args: int) -> range:

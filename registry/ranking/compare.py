@@ -9,6 +9,7 @@ from registry.data.models import is_language_model
 from registry.data.vectors import Similarities, VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EntryKind
+from registry.names import checked_text
 from registry.packs.shelf import Shelf
 from registry.ranking.matches import Comparison
 from registry.ranking.nearest import EMBEDDABLE, OUTSIDE
@@ -75,7 +76,7 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     """
     if isinstance(query, VectorFile):
         return _outside(query, space)
-    pack, colon, task = query.partition(":")
+    pack, colon, task = checked_text(query, "query").partition(":")
     if colon and pack in Shelf(catalog.database.location.folder).names():
         raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
     entry = catalog.entries.get(query)

@@ -13,6 +13,7 @@ from registry.index.current import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
+from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import standard_error
 from registry.ranking.verdict import Yardstick
 from registry.spaces.centring import Centring
@@ -107,20 +108,22 @@ class _Search:
         self._target = target
         self._row = index.centring.centred(target.vector[None])[0]  # (dimension,)
         facets = index.centring.facets
-        self._kinds = tuple(dict.fromkeys(query.where.kinds)) or EMBEDDABLE
-        self._weights = {k: weights_between(facets, target.kind, k, chosen=query.weights) for k in self._kinds}
-        self._among = {
-            kind: catalog.embeddings.ids(space.id, replace(query.where, kinds=(kind,))) for kind in self._kinds
-        }
+        kinds = tuple(dict.fromkeys(query.where.kinds)) or EMBEDDABLE
+        self._weights = {k: weights_between(facets, target.kind, k, chosen=query.weights) for k in kinds}
+        self._passes = [  # a search for each way in which kinds are weighed: one, or two
+            (weights, selected(catalog, index, space, replace(query.where, kinds=alike)))
+            for weights, alike in _weighed_alike(self._weights)
+        ]
         self._held: dict[str, EmbeddingRecord] = {}
 
     def best(self, count: int) -> list[Match]:
         """Return the nearest, nearest first, not ranked yet."""
         neighbours: list[Neighbor] = []
-        for kind, ids in self._among.items():
-            query = self._row * self._centring.facets.scale(self._weights[kind])
-            neighbours += self._index.nearest(query, limit=count, where=ids[ids != self._target.id])
-        neighbours = sorted(neighbours, key=lambda n: (-n.similarity, n.id))[:count]
+        for weights, among in self._passes:
+            query = self._row * self._centring.facets.scale(weights)
+            neighbours += self._index.nearest(query, limit=count + 1, where=among)  # the target is among them, or not
+        others = [neighbour for neighbour in neighbours if neighbour.id != self._target.id]
+        neighbours = sorted(others, key=lambda n: (-n.similarity, n.id))[:count]
         held = self._catalog.embeddings.some([n.id for n in neighbours])
         self._held = {record.name: record for record in held.values()}
         neighbours = [n for n in neighbours if n.id in held]  # else it was removed a moment ago
@@ -143,3 +146,17 @@ class _Search:
     def _error(self, match: Match) -> float | None:
         other = self._held[match.name]
         return standard_error(self._target, other, self._centring, self._weights[match.kind])
+
+
+def _weighed_alike(
+    weights: Mapping[EntryKind, Mapping[str, float]],
+) -> list[tuple[Mapping[str, float], tuple[EntryKind, ...]]]:
+    """Return the kinds that share their weights, with these."""
+    groups: list[tuple[Mapping[str, float], list[EntryKind]]] = []
+    for kind, its in weights.items():
+        known = next((kinds for shared, kinds in groups if shared == its), None)
+        if known is None:
+            groups.append((its, [kind]))
+        else:
+            known.append(kind)
+    return [(its, tuple(kinds)) for its, kinds in groups]

@@ -16,6 +16,7 @@ from registry.index.current import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
 from registry.ranking.reasons import UsualAnswer, answered, because
+from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import DIMENSION, SpaceSpec
@@ -156,13 +157,18 @@ class Yardstick:
             if tasks == len(kinds):
                 return Level(BETWEEN_TASKS, None)
             return Level(TO_A_TASK if tasks else BETWEEN_MODELS, MAP)
-        ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)))
-        ids = ids[np.isin(ids, self._index.index.ids)][:MOST_TASKS]
+        weights = weights_between(self._index.centring.facets, *kinds, chosen=self._weights)
+        return self._index.derived(("level", *weights.items()), lambda: self._level_of_tasks(weights))
+
+    def _level_of_tasks(self, weights: Mapping[str, float]) -> Level | None:
+        """Return what most pairs of the space's own tasks reach; None where these are few."""
+        tasks = selected(self._catalog, self._index, self._space, Filter(kinds=(EntryKind.TASK,)))
+        known = self._index.index.ids
+        ids = (known if tasks is None else tasks.ids[np.isin(tasks.ids, known)])[:MOST_TASKS]
         if len(ids) < LEAST_TASKS:
             return None
         rows = self._index.index.rows(ids)
         facets = self._index.centring.facets
-        weights = weights_between(facets, *kinds, chosen=self._weights)
         alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
         reached = float(np.quantile(alike[np.triu_indices(len(ids), 1)], USUAL))
         return Level(max(reached, LEAST), None)

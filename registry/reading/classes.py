@@ -11,6 +11,7 @@ from registry.data.examples import CLASSIFICATION, REGRESSION, Names
 from registry.data.inputs import plain
 from registry.data.tasks import SplitRows
 from registry.errors import DataError
+from registry.names import normal
 
 Tell = Callable[[str], None]  # takes a sentence for whoever brought the task
 
@@ -91,7 +92,7 @@ def read_numbers(
 
 def with_spellings(rows: SplitRows, column: str, labels: Collection[str]) -> SplitRows:
     """Return rows with labels as a task spells them: 1.0 as 1, without blanks around; others stay as they are."""
-    spelled = {_whole(label.strip()): label for label in labels}
+    spelled = {_whole(normal(label.strip())): label for label in labels}
 
     def label_of(value: object) -> object:
         cell = _cell(value)
@@ -150,7 +151,7 @@ def _cell(value: object) -> str | _Odd | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):
-        text = str(value).strip()
+        text = normal(str(value).strip())
         return None if text.lower() in MISSING else text
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None

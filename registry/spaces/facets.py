@@ -18,6 +18,7 @@ WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "
 
 # Where tasks have a joint facet, these two are compared as they are: how near a task is to the mean of all is how
 # general it is as a source, and transfer rewards that. No model is compared by them.
+LARGEST = 1e6  # of a weight; beyond, sums and shares of weights lose what the others weigh
 JOINT = "joint"
 AS_THEY_ARE = ("inputs", JOINT)
 
@@ -113,8 +114,9 @@ def weights_between(
         unknown = sorted(set(chosen) - set(names))
         if unknown:
             raise InputError(f"No facet {unknown[0]!r} in this space: there are {', '.join(names)}.")
-        if not all(0 <= weight < float("inf") for weight in chosen.values()) or not any(chosen.values()):
-            raise InputError("Weights are numbers from 0 on, and one of them is more than 0.")
+        are_weights = all(map(_is_weight, chosen.values()))
+        if not are_weights or not any(chosen.values()):
+            raise InputError(f"Weights are numbers from 0 to {LARGEST:g}, and one of them is more than 0.")
         weights = {name: float(chosen.get(name, 0.0)) for name in names}
     else:
         between_tasks = BETWEEN_TASKS if JOINT in names else WITHOUT_JOINT
@@ -122,3 +124,7 @@ def weights_between(
         weights = {name: usual.get(name, 1.0) for name in names}
     total = sum(weights.values())
     return {name: weight / total if total else 1.0 / len(names) for name, weight in weights.items()}
+
+
+def _is_weight(weight: object) -> bool:
+    return isinstance(weight, int | float | np.integer | np.floating) and bool(0 <= weight <= LARGEST)

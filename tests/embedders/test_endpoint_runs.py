@@ -385,6 +385,18 @@ def test_a_model_whose_replies_say_nothing_fails_in_one_line_and_the_others_go_o
     assert (len(shown["answers"]), shown["texts"]) == (len(TEXTS), len(TEXTS))
 
 
+def test_a_model_whose_every_text_is_kept_back_by_a_filter_gets_no_vector(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    chatting.always = "400 content_filter: this text is not let through"
+
+    code, error = told(store, "embed", "lm@ask")
+
+    assert code == 1
+    assert error.startswith(f"failed lm@ask: Of 'lm@ask', {BATCH} of {BATCH} texts have no answer ({BATCH} refused)")
+    with Registry.open(store) as registry:
+        assert registry.show("lm@ask", "prompted-model")["embedded_in"] == []
+
+
 def test_room_for_reasoning_is_given_where_the_model_is_registered(store: Path, chatting: TinyServer) -> None:
     given = ("--endpoint", chatting.url, "--model-id", "tiny", "--reasoning-tokens", "500")
     done(store, "model", "add", "lm", *given)

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from tiny import opinions, sentences, tiny_classifier, tiny_encoder
 from waiting import LIMIT
 
+import cli
 from embedders import create_space, embed, function_model, hf_model, recorded_model
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
 from embedders.jobs.asking import CHUNK
@@ -25,7 +27,7 @@ from embedders.jobs.runs import EmbedReport
 from registry import Registry
 from registry.catalog import EmbeddingRecord, SpaceRecord
 from registry.data.inputs import Input
-from registry.errors import InputError, NotFoundError
+from registry.errors import InputError, LeaseLostError, NotFoundError
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [Input(text) for text in sentences(("fine", "dull", "great", "poor"), 40)]
@@ -115,7 +117,7 @@ def test_every_task_and_model_gets_a_unit_vector(filled: Registry) -> None:
     report = _embed(filled)
 
     assert sorted(report.embedded) == ["critic", "films", "judge", "meals"] == _names(filled)
-    assert (report.space, report.known, report.busy, report.failed) == ("tiny", [], [], {})
+    assert (report.space, report.known, report.busy, report.failed) == ("tiny", [], {}, {})
     lengths = np.linalg.norm(filled.vectors().matrix, axis=1)
     assert lengths.tolist() == pytest.approx([1.0] * 4, abs=1e-6)
     assert filled.status().jobs == {"done": 4}
@@ -278,6 +280,28 @@ def test_what_another_run_has_embedded_meanwhile_is_not_embedded_again(filled: R
 
     assert list(report.embedded) == ["films"]
     assert _attempts(filled) == [1, 1]
+
+
+def test_what_another_run_is_at_is_left_and_told_with_exit_code_1_unless_it_is_taken_over(filled: Registry) -> None:
+    def run(*more: str) -> Result:
+        return CliRunner().invoke(
+            cli.main, ["--registry", str(filled.folder), "embed", "films", "--device", "cpu", *more]
+        )
+
+    films, space = filled.catalog.entries.get("films"), filled.catalog.spaces.get()
+    with filled.catalog.jobs.working() as other:
+        assert other.claim(films.version_id, space.id) is None
+
+        left = run()
+        assert (left.exit_code, _names(filled)) == (1, [])
+        assert f"left films: {other.worker.place} is embedding it (--take-over takes it from" in left.stderr
+
+        taken = run("--take-over")
+        assert (taken.exit_code, _names(filled)) == (0, ["films"])
+        with pytest.raises(LeaseLostError):
+            filled.catalog.embeddings.put(
+                films.version_id, space, _held(filled, "films").vector, {}, worker=other.worker
+            )
 
 
 def test_an_entry_that_is_removed_meanwhile_fails_and_the_others_are_embedded(filled: Registry) -> None:

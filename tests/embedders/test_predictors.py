@@ -581,7 +581,7 @@ def test_a_recorded_llm_of_arrays_that_could_run_code_is_refused(registry: Regis
     _record(llm / "prompts.jsonl", [{"name": "plain", "template": "{{text}}", "choices": ["bad", "good"]}])
     np.savez(llm / "outputs.npz", log_prob=np.array([[_Canary(tmp_path / "canary")]], dtype=object))
 
-    with pytest.raises(DataError, match=r"outputs\.npz: holds no readable array 'log_prob'"):
+    with pytest.raises(DataError, match=r"outputs\.npz: not a \.npz file of recorded scores"):
         recorded_model(registry, "opt", str(llm))
 
     assert not (tmp_path / "canary").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.index.contract import FileIndex, Neighbor, VectorIndex
+from registry.index.contract import FileIndex, Neighbor, Selection, VectorIndex
 
 DIMENSION = 6
 
@@ -51,18 +51,31 @@ class IndexContract:
     def test_only_the_ids_that_may_be_are_returned(self) -> None:
         index, ids, rows = self.filled()
         for few in (slice(None, None, 3), slice(0, 1), slice(-5, None)):
-            found = index.nearest(rows[0], limit=5, where=ids[few])
+            found = index.nearest(rows[0], limit=5, where=Selection(ids[few]))
             assert_same(found, brute_force(ids[few], rows[few], rows[0], 5))
+
+    def test_a_filter_is_the_same_whether_ids_are_near_to_one_another_or_far_apart(self) -> None:
+        rows = rows_of(40)[1]
+        for ids in (np.arange(1, 41), np.arange(40) * 2**40):
+            index = self.empty()
+            index.add(ids, rows)
+            among = Selection(ids[::3])
+            assert (among.bits is None) == (ids[1] > 100)
+            assert_same(index.nearest(rows[0], limit=20, where=among), brute_force(ids[::3], rows[::3], rows[0], 20))
 
     def test_a_filter_acts_inside_the_search_and_not_after_it(self) -> None:
         index, ids, rows = self.filled()
         last = np.argsort(rows @ rows[0])[:2]  # the two that are least alike
-        assert {n.id for n in index.nearest(rows[0], limit=2, where=np.sort(ids[last]))} == set(ids[last].tolist())
+        assert {n.id for n in index.nearest(rows[0], limit=2, where=Selection(np.sort(ids[last])))} == set(
+            ids[last].tolist()
+        )
 
     def test_the_order_of_the_filters_ids_does_not_matter(self) -> None:
         index, ids, rows = self.filled()
         shuffled = np.random.default_rng(2).permutation(ids[:20])
-        assert index.nearest(rows[3], limit=9, where=shuffled) == index.nearest(rows[3], limit=9, where=ids[:20])
+        assert index.nearest(rows[3], limit=9, where=Selection(shuffled)) == index.nearest(
+            rows[3], limit=9, where=Selection(ids[:20])
+        )
 
     def test_equals_come_in_the_order_of_their_ids_however_many_they_are(self) -> None:
         index = self.empty()
@@ -83,11 +96,11 @@ class IndexContract:
 
     def test_nothing_is_returned_where_nothing_may_be(self) -> None:
         index, _, rows = self.filled()
-        assert index.nearest(rows[0], limit=5, where=np.array([], np.int64)) == []
+        assert index.nearest(rows[0], limit=5, where=Selection(np.array([], np.int64))) == []
 
     def test_an_id_that_is_not_indexed_is_not_returned(self) -> None:
         index, ids, rows = self.filled()
-        assert [n.id for n in index.nearest(rows[0], limit=5, where=np.array([7, ids[1]]))] == [ids[1]]
+        assert [n.id for n in index.nearest(rows[0], limit=5, where=Selection(np.array([7, ids[1]])))] == [ids[1]]
 
     def test_an_empty_index_answers_with_nothing(self) -> None:
         index = self.empty()
@@ -136,7 +149,9 @@ class IndexContract:
         assert index.ids.tolist() == ids[kept].tolist()
         for query in rows[[0, 10]]:
             assert_same(index.nearest(query, limit=7), brute_force(ids[kept], rows[kept], query, 7))
-            assert_same(index.nearest(query, limit=7, where=ids), brute_force(ids[kept], rows[kept], query, 7))
+            assert_same(
+                index.nearest(query, limit=7, where=Selection(ids)), brute_force(ids[kept], rows[kept], query, 7)
+            )
 
     def test_what_is_not_there_can_be_removed(self) -> None:
         index, ids, _ = self.filled()

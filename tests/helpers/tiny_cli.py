@@ -19,6 +19,7 @@ from waiting import LIMIT
 import cli
 from registry import Registry
 from registry.catalog import SpaceRecord
+from registry.catalog.jobs import Shift, Worker
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -170,3 +171,8 @@ def put_vector(registry: Registry, task: str, space: SpaceRecord, seed: int) -> 
     vector = unit(np.random.default_rng(seed).normal(size=space.dimension).astype(np.float32))
     registry.catalog.embeddings.put(registry.catalog.entries.get(task).version_id, space, vector, {})
     return vector
+
+
+def shift_of(registry: Registry) -> Shift:
+    """Return a worker's shift that is not renewed, and is seen to have gone by any other."""
+    return Shift(registry.catalog.database, Worker.here())

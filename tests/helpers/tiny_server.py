@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str) -> None:
         """Fail as `fault` says: a status with a value, or a name."""
         kind, _, value = fault.partition(" ")
-        if kind in ("hang", "cut", "drop"):
+        if kind in ("hang", "cut", "drop", "trickle"):
             self.close_connection = True
         match kind:
             case "hang":  # until the other side hangs up
@@ -204,6 +204,13 @@ class _Handler(BaseHTTPRequestHandler):
                     self.connection.recv(1)
                 with self.tiny.lock:
                     self.tiny.at_once -= 1
+            case "trickle":  # a byte now and then, of the head or of the body, until the other side hangs up
+                head = b"HTTP/1.1 200 OK\r\n" + (b"\r\n" if value == "body" else b"X-Slow: ")
+                self.wfile.write(head)
+                with suppress(ConnectionError):
+                    while True:
+                        self.wfile.write(b" ")
+                        time.sleep(0.02)
             case "cut":  # in the middle of a reply
                 self.send_response(200)
                 self.send_header("Content-Length", "1000")

@@ -508,7 +508,7 @@ def test_the_facets_may_be_weighed(store: Path) -> None:
     [
         ("map", "Invalid value for '--weigh': expected FACET=NUMBER,FACET=NUMBER (see 'main nearest --help')"),
         ("words=1", "No facet 'words' in this space: there are inputs, answers, joint, map."),
-        ("map=-1", "Weights are numbers from 0 on, and one of them is more than 0."),
+        ("map=-1", "Weights are numbers from 0 to 1e+06, and one of them is more than 0."),
     ],
 )
 def test_weights_that_make_no_sense_are_told_in_one_line(store: Path, weights: str, message: str) -> None:

@@ -2,12 +2,13 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from tiny_cli import FUTE, run, write_task
+from tiny_cli import FUTE, run, write_rows, write_task
 from tiny_history import records_of
 
 from commands.tables import fitted, separated
@@ -167,3 +168,29 @@ def test_a_shell_is_told_nothing_where_there_is_no_registry(tmp_path: Path, monk
     monkeypatch.setenv("FUTE_REGISTRY", str(tmp_path / "none"))
 
     assert completed({"COMP_WORDS": "fute task show ", "COMP_CWORD": "3"}) == []
+
+
+OBEYED = "\x1b[2J\x9b31m\u202e\x07"
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(tmp_path: Path) -> None:
+    rows = [{"text": f"a film {n}{OBEYED}", "label": (f"good{OBEYED}", f"bad{OBEYED}")[n % 2]} for n in range(6)]
+    data = write_rows(tmp_path / f"films{OBEYED}.jsonl", rows)
+    store = ("--registry", tmp_path / "store")
+    assert run(*store, "init").exit_code == 0
+    added = run(*store, "task", "add", "films", "--data", data)
+    assert added.exit_code == 0
+
+    says = [added.output]
+    for command in (
+        *(("task", "show", "films"), ("task", "show", "films", "--json"), ("task", "list"), ("task", "list", "--csv")),
+        *(("task", "add", "films", "--data", f"no{OBEYED}.csv"), ("task", "show", f"no{OBEYED}"), (f"no{OBEYED}",)),
+        ("task", "add", "others", "--data", data, "--kind", "regression"),
+    ):
+        says.append(run(*store, *command).output)
+
+    assert "\\u009b31m" in says[2]
+    assert [text for text in says if any(sign in text for sign in OBEYED if not sign.isprintable())] == []
+    assert json.loads(run(*store, "task", "show", "films", "--json").stdout)["spec"]["labels"] == sorted(
+        {str(row["label"]) for row in rows}
+    )

@@ -34,17 +34,19 @@ STOREYS = (
     ("embedders.errors",),
     ("registry", "registry.importing"),
     ("registry.registry",),
-    ("registry.views", "registry.sources"),
+    ("registry.views", "registry.sources", "registry.bundles"),
     ("registry.choosing",),
     ("registry.ranking", "registry.prompts"),
     ("registry.packs",),
     ("registry.index",),
+    ("registry.catalog.whole",),
     ("registry.catalog",),
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),
     ("registry.data", "registry.spaces"),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
     ("registry.kinds", "registry.errors", "registry.resources"),
+    ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}
 
@@ -262,3 +264,9 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
     assert len(lines) > 1000
     assert {name: count for name, count in lines.items() if count > FUNCTION_LINES} == {}
+
+
+def test_commands_print_through_one_door() -> None:
+    elsewhere = [path.name for path in sources("commands") if "click.echo(" in path.read_text(encoding="utf-8")]
+
+    assert elsewhere == ["output.py"]  # where what a terminal would obey is written out

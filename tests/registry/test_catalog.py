@@ -1,18 +1,14 @@
 """The catalog: entries, spaces, vectors, jobs and recorded answers, each change in one transaction."""
 
-import os
-import socket
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import delete, exc
-from tiny_cli import hand_made_space
+from tiny_cli import hand_made_space, shift_of
 
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
@@ -82,13 +78,6 @@ def films(registry: Registry) -> EntryRecord:
 @pytest.fixture
 def space(registry: Registry) -> SpaceRecord:
     return registry.add_space("s", SPEC, corpus=None)
-
-
-@pytest.fixture
-def another_process() -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
-        yield process
-        process.kill()
 
 
 # -- entries -----------------------------------------------------------------------------------------
@@ -259,7 +248,7 @@ def test_a_list_shows_each_entry_once_in_its_latest_version(registry: Registry, 
 def test_what_is_removed_takes_its_vectors_versions_tags_and_jobs_along(
     registry: Registry, films: EntryRecord, space: SpaceRecord
 ) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
+    shift_of(registry).claim(films.version_id, space.id)
     registry.catalog.embeddings.put(films.version_id, space, VECTOR, {})
     registry.add_task("films", task("great"), tags=["x"], replace=True)
     registry.catalog.entries.set_alias("films:1", "old")
@@ -381,8 +370,8 @@ CHANGES: dict[str, Callable[[Registry, EntryRecord, SpaceRecord], object]] = {
     "choosing a space": lambda r, _e, _s: r.catalog.spaces.use("s"),
     "removing a space": lambda r, _e, _s: r.catalog.spaces.remove("s"),
     "a vector": lambda r, e, s: r.catalog.embeddings.put(e.version_id, s, VECTOR, {}),
-    "claiming a job": lambda r, e, s: r.catalog.jobs.claim(e.version_id, s.id),
-    "failing a job": lambda r, e, s: r.catalog.jobs.fail(e.version_id, s.id, "x"),
+    "claiming a job": lambda r, e, s: shift_of(r).claim(e.version_id, s.id),
+    "failing a job": lambda r, e, s: shift_of(r).fail(e.version_id, s.id, "x"),
     "a measurement": lambda r, _e, _s: r.add_transfers([TransferRecord("m", "f", "a", "b", 0.5)]),
     "one more run": lambda r, _e, _s: r.catalog.transfers.add(TransferRecord("m", "f", "a", "b", 0.5)),
 }
@@ -513,7 +502,7 @@ def test_an_unknown_space_is_answered_with_the_nearest_one(registry: Registry) -
 def test_a_vector_is_kept_with_its_provenance_and_closes_its_job(
     registry: Registry, films: EntryRecord, space: SpaceRecord
 ) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
+    shift_of(registry).claim(films.version_id, space.id)
 
     registry.catalog.embeddings.put(films.version_id, space, VECTOR, {"seconds": 1.5, "device": "cpu"})
 
@@ -540,7 +529,7 @@ def test_a_second_vector_of_a_version_replaces_the_first(
 def test_a_vector_and_the_end_of_its_job_are_one_transaction(
     registry: Registry, films: EntryRecord, space: SpaceRecord
 ) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
+    shift_of(registry).claim(films.version_id, space.id)
     before = registry.catalog.spaces.generation()
     tamper(registry, "CREATE TRIGGER crash BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'crash'); END")
 
@@ -563,50 +552,16 @@ def test_a_vector_of_an_entry_that_was_removed_meanwhile_is_an_error_for_people(
     assert count(registry, "embeddings") == 0
 
 
-def test_a_job_is_claimed_once_and_can_be_taken_up_again_by_the_same_process(
-    registry: Registry, films: EntryRecord, space: SpaceRecord
-) -> None:
-    assert registry.catalog.jobs.claim(films.version_id, space.id)
-    assert registry.catalog.jobs.claim(films.version_id, space.id)
-    assert registry.catalog.jobs.counts() == {"running": 1}
-
-
-def test_a_living_process_keeps_its_job_and_a_dead_one_does_not(
-    registry: Registry, films: EntryRecord, space: SpaceRecord, another_process: "subprocess.Popen[bytes]"
-) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
-    owner = f"{socket.gethostname()}:{another_process.pid}"
-    tamper(registry, "UPDATE jobs SET owner = ?", owner)
-
-    assert not registry.catalog.jobs.claim(films.version_id, space.id)
-
-    another_process.communicate()
-    assert registry.catalog.jobs.claim(films.version_id, space.id)
-    connection = sqlite3.connect(registry.folder / "catalog.db")
-    taken = connection.execute("SELECT owner, attempts, state FROM jobs").fetchall()
-    connection.close()
-    assert taken == [(f"{socket.gethostname()}:{os.getpid()}", 2, "running")]
-
-
-@pytest.mark.parametrize(("hours", "can_be_claimed"), [(5, False), (7, True)])
-def test_a_job_of_another_host_is_taken_over_only_after_hours_without_a_sign(
-    registry: Registry, films: EntryRecord, space: SpaceRecord, hours: int, can_be_claimed: bool
-) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
-    tamper(registry, "UPDATE jobs SET owner = 'elsewhere:1', updated_at = datetime('now', ?)", f"-{hours} hours")
-
-    assert registry.catalog.jobs.claim(films.version_id, space.id) is can_be_claimed
-
-
 def test_a_failed_job_says_why_and_can_be_claimed_again(
     registry: Registry, films: EntryRecord, space: SpaceRecord
 ) -> None:
-    registry.catalog.jobs.claim(films.version_id, space.id)
+    shift = shift_of(registry)
+    shift.claim(films.version_id, space.id)
 
-    registry.catalog.jobs.fail(films.version_id, space.id, "out of memory")
+    shift.fail(films.version_id, space.id, "out of memory")
 
     assert registry.status().failures == {"films": "out of memory"}
-    assert registry.catalog.jobs.claim(films.version_id, space.id)
+    assert shift.claim(films.version_id, space.id) is None
     assert registry.status().failures == {}
 
 

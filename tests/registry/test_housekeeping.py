@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from tiny_cli import run, told, write_task
+from tiny_cli import run, shift_of, told, write_task
 from tiny_history import records_of
 
 import commands.nouns
@@ -198,8 +198,9 @@ def test_all_tasks_are_exported_at_once(store: Registry, tmp_path: Path) -> None
 def test_the_status_is_told_in_lines_and_a_mended_failure_is_none(store: Registry, tmp_path: Path) -> None:
     space = store.add_space("s", SPEC, corpus=None)
     version = store.entry("film").version_id
-    store.catalog.jobs.claim(version, space.id)
-    store.catalog.jobs.fail(version, space.id, "out of memory")
+    shift = shift_of(store)
+    shift.claim(version, space.id)
+    shift.fail(version, space.id, "out of memory")
 
     code, text = told("status")
     assert code == 0
@@ -210,7 +211,7 @@ def test_the_status_is_told_in_lines_and_a_mended_failure_is_none(store: Registr
 
     store.catalog.embeddings.put(version, space, VECTOR, {})
     assert "failed" not in told("status")[1]
-    store.catalog.jobs.fail(version, space.id, "again")
+    shift.fail(version, space.id, "again")
     store.add_task("film", read_task(str(write_task(tmp_path / "film", 1))), replace=True)
     found = json.loads(run("status", "--json").stdout)
     assert (found["failures"], found["jobs"].get("failed")) == ({}, None), "a failure of an older version is past"

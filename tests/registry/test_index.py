@@ -14,7 +14,7 @@ from registry import Registry
 from registry.catalog import SpaceRecord
 from registry.data.tasks import TaskData
 from registry.errors import InputError, SpaceMismatchError
-from registry.index.contract import FileIndex, Ids, Neighbor
+from registry.index.contract import FileIndex, Ids, Neighbor, Selection
 from registry.index.faiss_flat import FaissFlat
 from registry.spaces.centring import Centring, centre_of
 from registry.spaces.facets import Facet, Facets
@@ -34,15 +34,15 @@ class TestFaissFlat(FileIndexContract):
 class Unfiltered(FaissFlat):
     """It returns what may not be returned."""
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         return super().nearest(query, limit=limit)
 
 
 class FilteredTooLate(FaissFlat):
     """It filters what it has found."""
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
-        return [n for n in super().nearest(query, limit=limit) if where is None or n.id in where]
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
+        return [n for n in super().nearest(query, limit=limit) if where is None or n.id in where.ids]
 
 
 class Unforgetting(FaissFlat):
@@ -55,21 +55,21 @@ class Unforgetting(FaissFlat):
 class OneTooFew(FaissFlat):
     """It is off by one."""
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         return super().nearest(query, limit=limit, where=where)[: limit - 1]
 
 
 class OneTooFar(FaissFlat):
     """It leaves the nearest out."""
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         return super().nearest(query, limit=limit + 1, where=where)[1:]
 
 
 class Unordered(FaissFlat):
     """It lets chance tell equals apart."""
 
-    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Ids | None = None) -> list[Neighbor]:
+    def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
         return sorted(super().nearest(query, limit=limit, where=where), key=lambda n: (-n.similarity, -n.id))
 
 
@@ -130,7 +130,7 @@ class Case:
         index = FaissFlat.empty(self.facets.dimension)
         index.add(self.ids, centring.centred(self.matrix))
         query = centring.centred(self.query[None])[0] * self.facets.scale(self.weights)
-        return index.nearest(query, limit=self.limit, where=self.among)
+        return index.nearest(query, limit=self.limit, where=Selection(self.among))
 
     def similarity(self) -> dict[int, float]:
         """Return what numpy says of every id: the weighted mean of the facets' cosines after centring."""

@@ -248,10 +248,10 @@ def test_the_user_may_weigh_the_facets(faceted: Registry) -> None:
     ("weights", "message"),
     [
         ({"words": 1.0}, "No facet 'words' in this space: there are inputs, answers, map."),
-        ({"map": -1.0}, "Weights are numbers from 0 on, and one of them is more than 0."),
-        ({"map": 0.0}, "Weights are numbers from 0 on, and one of them is more than 0."),
-        ({"map": float("nan")}, "Weights are numbers from 0 on, and one of them is more than 0."),
-        ({}, "Weights are numbers from 0 on, and one of them is more than 0."),
+        ({"map": -1.0}, "Weights are numbers from 0 to 1e+06, and one of them is more than 0."),
+        ({"map": 0.0}, "Weights are numbers from 0 to 1e+06, and one of them is more than 0."),
+        ({"map": float("nan")}, "Weights are numbers from 0 to 1e+06, and one of them is more than 0."),
+        ({}, "Weights are numbers from 0 to 1e+06, and one of them is more than 0."),
     ],
 )
 def test_weights_that_make_no_sense_are_refused(faceted: Registry, weights: dict[str, float], message: str) -> None:

@@ -1,7 +1,6 @@
 """Templates: what they may use, which of their variables stand for the input, and that none runs code or for ever."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_attacks import INJECTIONS, RUNAWAYS
 from tiny_cli import dump
-from waiting import LIMIT
 
 from registry import Registry
 from registry.data.inputs import Input
 from registry.errors import InputError, StoppedError, TemplateError
 from registry.prompts.prompt import PAIR, TEXT, Prompt
-from registry.prompts.render import checked_prompt, checked_prompts, render, rendered
+from registry.prompts.render import checked_prompt, checked_prompts, render, rendered, rendered_each
+from registry.prompts.sandbox import FILTERS
 from registry.prompts.templates import MOST_NODES, asked, checked_template
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +84,29 @@ def test_a_child_starts_in_a_blink_and_loads_next_to_nothing() -> None:
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert set(found.stdout.split()) & {"numpy", "sqlalchemy", "torch", "click", "faiss", "yaml"} == set()
+
+
+LISTS = ("answers", "[text, answers]", "range(3)", "(text, answers)", "text.split()", "answers[:1]")
+
+
+def test_no_template_writes_where_something_lies_in_memory() -> None:
+    made = [f"{{{{ text }}}} {{{{ {of}|{how}{then} }}}}" for of in LISTS for how in FILTERS for then in ("", "|string")]
+    found = [one for one in checked_prompts(dict(zip(made, map(prompt_of, made), strict=True))).values()]
+    asked_of = rendered_each([one for one in found if isinstance(one, Prompt)], [FILM])
+
+    assert len(asked_of) > 100
+    assert [texts for texts in asked_of if not isinstance(texts, list) or " at 0x" in texts[0].lower()] == []
+    assert asks("{{ text }} {{ answers|reverse }} {{ answers|unique|list }}") == (
+        "a fine film ['good', 'bad'] ['bad', 'good']"
+    )
+
+
+def test_what_is_asked_together_has_a_limit_that_is_told() -> None:
+    long = "{% for i in range(15) %}" + "x" * 60_000 + "{% endfor %}{{ text }}"
+
+    with pytest.raises(TemplateError, match=r"for input 150: what is asked is more than 128 MiB together: take fewer"):
+        rendered(prompt_of(long), [FILM] * 200)
+    assert len(rendered(prompt_of(long), [FILM] * 3)) == 3
 
 
 # -- variables ---------------------------------------------------------------------------------------
@@ -201,101 +223,6 @@ def test_a_prompt_is_read_back_from_its_spec(plain: str, words: list[str], syste
 
 
 # -- attacks -----------------------------------------------------------------------------------------
-
-
-def test_the_attacks_are_as_many_as_the_goals_say() -> None:
-    assert len(set(INJECTIONS)) >= 60
-    assert len(set(RUNAWAYS)) >= 20
-
-
-@pytest.mark.parametrize("template", INJECTIONS)
-def test_a_template_that_reaches_for_code_is_refused(template: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError) as refused:
-        checked_prompt(prompt_of(template))
-
-    assert "\n" not in str(refused.value)
-    assert "never uses the text" not in str(refused.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_sandbox_runs_no_code_even_where_nothing_was_checked(tmp_path: Path) -> None:
-    lines: list[object] = []
-    for template in INJECTIONS:
-        lines += [{"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}, ["text", None]]
-
-    said = render(lines)[1::2]  # type: ignore[arg-type]
-
-    harmless = ["text text", "text <LoopContext 1/2><LoopContext 2/2>"]
-    assert [text for text in said if not isinstance(text, dict)] == harmless[::-1]
-    assert list(tmp_path.iterdir()) == []
-
-
-MEASURE = """
-import json, resource, sys
-from template_attacks import RUNAWAYS
-from registry.errors import InputError
-from registry.prompts.prompt import Prompt
-from registry.prompts.render import checked_prompt, render
-
-def bypassed(template):
-    job = {"template": template, "fields": {"text": "text"}, "answers": ["a", "b"]}
-    return render([job, ["some text " * 60, None]])
-
-def measured(work):
-    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    try:
-        said = work()
-    except InputError as error:
-        said = str(error)
-    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    used = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after))
-    return said, used
-
-for template in RUNAWAYS if sys.argv[1] == "checked" else RUNAWAYS[:20]:
-    prompt = Prompt(template, ("a", "b"), (("a",), ("b",)))
-    work = (lambda: checked_prompt(prompt)) if sys.argv[1] == "checked" else (lambda: bypassed(template))
-    print(json.dumps(measured(work), default=repr))
-own = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage counts the parent's too
-print(json.dumps([int(own.split()[1]) // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024]))
-"""
-
-
-def measure(how: str) -> tuple[list[tuple[object, float]], list[int]]:
-    """Run all runaways; return what came of each with the seconds of the processor, and the peaks of memory in MiB."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, how],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=5 * LIMIT,
-        check=True,
-    )
-    *rows, peaks = map(json.loads, done.stdout.splitlines())
-    return rows, peaks
-
-
-def test_a_template_that_never_ends_is_refused_in_two_seconds_and_256_mib() -> None:
-    rows, peaks = measure("checked")
-
-    assert len(rows) == len(RUNAWAYS)
-    for template, (said, used) in zip(RUNAWAYS, rows, strict=True):
-        assert isinstance(said, str), template[:200]
-        assert said.startswith("The template "), template[:200]
-        assert "\n" not in said
-        assert used < 2, template[:200]
-    assert max(peaks) < 256
-
-
-def test_the_limits_hold_even_where_nothing_was_checked() -> None:
-    rows, peaks = measure("bypassed")
-
-    for template, (_, used) in zip(RUNAWAYS[:20], rows, strict=True):
-        assert used < 2, template[:200]
-    told = " ".join(str(said) for said, _ in rows)
-    for reason in ("takes too long", "256 MB of memory", "more than 1 MiB", "nested too deeply", "more than 1000"):
-        assert reason in told
-    assert max(peaks) < 256
 
 
 def test_a_child_that_is_stopped_says_at_which_line() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from registry.data.examples import FREE_TEXT, MULTIPLE_CHOICE, Example
 from registry.data.tasks import TaskData
 from registry.errors import DataError, NameFormError
-from registry.files.lines import numbered_lines, read_file
+from registry.files.lines import numbered_lines
 from registry.files.separated import separated_rows
+from registry.files.whole import read_file
 from registry.formats.tasks import read_task
 from registry.names import checked_name
 

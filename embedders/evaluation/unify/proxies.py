@@ -9,8 +9,8 @@ Three architectures, because an embedding of what a model answers must not depen
 Trained models are kept in a folder, and used again while task, settings and files are the same.
 """
 
+import contextlib
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -42,8 +42,8 @@ from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import DataError
-from registry.files.arrays import UNREADABLE
-from registry.files.lines import read_file, read_json, written
+from registry.files.arrays import as_numbers, read_arrays
+from registry.files.lines import read_json, written
 
 NOTE, WORDS = "trained.json", "words.safetensors"
 
@@ -68,13 +68,10 @@ class TrainedModel:
         """Return the probability of each answer, (inputs, answers); what was asked before is read back."""
         asked = hashlib.sha256(json.dumps(list(inputs)).encode()).hexdigest()
         path = self.folder / f"outputs-{asked[:16]}.npz"
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
-                known: NDArray[np.float32] = held["probabilities"]
-            if known.shape == (len(inputs), len(self.answers)):
-                return known
-        except UNREADABLE:
-            pass  # never asked, or damaged
+        with contextlib.suppress(DataError):  # never asked, or damaged
+            known = read_arrays(path, ["probabilities"], "outputs").get("probabilities")
+            if known is not None and known.shape == (len(inputs), len(self.answers)):
+                return as_numbers(known, "probabilities", path).astype(np.float32)
         table = _ask(self.folder, inputs, device)
         with written(path) as draft:
             np.savez(draft, probabilities=table)
@@ -199,10 +196,11 @@ def _note(place: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
         note = read_json(place / NOTE)
         if note.get("recipe") == recipe and all(_sha256(place / n) == found for n, found in note["files"].items()):
             return note
-    except (DataError, KeyError, AttributeError):
+    except (DataError, OSError, KeyError, AttributeError):
         pass
     return None
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(read_file(path)).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from embedders.errors import SettingError
+from registry.shown import is_secret_in_path
 
 _METADATA_NAMES = (
     "metadata",
@@ -60,6 +61,11 @@ def checked_url(url: str) -> Place:
         raise SettingError(
             "The endpoint's URL has a user, a query, a fragment or an escape in it: give only https://HOST/v1 (and "
             "Azure's ?api-version=); a key is read from the environment with --key-env."
+        )
+    if is_secret_in_path(url.partition("://")[2].partition("/")[2]):
+        raise SettingError(
+            "The endpoint's URL seems to have a key in its path, which would be stored: give the URL without it, and "
+            "the key by --key-env."
         )
     try:
         parts = urlsplit(url)

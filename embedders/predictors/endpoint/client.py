@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.endpoint.addresses import check_address, checked_url, key_of
 from registry.errors import MissingExtraError
+from registry.shown import HIDDEN, without_secrets
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,6 +26,7 @@ MOST_BYTES = 2**26  # of a reply
 MOST_REASONING = 100_000  # tokens
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
 LONGEST_ASKED = 300.0  # seconds that a server may ask to be left alone for
+_ENCODINGS = ("identity", "gzip", "deflate")  # those that make of a piece of a reply a thousand times as much at most
 _AGAIN = (408, 429)  # and all from 500 on, but for what a server was not made to do
 _NOT_MADE_FOR = 501
 _FILTERS = re.compile(r"content[_ ]filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
@@ -110,6 +112,7 @@ class Client:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._next = 0.0  # when the next request may go out
+        self._attempts = threading.local()  # of each thread: when its attempt ends
         self._http: httpx2.Client | None = None
         self._streams: list[Any] = []  # its connections
 
@@ -220,6 +223,7 @@ class Client:
     def _attempt(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         import httpx2
 
+        self._attempts.end = time.monotonic() + self.limits.timeout
         try:
             with self._sent(url, body) as response:
                 content = self._content(response)
@@ -227,35 +231,36 @@ class Client:
             raise _TryAgainError(f"no reply within {self.limits.timeout:g} seconds") from None
         except (httpx2.TransportError, httpx2.DecodingError, httpx2.StreamError) as error:
             raise _TryAgainError(self._shown(str(error)) or type(error).__name__) from None
-        self._check_status(response, content)
+        text = self._bare(content.decode("utf-8", "replace"))
+        self._check_status(response, text)
         try:
-            reply = json.loads(content)
+            reply = json.loads(text)
         except (ValueError, RecursionError):
-            self._check_kind(content)
+            self._check_kind(text)
             raise _TryAgainError("its reply is not JSON") from None
         if not isinstance(reply, dict):
             raise _TryAgainError("its reply is no JSON object")
-        self._check_error(reply, content)
+        self._check_error(reply, text)
         return reply
 
-    def _check_kind(self, content: bytes) -> None:
+    def _check_kind(self, text: str) -> None:
         """Refuse what no other attempt would make JSON: a web page, or a stream of events."""
-        begin = content[:200].lstrip().lower()
-        if begin.startswith((b"<!doctype", b"<html")):
+        begin = text[:200].lstrip().lower()
+        if begin.startswith(("<!doctype", "<html")):
             raise RefusedError(f"{self.url} answers with a web page: it is no endpoint{self.hint}.", 404)
-        if begin.startswith((b"data:", b"event:", b": ", b":\n")):
+        if begin.startswith(("data:", "event:", ": ", ":\n")):
             raise RefusedError(
                 f"{self.url} answers with a stream of events, which was not asked for: let it reply at once.", 200
             )
 
-    def _check_error(self, reply: Mapping[str, Any], content: bytes) -> None:
+    def _check_error(self, reply: Mapping[str, Any], text: str) -> None:
         """Refuse an error that comes with status 200, in the server's own words."""
         error = reply.get("error")
         if reply.get("choices") or not (error or reply.get("object") == "error"):
             return
         code = next((one.get("code") for one in (error, reply) if isinstance(one, dict) and "code" in one), None)
         status = int(code) if isinstance(code, int | str) and re.fullmatch("[0-9]{3}", str(code)) else 200
-        said = self._shown(_message(content))
+        said = self._shown(_message(text))
         if status in _AGAIN or 500 <= status < 600:
             raise _TryAgainError(said or f"an error {status}")
         raise RefusedError(f"{self.url} answers with an error ({said}).", 200, said)
@@ -263,7 +268,7 @@ class Client:
     @contextlib.contextmanager
     def _sent(self, url: str, body: Mapping[str, Any]) -> Iterator[Any]:
         assert self._http is not None, "used within 'with'"  # noqa: S101
-        headers = {"User-Agent": "fute", "Content-Type": "application/json"}
+        headers = {"User-Agent": "fute", "Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if self._key is not None and checked_url(url).origin == self._place.origin:
             is_azure = bool(self._place.query) or self._place.origin[1].endswith(_AZURE)
             headers |= {"api-key": self._key} if is_azure else {"Authorization": f"Bearer {self._key}"}
@@ -278,6 +283,7 @@ class Client:
         if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             return
         stream = info["return_value"]
+        stream.read = self._to_its_end(stream.read)
         self._streams.append(stream)
         try:
             check_address(str(stream.get_extra_info("server_addr")[0]))
@@ -285,18 +291,29 @@ class Client:
             stream.close()
             raise
 
+    def _to_its_end(self, read: Callable[..., bytes]) -> Callable[..., bytes]:
+        """Let a connection be read no longer than its attempt may last: a byte a second would never be too late."""
+
+        def read_in_time(size: int, timeout: float | None = None) -> bytes:
+            left = self._attempts.end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            return read(size, left if timeout is None else min(left, timeout))
+
+        return read_in_time
+
     def _content(self, response: Any) -> bytes:  # noqa: ANN401 - a response being read
-        parts, size, end = [], 0, time.monotonic() + self.limits.timeout
+        if response.headers.get("content-encoding", "identity").lower() not in _ENCODINGS:
+            raise BlackBoxError(f"{self.url} answers in an encoding that was not asked for.")
+        parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:
                 raise BlackBoxError(f"{self.url} answers with more than {MOST_BYTES >> 20} MiB: it is no endpoint.")
-            if time.monotonic() > end:
-                raise TimeoutError
         return b"".join(parts)
 
-    def _check_status(self, response: Any, content: bytes) -> None:  # noqa: ANN401 - a response
+    def _check_status(self, response: Any, text: str) -> None:  # noqa: ANN401 - a response
         status = response.status_code
         if status in _AGAIN or (status >= 500 and status != _NOT_MADE_FOR):
             raise _TryAgainError(f"status {status}", _asked_pause(response.headers.get("retry-after")))
@@ -310,16 +327,16 @@ class Client:
             mend = ""
             if status in (401, 403):
                 mend = f": see what {self._key_env} holds" if self._key_env else ": name its key with --key-env"
-            reason = self._shown(_message(content))
+            reason = self._shown(_message(text))
             raise RefusedError(
                 f"{self.url} refuses with status {status}{mend}{f' ({reason})' if reason else ''}.",
                 status,
-                self._bare(" ".join(content.decode("utf-8", "replace").split())[:2000]),
+                " ".join(text.split())[:2000],
             )
 
     def _bare(self, text: str) -> str:
-        """Return a text without the key."""
-        return text if self._key is None else text.replace(self._key, "***")
+        """Return a text of the server without keys: some repeat the one they are sent, in errors and in answers."""
+        return without_secrets(text if self._key is None else text.replace(self._key, HIDDEN))
 
     def _shown(self, text: str) -> str:
         """Return a text from elsewhere as it may be shown: without the key, on one line, and short."""
@@ -341,9 +358,8 @@ def _asked_pause(header: str | None) -> float:
         return 0.0
 
 
-def _message(content: bytes) -> str:
+def _message(text: str) -> str:
     """Return what a refusal says of itself, wherever the server puts it."""
-    text = content.decode("utf-8", "replace")
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):

@@ -140,8 +140,14 @@ def fill_by_hand(registry: Registry) -> dict[str, list[list[float]]]:
             put_answers(registry, record.version_id, corpus.version_id, said[record.name])
     entries.set_alias("film:1", "first")
     failed = entries.get("goal").version_id
-    registry.catalog.jobs.claim(failed, space.id)
-    registry.catalog.jobs.fail(failed, space.id, "it was too large")
+    jobs = registry.catalog.jobs
+    if hasattr(jobs, "working"):
+        with jobs.working() as shift:
+            shift.claim(failed, space.id)
+            shift.fail(failed, space.id, "it was too large")
+    else:
+        jobs.claim(failed, space.id)
+        jobs.fail(failed, space.id, "it was too large")
     registry.refresh_index("by-hand")
     return {name: answers.tolist() for name, answers in said.items()}
 

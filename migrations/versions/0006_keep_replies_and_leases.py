@@ -1,4 +1,4 @@
-"""keep what models wrote, from which their answers were read.
+"""keep what models wrote, from which their answers were read, and until when a job is held.
 
 Revision ID: 0006
 Revises: 0005
@@ -19,7 +19,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("predictions", sa.Column("replies", sa.LargeBinary(), nullable=True))
+    op.add_column("jobs", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("jobs", "lease_until")
     op.drop_column("predictions", "replies")

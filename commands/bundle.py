@@ -1,0 +1,63 @@
+"""`fute bundle`: all that a registry knows, into a folder or file, and back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from commands.output import json_option, print_json, registry_of, tell
+
+BUNDLE = click.Path(path_type=Path)
+
+
+@click.group()
+def bundle() -> None:
+    """Everything in a registry, as one file or folder that another registry takes in."""
+
+
+@bundle.command("export")
+@click.argument("path", type=BUNDLE, metavar="FILE.zip|FOLDER")
+@json_option
+@click.pass_context
+def export(ctx: click.Context, path: Path, *, as_json: bool) -> None:
+    """Write all that the registry knows: entries, spaces, vectors, answers, transfers and packs.
+
+    The same registry gives the same bytes. Jobs are left out: they are of this machine, and so is the index, which is
+    made anew.
+    """
+    counts = registry_of(ctx).export_bundle(path)
+    if as_json:
+        print_json({"path": str(path), **counts})
+        return
+    tell(f"{told(counts)} written to {path}")
+
+
+@bundle.command("import")
+@click.argument("path", type=BUNDLE, metavar="FILE|FOLDER")
+@click.option("--dry-run", is_flag=True, help="Check the bundle and say what would come of it; change nothing.")
+@click.option("--keep-mine", is_flag=True, help="Leave out what clashes, and what is made with it.")
+@click.option("--trust", is_flag=True, help="Take models that run a function or ask a server, too.")
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, trust: bool, as_json: bool) -> None:
+    """Take in a bundle: all of it, or nothing. What is here already with the same content stays as it is.
+
+    A name with other content here is a clash. Each is told and nothing is imported, unless --keep-mine is given.
+    """
+    report = registry_of(ctx).import_bundle(path, keep_mine=keep_mine, trust=trust, dry_run=dry_run)
+    if as_json:
+        print_json({"dry_run": dry_run, **report.as_json()})
+        return
+    tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
+    for clash in report.clashes:
+        tell(f"left out: {clash}", err=True)
+    if report.left_out.total():
+        tell(f"{told(report.left_out)} left out", err=True)
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Return how many of each, such as `3 entries, 1 vectors`."""
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing"
+
+
+COMMANDS = (bundle,)

@@ -1,0 +1,101 @@
+"""Tables of Arrow, in parquet files and in streams: counted while they are read, for a small file can hold much."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from registry.data.tasks import SplitRows
+from registry.errors import DataError, MissingExtraError
+from registry.files import limits
+from registry.files.whole import read_file
+from registry.reading.frames import with_class_names
+
+BATCH = 1_000  # rows that are unpacked at a time
+
+
+def parquet_rows(body: bytes, place: str) -> SplitRows:
+    """Return the rows of a parquet file, classes by their names where its schema has them."""
+    arrow = _arrow("Reading .parquet needs pyarrow")
+    from pyarrow import parquet
+
+    try:
+        texts = _top_texts(parquet.ParquetFile(io.BytesIO(body)).schema_arrow)
+        # Texts stay a dictionary: a text that a million rows share is held once, and counted a million times.
+        file = parquet.ParquetFile(io.BytesIO(body), read_dictionary=texts)
+        limits.check_rows(file.metadata.num_rows, place)
+        names = class_names(file.schema_arrow.metadata)
+        return _numbered(place, _rows(file.iter_batches(batch_size=BATCH), names, place))
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(place, f"not a parquet file ({error}).") from error
+
+
+def stream_rows(paths: Sequence[Path], place: str) -> SplitRows:
+    """Return the rows of Arrow streams, as `datasets` saves them, one after the other."""
+    arrow = _arrow("Reading what save_to_disk wrote needs pyarrow")
+    from pyarrow import ipc
+
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            stream = ipc.open_stream(io.BytesIO(read_file(path)))
+            rows += _rows(stream, class_names(stream.schema.metadata), str(path))
+        except (arrow.ArrowException, OSError) as error:
+            raise DataError(str(path), f"not an Arrow stream ({error}).") from error
+    return _numbered(place, rows)
+
+
+def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the names of classes that the Hugging Face library has written into an Arrow schema, by column."""
+    try:
+        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        found = {key: feature["names"] for key, feature in features.items() if _is_class_label(feature)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {key: names for key, names in found.items() if all(isinstance(name, str) for name in names)}
+
+
+def _is_class_label(feature: object) -> bool:
+    return isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature["names"], list)
+
+
+def _rows(batches: Iterable[Any], names: Mapping[str, list[str]], place: str) -> list[dict[str, Any]]:
+    """Return the rows of batches of records; raise `DataError` where they are too many, or too large together."""
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for batch in batches:
+        size += sum(_bytes_of(column) for column in batch.columns)
+        if size > limits.FILE:
+            raise limits.too_large(place, limits.FILE)
+        limits.check_rows(len(rows) + batch.num_rows, place)
+        rows += [with_class_names(row, names) for row in batch.to_pylist()]
+    return rows
+
+
+def _bytes_of(column: Any) -> int:  # noqa: ANN401 - an Arrow array, whose library is optional
+    """Return how many bytes an array's values take, each counted where it stands."""
+    from pyarrow import compute, types
+
+    if not types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = compute.binary_length(column.dictionary)
+    return int(compute.sum(compute.take(lengths, column.indices)).as_py() or 0)
+
+
+def _top_texts(schema: Any) -> list[str]:  # noqa: ANN401 - an Arrow schema
+    from pyarrow import types
+
+    return [field.name for field in schema if types.is_string(field.type) or types.is_binary(field.type)]
+
+
+def _numbered(place: str, rows: list[dict[str, Any]]) -> SplitRows:
+    return SplitRows(place, rows, range(1, len(rows) + 1), "row")
+
+
+def _arrow(problem: str) -> Any:  # noqa: ANN401 - the module
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingExtraError(problem, "analysis") from error
+    return pyarrow
