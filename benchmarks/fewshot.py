@@ -54,7 +54,7 @@ class Trainer:
         self.recipe = recipe
         base = model_folder(recipe.model)
         self.surrogate = Surrogate(base, device=device, max_length=recipe.max_length)
-        self._folder = folder / identity(base)[:12]
+        self._folder = folder / identity(base)[-12:]
 
     def taught(self, task: TaskData) -> Path:
         """Return the weights of the base model after training on a source, made once."""

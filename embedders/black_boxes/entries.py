@@ -13,7 +13,7 @@ from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.predictors.readers import ReaderPredictor
 from embedders.predictors.recordings import RecordedPredictor
 from embedders.predictors.text_to_text import TextToTextPredictor
-from embedders.surrogate.weights import identity, model_folder
+from embedders.surrogate.weights import is_model, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.data.models import HeadKind, ModelKind, ModelSpec
@@ -76,7 +76,7 @@ def _checkpoint(entry: EntryRecord, spec: ModelSpec, device: str | None) -> Pred
     if spec.is_language_model:
         raise NotEmbeddableError(_by_itself(entry))
     folder = model_folder(spec.source, spec.revision)
-    if spec.identity is not None and identity(folder) != spec.identity:
+    if spec.identity is not None and not is_model(folder, spec.identity, source=spec.source):
         raise ModelNotUsableError(f"{folder} has changed since it was registered: add it with --replace.")
     head = spec.head or head_of(folder, spec.labels)
     if head.needs_prompt and not spec.labels:

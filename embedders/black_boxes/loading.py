@@ -13,7 +13,7 @@ from embedders.predictors.language.causal import CausalLM
 from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
-from embedders.surrogate.weights import identity
+from embedders.surrogate.weights import is_model
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 
 
@@ -59,7 +59,7 @@ def language_model(spec: ModelSpec, *, device: str | None, name: str) -> Languag
     if spec.kind is not ModelKind.HF:
         raise SettingError(f"{name!r} takes no prompts: only language models and endpoints do.")
     path = checkpoint_path(spec.source, revision=spec.revision, gguf=spec.gguf)
-    if spec.identity is not None and identity(path) != spec.identity:
+    if spec.identity is not None and not is_model(path, spec.identity, source=spec.source):
         raise ModelNotUsableError(f"{path} has changed since it was registered: add it with --replace.")
     head = spec.head or head_of(path, spec.labels)
     if not head.needs_prompt:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError
+from embedders.foreign.door import opened
 from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
@@ -62,15 +63,17 @@ class Checkpoint:
         from embedders.hardware.devices import attention, quiet_transformers
 
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            with quiet_transformers():
+            with opened(folder) as shown, quiet_transformers():
+                tokenizer = transformers.AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
                 model, loading_info = getattr(transformers, _CLASSES[head]).from_pretrained(
-                    folder,
+                    shown,
                     trust_remote_code=False,
                     use_safetensors=True,
                     attn_implementation=attention(self.device),
                     output_loading_info=True,
                 )
+        except ModelNotUsableError:
+            raise
         except Exception as error:  # the libraries raise many kinds, a tokenizer of another release a bare Exception
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
         missing = sorted(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from embedders.errors import ModelNotUsableError
+from embedders.foreign.sizes import Weights, check_fits
 from embedders.surrogate.weights import MINILM, identity, model_folder, snapshot
 from registry.errors import MissingExtraError, first_line
 
@@ -20,6 +21,7 @@ _NOT_DECODERS = ("bert", "clip", "t5")  # and their kin; what else there is tran
 
 # The header's values by their type: of numbers how many bytes, and the two that tell their own length.
 _NUMBERS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_WHOLE_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 _TEXT, _LIST = 8, 9
 
 
@@ -48,13 +50,17 @@ def check_decoder(file: Path) -> None:
     """Raise `ModelNotUsableError` where a file is no GGUF, or holds no decoder. Loads no weights."""
     try:
         with file.open("rb") as opened:
-            architecture = _architecture(opened)
-    except (OSError, ValueError, OverflowError, struct.error) as error:
+            tensors, known = _header(opened)
+        architecture = known["general.architecture"]
+    except (OSError, KeyError, ValueError, OverflowError, struct.error) as error:
         raise ModelNotUsableError(f"{file} is not a GGUF file, or a damaged one.") from error
     if any(name in architecture for name in _NOT_DECODERS):
         raise ModelNotUsableError(
             f"{file} ({architecture[:80]}) does not write from left to right: it takes no prompts."
         )
+    numbers = 8 * file.stat().st_size  # at the most, a bit each
+    sizes = {ours: known[name] for ours, name in _sizes(architecture).items() if name in known}
+    check_fits(sizes, Weights(tensors, numbers, numbers), str(file))
 
 
 def unpacked(file: Path, device: Any) -> tuple[Any, Any]:  # noqa: ANN401 - torch is not loaded here
@@ -86,6 +92,20 @@ def unpacked(file: Path, device: Any) -> tuple[Any, Any]:  # noqa: ANN401 - torc
     if missing:
         raise ModelNotUsableError(f"{file} lacks {len(missing)} of the model's weights ({missing[0]}).")
     return tokenizer, model
+
+
+def _sizes(architecture: str) -> dict[str, str]:
+    """Return what the sizes of a model are called in a header, by what transformers calls them."""
+    names = {
+        "num_hidden_layers": "block_count",
+        "hidden_size": "embedding_length",
+        "intermediate_size": "feed_forward_length",
+        "max_position_embeddings": "context_length",
+        "num_attention_heads": "attention.head_count",
+        "num_experts": "expert_count",
+        "vocab_size": "vocab_size",
+    }
+    return {ours: f"{architecture}.{name}" for ours, name in names.items()}
 
 
 def _packaged() -> Path:
@@ -126,18 +146,26 @@ def _check_not_gguf(source: str) -> None:
         raise ModelNotUsableError(f"{source} holds no model but in GGUF: say which file with --gguf {held[0]}.")
 
 
-def _architecture(opened: BinaryIO) -> str:
-    """Return what the header of a GGUF file calls the model's architecture; raise `ValueError` where it is damaged."""
-    magic, version, _, entries = struct.unpack("<4sIQQ", opened.read(24))
+def _header(opened: BinaryIO) -> tuple[int, dict[str, Any]]:
+    """Return how many tensors a GGUF file has, and the texts and whole numbers of its header.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    magic, version, tensors, entries = struct.unpack("<4sIQQ", opened.read(24))
     if magic != b"GGUF" or version not in (2, 3):
         raise ValueError("no header")
+    known: dict[str, Any] = {}
     for _ in range(entries):
         key = _text(opened)
         (kind,) = struct.unpack("<I", opened.read(4))
-        if key == "general.architecture" and kind == _TEXT:
-            return _text(opened)
-        _pass_over(opened, kind)
-    raise ValueError("no architecture")
+        if kind in _WHOLE_NUMBERS:
+            (known[key],) = struct.unpack(f"<{_WHOLE_NUMBERS[kind]}", opened.read(_NUMBERS[kind]))
+        elif key == "general.architecture" and kind == _TEXT:
+            known[key] = _text(opened)
+        else:
+            _pass_over(opened, kind)
+    return tensors, known
 
 
 def _text(opened: BinaryIO) -> str:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from embedders.errors import ModelNotUsableError, SettingError
+from embedders.foreign.door import opened
 from embedders.hardware.batching import by_length, padded, tokenised
 from embedders.hardware.devices import attention, autocast, best_device, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
@@ -40,8 +41,9 @@ class Surrogate:
         self.device = best_device(device)
         self.max_length = max_length
         try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            with opened(folder) as shown:
+                config = AutoConfig.from_pretrained(shown, trust_remote_code=False)
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise ModelNotUsableError(f"{folder} has no usable tokenizer.") from error
         self.family: Family = family_of(config)
@@ -73,9 +75,9 @@ class Surrogate:
 
     def _loaded(self, architecture: Any) -> nn.Module:  # noqa: ANN401 - one of transformers' Auto classes
         try:
-            with quiet_transformers():
+            with opened(self.folder) as shown, quiet_transformers():
                 model = architecture.from_pretrained(
-                    self.folder,
+                    shown,
                     trust_remote_code=False,
                     use_safetensors=True,
                     attn_implementation=attention(self.device),

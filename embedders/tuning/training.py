@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from embedders.foreign.door import opened
 from embedders.hardware.batching import by_length, padded, tokenised
 from embedders.hardware.devices import attention, autocast, best_device, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
@@ -131,19 +132,20 @@ def finetune_classifier(
 
     place = best_device(device)
     torch.manual_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-    with quiet_transformers():
-        model = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            **named_outputs(task),
-            trust_remote_code=False,
-            use_safetensors=True,
-            attn_implementation=attention(place),
-            dtype=torch.float32,
-        ).to(place)
-    rows = sampled(task, examples, seed=seed)
-    fit_classifier(model, tokenizer, task, rows, epochs=epochs, learning_rate=learning_rate, seed=seed)
-    save_classifier(model, tokenizer, target)
+    with opened(base) as shown:  # until it is saved: a tokenizer may copy its vocabulary from there
+        tokenizer = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
+        with quiet_transformers():
+            model = AutoModelForSequenceClassification.from_pretrained(
+                shown,
+                **named_outputs(task),
+                trust_remote_code=False,
+                use_safetensors=True,
+                attn_implementation=attention(place),
+                dtype=torch.float32,
+            ).to(place)
+        rows = sampled(task, examples, seed=seed)
+        fit_classifier(model, tokenizer, task, rows, epochs=epochs, learning_rate=learning_rate, seed=seed)
+        save_classifier(model, tokenizer, target)
     return accuracy_of(task, probabilities_of(model, tokenizer, inputs_of(task.test))) or 0.0
 
 

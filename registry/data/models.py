@@ -49,7 +49,7 @@ class ModelSpec:
     source: str = ""
     revision: str | None = None
     labels: tuple[str, ...] | None = None
-    identity: str | None = None  # sha256 of the weights
+    identity: str | None = None  # of all of it that is loaded
     range: tuple[float, float] | None = None  # the numbers that a regression's two labels stand for
     gguf: str | None = None  # the one file of the source that is the model
     answers: tuple[str, ...] | None = None

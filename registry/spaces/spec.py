@@ -15,7 +15,7 @@ DIMENSION = 2048
 class SpaceSpec:
     """Everything that two vectors must share. Only `surrogate_source`, a place, is no part of the identity."""
 
-    surrogate: str  # sha256 over weights and tokenizer: the same model from anywhere is the same
+    surrogate: str  # sha256 over all of it that is loaded: the same model from anywhere is the same
     surrogate_source: str
     method: str
     parameters: dict[str, Any]

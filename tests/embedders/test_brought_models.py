@@ -23,7 +23,7 @@ from embedders.hardware.devices import bf16_pays
 from embedders.predictors.checkpoints import Checkpoint
 from registry import Registry
 from registry.data.inputs import Input
-from registry.data.models import HeadKind
+from registry.data.models import HeadKind, ModelSpec
 from registry.data.predictions import Predictions
 
 LABELS = ("negative", "neutral", "positive")
@@ -69,8 +69,9 @@ def test_a_checkpoint_whose_labels_hold_each_by_itself_is_refused(
 
 
 def test_one_that_an_earlier_release_took_is_refused_when_it_is_asked(registry: Registry, classifier: Path) -> None:
-    hf_model(registry, "m", str(classifier))
     edit_config(classifier, problem_type="multi_label_classification")
+    spec = ModelSpec.checkpoint(str(classifier), head=HeadKind.CLASSIFICATION, labels=("a", "b", "c"))
+    registry.add_model("m", spec.as_document(), content_hash="0" * 64)
 
     with pytest.raises(ModelNotUsableError, match="by itself"):
         ask(registry, "m")

@@ -406,8 +406,8 @@ def test_a_black_box_that_cannot_be_loaded_does_not_stop_the_others(
 
 def test_a_classifier_with_damaged_weights_does_not_stop_the_others(filled: Registry, tmp_path: Path) -> None:
     folder = tiny_classifier(tmp_path / "damaged", ("no", "yes"))
-    (folder / "model.safetensors").write_bytes(b"these are no weights")
     hf_model(filled, "broken", str(folder))
+    (folder / "model.safetensors").write_bytes(b"these are no weights")
 
     report = _embed(filled)
 

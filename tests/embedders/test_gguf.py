@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -255,16 +256,29 @@ def test_a_damaged_header_is_refused_when_it_is_registered(
         gguf_model(registry, "lm", str(file.parent), file.name)
 
 
-def test_a_header_cut_off_anywhere_is_refused_or_read(file: Path) -> None:
+def test_a_header_cut_off_anywhere_is_refused(file: Path) -> None:
     body = file.read_bytes()
-    known = body.index(b"llama") + len(b"llama")  # where the architecture stands, and ends
+    words = body.index(b"tokenizer.ggml.tokens")  # in the midst of the header
 
-    for length in range(known):
+    check_decoder(file)
+    for length in range(words):
         file.write_bytes(body[:length])
         with pytest.raises(ModelNotUsableError):
             check_decoder(file)
-    file.write_bytes(body[:known])
-    check_decoder(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("block_count", 10**7), ("embedding_length", 2**31), ("context_length", 2**31)]
+)
+def test_a_header_that_tells_of_more_than_the_file_holds_is_refused(
+    registry: Registry, file: Path, name: str, size: int
+) -> None:
+    body = file.read_bytes()
+    place = body.index(f"llama.{name}".encode()) + len(f"llama.{name}") + 4  # behind the kind of value
+    file.write_bytes(body[:place] + struct.pack("<I", size) + body[place + 4 :])
+
+    with pytest.raises(ModelNotUsableError, match=r"is more than its weights have room for\.$"):
+        gguf_model(registry, "lm", str(file.parent), file.name)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])

@@ -30,7 +30,7 @@ STOREYS = (
     ("embedders.methods",),
     ("embedders.tuning", "embedders.fisher"),
     ("embedders.surrogate", "embedders.observed", "embedders.sketch"),
-    ("embedders.hardware",),
+    ("embedders.hardware", "embedders.foreign"),
     ("embedders.errors",),
     ("registry", "registry.importing"),
     ("registry.registry",),

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import SettingError
 from embedders.evaluation.unify.words import BagOfWords
+from embedders.foreign.door import opened
 from embedders.hardware.devices import attention, best_device, quiet_transformers
 from embedders.surrogate.weights import identity
 from embedders.tuning.training import (
@@ -149,29 +150,30 @@ def _train_from_scratch(
     settings = ARCHITECTURES["scratch"]
     place, width = best_device(device), settings["hidden"]
     torch.manual_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        num_hidden_layers=settings["layers"],
-        num_attention_heads=width // 32,
-        intermediate_size=4 * width,
-        max_position_embeddings=MAX_LENGTH,
-        pad_token_id=tokenizer.pad_token_id,
-        attn_implementation=attention(place),
-        **named_outputs(task),
-    )
-    model = BertForSequenceClassification(config).to(place)
-    fit_classifier(
-        model,
-        tokenizer,
-        task,
-        rows,
-        epochs=settings["epochs"],
-        learning_rate=settings["learning_rate"],
-        seed=seed,
-    )
-    save_classifier(model, tokenizer, target)
+    with opened(base) as shown:  # until it is saved: a tokenizer may copy its vocabulary from there
+        tokenizer = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
+        config = BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            num_hidden_layers=settings["layers"],
+            num_attention_heads=width // 32,
+            intermediate_size=4 * width,
+            max_position_embeddings=MAX_LENGTH,
+            pad_token_id=tokenizer.pad_token_id,
+            attn_implementation=attention(place),
+            **named_outputs(task),
+        )
+        model = BertForSequenceClassification(config).to(place)
+        fit_classifier(
+            model,
+            tokenizer,
+            task,
+            rows,
+            epochs=settings["epochs"],
+            learning_rate=settings["learning_rate"],
+            seed=seed,
+        )
+        save_classifier(model, tokenizer, target)
 
 
 def _ask(folder: Path, inputs: Sequence[Input], device: str | None) -> NDArray[np.float32]:
@@ -181,10 +183,10 @@ def _ask(folder: Path, inputs: Sequence[Input], device: str | None) -> NDArray[n
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     place = best_device(device)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    with quiet_transformers():
+    with opened(folder) as shown, quiet_transformers():
+        tokenizer = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
-            folder, trust_remote_code=False, use_safetensors=True, attn_implementation=attention(place)
+            shown, trust_remote_code=False, use_safetensors=True, attn_implementation=attention(place)
         )
     return probabilities_of(model.to(place).eval(), tokenizer, inputs)
 

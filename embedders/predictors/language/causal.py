@@ -12,6 +12,8 @@ from embedders.errors import ModelNotUsableError
 from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
 from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import chat, common, cut, joined, plain
+from registry.errors import TemplateError, first_line
+from registry.prompts.chats import ChatTemplate
 
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
 LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
@@ -54,7 +56,7 @@ class CausalLM:
         self._model = model
         self._tokenizer = model.tokenizer
         self._tokenizer.model_max_length = 10**9  # too long prompts are cut here, from the left
-        self._is_chat = bool(getattr(self._tokenizer, "chat_template", None))
+        self._chat = _chat_template(model)
         start = self._tokenizer.bos_token_id
         self._start = self._tokenizer.eos_token_id if start is None else start  # where a prompt has no token
         if self._start is None:
@@ -64,7 +66,7 @@ class CausalLM:
         """Return how the prompts are put to it."""
         return {
             "kind": "causal-lm",
-            "chat_template": self._is_chat,
+            "chat_template": self._chat is not None,
             "most_tokens": self._model.max_length,
             "cache": self._keeps_cache,
         }
@@ -132,12 +134,17 @@ class CausalLM:
         return max(1, self._model.max_length - room)
 
     def _text(self, question: Question) -> str:
-        return chat(question, self._tokenizer) if self._is_chat else plain(question)
+        if self._chat is None:
+            return plain(question)
+        try:
+            return chat(question, self._chat)
+        except TemplateError as error:
+            raise ModelNotUsableError(f"{self._model.name!r} has no chat template that can be used. {error}") from error
 
     def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
         if not texts:
             return []
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special and not self._is_chat)["input_ids"]
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special and self._chat is None)["input_ids"]
         return ids
 
     def _shared(self, prompts: Sequence[list[int]]) -> list[int]:
@@ -207,6 +214,18 @@ class CausalLM:
             model.model, **{name: tensor for name, tensor in given.items() if model.takes(name)}, use_cache=True
         )
         return _Encoded(output.logits, mask, getattr(output, "past_key_values", None))
+
+
+def _chat_template(model: Checkpoint) -> ChatTemplate | None:
+    """Return the chat template that a checkpoint brings, None where it brings none; raise where it cannot be used."""
+    if not getattr(model.tokenizer, "chat_template", None):
+        return None
+    try:
+        return ChatTemplate(model.tokenizer.get_chat_template(), model.tokenizer.special_tokens_map)
+    except (TemplateError, ValueError, TypeError) as error:
+        raise ModelNotUsableError(
+            f"{model.name!r} has no chat template that can be used. {first_line(error)}"
+        ) from error
 
 
 def _token_log_probs(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor

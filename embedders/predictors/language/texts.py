@@ -3,9 +3,11 @@
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from embedders.predictors.language.contract import Question
+from registry.errors import StoppedError, TemplateError
+from registry.prompts.chats import ChatTemplate
 
 T = TypeVar("T", int, str)
 
@@ -21,22 +23,23 @@ def plain(question: Question) -> str:
     return with_reasoning(text, question)
 
 
-def chat(question: Question, tokenizer: Any) -> str:  # noqa: ANN401 - a tokenizer with a chat template
+def chat(question: Question, template: ChatTemplate) -> str:
     """Return a prompt in a chat template, as far as the answer's place; its special tokens are part of the text.
 
     Templates without a place for a system prompt get it before the text.
-    """
-    from jinja2.exceptions import TemplateError
 
+    Raises:
+        TemplateError: the template cannot be rendered within its limits.
+    """
     user = {"role": "user", "content": question.text}
     system = [] if question.system is None else [{"role": "system", "content": question.system}]
-    settings = {"tokenize": False, "add_generation_prompt": True}
     try:
-        text = tokenizer.apply_chat_template([*system, user], **settings)
+        text = template.render([*system, user])
+    except StoppedError:
+        raise
     except TemplateError:
-        whole = [{"role": "user", "content": plain(question._replace(reasoning=None))}]
-        text = tokenizer.apply_chat_template(whole, **settings)
-    return with_reasoning(str(text), question)
+        text = template.render([{"role": "user", "content": plain(question._replace(reasoning=None))}])
+    return with_reasoning(text, question)
 
 
 def common(rows: Sequence[list[T]]) -> int:
