@@ -98,7 +98,7 @@ class Database:
         `session.info` holds this change's `generation`, and its `mark`: of a backup that is restored the numbers
         come again, a mark never does.
         """
-        with self._engine.errors(), Session(self._engine.writer) as session, session.begin():
+        with self._engine.errors(), self._engine.turn(), Session(self._engine.writer) as session, session.begin():
             session.execute(update(State).values(generation=State.generation + 1))
             session.info.update(generation=session.scalar(select(State.generation)), mark=uuid.uuid4().hex)
             yield session
