@@ -175,7 +175,7 @@ class Database:
         `session.info` holds this change's `generation`, and its `mark`: of a backup that is restored the numbers
         come again, a mark never does.
         """
-        with self._engine.errors(), Session(self._engine.writer) as session:
+        with self._engine.errors(), self._engine.turn(), Session(self._engine.writer) as session:
             with session.begin():
                 was_sound = self._engine.follow(session.connection())
                 session.execute(update(State).values(generation=State.generation + 1))

@@ -73,6 +73,10 @@ class Engine(Protocol):
         """Hold the one lock between processes; raise `StorageError` where another holds on to it."""
         ...
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn to write, so that nobody waits for ever; held for one transaction."""
+        ...
+
     def errors(self) -> AbstractContextManager[None]:
         """Turn the driver's errors into ours: damage, failures, and what another process has removed."""
         ...

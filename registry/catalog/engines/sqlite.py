@@ -4,8 +4,9 @@ import logging
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -159,14 +160,30 @@ class SqliteEngine:
             raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
         sync_folder(self.folder)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Hold the lock file of the folder; raise `StorageError` where another process holds on to it."""
+        return self._holding("lock", look_every=0.05)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn to write; raise `StorageError` where another process writes for too long.
+
+        SQLite lets who has just written go first again, while others wait for half a minute, and fail. Here one
+        process waits as the next, and nobody comes before it.
+        """
+        with ExitStack() as held:
+            with self._holding("turn-next", look_every=0.005):
+                held.enter_context(self._holding("turn", look_every=0.005))
+            yield
+
+    @contextmanager
+    def _holding(self, name: str, *, look_every: float) -> Iterator[None]:
         import filelock
 
-        path = self.folder / "lock"
+        path = self.folder / name
+        mode = stat.S_IMODE(self.path.stat().st_mode) | 0o600 if self.exists() else 0o644  # for whoever may write
         try:
-            with filelock.FileLock(path, timeout=LOCK_SECONDS):
+            with filelock.FileLock(path, timeout=LOCK_SECONDS, mode=mode, poll_interval=look_every):
                 yield
         except filelock.Timeout as error:
             raise StorageError(f"Another process has held {path} for {LOCK_SECONDS} s.") from error
