@@ -74,7 +74,7 @@ def diff(ctx: click.Context, a: Path, b: Path, *, exit_code: bool, as_json: bool
     if as_json:
         print_json(found.as_json())
     else:
-        click.echo("\n".join(found.lines()) if found else "No differences")
+        tell("\n".join(found.lines()) if found else "No differences")
     ctx.exit(1 if found and exit_code else 0)
 
 

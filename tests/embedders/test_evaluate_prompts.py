@@ -137,7 +137,7 @@ def test_a_label_is_looked_up_in_the_columns_of_a_prompt_that_knows_it(tmp_path:
         ),
         ({"outputs": {"prompt_prob": np.zeros((5, 24))}}, "prompt_prob holds values that are not above 0"),
         ({"outputs": {"log_prob_na": np.full((5, 2), np.nan)}}, "log_prob_na is not an array of finite numbers"),
-        ({"outputs": {"log_prob_na": np.array([{}])}}, "holds an array that cannot be read"),
+        ({"outputs": {"log_prob_na": np.array([{}])}}, r"not a \.npz file of recorded scores that can be read"),
     ],
 )
 def test_a_faulty_recording_is_refused(tmp_path: Path, changes: Changes, problem: str) -> None:
@@ -264,7 +264,7 @@ def test_a_prompt_whose_answers_cannot_be_embedded_comes_last_and_it_is_said(
 ) -> None:
     folder = recorded(tmp_path / "llm")
     prompts = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
-    prompts[2]["choices"] = ["good", "good"]
+    prompts[2]["choices"] = ["good", "Good"]  # the same tokens to the surrogate
     write_rows(folder / "prompts.jsonl", prompts)
     settings = PromptEvaluationSettings(
         surrogate=str(surrogate), device="cpu", methods=("tupate",), calibrations=("none", "none")

@@ -591,9 +591,9 @@ def answered(count: int) -> Predictions:
         (("prompt", "test", "short", "--task", "sports"), "give --choice LABEL=WORD for each of them"),
         (("prompt", "test", "short", "--task", "nowhere"), "No task named 'nowhere' in this registry."),
         (("corpus", "create", "none", "--data", "empty.txt"), "empty.txt: holds no texts: a corpus has one"),
-        (("corpus", "create", "none", "--data", "empty.jsonl"), "empty.jsonl: holds no texts: a corpus has one"),
+        (("corpus", "create", "none", "--data", "empty.jsonl"), "empty.jsonl: holds no examples."),
         (("corpus", "create", "none", "--data", "blank.txt"), "blank.txt: holds no texts: a corpus has one"),
-        (("corpus", "create", "none", "--data", "untold.jsonl"), "untold.jsonl text 1: has no 'text'."),
+        (("corpus", "create", "none", "--data", "untold.jsonl"), "untold.jsonl: has no column 'text'; it has x."),
     ],
 )
 def test_bad_input_is_one_line_that_leaves_the_registry_as_it_was(

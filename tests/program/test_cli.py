@@ -587,7 +587,17 @@ def test_every_command_with_json_is_among_the_tested() -> None:
     having = {path for path, command in commands().items() if any(p.name == "as_json" for p in command.params)}
 
     tested = {next(a[:n] for n in (2, 1) if a[:n] in commands()) for a in WITH_JSON}
-    of_their_own = {"best-prompt", "best-model", "evaluate", "label", "pack", "prompt", "test"}  # test files
+    of_their_own = {
+        "bundle",
+        "diff",
+        "best-prompt",
+        "best-model",
+        "evaluate",
+        "label",
+        "pack",
+        "prompt",
+        "test",
+    }  # test files
     assert tested == {path for path in having if not of_their_own & {path[0], path[-1]}}
 
 

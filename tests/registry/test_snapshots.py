@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
+from registry.index.contract import Selection
 from registry.index.current import BACK_ENDS
 from registry.index.faiss_flat import FaissFlat
 from registry.index.snapshot import (
@@ -98,7 +99,7 @@ def test_a_snapshot_is_read_back_as_it_was_written(files: SnapshotFiles) -> None
 
 
 def test_an_index_that_was_read_back_answers_as_before(files: SnapshotFiles) -> None:
-    index, where = files.read(BACK_ENDS).index, np.array([2, 3, 5])
+    index, where = files.read(BACK_ENDS).index, Selection(np.array([2, 3, 5]))
 
     assert index.nearest(rows()[0], limit=3, where=where) == built(vectors()).nearest(rows()[0], limit=3, where=where)
 

@@ -202,7 +202,7 @@ def test_of_a_large_file_the_same_sample_is_kept_each_time(tmp_path: Path) -> No
             r"t\.jsonl line 2: 'choices' is not a list of texts",
         ),
         (lines(GOOD, GOOD), r"t\.jsonl: a classification task needs at least two different, non-empty labels"),
-        (lines({**GOOD, "choices": ["pos"]}), r"t\.jsonl line 1: has fewer than two choices"),
+        (lines({**GOOD, "choices": ["pos"]}), r"t\.jsonl line 1: has fewer than two different choices"),
         (lines({**GOOD, "choices": ["a", "b"]}), r"t\.jsonl line 1: label 'pos' is not one of a, b"),
         (lines({"text": "x", "choices": ["a", "b"], "label": 2}), r"line 1: label '2' is not one of a, b"),
         (lines(GOOD) + '{"text":"\0"}', r"t\.jsonl: holds a NUL character"),
@@ -379,7 +379,7 @@ def classifications(draw: st.DrawFn) -> TaskData:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Example:
-    choices = draw(st.lists(TEXTS, min_size=2, max_size=4))
+    choices = draw(st.lists(TEXTS, min_size=2, max_size=4).filter(lambda texts: len(set(texts)) > 1))
     return Example(draw(TEXTS), draw(st.sampled_from(choices)), draw(OPTIONAL), tuple(choices))
 
 
