@@ -37,7 +37,7 @@ test-all: setup  ## every test, those that take long too
 	$(PYTEST)
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
-	FUTE_RELIABILITY=full $(PYTEST) tests/reliability --table docs/reliability.md
+	FUTE_RELIABILITY=full $(PYTEST) -m goal --table docs/reliability.md
 
 test-lowest: .venv-lowest/ready  ## the registry's tests with the lowest versions that pyproject.toml admits (three minutes)
 	.venv-lowest/bin/python -m pytest tests/registry tests/program/test_light.py

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from goal_table import goal, pytest_addoption, pytest_terminal_summary
 from hypothesis import HealthCheck, settings
 
 from benchmarks.data import data_folder
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
+
+__all__ = ["goal", "pytest_addoption", "pytest_terminal_summary"]  # pytest finds them here
 
 ROOT = Path(__file__).parent.parent
 DATA = data_folder()
@@ -27,7 +30,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, a
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-LONG = ("test_real_minilm.py", "test_kills.py", "test_evaluate_transfer.py", "test_registered_llm.py", "test_unify.py")
+LONG = (
+    "test_real_minilm.py",
+    "test_r01_kills.py",
+    "test_evaluate_transfer.py",
+    "test_registered_llm.py",
+    "test_unify.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,9 +2,8 @@
 
 import json
 import shutil
-import tempfile
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from registry.catalog import Catalog
 from registry.catalog.whole.pieces import Section, Whole
 from registry.catalog.whole.reading import whole_of
 from registry.errors import InputError
+from registry.faults import point
 from registry.files.writing import written
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS
 from registry.packs.shelf import Shelf
@@ -29,15 +29,27 @@ def export_bundle(catalog: Catalog, packs: Shelf, path: Path) -> dict[str, int]:
         path: a new folder; one file, replacing what is there, where it ends in `.zip`.
     """
     if path.suffix == ENDING:
-        with written(path) as draft, tempfile.TemporaryDirectory(dir=path.parent, prefix=".fute-bundle-") as place:
-            counts = _write(catalog, packs, Path(place))
-            pack(Path(place), draft)
+        with written(path) as draft, _unpacked(draft) as folder:
+            counts = _write(catalog, packs, folder)
+            point("bundle.written")
+            pack(folder, draft)
         return counts
     if path.exists() or path.is_symlink():
         raise InputError(f"{path} is there already: name a new folder, or a file that ends in {ENDING}.")
     with written(path) as draft:
         draft.mkdir(parents=True)
         return _write(catalog, packs, draft)
+
+
+@contextmanager
+def _unpacked(draft: Path) -> Iterator[Path]:
+    """Hand out a folder beside the draft of an archive, which is swept as that is."""
+    folder = draft.with_suffix(".parts")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(catalog: Catalog, packs: Shelf, folder: Path) -> dict[str, int]:

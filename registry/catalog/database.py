@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -108,8 +108,12 @@ class Database:
         """Copy the database, whole and consistent while it is in use."""
         self._engine.backup(target)
 
-    def repair(self, kept: Path) -> Salvaged:
-        """Make the database anew of what can be believed in it, and keep it as it was in a file."""
+    def repair(self, kept: Path, *, quarantine: Callable[[Salvaged], object]) -> Salvaged:
+        """Make the database anew of what can be believed in it, and keep it as it was in a file.
+
+        Args:
+            quarantine: told what came of it before it takes the place of the old one.
+        """
         with self.lock(), self._engine.errors(), self._engine.held() as body, self._workplace() as place:
             fresh = Database(replace(self.location, folder=place))
             fresh.upgrade()
@@ -121,6 +125,7 @@ class Database:
             with fresh.write() as session:
                 restart_logs(session)
             fresh.close()
+            quarantine(salvaged)
             point("catalog.repair.salvaged")
             self._engine.replace(fresh._engine.path, kept=kept)
         return salvaged
@@ -157,13 +162,25 @@ class Database:
     @contextmanager
     def _workplace(self) -> Iterator[Path]:
         """Hand out a folder beside the database, which goes when the block ends; under the lock."""
-        for left in self.location.folder.glob(f"{WORKPLACE}*"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        self._sweep()
         try:
             with TemporaryDirectory(prefix=WORKPLACE, dir=self.location.folder) as place:
                 yield Path(place)
         except OSError as error:
             raise StorageError(f"Cannot write in {self.location.folder}: {error.strerror}.") from error
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed in a repair has left."""
+        if any(self._workplaces()):
+            with self.lock():
+                self._sweep()
+
+    def _workplaces(self) -> Iterator[Path]:
+        return self.location.folder.glob(f"{WORKPLACE}*")
+
+    def _sweep(self) -> None:
+        for left in self._workplaces():
+            shutil.rmtree(left, ignore_errors=True)
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the one lock between processes: for migrations and snapshots, never over a model run."""

@@ -1,8 +1,8 @@
 """Files and folders that are put in place whole, or not at all, and stay there when the power fails."""
 
 import contextlib
-import glob
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -66,11 +66,12 @@ def sync_file(path: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove the drafts of processes that are no more."""
-    beginning = f".{path.stem}."
-    for draft in path.parent.glob(f"{glob.escape(beginning)}*-{'?' * 32}{glob.escape(path.suffix)}"):
-        process = draft.name.removeprefix(beginning).partition("-")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
+    """Remove the drafts of processes that are no more, those too of names with another number, or time, in them."""
+    stem = re.sub(r"\d+", r"\\d+", re.escape(path.stem), flags=re.ASCII)
+    form = re.compile(rf"\.{stem}\.(\d+)-[0-9a-f]{{32}}(\.[^.]*)?", re.ASCII)
+    for draft in path.parent.glob(".*"):
+        found = form.fullmatch(draft.name)
+        if found and not _is_alive(int(found[1])):
             point("file.sweep")
             with contextlib.suppress(OSError):
                 _remove(draft)

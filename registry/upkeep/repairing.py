@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from registry.catalog import Catalog
 from registry.catalog.database import Database
-from registry.catalog.engines import LostRow
+from registry.catalog.engines import LostRow, Salvaged
 from registry.errors import RegistryError
 from registry.faults import point
 from registry.files.writing import written
@@ -44,20 +45,21 @@ def repair(location: Location) -> Repair:
     rows = 0
     lost: tuple[LostRow, ...] = ()
     if database.faults():
-        kept = stamped(location, "before-repair")
-        salvaged = database.repair(kept)
+        kept, quarantine = stamped(location, "before-repair"), stamped(location, "lost", ".jsonl")
+        salvaged = database.repair(kept, quarantine=partial(_quarantine, quarantine))
         rows, lost = salvaged.rows, salvaged.lost
         point("repair.salvaged")
-        if lost:
-            quarantine = stamped(location, "lost", ".jsonl")
-            _quarantine(quarantine, lost)
-    return Repair(kept, rows, lost, quarantine, _rebuilt(location), tuple(verify(location)))
+    else:
+        database.sweep()
+    indices = _rebuilt(location)
+    return Repair(kept, rows, lost, quarantine if lost else None, indices, tuple(verify(location)))
 
 
-def _quarantine(path: Path, lost: tuple[LostRow, ...]) -> None:
-    """Write down the rows that were not brought over, one a line."""
-    with written(path) as draft:
-        draft.write_text("".join(json.dumps(row.as_json()) + "\n" for row in lost), encoding="utf-8")
+def _quarantine(path: Path, salvaged: Salvaged) -> None:
+    """Write down the rows that were not brought over, one a line, if there are any."""
+    if salvaged.lost:
+        with written(path) as draft:
+            draft.write_text("".join(json.dumps(row.as_json()) + "\n" for row in salvaged.lost), encoding="utf-8")
 
 
 def _rebuilt(location: Location) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from goals import Goal
 from nursery import Nursery
 from sealing import seal
 from tiny_cli import dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
@@ -99,7 +100,10 @@ Registry.create(folder).close()
         ("COMMIT", 1),
     ],
 )
-def test_a_killed_migration_is_completed_by_init(tmp_path: Path, beginning: str, number: int) -> None:
+@pytest.mark.goal(
+    "R12", "a migration that is killed leaves the old schema or the new one, and is completed by `fute init`"
+)
+def test_a_killed_migration_is_completed_by_init(goal: Goal, tmp_path: Path, beginning: str, number: int) -> None:
     folder = tmp_path / "store"
 
     killed = subprocess.run(
@@ -114,6 +118,7 @@ def test_a_killed_migration_is_completed_by_init(tmp_path: Path, beginning: str,
     assert tables(folder) == tables(fresh(tmp_path / "fresh"))
     added = run(folder, "task", "add", "film", "--data", write_rows(tmp_path / "film.jsonl", tiny_rows(1)))
     assert (added.exit_code, added.output.splitlines()[0]) == (0, "film version 1: 12 training examples")
+    goal.reached(f"killed at {beginning.lower()} {number}")
 
 
 def fresh(folder: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from goals import Goal
 
 import cli
 from registry import Registry
@@ -71,7 +72,8 @@ def test_it_is_refused_until_it_is_upgraded(kept: dict[str, Any], tmp_path: Path
         Registry.open(tmp_path)
 
 
-def test_it_answers_what_it_answered_then(kept: dict[str, Any], upgraded: Path) -> None:
+@pytest.mark.goal("R12", "a registry of each earlier schema is upgraded and answers what it answered then")
+def test_it_answers_what_it_answered_then(goal: Goal, kept: dict[str, Any], upgraded: Path) -> None:
     assert {"nearest", "nearest-tasks", "nearest-tagged", "compare", "compare-model", "transfers"} <= set(
         kept["answers"]
     )
@@ -81,6 +83,7 @@ def test_it_answers_what_it_answered_then(kept: dict[str, Any], upgraded: Path) 
     for name, one in kept["answers"].items():
         asked = one["asked"] + (f" --by {ranked_by(kept)}" if name == "best-prompt" else "")
         assert differences(one["answer"], answer(upgraded, asked), name) == []
+    goal.reached(f"{kept['schema']}: {len(kept['answers'])} answers")
 
 
 def test_answers_of_its_models_are_kept(kept: dict[str, Any], upgraded: Path) -> None:

@@ -37,25 +37,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     target = config.getoption("--table", default=None)
     reports = [report for group in terminalreporter.stats.values() for report in group if hasattr(report, "when")]
     failed = {report.nodeid for report in reports if report.failed}
-    rows = [
-        (*told, "**no**" if report.nodeid in failed else "yes")
-        for report in reports
-        if report.when == "teardown"
-        for name, told in report.user_properties
-        if name == "goal"
-    ]
-    if rows and target is not None:
-        rows.sort(key=lambda row: (int(row[0][1:]), row[1]))
-        _write(target, rows)
-        terminalreporter.write_line(f"{len(rows)} goals in {target}")
+    tried: dict[tuple[str, str], list[tuple[str, int, bool]]] = {}  # by number and promise; one for each setting of it
+    for report in reports:
+        for name, told in report.user_properties:
+            if name == "goal" and report.when == "teardown":
+                number, promised, reached, seconds = told
+                held = report.nodeid not in failed
+                tried.setdefault((number, promised), []).append((reached, int(seconds), held))
+    if tried and target is not None:
+        _write(
+            target, [_row(*goal, tried[goal]) for goal in sorted(tried, key=lambda goal: (int(goal[0][1:]), goal[1]))]
+        )
+        terminalreporter.write_line(f"{len(tried)} goals in {target}")
 
 
-def _write(document: Path, rows: list[tuple[str, ...]]) -> None:
+def _row(number: str, promised: str, tried: list[tuple[str, int, bool]]) -> str:
+    """Return the line of a goal."""
+    told = "; ".join(dict.fromkeys(reached for reached, _, _ in tried if reached))
+    holds = "yes" if all(held for _, _, held in tried) else "**no**"
+    return f"| {number} | {promised} | {told} | {holds} | {sum(seconds for _, seconds, _ in tried)} |"
+
+
+def _write(document: Path, rows: list[str]) -> None:
     """Put the table between its two marks in a document."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     machine = f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     head = f"Tried on {date.today().isoformat()}: {machine}."
     lines = ["| goal | promised | reached | holds | seconds |", "| --- | --- | --- | --- | --- |"]
-    lines += [f"| {number} | {promised} | {told} | {holds} | {took} |" for number, promised, told, took, holds in rows]
-    document.write_text("\n".join((f"{before}{BEGIN}", "", head, "", *lines, "", f"{END}{after}")), encoding="utf-8")
+    told = "\n".join((f"{before}{BEGIN}", "", head, "", *lines, *rows, "", f"{END}{after}"))
+    document.write_text(told, encoding="utf-8")
