@@ -45,17 +45,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if name == "goal"
     ]
     if rows and target is not None:
-        rows.sort(key=lambda row: (int(row[0][1:]), row[1]))
         _write(target, rows)
         terminalreporter.write_line(f"{len(rows)} goals in {target}")
 
 
 def _write(document: Path, rows: list[tuple[str, ...]]) -> None:
-    """Put the table between its two marks in a document."""
+    """Put the table between its two marks in a document; rows of goals that were not tried stay."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    former, _, after = rest.partition(END)
+    lines = [f"| {number} | {promised} | {told} | {holds} | {took} |" for number, promised, told, took, holds in rows]
+    tried = {line.split("|")[1:3][1] for line in lines}
+    kept = [line for line in former.splitlines() if line.startswith("| R") and line.split("|")[2] not in tried]
+    lines = sorted([*lines, *kept], key=lambda line: int(line.split("|")[1].strip()[1:]))
     machine = f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    head = f"Tried on {date.today().isoformat()}: {machine}."
-    lines = ["| goal | promised | reached | holds | seconds |", "| --- | --- | --- | --- | --- |"]
-    lines += [f"| {number} | {promised} | {told} | {holds} | {took} |" for number, promised, told, took, holds in rows]
-    document.write_text("\n".join((f"{before}{BEGIN}", "", head, "", *lines, "", f"{END}{after}")), encoding="utf-8")
+    head = ["| goal | promised | reached | holds | seconds |", "| --- | --- | --- | --- | --- |"]
+    told = f"Tried on {date.today().isoformat()}: {machine}."
+    document.write_text(
+        "\n".join((f"{before}{BEGIN}", "", told, "", *head, *lines, "", f"{END}{after}")), encoding="utf-8"
+    )
