@@ -13,6 +13,7 @@ from registry.catalog.whole.merging import merge_whole
 from registry.catalog.whole.pieces import Piece, Section
 from registry.data.models import ModelKind, ModelSpec
 from registry.errors import InputError
+from registry.faults import point
 from registry.files.whole import read_file
 from registry.packs.pack import DESCRIPTION, read_pack
 from registry.packs.shelf import Shelf
@@ -60,12 +61,14 @@ def import_bundle(catalog: Catalog, packs: Shelf, path: Path, options: ImportOpt
             fresh = _fresh_packs(bundle, packs, report)
             if report.clashes and not options.keep_mine:
                 raise InputError(_told(report.clashes))
+            point("bundle.merged")
             if not options.dry_run:
                 for pack in fresh:
                     undo.callback(packs.remove, packs.add(str(pack)).name)
             return not options.dry_run
 
         report = merge_whole(catalog, CheckedBundle(bundle), is_wanted=is_wanted)
+        point("bundle.imported")
         undo.pop_all()  # what was done stays
     return report
 

@@ -17,6 +17,7 @@ from registry.catalog.changes import restart_logs
 from registry.catalog.engines import Salvaged, engine_at
 from registry.catalog.tables import State
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
+from registry.faults import point
 from registry.location import Location
 from registry.resources import resource
 
@@ -80,6 +81,7 @@ class Database:
             copy = self.location.folder / f"catalog-before-{SCHEMA}.db" if found else None
             if copy is not None:
                 self._engine.backup(copy)
+            point("catalog.migrate.before")
             with self._engine.errors(), self._engine.writer.begin() as connection:  # schema and first row: all or none
                 config = alembic_config()
                 config.attributes["connection"] = connection
@@ -87,6 +89,8 @@ class Database:
                 if found is None:
                     connection.execute(insert(State).values(id=1, uuid=uuid.uuid4().hex, generation=0))
                 self._engine.seal(connection)
+                point("catalog.migrate.commit")
+            point("catalog.migrate.after")
             return copy
 
     def faults(self) -> list[str]:
@@ -112,10 +116,12 @@ class Database:
             copy = place / "damaged.db"
             with copy.open("wb") as file:
                 shutil.copyfileobj(body, file)
+            point("catalog.repair.copied")
             salvaged = fresh._engine.salvage(copy)
             with fresh.write() as session:
                 restart_logs(session)
             fresh.close()
+            point("catalog.repair.salvaged")
             self._engine.replace(fresh._engine.path, kept=kept)
         return salvaged
 
@@ -143,6 +149,7 @@ class Database:
                 raise InputError(f"{source} is no backup of a registry.")
             if found > SCHEMA:
                 raise SchemaError(found, newer=True)
+            point("catalog.restore.checked")
             with self._engine.errors(), self._engine.held() if self._engine.exists() else nullcontext():
                 self._engine.replace(other._engine.path, kept=kept)
         return found
@@ -181,6 +188,8 @@ class Database:
                 session.execute(update(State).values(generation=State.generation + 1))
                 session.info.update(generation=session.scalar(select(State.generation)), mark=uuid.uuid4().hex)
                 yield session
+                point("catalog.commit.before")
+            point("catalog.commit.after")
             if was_sound:
                 self._engine.note()
 

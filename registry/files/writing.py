@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registry.errors import InputError, StorageError
+from registry.faults import point
 
 
 @contextlib.contextmanager
@@ -22,10 +23,15 @@ def written(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
     try:
         _sweep(path)
+        point("file.swept")
         yield draft
+        point("file.written")
         _sync_all(draft)
+        point("file.synced")
         draft.replace(path)
+        point("file.placed")
         sync_folder(path.parent)
+        point("file.after")
     except OSError as error:
         raise StorageError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
@@ -65,6 +71,7 @@ def _sweep(path: Path) -> None:
     for draft in path.parent.glob(f"{glob.escape(beginning)}*-{'?' * 32}{glob.escape(path.suffix)}"):
         process = draft.name.removeprefix(beginning).partition("-")[0]
         if process.isdecimal() and not _is_alive(int(process)):
+            point("file.sweep")
             with contextlib.suppress(OSError):
                 _remove(draft)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import StorageError
+from registry.faults import point
 from registry.index.contract import FileIndex
 from registry.index.faiss_flat import FaissFlat
 from registry.index.snapshot import (
@@ -93,6 +94,7 @@ class Indexes:
         made = self._hold(self._built(space))
         try:
             with self._catalog.database.lock():
+                point("index.rebuilt")
                 self._files(space).write(made.index, made.centring.centre, made.header)
         except (OSError, StorageError) as error:
             log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)

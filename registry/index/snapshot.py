@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.faults import point
 from registry.files.writing import sync_folder
 from registry.index.contract import FileIndex, Ids, Rows
 
@@ -83,16 +84,22 @@ class SnapshotFiles:
         payload = _bytes_of(centre) + index.as_bytes()
         self.base.parent.mkdir(parents=True, exist_ok=True)
         for stale in self.base.parent.glob(f"{self.base.name}.*.tmp"):  # left by a process that was killed
+            point("index.base.sweep")
             stale.unlink(missing_ok=True)
         draft = self.base.with_name(f"{self.base.name}.{uuid.uuid4().hex}.tmp")
         try:
             with draft.open("wb") as file:
                 file.write(_framed(_BASE, asdict(header), payload))
                 file.flush()
+                point("index.base.written")
                 os.fsync(file.fileno())
+            point("index.base.synced")
             draft.replace(self.base)
+            point("index.base.placed")
             self.log.unlink(missing_ok=True)
+            point("index.base.cut")
             sync_folder(self.base.parent)
+            point("index.base.after")
         finally:
             draft.unlink(missing_ok=True)
 
@@ -108,11 +115,15 @@ class SnapshotFiles:
         record = _framed(_RECORD, fields, _bytes_of(change.rows))
         is_new = not self.log.exists()
         with self.log.open("ab") as file:
+            point("index.log.before")
             file.write(record + _END.pack(len(record) + _END.size, _RECORD))
             file.flush()
+            point("index.log.written")
             os.fsync(file.fileno())
+        point("index.log.synced")
         if is_new:
             sync_folder(self.log.parent)
+        point("index.log.after")
 
     def head(self) -> SnapshotHeader | None:
         """Return where the files stand by their first and last heads alone; None where that cannot be told.

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from registry.errors import InputError, NotFoundError, StorageError
+from registry.faults import point
 from registry.files.writing import written
 from registry.names import checked_name
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
@@ -24,6 +26,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         """`folder`: the registry's."""
         self._folder = folder / "packs"
+        self._former = self._folder / ".former"  # a pack stays here while another takes its place
 
     @property
     def are_new(self) -> bool:
@@ -36,7 +39,13 @@ class Shelf:
 
     def names(self) -> list[str]:
         """Return the names of the packs in use, sorted."""
-        return sorted(path.parent.name for path in self._folder.glob(f"[!.]*/{DESCRIPTION}"))
+        return sorted(
+            {
+                path.parent.name
+                for folder in ("[!.]*", ".former/*")
+                for path in self._folder.glob(f"{folder}/{DESCRIPTION}")
+            }
+        )
 
     def all(self) -> list[Pack]:
         """Return the packs in use, by name; raise `DataError` where one is damaged."""
@@ -50,7 +59,8 @@ class Shelf:
         """Return the folder of a pack in use."""
         if name not in self.names():
             raise NotFoundError("pack", name, self.names())
-        return self._folder / name
+        own = self._folder / name
+        return own if _is_pack(own) else self._former / name
 
     def add(self, source: str) -> Pack:
         """Use a pack: one that comes with the program, by name, or a folder. One of the same name is replaced."""
@@ -68,8 +78,9 @@ class Shelf:
                 draft.mkdir()
                 for file in (VECTORS, TRANSFERS, DESCRIPTION):
                     shutil.copyfile(folder / file, draft / file)
-                if pack.name in self.names():
-                    self.remove(pack.name)
+                self._set_aside(own)
+            point("pack.placed")
+            self._forget_former(pack.name)
         except OSError as error:
             raise StorageError(f"Cannot keep pack {pack.name!r}: {error.strerror or error}.") from error
         return self.get(pack.name)
@@ -79,11 +90,35 @@ class Shelf:
         if checked_name(name) not in self.names():
             raise NotFoundError("pack", name, self.names())
         try:
-            folder = self._folder / name
-            if folder.is_symlink():  # what it leads to is somebody else's
-                folder.unlink()
-            else:
-                (folder / DESCRIPTION).unlink()  # from here on it is no pack
-                shutil.rmtree(folder)
+            self._forget_former(name)
+            _delete(self._folder / name)
         except OSError as error:
             raise StorageError(f"Cannot remove pack {name!r}: {error.strerror or error}.") from error
+
+    def _set_aside(self, own: Path) -> None:
+        """Make room for a pack; the one that is there is used until the other is in place."""
+        if _is_pack(own):
+            self._forget_former(own.name)
+            self._former.mkdir(exist_ok=True)
+            own.rename(self._former / own.name)
+            point("pack.aside")
+        else:
+            _delete(own)  # half of one, whose removal was broken off
+
+    def _forget_former(self, name: str) -> None:
+        _delete(self._former / name)
+        with suppress(OSError):  # there is none, or another pack is in it
+            self._former.rmdir()
+
+
+def _is_pack(folder: Path) -> bool:
+    return (folder / DESCRIPTION).exists()
+
+
+def _delete(folder: Path) -> None:
+    if folder.is_symlink():  # what it leads to is somebody else's
+        folder.unlink()
+    elif folder.exists():
+        (folder / DESCRIPTION).unlink(missing_ok=True)  # from here on it is no pack
+        point("pack.opened")
+        shutil.rmtree(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from registry.catalog.database import SCHEMA, Database
 from registry.errors import DataError, InputError
+from registry.faults import point
 from registry.location import Location
 
 FOLDER, BEGINNING = "backups", "catalog-"
@@ -38,9 +39,11 @@ def backup(location: Location, target: Path | None = None, *, keep: int | None =
         raise InputError(f"{target} is there already: name another file.")
     database.copy_to(target)
     database.close()
+    point("backup.copied")
     if keep is not None:
         for old in backups(location)[: -max(keep, 1)]:
             old.unlink(missing_ok=True)
+            point("backup.pruned")
     return target
 
 

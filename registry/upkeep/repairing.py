@@ -8,6 +8,7 @@ from registry.catalog import Catalog
 from registry.catalog.database import Database
 from registry.catalog.engines import LostRow
 from registry.errors import RegistryError
+from registry.faults import point
 from registry.files.writing import written
 from registry.index.current import Indexes
 from registry.location import Location
@@ -46,6 +47,7 @@ def repair(location: Location) -> Repair:
         kept = stamped(location, "before-repair")
         salvaged = database.repair(kept)
         rows, lost = salvaged.rows, salvaged.lost
+        point("repair.salvaged")
         if lost:
             quarantine = stamped(location, "lost", ".jsonl")
             _quarantine(quarantine, lost)

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from waiting import LIMIT
@@ -27,6 +27,8 @@ import %s
 from sqlalchemy import Engine, event
 import cli
 
+if "registry.catalog.tables" in sys.modules:
+    sys.modules["registry.catalog.tables"].Base.registry.configure()  # else each would do it anew
 if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 
@@ -43,7 +45,7 @@ def interrupt_at(step):
 
 print("ready", flush=True)
 for line in sys.stdin:
-    arguments, outputs, pipe, step, room = json.loads(line)
+    arguments, outputs, pipe, step, room, environment = json.loads(line)
     streams = [os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for output in outputs]
     tell = os.open(pipe, os.O_WRONLY) if pipe else None
     child = os.fork()
@@ -58,6 +60,7 @@ for line in sys.stdin:
             tell_of_steps(tell)
         if step:
             interrupt_at(step)
+        os.environ.update(environment)
         sys.argv = ["fute", *arguments]
         cli.run()
     for one in (*streams, *([] if tell is None else [tell])):
@@ -99,6 +102,7 @@ class Nursery:
         steps: Path | None = None,
         interrupt: int = 0,
         room: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> int:
         """Start `fute`, and return its process.
 
@@ -107,8 +111,10 @@ class Nursery:
             steps: a pipe into which it writes a byte for each statement and commit.
             interrupt: the number of the statement or commit at which it gets a Ctrl-C.
             room: the bytes that no file can grow beyond.
+            environment: the variables that it has besides.
         """
-        order = [list(map(str, arguments)), [str(output), str(errors or output)], steps and str(steps), interrupt, room]
+        outputs = [str(output), str(errors or output)]
+        order = [[*map(str, arguments)], outputs, steps and str(steps), interrupt, room, {**(environment or {})}]
         self._tell.write(json.dumps(order) + "\n")
         return int(self._hear.readline())
 
@@ -116,9 +122,9 @@ class Nursery:
         """Return the exit code."""
         return int(self._hear.readline())
 
-    def run(self, output: Path, *arguments: str | Path) -> int:
+    def run(self, output: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> int:
         """Run `fute` to its end, and return the exit code."""
-        self.start(output, *arguments)
+        self.start(output, *arguments, environment=environment)
         return self.wait()
 
     def steps(self, output: Path, *arguments: str | Path) -> int:

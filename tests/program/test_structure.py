@@ -46,7 +46,7 @@ STOREYS = (
     ("registry.reading",),
     ("registry.data", "registry.spaces"),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
-    ("registry.kinds", "registry.errors", "registry.resources"),
+    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources"),
     ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}

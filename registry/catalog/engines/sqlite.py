@@ -18,6 +18,7 @@ from registry.catalog.engines import checksums
 from registry.catalog.engines.checked import CheckedNote
 from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.errors import InputError, IntegrityError, StorageError
+from registry.faults import point
 from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
@@ -152,13 +153,17 @@ class SqliteEngine:
         try:
             if self.path.exists():
                 _keep(self.path, kept)
+            point("catalog.replace.kept")
             if self._journal.exists():  # it would change the new file
                 self._journal.replace(kept.with_name(kept.name + JOURNAL))
             sync_file(source)
+            point("catalog.replace.synced")
             source.replace(self.path)
+            point("catalog.replace.placed")
         except OSError as error:
             raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
         sync_folder(self.folder)
+        point("catalog.replace.after")
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock file of the folder; raise `StorageError` where another process holds on to it."""

@@ -1,0 +1,242 @@
+"""R2: a crash or a full disk at every step that is named in the code: nothing is lost, and the next run goes on."""
+
+import ast
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from goals import Goal
+from nursery import Nursery
+from tiny_bundles import fill
+from tiny_cli import put_vector, run, write_task
+from tiny_cli import told as run_told
+
+from registry import Registry
+from registry.bundles.differences import Thing, differences
+from registry.data.transfers import TransferRecord
+from registry.errors import RegistryError
+from registry.faults import VARIABLE
+from registry.formats.transfers import write_transfers
+from registry.location import located
+from registry.upkeep.verifying import verify
+
+ROOT = Path(__file__).parents[2]
+OLD = ROOT / "tests" / "data" / "schemas" / "0001" / "catalog.db"
+LEFT_BY_A_DEAD_ONE = f"999999999-{'0' * 32}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of the scenario; `{}` in it is the folder that all of it lies in."""
+
+    words: str
+    before: Callable[[Path], object] = lambda _: None  # what happens to that folder before it
+    is_refused_twice: bool = False  # what is done cannot be done again, which is said
+    is_open: bool = True  # whether the registry can be opened before
+
+
+def add_a_vector(place: Path) -> None:
+    with Registry.open(place / "store") as registry:
+        put_vector(registry, "model0@prompt0", registry.catalog.spaces.get("made"), 7)
+
+
+def leave_half_an_index(place: Path) -> None:
+    (index,) = (place / "store" / "index").glob("*.idx")
+    index.with_name(f"{index.name}.{'0' * 32}.tmp").touch()
+
+
+def leave_half_a_bundle(place: Path) -> None:
+    (place / f".out.{LEFT_BY_A_DEAD_ONE}.zip").touch()
+
+
+def damage(place: Path) -> None:
+    """Flip a bit in the name of a task."""
+    catalog = place / "store" / "catalog.db"
+    body = bytearray(catalog.read_bytes())
+    body[body.index(b"plain1")] ^= 1
+    catalog.write_bytes(body)
+
+
+def go_back_to_an_old_release(place: Path) -> None:
+    shutil.rmtree(place / "store")
+    (place / "store").mkdir()
+    shutil.copy(OLD, place / "store" / "catalog.db")
+
+
+SCENARIO = (
+    Step("init --no-pack", is_open=False),
+    Step("task import {}/tasks"),
+    Step("transfer import {}/transfers.csv"),
+    Step("bundle import {}/bundle"),
+    Step("pack add {}/bundle/packs/mine"),
+    Step("pack remove mine", is_refused_twice=True),
+    Step("nearest task0"),
+    Step("nearest task0", before=add_a_vector),  # appends to the log
+    Step("index rebuild", before=leave_half_an_index),
+    Step("backup {}/copy.db", is_refused_twice=True),
+    Step("backup --keep 1"),
+    Step("backup --keep 1"),
+    Step("task remove plain0", is_refused_twice=True),
+    Step("task export task0 {}/exported", is_refused_twice=True),
+    Step("bundle export {}/out.zip", before=leave_half_a_bundle),
+    Step("restore {}/copy.db"),
+    Step("repair", before=damage, is_open=False),
+    Step("db upgrade", before=go_back_to_an_old_release, is_open=False),
+)
+
+
+@dataclass
+class Told:
+    """A command of the scenario as it ran to its end."""
+
+    step: Step
+    before: Path  # the folder as it was
+    after: Path
+    passed: list[str] = field(default_factory=list)  # the places, in their order
+    removed: set[Thing] = field(default_factory=set)
+
+    def places(self) -> Iterator[str]:
+        """Yield each place with the number of its passage."""
+        for number, name in enumerate(self.passed):
+            yield f"{name}:{self.passed[: number + 1].count(name)}"
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery(
+        *("registry.registry", "registry.importing", "registry.bundles.importing", "registry.bundles.writing"),
+        *("sqlalchemy.dialects.sqlite", "alembic.command", "alembic.config", "filelock", "registry.upkeep.repairing"),
+    )
+    yield made
+    made.close()
+
+
+def words_of(step: Step, place: Path) -> list[str]:
+    return ["--registry", str(place / "store"), *step.words.replace("{}", str(place)).split()]
+
+
+def ran(nursery: Nursery, place: Path, step: Step, fault: str) -> tuple[int, str]:
+    """Run a command in a process of its own, with a fault; return its exit code and all that it said."""
+    output = place / "said.txt"
+    output.unlink(missing_ok=True)
+    code = nursery.run(output, *words_of(step, place), environment={VARIABLE: fault})
+    return code, output.read_text()
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory, nursery: Nursery) -> list[Told]:
+    """Run the scenario once, and keep how everything was before and after each command."""
+    base = tmp_path_factory.mktemp("scenario")
+    place = base / "place"
+    for number in range(3):
+        write_task(place / "tasks" / f"plain{number}", number, examples=4)
+    write_transfers(place / "transfers.csv", [TransferRecord("bert", "full", "plain1", "plain2", 0.75)])
+    with Registry.create(base / "other") as other:
+        fill(other, 2)  # tasks enough for a centre of their own, which another vector does not move
+        run("--registry", base / "other", *f"pack make {base}/mine --name mine --title mine --source us".split())
+        other.packs.add(str(base / "mine"))
+        other.export_bundle(place / "bundle")
+    told = []
+    for number, step in enumerate(SCENARIO):
+        step.before(place)
+        one = Told(step, base / f"{number}-before", base / f"{number}-after")
+        shutil.copytree(place, one.before)
+        passed = base / f"{number}-passed"
+        passed.touch()
+        code, said = ran(nursery, place, step, f"record={passed}")
+        assert code == 0, (step, said)
+        one.passed = passed.read_text().split()
+        shutil.copytree(place, one.after)
+        if step.is_open:
+            one.removed = set(differences(one.before / "store", one.after / "store").removed)
+        told.append(one)
+    return told
+
+
+def named_in_the_source() -> set[str]:
+    """Return the places that the code names."""
+    paths = [path for room in ("registry", "embedders", "commands") for path in (ROOT / room).rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
+    return {
+        ast.literal_eval(node.args[0])
+        for source in sources
+        if "import point" in source
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "point"
+    }
+
+
+def test_the_scenario_passes_every_place(scenario: list[Told]) -> None:
+    named = named_in_the_source()
+
+    assert len(named) > 25
+    assert named == {name for one in scenario for name in one.passed}
+
+
+def faults_of(told: Told, place: Path) -> list[str]:
+    """Return what is wrong after a fault, before anything else was run."""
+    if not told.step.is_open:
+        return []
+    lost = set(differences(told.before / "store", place / "store").removed) - told.removed
+    return [*map(str, verify(located(place / "store"))), *(f"{what} {name} is lost" for what, name in lost)]
+
+
+def faults_at_the_end(told: Told, place: Path, code: int, said: str) -> list[str]:
+    """Return what is wrong after the command has run again."""
+    codes = (0, 2) if told.step.is_refused_twice else (0,)
+    found = [] if code in codes else [f"again: {code} {said}"]
+    found += map(str, verify(located(place / "store")))
+    found += differences(told.after / "store", place / "store").lines()
+    found += [f"{path} is left" for path in drafts(place)]
+    return found + [f"{path} is missing" for path in set(told.after.iterdir()) if not (place / path.name).exists()]
+
+
+def drafts(place: Path) -> list[Path]:
+    return [path for path in place.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
+
+
+def is_told(code: int, said: str, how: str) -> bool:
+    """Say whether a command ended as it should: killed, failed in one line, or well for what is only a cache."""
+    if how == "kill":
+        return code == -signal.SIGKILL
+    errors = [line for line in said.splitlines() if line.startswith("Error: ")]
+    return ((code == 1 and len(errors) == 1) or (code == 0 and "fute: " in said)) and "Traceback" not in said
+
+
+def struck(nursery: Nursery, told: Told, fault: str, place: Path) -> list[str]:
+    """Run a command of the scenario with a fault, and then again; return what is wrong."""
+    shutil.copytree(told.before, place)
+    try:
+        code, said = ran(nursery, place, told.step, fault)
+        found = [] if is_told(code, said, fault.partition("=")[2]) else [f"{code} {said}"]
+        found += faults_of(told, place)
+        found += faults_at_the_end(told, place, *run_told(*words_of(told.step, place)))
+    except RegistryError as error:
+        found = [repr(error)]
+    finally:
+        shutil.rmtree(place)
+    return [f"{told.step.words}, {fault}: {line}" for line in found]
+
+
+def chosen(scenario: list[Told], goal: Goal) -> list[tuple[Told, str]]:
+    """Return the faults to try: all, or one at each place, a kill and a full disk in turn."""
+    every = [(told, place) for told in scenario for place in told.places()]
+    if goal.tries(quick=0, full=1):
+        return [(told, f"{place}={how}") for told, place in every for how in ("kill", "raise")]
+    by_name: dict[str, list[tuple[Told, str]]] = {}
+    for told, place in every:
+        by_name.setdefault(place.partition(":")[0], []).append((told, place))
+    picked = [ways[number % len(ways)] for number, ways in enumerate(by_name.values())]
+    return [(told, f"{place}={('kill', 'raise')[number % 2]}") for number, (told, place) in enumerate(picked)]
+
+
+@pytest.mark.goal("R2", "a kill, and a full disk, at every place that the code names: 0 bad states")
+def test_a_fault_at_any_place_loses_nothing(goal: Goal, scenario: list[Told], nursery: Nursery, tmp_path: Path) -> None:
+    faults = chosen(scenario, goal)
+    wrong = [line for told, fault in faults for line in struck(nursery, told, fault, tmp_path / "place")]
+
+    goal.reached(f"{len(faults)} faults at {len(named_in_the_source())} places: {len(wrong)} bad states")
+    assert not wrong, "\n".join(wrong)
