@@ -45,9 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 held = report.nodeid not in failed
                 tried.setdefault((number, promised), []).append((reached, int(seconds), held))
     if tried and target is not None:
-        _write(
-            target, [_row(*goal, tried[goal]) for goal in sorted(tried, key=lambda goal: (int(goal[0][1:]), goal[1]))]
-        )
+        _write(target, [_row(*goal, of_it) for goal, of_it in tried.items()])
         terminalreporter.write_line(f"{len(tried)} goals in {target}")
 
 
@@ -59,11 +57,14 @@ def _row(number: str, promised: str, tried: list[tuple[str, int, bool]]) -> str:
 
 
 def _write(document: Path, rows: list[str]) -> None:
-    """Put the table between its two marks in a document."""
+    """Put the table between its two marks in a document; rows of goals that were not tried stay."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    former, _, after = rest.partition(END)
+    promised = {row.split("|")[2] for row in rows}
+    kept = [row for row in former.splitlines() if row.startswith("| R") and row.split("|")[2] not in promised]
+    ordered = sorted([*rows, *kept], key=lambda row: int(row.split("|")[1].strip()[1:]))
     machine = f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    head = f"Tried on {date.today().isoformat()}: {machine}."
-    lines = ["| goal | promised | reached | holds | seconds |", "| --- | --- | --- | --- | --- |"]
-    told = "\n".join((f"{before}{BEGIN}", "", head, "", *lines, *rows, "", f"{END}{after}"))
-    document.write_text(told, encoding="utf-8")
+    head = ["| goal | promised | reached | holds | seconds |", "| --- | --- | --- | --- | --- |"]
+    told = f"Tried on {date.today().isoformat()}: {machine}."
+    table = "\n".join((f"{before}{BEGIN}", "", told, "", *head, *ordered, "", f"{END}{after}"))
+    document.write_text(table, encoding="utf-8")
