@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -135,6 +136,7 @@ for command in (
 
 def run() -> None:
     """Run a command in a process of its own, which begins and ends with it."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):  # of a terminal without Unicode: signs are replaced, nothing breaks off
         if isinstance(stream, io.TextIOWrapper):
             with suppress(OSError):  # of a device that has no place to go on from
@@ -145,6 +147,13 @@ def run() -> None:
         main()
     finally:
         _end_output()
+
+
+def _open_what_is_closed() -> None:
+    """Put what leads nowhere in the place of a standard stream that was closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
 
 
 def _end_output() -> None:

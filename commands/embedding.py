@@ -80,7 +80,7 @@ def _tell(report: "EmbedReport") -> None:
 
 
 def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))  # None: it was closed
 
 
 def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *, asks: bool, as_json: bool) -> None:

@@ -77,7 +77,12 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON object."""
     if _form() is not None:
         raise click.UsageError(f"Give one of --json and --{str(_form()).replace('_', '-')}")
-    tell(json.dumps(value, ensure_ascii=False, indent=1))
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, of something damaged
+        text = json.dumps(value, indent=1)
+    tell(text)
 
 
 def print_table(table: "Table[Any]", *, empty: str) -> None:

@@ -61,7 +61,11 @@ def repair(ctx: click.Context, *, as_json: bool) -> None:
         else:
             say(f"{done.rows} rows brought into a new database; the old one is kept as {done.kept}")
         if done.quarantine is not None:
-            say(f"{len(done.lost)} rows could not be kept: what they held is in {done.quarantine}")
+            rows = [lost for lost in done.lost if lost.row]
+            say(f"{len(rows)} rows could not be kept: what they held is in {done.quarantine}")
+            for lost in done.lost:
+                if not lost.row:
+                    say(f"{lost.table}: {lost.why}")
         say(f"{done.indices} indices made anew")
         for fault in done.left:
             say(fault)

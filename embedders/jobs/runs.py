@@ -84,6 +84,7 @@ def embed(
         surrogates: that this run shares with others; None to load the space's own, on `device`.
     """
     sleep_while_waiting()
+    names = [names] if isinstance(names, str) else names
     record = current_space(registry, space)
     spec = SpaceSpec.from_document(record.spec)
     notes: list[str] = []

@@ -83,7 +83,7 @@ class Surrogate:
                     attn_implementation=attention(self.device),
                     dtype=torch.float32,
                 )
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelNotUsableError(f"{self.folder} cannot be loaded: {first_line(error)}") from error
         model.config.use_cache = False  # one pass over each input: nothing to keep
         loaded: nn.Module = model.to(self.device).eval()

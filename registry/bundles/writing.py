@@ -58,6 +58,7 @@ def _write(catalog: Catalog, packs: Shelf, folder: Path) -> dict[str, int]:
         counts = {section.value: _write_section(whole, section, folder) for section in Section}
         counts[CONTENTS] = sum(1 for _ in (folder / CONTENTS).iterdir())
     for name in packs.names():
+        packs.get(name)  # a pack that is damaged is told here, not to whoever takes the bundle in
         (folder / PACKS / name).mkdir(parents=True)
         for file in (DESCRIPTION, VECTORS, TRANSFERS):
             shutil.copyfile(packs.place(name) / file, folder / PACKS / name / file)

@@ -99,6 +99,10 @@ class Database:
         with self._engine.errors():
             return list(self._engine.faults(SCHEMA))
 
+    def has_checksums(self) -> bool:
+        """Say whether the database was made with checksums of its rows, as far as its tables can be read."""
+        return self._engine.has_checksums()
+
     def dangling(self) -> dict[tuple[str, str], int]:
         """Return how many rows belong to nothing, by their table and that of what they should belong to."""
         with self.read() as session:

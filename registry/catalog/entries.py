@@ -228,7 +228,8 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
             add_tags(session, entry.id, new.tags)
             return _read(session, entry, latest)
         if not replace:
-            raise AlreadyExistsError(entry.name, entry.kind, "choose another name, or pass --replace.")
+            mend = "" if new.kind is EntryKind.CORPUS else ", or pass --replace"  # a corpus is pinned
+            raise AlreadyExistsError(entry.name, entry.kind, f"choose another name{mend}.")
         log_change_of(session, select(Version.id).where(Version.entry_id == entry.id))  # its vector is now an old one
     entry.task_kind, entry.language, entry.description = new.task_kind, new.language, new.description
     session.flush()

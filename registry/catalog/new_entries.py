@@ -22,7 +22,7 @@ def new_task(name: str, task: TaskData, *, tags: Sequence[str] = ()) -> NewEntry
         task_kind=task.kind,
         language=task.language,
         description=task.description,
-        tags=tuple(tags),
+        tags=tags,
     )
 
 
@@ -35,7 +35,7 @@ def new_model(
     tags: Sequence[str] = (),
 ) -> NewEntry:
     """Return a black box by its description."""
-    return NewEntry(EntryKind.MODEL, name, content_hash, spec, contents or {}, tags=tuple(tags))
+    return NewEntry(EntryKind.MODEL, name, content_hash, spec, contents or {}, tags=tags)
 
 
 def new_corpus(name: str, inputs: Iterable[Input], *, source: str) -> NewEntry:

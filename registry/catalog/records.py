@@ -1,5 +1,6 @@
 """What the catalog hands out: plain, frozen values, never live rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,11 @@ class NewEntry:
     task_kind: str | None = None
     language: str | None = None
     description: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Take one text as one tag, not as its letters."""
+        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from typing import Any
 from registry.data.inputs import Input, distinct, input_of
 from registry.data.tasks import SplitRows
 from registry.errors import DataError
-from registry.files.lines import decoded
 from registry.files.whole import read_file
-from registry.formats.table_files import UNKNOWN, FileForm, read_table
+from registry.formats.table_files import UNKNOWN, FileForm, read_table, text_of
 from registry.reading.frames import rows_of_splits
 
 TEXT, PAIR = "text", "text_pair"
@@ -38,7 +37,11 @@ def read_corpus(
         given = list(source) if isinstance(source, list | tuple) else []
         if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
             return given
-        are_texts = given and all(isinstance(one, str) for one in given)
+        if hasattr(source, "to_list") and hasattr(source, "index"):  # a column of a data frame
+            given = list(source.to_list())
+        are_texts = any(isinstance(one, str) for one in given) and all(
+            isinstance(one, str) or _is_empty(one) for one in given
+        )
         rows = [{TEXT: one} for one in given] if are_texts else source
         return distinct(_inputs(rows_of_splits(rows)["train"], text, text_pair))
     path = Path(source)
@@ -51,7 +54,7 @@ def read_corpus(
 
 
 def _lines(path: Path, form: FileForm) -> Iterator[Input]:
-    body = decoded(read_file(path), str(path), form.encoding or "utf-8")
+    body, _ = text_of(read_file(path), str(path), form)
     lines = [line.rstrip("\n") for line in io.StringIO(body, newline=None)]  # as files end lines, not as Unicode does
     if not any(line.strip() for line in lines):
         raise DataError(str(path), "holds no texts: a corpus has one on each line.")

@@ -64,7 +64,7 @@ def read_table(path: Path, form: FileForm = UNKNOWN) -> FoundTable:
     if suffix not in (*_LINES, *_TABLES, ".json"):
         mend = " Save the sheet as .csv." if suffix in (".xlsx", ".xls", ".ods") else ""
         raise DataError(str(path), f"not a task folder and not a {ENDINGS} file.{mend}")
-    text, found = _text(body, str(path), form)
+    text, found = text_of(body, str(path), form)
     return _checked(_of_text(text, suffix, str(path), form, found))
 
 
@@ -94,7 +94,7 @@ def _checked(table: FoundTable) -> FoundTable:
     return table
 
 
-def _text(body: bytes, place: str, form: FileForm) -> tuple[str, tuple[str, ...]]:
+def text_of(body: bytes, place: str, form: FileForm) -> tuple[str, tuple[str, ...]]:
     """Return a file's text, and the encoding where it had to be found out."""
     mark = None if form.encoding else _MARKS.get(body[:2])
     mend = "" if form.encoding else " Name its encoding: --encoding cp1252, utf-16, ..."
@@ -146,6 +146,6 @@ def _piped(body: bytes, form: FileForm) -> FoundTable:
         body = unzipped(body, place)
     if body[:4] == b"PAR1":
         return FoundTable(parquet_rows(body, place))
-    text, found = _text(body, place, form)
+    text, found = text_of(body, place, form)
     suffix = {"{": ".jsonl", "[": ".json"}.get(text.lstrip()[:1], ".csv")
     return _of_text(text, suffix, place, form, found)

@@ -67,4 +67,4 @@ def usable_prompts(path: Path, options: "PromptOptions | None" = None) -> "Promp
 
 
 def _entry(name: str, prompt: Prompt, tags: Sequence[str]) -> NewEntry:
-    return NewEntry(EntryKind.PROMPT, name, prompt.content_hash(), prompt.spec(), tags=tuple(tags))
+    return NewEntry(EntryKind.PROMPT, name, prompt.content_hash(), prompt.spec(), tags=tags)

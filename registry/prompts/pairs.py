@@ -131,7 +131,7 @@ def recorded_llm(
     """Enter an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
     with catalog.entries.adding(replace=replace) as add:
         spec = ModelSpec.recorded_llm(source).as_document()
-        model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tuple(tags)))
+        model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tags))
         entries = [model]
         for prompt in prompts:
             choices = prompt.choices
@@ -143,7 +143,7 @@ def recorded_llm(
                 answers=choices, model=f"{model.name}:{model.version}", prompt=f"{entry.name}:{entry.version}"
             )
             name_of_both, document = f"{model.name}@{entry.name}", pair.as_document()
-            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tuple(tags))
+            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tags)
             entries.append(add(new))
         return entries
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from registry.catalog import Catalog
 from registry.catalog.database import Database
 from registry.catalog.engines import LostRow, Salvaged
-from registry.errors import RegistryError
+from registry.errors import IntegrityError, RegistryError
 from registry.faults import point
 from registry.files.writing import written
 from registry.index.current import Indexes
 from registry.location import Location
 from registry.upkeep.backups import stamped
 from registry.upkeep.verifying import Fault, verify
+
+JUST_MADE = 1  # rows of a database in which nothing was entered yet
+NOTHING = "nothing of it could be read"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ def repair(location: Location) -> Repair:
 
     Raises:
         NotARegistryError: there is none.
+        IntegrityError: an earlier release wrote it, whose rows have no checksums.
         SchemaError: another release wrote it.
         StorageError: there is no room.
     """
@@ -44,15 +48,28 @@ def repair(location: Location) -> Repair:
     kept = quarantine = None
     rows = 0
     lost: tuple[LostRow, ...] = ()
+    left: list[Fault] = []
     if database.faults():
+        _check_release(database, location)
         kept, quarantine = stamped(location, "before-repair"), stamped(location, "lost", ".jsonl")
         salvaged = database.repair(kept, quarantine=partial(_quarantine, quarantine))
         rows, lost = salvaged.rows, salvaged.lost
         point("repair.salvaged")
+        if rows <= JUST_MADE:
+            left.append(Fault("catalog", f"{NOTHING}: restore a backup, for what there was is in {kept} alone"))
     else:
         database.sweep()
     indices = _rebuilt(location)
-    return Repair(kept, rows, lost, quarantine if lost else None, indices, tuple(verify(location)))
+    return Repair(kept, rows, lost, quarantine if lost else None, indices, (*left, *verify(location)))
+
+
+def _check_release(database: Database, location: Location) -> None:
+    """Refuse a damaged database of an earlier release: none of its rows could be believed, and all would be lost."""
+    if not database.has_checksums():
+        raise IntegrityError(
+            f"{location} is damaged, and an earlier release wrote it, whose rows have no checksums that tell the sound "
+            "ones: restore a backup ('fute restore FILE')."
+        )
 
 
 def _quarantine(path: Path, salvaged: Salvaged) -> None:

@@ -358,6 +358,10 @@ def test_removing_one_version_does_not_silently_remove_them_all(registry: Regist
     assert registry.catalog.entries.get("films").version == 2
 
 
+def test_one_text_is_one_tag_and_not_its_letters(registry: Registry) -> None:
+    assert registry.add_task("news", task("great"), tags="abc").tags == ("abc",)
+
+
 # -- the generation ----------------------------------------------------------------------------------
 
 CHANGES: dict[str, Callable[[Registry, EntryRecord, SpaceRecord], object]] = {

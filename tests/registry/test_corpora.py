@@ -37,6 +37,10 @@ def test_a_text_corpus_holds_a_text_per_line(tmp_path: Path) -> None:
     assert read_corpus(path) == [Input("first, line"), Input("second")]
 
 
+def test_a_text_corpus_with_the_mark_of_another_encoding_is_read(tmp_path: Path) -> None:
+    assert read_corpus(corpus_file(tmp_path / "u.txt", "één\ntwee\n".encode("utf-16"))) == [Input("één"), Input("twee")]
+
+
 def test_a_line_ends_where_files_end_lines_and_nowhere_else(tmp_path: Path) -> None:
     path = corpus_file(tmp_path / "u.txt", "one\u2028text\x0bof\x85parts\r\nanother\rthird")
 
@@ -88,7 +92,11 @@ def test_texts_and_frames_of_a_notebook_are_corpora(registry: Registry) -> None:
     registry.add_corpus("texts", ["one", "two", "one"], source="here")
     registry.add_corpus("frame", frame, source="here", text="q", text_pair="p")
 
-    assert registry.corpus_inputs("texts") == [Input("one"), Input("two")]
+    registry.add_corpus("gaps", ["one", None, "", float("nan"), "two"], source="here")
+    registry.add_corpus("column", frame["q"], source="here")
+
+    assert registry.corpus_inputs("texts") == registry.corpus_inputs("gaps") == [Input("one"), Input("two")]
+    assert registry.corpus_inputs("column") == [Input("a"), Input("b")]
     assert registry.corpus_inputs("frame") == [Input("a", "x"), Input("b")]
 
 

@@ -17,6 +17,9 @@ from registry.data.transfers import TransferRecord
 WELL = (0, "All is well\n")
 
 
+KEPT = Path(__file__).parents[1] / "data" / "schemas"
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A registry of three tasks with vectors and one measured transfer."""
@@ -238,7 +241,7 @@ def test_a_registry_is_restored_where_there_is_none(store: Path, tmp_path: Path)
 
 
 def test_a_backup_of_an_earlier_schema_is_restored_and_then_upgraded(tmp_path: Path) -> None:
-    kept = Path(__file__).parents[1] / "data" / "schemas" / "0005" / "catalog.db"
+    kept = KEPT / "0005" / "catalog.db"
 
     code, text = ask(tmp_path / "new", "restore", kept)
     assert (code, text) == (0, "Restored\nIt is of an earlier release: run 'fute db upgrade'\n")
@@ -253,3 +256,42 @@ def test_a_damaged_catalog_is_not_backed_up_and_no_backup_is_removed(store: Path
 
     assert ask(store, "backup", "--keep", "1")[0] == 3
     assert len(list((store / "backups").iterdir())) == 1
+
+
+def test_where_nothing_can_be_read_that_is_said_and_no_loss_is_hidden(store: Path) -> None:
+    path = store / "catalog.db"
+    body = bytearray(path.read_bytes())
+    body[100:160] = bytes(byte ^ 0x55 for byte in body[100:160])  # the first page says where all tables are
+    path.write_bytes(body)
+
+    result = run("--registry", store, "repair")
+
+    assert result.exit_code == 3
+    assert "catalog: nothing of it could be read: restore a backup" in result.stdout
+    assert "entries: not all of the table can be read, rows of it may be missing" in result.stdout
+
+
+@pytest.mark.parametrize("schema", ["0001", "0006"])
+def test_a_damaged_registry_of_an_earlier_release_is_not_emptied(tmp_path: Path, schema: str) -> None:
+    body = (KEPT / schema / "catalog.db").read_bytes()
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "catalog.db").write_bytes(body[:20000] + b"\xff" * 300 + body[20300:])
+    before = (old / "catalog.db").read_bytes()
+
+    result = run("--registry", old, "repair")
+
+    assert result.exit_code == 3
+    assert "an earlier release wrote it, whose rows have no checksums" in result.stderr
+    assert (old / "catalog.db").read_bytes() == before
+
+
+def test_a_damaged_pack_is_told_before_it_goes_into_a_bundle(store: Path, tmp_path: Path) -> None:
+    assert run("--registry", store, "pack", "add", "taskweb").exit_code == 0
+    path = store / "packs" / "taskweb" / "transfers.csv"
+    path.write_bytes(path.read_bytes().replace(b"0.8", b"0.1"))
+
+    result = run("--registry", store, "bundle", "export", tmp_path / "all.zip")
+
+    assert result.exit_code != 0
+    assert not (tmp_path / "all.zip").exists()

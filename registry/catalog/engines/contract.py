@@ -49,6 +49,10 @@ class Engine(Protocol):
         """Yield what is wrong with the database, a few words each; see `check`."""
         ...
 
+    def has_checksums(self) -> bool:
+        """Say whether rows have checksums; True where not even the tables can be read."""
+        ...
+
     def dangling(self, connection: sqlalchemy.Connection) -> list[tuple[str, str]]:
         """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
         ...

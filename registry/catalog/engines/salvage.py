@@ -31,7 +31,7 @@ class LostRow:
     """A row that was not brought over: what it held, as far as that could be read."""
 
     table: str
-    row: int
+    row: int  # 0: the end of a table that cannot be read, of which nobody knows what it held
     why: str
     values: Values = field(default_factory=dict)  # bytes in base64
 
@@ -75,7 +75,8 @@ def salvage(damaged: Path, fresh: Path) -> Salvaged:
 def _bring(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Iterator[LostRow]:
     """Insert the sound rows of a table; yield the others."""
     columns = checksums.sealed_tables(new)[table]
-    for row in sorted(_rows_of(old, table)):
+    broken: list[str] = []
+    for row in sorted(_rows_of(old, table, broken)):
         try:
             values, is_sound = checksums.row_of(old, table, columns, row)
         except (sqlite3.Error, UnicodeError) as error:
@@ -90,6 +91,8 @@ def _bring(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Iter
                 _insert(new, table, values)
             except sqlite3.Error as error:
                 yield LostRow(table, row, str(error), _as_json(values))
+    if broken:
+        yield LostRow(table, 0, f"not all of the table can be read, rows of it may be missing: {broken[0]}")
 
 
 def _insert(new: sqlite3.Connection, table: str, values: Values) -> None:
@@ -101,9 +104,9 @@ def _insert(new: sqlite3.Connection, table: str, values: Values) -> None:
     new.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in values)})", values)  # noqa: S608
 
 
-def _rows_of(old: sqlite3.Connection, table: str) -> set[int]:
-    """Return the ids of all rows that a table or any of its indices knows of."""
-    found = set(_walked(old, table))
+def _rows_of(old: sqlite3.Connection, table: str, broken: list[str]) -> set[int]:
+    """Return the ids of all rows that a table or any of its indices knows of; add what kept from reading all of it."""
+    found = set(_walked(old, table, broken))
     try:
         found.update(row for (row,) in old.execute(f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid DESC"))  # noqa: S608
         indices = [index[1] for index in old.execute(f"PRAGMA index_list({table})")]
@@ -117,8 +120,8 @@ def _rows_of(old: sqlite3.Connection, table: str) -> set[int]:
     return found
 
 
-def _walked(old: sqlite3.Connection, table: str) -> Iterator[int]:
-    """Yield the ids of a table upwards, and go on behind what cannot be read."""
+def _walked(old: sqlite3.Connection, table: str, broken: list[str]) -> Iterator[int]:
+    """Yield the ids of a table upwards, and go on behind what cannot be read, which is added to `broken`."""
     last = steps = 0
     while steps < _MOST_STEPS:
         try:
@@ -127,7 +130,8 @@ def _walked(old: sqlite3.Connection, table: str) -> Iterator[int]:
                     yield row
                     last, steps = row, 0
             return
-        except (sqlite3.Error, UnicodeError):
+        except (sqlite3.Error, UnicodeError) as error:
+            broken.append(str(error))
             last, steps = last + 1, steps + 1
 
 

@@ -112,6 +112,14 @@ class SqliteEngine:
         """Note that the file as it is now is sound: our own change was made to one that was."""
         self._note.write()
 
+    def has_checksums(self) -> bool:
+        """Say whether rows have checksums; True where not even the tables can be read."""
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+            try:
+                return bool(checksums.sealed_tables(connection)) or checksums.schema_of(connection) is None
+            except (sqlite3.Error, UnicodeDecodeError):
+                return True
+
     def dangling(self, connection: sqlalchemy.Connection) -> list[tuple[str, str]]:
         """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
         found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
