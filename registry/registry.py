@@ -377,7 +377,7 @@ class Registry:
         """
         spaces = self.catalog.spaces.all()
         spaces = [self.catalog.spaces.recentre(space.name) for space in spaces] if recentre else spaces
-        return sum(len(self._indexes.rebuild(space).index) for space in spaces)
+        return sum(len(self._indexes.rebuild(space, must_last=True).index) for space in spaces)
 
     # -- transfers -----------------------------------------------------------------------------------
 

@@ -149,9 +149,11 @@ class _Run:
         report = self._report
         try:
             held_by = shift.claim(entry.version_id, self._space.id, again=again, take_over=take_over)
+            if held_by:
+                report.busy[entry.name] = held_by
+                return
             if held_by is not None:
-                report.busy |= {entry.name: held_by} if held_by else {}
-                report.known += [] if held_by else [entry.name]
+                report.known.append(entry.name)
                 return
             seconds = self._embed_one(entry, shift.worker, again=again)
         except LeaseLostError:

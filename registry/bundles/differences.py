@@ -14,6 +14,7 @@ from registry.bundles.reading import opened_bundle
 from registry.catalog import Catalog
 from registry.catalog.whole.pieces import Piece, Section, Whole
 from registry.catalog.whole.reading import whole_of
+from registry.errors import IntegrityError
 from registry.files.whole import read_file
 from registry.location import located
 from registry.packs.pack import DESCRIPTION
@@ -86,6 +87,8 @@ def _opened(path: Path) -> Iterator[tuple[Whole, list[Path]]]:
     if path.is_dir() and not (path / NAME).exists():
         catalog, shelf = Catalog.open(located(path)), Shelf(path)
         try:
+            if catalog.database.dangling():  # what is not there could not be told from what is
+                raise IntegrityError(f"Of {path} something is missing: see 'fute verify'.")
             with whole_of(catalog) as whole:
                 yield whole, [shelf.place(name) for name in shelf.names()]
         finally:

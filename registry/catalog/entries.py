@@ -175,7 +175,7 @@ class EntryStore:
                 raise AlreadyExistsError(taken.name, taken.kind, "choose another name.")
             for pair in session.scalars(_prompted_with(entry)).all():
                 _rename_in_pair(session, pair, record, new)
-            if kind is EntryKind.TASK:
+            if kind in (EntryKind.TASK, EntryKind.MODEL):  # what was started from
                 _rename_in_transfers(session, entry.name, new)
             entry.name = new
         return self.get(new, kind)

@@ -1,15 +1,21 @@
 """Files and folders that are put in place whole, or not at all, and stay there when the power fails."""
 
 import contextlib
+import hashlib
 import os
+import platform
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from registry.errors import InputError, StorageError
 from registry.faults import point
+
+ABANDONED = 86_400  # seconds after which a draft of another machine, or of another container, is swept
 
 
 @contextlib.contextmanager
@@ -20,7 +26,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     if not path.name:
         raise InputError(f"{str(path)!r} is a folder that is there already: name a new file or folder.")
-    draft = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
+    draft = path.with_name(f".{path.stem}.{os.getpid()}-{process_home()}-{uuid.uuid4().hex}{path.suffix}")
     try:
         _sweep(path)
         point("file.swept")
@@ -68,23 +74,35 @@ def sync_file(path: Path) -> None:
 def _sweep(path: Path) -> None:
     """Remove the drafts of processes that are no more, those too of names with another number, or time, in them."""
     stem = re.sub(r"\d+", r"\\d+", re.escape(path.stem), flags=re.ASCII)
-    form = re.compile(rf"\.{stem}\.(\d+)-[0-9a-f]{{32}}(\.[^.]*)?", re.ASCII)
+    form = re.compile(rf"\.{stem}\.(\d+)-([0-9a-f]{{8}})-[0-9a-f]{{32}}(\.[^.]*)?", re.ASCII)
     for draft in path.parent.glob(".*"):
         found = form.fullmatch(draft.name)
-        if found and not _is_alive(int(found[1])):
-            point("file.sweep")
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if found and _is_left(draft, int(found[1]), found[2]):
+                point("file.sweep")
                 _remove(draft)
 
 
-def _is_alive(process: int) -> bool:
+def _is_left(draft: Path, process: int, home: str) -> bool:
+    """Say whether nobody writes a draft any more: its process is dead, or where that cannot be seen, it is old."""
+    if home != process_home():
+        return time.time() - draft.stat().st_mtime > ABANDONED
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
         return True
-    return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+@cache
+def process_home() -> str:
+    """Return what tells the machine, and the container in it, whose numbers of processes these are."""
+    told = [platform.node()]
+    with contextlib.suppress(OSError):
+        told += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return hashlib.sha256("".join(told).encode()).hexdigest()[:8]
 
 
 def _remove(draft: Path) -> None:

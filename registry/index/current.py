@@ -89,15 +89,22 @@ class Indexes:
         if not self._extend(space):
             self.rebuild(space)
 
-    def rebuild(self, space: SpaceRecord) -> SpaceIndex:
-        """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written."""
+    def rebuild(self, space: SpaceRecord, *, must_last: bool = False) -> SpaceIndex:
+        """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written.
+
+        Args:
+            must_last: whether it is a failure where it cannot: raise `StorageError`.
+        """
         made = self._hold(self._built(space))
         try:
             with self._catalog.database.lock():
                 point("index.rebuilt")
                 self._files(space).write(made.index, made.centring.centre, made.header)
         except (OSError, StorageError) as error:
-            log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)
+            told = f"The index of space {space.name!r} could not be saved ({error}); answers are not affected."
+            if must_last:
+                raise StorageError(told) from error
+            log.warning("%s", told)
         return made
 
     def verify(self, space: SpaceRecord) -> Verification:

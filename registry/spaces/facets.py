@@ -18,9 +18,10 @@ WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "
 
 # Where tasks have a joint facet, these two are compared as they are: how near a task is to the mean of all is how
 # general it is as a source, and transfer rewards that. No model is compared by them.
-LARGEST = 1e6  # of a weight; beyond, sums and shares of weights lose what the others weigh
 JOINT = "joint"
 AS_THEY_ARE = ("inputs", JOINT)
+
+LARGEST = 1e6  # of a weight; beyond, sums and shares of weights lose what the others weigh
 
 Rows = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from registry.catalog.database import SCHEMA, Database
-from registry.errors import DataError, InputError
+from registry.errors import DataError, InputError, StorageError
 from registry.faults import point
 from registry.location import Location
 
@@ -37,6 +37,8 @@ def backup(location: Location, target: Path | None = None, *, keep: int | None =
         target.parent.mkdir(exist_ok=True)
     if target.exists():
         raise InputError(f"{target} is there already: name another file.")
+    if not target.parent.is_dir():
+        raise StorageError(f"Cannot write {target}: there is no such folder.")
     database.copy_to(target)
     database.close()
     point("backup.copied")
@@ -60,7 +62,7 @@ def restore(location: Location, source: Path) -> Restored:
         InputError: it is no backup of a registry, or of a newer release.
     """
     if not source.is_file():
-        raise DataError(str(source), "no such file.")
+        raise DataError(str(source), "is not a file that 'fute backup' wrote." if source.exists() else "no such file.")
     database = Database(location)
     kept = stamped(location, "before-restore")
     schema = database.restore(source, kept)

@@ -8,7 +8,7 @@ from pathlib import Path
 from registry.catalog import Catalog
 from registry.catalog.database import Database
 from registry.catalog.engines import LostRow, Salvaged
-from registry.errors import IntegrityError, RegistryError
+from registry.errors import IntegrityError, RegistryError, StorageError
 from registry.faults import point
 from registry.files.writing import written
 from registry.index.current import Indexes
@@ -87,7 +87,9 @@ def _rebuilt(location: Location) -> int:
     try:
         for space in catalog.spaces.all():
             try:
-                indexes.rebuild(space)
+                indexes.rebuild(space, must_last=True)
+            except StorageError:
+                raise
             except RegistryError:
                 continue  # of a damaged vector, which `verify` tells
             count += 1

@@ -15,6 +15,7 @@ from registry.catalog.records import EntryRecord, NewEntry
 from registry.data.examples import Example
 from registry.data.models import ModelSpec
 from registry.data.tasks import TaskData
+from registry.data.transfers import TransferRecord
 from registry.errors import AlreadyExistsError, InputError, InUseError, NameFormError, NotFoundError
 from registry.formats.tasks import read_task
 from registry.kinds import EntryKind
@@ -193,6 +194,16 @@ def test_all_tasks_are_exported_at_once(store: Registry, tmp_path: Path) -> None
     assert told("task", "export", "rain", tmp_path / "one") == (0, f"rain written to {tmp_path / 'one'}\n")
     assert run("task", "export", "rain").exit_code == 2
     assert run("task", "export", "--all", "rain", tmp_path / "x").exit_code == 2
+
+
+def test_what_came_of_starting_from_a_model_follows_its_new_name(store: Registry) -> None:
+    model = store.models()[0].name
+    store.add_transfers([TransferRecord("bert", "full", "film", model, 0.5)])
+
+    store.rename(model, "another-name", "model")
+
+    assert {record.source for record in store.transfers("film")} >= {"another-name"}
+    assert model not in {record.source for record in store.transfers()}
 
 
 def test_the_status_is_told_in_lines_and_a_mended_failure_is_none(store: Registry, tmp_path: Path) -> None:

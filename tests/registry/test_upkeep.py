@@ -295,3 +295,35 @@ def test_a_damaged_pack_is_told_before_it_goes_into_a_bundle(store: Path, tmp_pa
 
     assert result.exit_code != 0
     assert not (tmp_path / "all.zip").exists()
+
+
+def test_a_copy_that_has_lost_examples_is_not_told_to_be_the_same(store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store, copy)
+    tamper(copy, "DELETE FROM contents WHERE sha256 = (SELECT min(sha256) FROM version_contents WHERE role = 'train')")
+    seal(copy)
+
+    result = run("diff", store, copy)
+
+    assert result.exit_code == 3
+    assert "something is missing: see 'fute verify'" in result.stderr
+
+
+def test_a_backup_where_no_folder_is_says_so(store: Path, tmp_path: Path) -> None:
+    result = run("--registry", store, "backup", tmp_path / "none" / "x.db")
+
+    assert (result.exit_code, "there is no such folder" in result.stderr) == (1, True)
+
+
+def test_an_index_that_cannot_be_kept_is_a_failure_where_it_is_asked_for(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("registry.index.snapshot.SnapshotFiles.write", full)
+
+    for command in (("index", "rebuild"), ("repair",)):
+        result = run("--registry", store, *command)
+        assert (result.exit_code, "could not be saved" in result.stderr) == (1, True)
+    assert run("--registry", store, "nearest", "film").exit_code == 0

@@ -21,13 +21,14 @@ from registry.bundles.differences import Thing, differences
 from registry.data.transfers import TransferRecord
 from registry.errors import RegistryError
 from registry.faults import VARIABLE
+from registry.files.writing import process_home
 from registry.formats.transfers import write_transfers
 from registry.location import located
 from registry.upkeep.verifying import verify
 
 ROOT = Path(__file__).parents[2]
 OLD = ROOT / "tests" / "data" / "schemas" / "0001" / "catalog.db"
-LEFT_BY_A_DEAD_ONE = f"999999999-{'0' * 32}"
+LEFT_BY_A_DEAD_ONE = f"999999999-{process_home()}-{'0' * 32}"
 
 
 @dataclass(frozen=True)

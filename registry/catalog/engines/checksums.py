@@ -12,6 +12,7 @@ from sqlite3 import Connection
 from typing import Any
 
 COLUMN, LAYOUT = "checksum", "layout"
+MAGIC = b"SQLite format 3\0"  # begins every file of SQLite
 _FUNCTION = "row_checksum"
 
 

@@ -18,7 +18,7 @@ _MOST_STEPS = 10_000  # over ids that cannot be read, one by one, before the res
 _MAY_MISS = ("version_contents", "contents")  # an entry is kept without its examples: whoever adds it again mends it
 # What the header of our databases always says: bytes from an offset. Sizes and counters are left.
 _HEADER = {
-    0: b"SQLite format 3\0",
+    0: checksums.MAGIC,
     18: bytes((1, 1, 0, 64, 32, 32)),  # a rollback journal, no reserved bytes, how full a page may be
     44: bytes((0, 0, 0, 4)),  # of the format
     52: bytes(4),  # no automatic vacuum
@@ -64,17 +64,17 @@ def salvage(damaged: Path, fresh: Path) -> Salvaged:
             old.text_factory = lambda text: text.decode(errors="surrogateescape")
             old.execute("PRAGMA writable_schema=ON")  # what is left of a damaged layout is used
             checksums.give_function(old)
-            for table in checksums.sealed_tables(new).keys() - _DERIVED:
-                lost += _bring(old, new, table)
+            tables = checksums.sealed_tables(new)
+            for table in tables.keys() - _DERIVED:
+                lost += _bring(old, new, table, tables[table])
         lost += _without_parents(new)
-        count = sum(map(partial(checksums.count_of, new), checksums.sealed_tables(new)))
+        count = sum(map(partial(checksums.count_of, new), tables))
         new.execute("COMMIT")
     return Salvaged(count, tuple(lost))
 
 
-def _bring(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Iterator[LostRow]:
+def _bring(old: sqlite3.Connection, new: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[LostRow]:
     """Insert the sound rows of a table; yield the others."""
-    columns = checksums.sealed_tables(new)[table]
     broken: list[str] = []
     for row in sorted(_rows_of(old, table, broken)):
         try:
@@ -139,6 +139,7 @@ def _without_parents(new: sqlite3.Connection) -> Iterator[LostRow]:
     """Take out the rows that belong to what was lost, and yield them; a space stays without its corpus."""
     new.execute("UPDATE spaces SET corpus_version_id = NULL WHERE corpus_version_id NOT IN (SELECT id FROM versions)")
     new.execute("UPDATE state SET current_space = NULL WHERE current_space NOT IN (SELECT name FROM spaces)")
+    columns = checksums.sealed_tables(new)
     while True:
         orphans = {
             (table, row): f"it belongs to a row of {parent} that was lost"
@@ -150,7 +151,7 @@ def _without_parents(new: sqlite3.Connection) -> Iterator[LostRow]:
         if not orphans:
             return
         for (table, row), why in orphans.items():
-            values, _ = checksums.row_of(new, table, checksums.sealed_tables(new)[table], row)
+            values, _ = checksums.row_of(new, table, columns[table], row)
             new.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))  # noqa: S608
             yield LostRow(table, row, why, _as_json(values or {}))
 

@@ -22,7 +22,6 @@ from registry.faults import point
 from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
-MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 30
 LOCK_SECONDS = 120
 LONG_CHECK = 500_000_000  # bytes: checking takes seconds from here on, which is told
@@ -49,7 +48,7 @@ class SqliteEngine:
     def is_one(self) -> bool:
         """Say whether the file, which nobody has open, begins as SQLite's do; an empty one is none."""
         with self.path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(checksums.MAGIC)) == checksums.MAGIC
 
     def make_place(self) -> None:
         """Make the folder; raise `InputError` where it is a file, `StorageError` where it cannot be made."""

@@ -1,0 +1,86 @@
+"""Files are put in place whole; what a dead process has left is swept, and what a living one writes is not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from waiting import LIMIT
+
+from registry.errors import StorageError
+from registry.files.writing import written
+
+ROOT = Path(__file__).parents[2]
+WRITES = """
+import sys
+from pathlib import Path
+from registry.files.writing import written
+with written(Path(sys.argv[1])) as draft:
+    draft.write_text("theirs")
+    print(draft.name, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Iterator[Path]:
+    """The draft of another process, which is killed in the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES, str(tmp_path / "out.txt")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        yield tmp_path / process.stdout.readline().strip()
+        process.kill()
+        process.wait(LIMIT)
+
+
+def write(target: Path) -> list[str]:
+    """Write a file; return what lies in its folder then."""
+    with written(target) as draft:
+        draft.write_text("ours")
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def test_the_draft_of_a_living_process_stays(tmp_path: Path, theirs: Path) -> None:
+    assert write(tmp_path / "out.txt") == [theirs.name, "out.txt"]
+    assert theirs.read_text() == "theirs"
+
+
+def test_the_draft_of_a_dead_process_is_swept(tmp_path: Path, theirs: Path) -> None:
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    _, name, process, ending = theirs.name.split(".")
+    left = theirs.with_name(f".{name}.{int(dead.stdout)}-{process.partition('-')[2]}.{ending}")
+    theirs.rename(left)
+
+    assert write(tmp_path / "out.txt") == ["out.txt"]
+
+
+def test_a_draft_of_another_container_is_swept_when_it_is_old_for_nobody_sees_whether_its_process_lives(
+    tmp_path: Path, theirs: Path
+) -> None:
+    _, name, process, ending = theirs.name.split(".")
+    number, _, token = process.split("-")
+    elsewhere = [theirs.with_name(f".{name}.{one}-00000000-{token}.{ending}") for one in (number, "1", "999999999")]
+    for draft in elsewhere:
+        draft.write_text("theirs")
+    os.utime(elsewhere[0], (0, 0))
+
+    assert write(tmp_path / "out.txt") == sorted([theirs.name, "out.txt", *(draft.name for draft in elsewhere[1:])])
+
+
+def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    def breaks_off() -> None:
+        with written(tmp_path / "out.txt") as draft:
+            draft.write_text("half")
+            raise OSError("no room")
+
+    with pytest.raises(StorageError, match="no room"):
+        breaks_off()
+
+    assert list(tmp_path.iterdir()) == []
