@@ -20,6 +20,7 @@ import cli
 from registry import Registry
 from registry.catalog import SpaceRecord
 from registry.catalog.jobs import Shift, Worker
+from registry.formats.tasks import read_task
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -176,3 +177,20 @@ def put_vector(registry: Registry, task: str, space: SpaceRecord, seed: int) -> 
 def shift_of(registry: Registry) -> Shift:
     """Return a worker's shift that is not renewed, and is seen to have gone by any other."""
     return Shift(registry.catalog.database, Worker.here())
+
+
+def fill_by_hand(
+    registry: Registry,
+    place: Path,
+    names: Sequence[str],
+    *,
+    dimension: int = 8,
+    examples: int = 12,
+    tags: Sequence[str] = (),
+) -> None:
+    """Register tasks, whose files are written to a folder, with seeded vectors in a space `by-hand`."""
+    space = hand_made_space(registry, "by-hand", dimension)
+    for number, name in enumerate(names):
+        rows = write_rows(place / f"{name}.jsonl", tiny_rows(number, examples))
+        registry.add_task(name, read_task(str(rows)), tags=tags)
+        put_vector(registry, name, space, number)

@@ -16,12 +16,11 @@ from click.testing import CliRunner, Result
 from goals import Goal
 from nursery import Nursery
 from sealing import seal
-from tiny_cli import dump, fute, hand_made_space, put_vector, tiny_rows, write_rows
+from tiny_cli import dump, fill_by_hand, fute, tiny_rows, write_rows
 from waiting import LIMIT
 
 import cli
 from registry import Registry
-from registry.formats.tasks import read_task
 
 NAMES = ("film", "shop", "bank", "song")
 NOBODY = 65534
@@ -43,11 +42,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry of four tasks with vectors made by hand, and its index."""
     place = tmp_path_factory.mktemp("prepared")
     with Registry.create(place / "store") as registry:
-        space = hand_made_space(registry, "by-hand", 512)
-        for number, name in enumerate(NAMES):
-            task = read_task(str(write_rows(place / f"{name}.jsonl", tiny_rows(number, 400))))
-            registry.add_task(name, task, tags=("english",))
-            put_vector(registry, name, space, number)
+        fill_by_hand(registry, place, NAMES, dimension=512, examples=400, tags=("english",))
         registry.refresh_index("by-hand")
     return place / "store"
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from goals import Goal
 from sqlalchemy import event
-from tiny_cli import hand_made_space, put_vector, run, tiny_rows, write_rows
+from tiny_cli import fill_by_hand, run
 from waiting import LIMIT
 
 from registry import Registry
 from registry.catalog.engines import sqlite
 from registry.data.transfers import TransferRecord
-from registry.formats.tasks import read_task
 
 EXTRA = 3
 NAMES = ("film", "shop", "bank")
@@ -25,10 +24,7 @@ NAMES = ("film", "shop", "bank")
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     with Registry.create(tmp_path / "store") as registry:
-        space = hand_made_space(registry, "by-hand")
-        for number, name in enumerate(NAMES):
-            registry.add_task(name, read_task(str(write_rows(tmp_path / f"{name}.jsonl", tiny_rows(number)))))
-            put_vector(registry, name, space, number)
+        fill_by_hand(registry, tmp_path, NAMES)
         registry.add_transfers([TransferRecord("bert", "full", "film", "shop", 0.75, 0.01, 3)])
     return tmp_path / "store"
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from goals import IS_FULL, Goal
-from tiny_cli import hand_made_space, put_vector, tiny_rows, write_rows
+from tiny_cli import fill_by_hand
 from together import PATIENCE, at_once
 
 from registry import Registry
-from registry.formats.tasks import read_task
 
 WRITERS, READERS = 8, 4
 TASKS = ("film", "shop", "bank", "song")
@@ -24,10 +23,7 @@ MOST_SECONDS = 5.0  # that 99 of 100 writes take
 def store(tmp_path: Path) -> Path:
     """A registry with something to read: four tasks with vectors, and their index."""
     with Registry.create(tmp_path / "store") as registry:
-        space = hand_made_space(registry, "by-hand")
-        for number, name in enumerate(TASKS):
-            registry.add_task(name, read_task(str(write_rows(tmp_path / f"{name}.jsonl", tiny_rows(number)))))
-            put_vector(registry, name, space, number)
+        fill_by_hand(registry, tmp_path, TASKS)
         registry.refresh_index("by-hand")
     return tmp_path / "store"
 

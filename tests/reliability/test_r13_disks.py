@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from goals import Goal
 from nursery import Nursery
-from tiny_cli import dump, hand_made_space, put_vector, run, tiny_rows, write_rows
+from tiny_cli import dump, fill_by_hand, run, tiny_rows, write_rows
 from waiting import LIMIT
 
 from registry import Registry
-from registry.formats.tasks import read_task
 
 NAMES = ("film", "shop", "bank", "song")
 Answer = tuple[int, str, str]  # exit code, stdout, stderr
@@ -26,10 +25,7 @@ Answer = tuple[int, str, str]  # exit code, stdout, stderr
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("prepared")
     with Registry.create(place / "store") as registry:
-        space = hand_made_space(registry, "by-hand", 256)
-        for number, name in enumerate(NAMES):
-            registry.add_task(name, read_task(str(write_rows(place / f"{name}.jsonl", tiny_rows(number, 300)))))
-            put_vector(registry, name, space, number)
+        fill_by_hand(registry, place, NAMES, dimension=256, examples=300)
         registry.refresh_index("by-hand")
     return place / "store"
 
