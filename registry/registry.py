@@ -26,9 +26,10 @@ from registry.packs.shelf import Shelf
 from registry.prompts.importing import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
-from registry.ranking.compare import compare, embedding_of, kind_named, similarities, vectors_of
+from registry.ranking.compare import compare, similarities, vectors_of
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY, NearestQuery, nearest
+from registry.ranking.queried import embedding_of, kind_named
 from registry.results import Table
 from registry.sources.likeness import Likeness
 from registry.spaces.spec import SpaceSpec
@@ -300,14 +301,13 @@ class Registry:
             SpaceMismatchError: the vector belongs to another space.
         """
         where = (where or Filter()) if kind is None else replace(where or Filter(), kinds=(kind_named(kind),))
-        record = self.catalog.spaces.get(space)
-        target = embedding_of(self.catalog, query, record)
         asked = NearestQuery(by, setting, own, limit, where, weights, duplicates, packs)
         if by == SIMILARITY and setting is None and not own and not packs:
-            return nearest(self.catalog, self._indexes.current(record), record, target, asked)
+            return nearest(self.catalog, self._indexes, query, space, asked)
         from registry.sources.rank import rank_sources
 
-        return rank_sources(self.catalog, record, target, asked)
+        record = self.catalog.spaces.get(space)
+        return rank_sources(self.catalog, record, embedding_of(self.catalog, query, record), asked)
 
     def compare(
         self, a: str, b: str, *, weights: Mapping[str, float] | None = None, space: str | None = None

@@ -15,7 +15,7 @@ from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant
 from registry.prompts.prompt import PAIR, Prompt
-from registry.ranking.nearest import EMBEDDABLE
+from registry.ranking.queried import EMBEDDABLE
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 

@@ -39,7 +39,7 @@ from registry.data.models import is_language_model
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant, entered
-from registry.ranking.nearest import EMBEDDABLE
+from registry.ranking.queried import EMBEDDABLE
 from registry.spaces.spec import SpaceSpec
 
 if TYPE_CHECKING:

@@ -1,14 +1,15 @@
 """Opens, creates and upgrades the catalog's database; hands out read and write transactions."""
 
 import shutil
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import String, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
@@ -24,7 +25,11 @@ from registry.resources import resource
 if TYPE_CHECKING:
     from alembic.config import Config
 
+T = TypeVar("T")
+
 WORKPLACE = ".work-"
+MOST_REMEMBERED = 2_000  # values that were read: a vector with its halves takes 40 KB
+_GENERATION = select(State.__table__.c.generation)
 SCHEMA = "0007"  # the newest revision in migrations/versions; a test holds the two together
 
 
@@ -34,6 +39,8 @@ class Database:
     def __init__(self, location: Location) -> None:
         self.location = location
         self._engine = engine_at(location)
+        self._open_view = threading.local()
+        self._remembered: tuple[Hashable, dict[Hashable, Any]] = (None, {})  # of one generation
 
     @classmethod
     def open(cls, location: Location) -> "Database":
@@ -192,9 +199,42 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent view of the catalog, which cannot write."""
+        """One consistent view of the catalog, which cannot write; within a `question`, the question's."""
+        view = getattr(self._open_view, "session", None)
+        if view is not None:
+            yield view
+            return
         with self._engine.errors(), Session(self._engine.reader) as session:
             yield session
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """Let all that this thread reads until the block ends be of one view, and remember it until something changes.
+
+        Nobody writes meanwhile: the block is short, and runs no model.
+        """
+        if getattr(self._open_view, "session", None) is not None:
+            yield
+            return
+        with self.read() as session:
+            now = (self._engine.identity(), session.connection().execute(_GENERATION).scalar())
+            if self._remembered[0] != now or len(self._remembered[1]) > MOST_REMEMBERED:
+                self._remembered = (now, {})
+            self._open_view.session, self._open_view.remembered = session, self._remembered[1]
+            try:
+                yield
+            finally:
+                self._open_view.session = None
+
+    def remembered(self, key: Hashable, look_up: Callable[[], T]) -> T:
+        """Return what is looked up: within a `question`, once for each change of the catalog. Nobody changes it."""
+        if getattr(self._open_view, "session", None) is None:
+            return look_up()
+        known: dict[Hashable, Any] = self._open_view.remembered
+        if key not in known:
+            known[key] = look_up()
+        found: T = known[key]
+        return found
 
     @contextmanager
     def write(self) -> Iterator[Session]:

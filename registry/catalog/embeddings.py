@@ -1,15 +1,14 @@
 """Which vectors are there, and where did they come from?"""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, and_, select, update
-from sqlalchemy.orm import undefer
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select, update
+from sqlalchemy.orm import Session
 
 from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
@@ -31,6 +30,31 @@ from registry.errors import IntegrityError
 from registry.kinds import EntryKind
 from registry.spaces.centring import Centring
 from registry.spaces.vectors import checked_vector
+
+# Made once: see `queries`.
+_EMBEDDING, _ENTRY, _VERSION = Embedding.__table__.c, Entry.__table__.c, Version.__table__.c
+_SPACE, _CONTENT, _HELD = Space.__table__.c, Content.__table__.c, VersionContent.__table__.c
+
+_WITH_NAMES = select(
+    _EMBEDDING.id,
+    _ENTRY.name,
+    _ENTRY.kind,
+    _EMBEDDING.vector,
+    _EMBEDDING.sha256,
+    _EMBEDDING.provenance,
+    _EMBEDDING.deviations,
+    _SPACE.name,
+).where(_SPACE.id == _EMBEDDING.space_id, _VERSION.id == _EMBEDDING.version_id, _ENTRY.id == _VERSION.entry_id)
+_OF_VERSION = _WITH_NAMES.where(
+    _EMBEDDING.version_id == bindparam("version_id"), _EMBEDDING.space_id == bindparam("space_id")
+)
+_SOME = _WITH_NAMES.where(_EMBEDDING.id.in_(bindparam("ids", expanding=True)))
+_BODY = select(_CONTENT.sha256, _CONTENT.body).where(
+    _CONTENT.sha256 == _HELD.sha256,
+    _HELD.version_id == _EMBEDDING.version_id,
+    _HELD.role == bindparam("role"),
+    _EMBEDDING.id == bindparam("embedding_id"),
+)
 
 
 class EmbeddingStore:
@@ -80,27 +104,21 @@ class EmbeddingStore:
 
     def get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         """Return the vector of a version in a space, if it has one."""
+        return self._database.remembered(("vector", version_id, space_id), lambda: self._get(version_id, space_id))
+
+    def _get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         with self._database.read() as session:
-            query = _named().where(_is(version_id, space_id)).options(undefer(Embedding.deviations))
-            found = session.execute(query).one_or_none()
-            return None if found is None else _with_deviations(*found)
+            return _vector_of(session, version_id, space_id)
 
     def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
         """Return the embeddings of an answer's few ids, with their deviations; those that are gone are left out."""
         with self._database.read() as session:
-            rows = session.execute(_named().where(Embedding.id.in_(ids)).options(undefer(Embedding.deviations)))
-            return {row.id: _with_deviations(row, name, kind, space) for row, name, kind, space in rows}
+            return {record.id: record for record in _vectors_by_id(session, ids)}
 
     def content_of(self, embedding_id: int, role: str) -> bytes | None:
         """Return what the version behind an embedding holds in a role, if it does."""
-        query = (
-            select(Content)
-            .join(VersionContent, VersionContent.sha256 == Content.sha256)
-            .join(Embedding, Embedding.version_id == VersionContent.version_id)
-            .where(Embedding.id == embedding_id, VersionContent.role == role)
-        )
         with self._database.read() as session:
-            row = session.scalar(query)
+            row = _body_behind(session, embedding_id, role)
             return None if row is None else body_of(row, row.sha256)
 
     def known(self, space_id: int) -> set[int]:
@@ -222,12 +240,33 @@ def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> Embedding
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)
 
 
-def _with_deviations(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
-    record = _record(row, name, kind, space)
-    if row.deviations is None:
-        return record
-    body = unsealed(row.deviations)
-    if body is None or len(body) % (2 * len(record.vector)):
+def _vector_of(session: Session, version_id: int, space_id: int) -> EmbeddingRecord | None:
+    """Return the vector of a version in a space, if it has one."""
+    row = session.connection().execute(_OF_VERSION, {"version_id": version_id, "space_id": space_id}).first()
+    return None if row is None else _read(row)
+
+
+def _vectors_by_id(session: Session, ids: Sequence[int]) -> Iterator[EmbeddingRecord]:
+    """Yield the vectors with these ids, in any order; those that are gone are left out."""
+    if ids:
+        yield from map(_read, session.connection().execute(_SOME, {"ids": list(ids)}))
+
+
+def _body_behind(session: Session, embedding_id: int, role: str) -> Row | None:  # type: ignore[type-arg] # of the two columns above
+    """Return the hash and the compressed bytes that the version behind a vector holds in a role."""
+    return session.connection().execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
+
+
+def _read(row: Row) -> EmbeddingRecord:  # type: ignore[type-arg] # of the columns above
+    row_id, name, kind, body, sha256, provenance, deviations, space = row
+    vector = checked_numbers(body, sha256, name, space)
+    return EmbeddingRecord(row_id, name, kind, vector, provenance, _deviations(deviations, len(vector), name, space))
+
+
+def _deviations(stored: bytes | None, dimension: int, name: str, space: str) -> NDArray[np.float32] | None:
+    if stored is None:
+        return None
+    body = unsealed(stored)
+    if body is None or len(body) % (2 * dimension):
         raise IntegrityError(f"The uncertainty of the vector of {name!r} is damaged: {mend(name, space)}.")
-    numbers = np.frombuffer(body, "<f2").astype(np.float32)
-    return replace(record, deviations=numbers.reshape(-1, len(record.vector)))
+    return np.frombuffer(body, "<f2").astype(np.float32).reshape(-1, dimension)

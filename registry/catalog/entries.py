@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
-from registry.catalog.queries import body_of, is_newest, named, new_id, passing
+from registry.catalog.queries import body_of, is_newest, named, new_id, newest_named, passing, version_of, written
 from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Transfer, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_entry_name, checked_name, checked_tag
+from registry.names import Reference, checked_entry_name, checked_name, checked_tag, normal
 
 
 class EntryStore:
@@ -45,19 +45,26 @@ class EntryStore:
 
     def get(self, name: str, kind: EntryKind | None = None) -> EntryRecord:
         """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""
+        return self._database.remembered(("entry", name, kind), lambda: self._get(name, kind))
+
+    def _get(self, name: str, kind: EntryKind | None) -> EntryRecord:
         reference = Reference.parse(name)
         with self._database.read() as session:
-            entry = named(session, Entry, reference.name)
-            if entry is None or (kind is not None and entry.kind is not kind):
+            found = newest_named(session, normal(reference.name)) if reference.version is None else None
+            if found is None and (entry := named(session, Entry, reference.name)) is not None:
+                found = version_of(session, _version(session, entry.id, reference).id)
+            if found is None or (kind is not None and found.kind is not kind):
                 query = select(Entry.name) if kind is None else select(Entry.name).where(Entry.kind == kind)
                 raise NotFoundError(kind or "entry", reference.name, session.scalars(query).all())
-            return _read(session, entry, _version(session, entry.id, reference))
+            return found
 
     def by_version_id(self, version_id: int) -> EntryRecord:
         """Return the version with this id."""
         with self._database.read() as session:
-            version = session.get_one(Version, version_id)
-            return _read(session, session.get_one(Entry, version.entry_id), version)
+            found = version_of(session, version_id)
+        if found is None:
+            raise InputError("What was asked for has been removed meanwhile.")
+        return found
 
     def all(self, where: Filter | None = None) -> list[EntryRecord]:
         """Return the latest version of every entry that passes the filter, by name.
@@ -226,7 +233,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
         if latest.content_hash == new.content_hash and same:
             _bring_back(session, latest, new)
             add_tags(session, entry.id, new.tags)
-            return _read(session, entry, latest)
+            return written(session, latest)
         if not replace:
             mend = "" if new.kind is EntryKind.CORPUS else ", or pass --replace"  # a corpus is pinned
             raise AlreadyExistsError(entry.name, entry.kind, f"choose another name{mend}.")
@@ -246,7 +253,7 @@ def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
     for role, body in new.contents.items():
         session.add(VersionContent(version_id=version.id, role=role, sha256=keep_content(session, body)))
     add_tags(session, entry.id, new.tags)
-    return _read(session, entry, version)
+    return written(session, version)
 
 
 def _bring_back(session: Session, version: Version, new: NewEntry) -> None:
@@ -348,20 +355,6 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     if version is None:
         raise NotFoundError("version", str(reference))
     return version
-
-
-def _read(session: Session, entry: Entry, version: Version) -> EntryRecord:
-    """Return a version with what belongs to it, read one by one."""
-    tags = session.scalars(select(Tag.tag).where(Tag.entry_id == entry.id).order_by(Tag.tag)).all()
-    aliases = session.execute(
-        select(Alias.alias, Version.number).join(Version).where(Alias.entry_id == entry.id).order_by(Alias.alias)
-    )
-    contents = session.execute(
-        select(VersionContent.role, VersionContent.sha256).where(VersionContent.version_id == version.id)
-    )
-    return _record(
-        entry, version, tags, {alias: number for alias, number in aliases}, {role: sha256 for role, sha256 in contents}
-    )
 
 
 def _record(

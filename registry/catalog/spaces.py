@@ -61,6 +61,9 @@ class SpaceStore:
 
     def get(self, name: str | None = None) -> SpaceRecord:
         """Return a space by name, or the current one; raise `NotFoundError`."""
+        return self._database.remembered(("space", name), lambda: self._get(name))
+
+    def _get(self, name: str | None) -> SpaceRecord:
         with self._database.read() as session:
             current = session.scalar(select(State.current_space))
             meant = None if name is None else named(session, Space, name)

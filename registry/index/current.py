@@ -84,6 +84,11 @@ class Indexes:
             self._extend(space)  # so that the next process need not follow
         return self._hold(followed)
 
+    def at_hand(self, space: SpaceRecord) -> SpaceIndex | None:
+        """Return the index of a space, if it is in memory as the catalog has it now."""
+        held = self._held.get(space.fingerprint)
+        return held if held is not None and _stands_at(held.header, space) else None
+
     def refresh(self, space: SpaceRecord) -> None:
         """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
         if not self._extend(space):

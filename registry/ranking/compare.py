@@ -4,18 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
-from registry.data.models import is_language_model
+from registry.catalog import Catalog, SpaceRecord
 from registry.data.vectors import Similarities, VectorFile
-from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.names import checked_text
-from registry.packs.shelf import Shelf
 from registry.ranking.matches import Comparison
-from registry.ranking.nearest import EMBEDDABLE, OUTSIDE
+from registry.ranking.queried import embedding_of
 from registry.ranking.uncertainty import standard_error
 from registry.spaces.facets import weights_between
-from registry.spaces.vectors import checked_vector
 
 
 def compare(
@@ -25,7 +21,7 @@ def compare(
     first, second = embedding_of(catalog, a, space), embedding_of(catalog, b, space)
     centring = catalog.embeddings.centring(space.id)
     rows = centring.centred(np.stack([first.vector, second.vector]))
-    cosines = centring.facets.cosines(rows[0], rows[1])
+    cosines = centring.facets.cosines(rows[0], rows[1:])[0]
     shares = weights_between(centring.facets, first.kind, second.kind, chosen=weights)
     similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
     error = standard_error(first, second, centring, shares)
@@ -64,52 +60,3 @@ def vectors_of(catalog: Catalog, space: SpaceRecord, *, entry: str | None, centr
     rows = (held.centring.centred(held.matrix[kept]) * scale).astype(np.float32)
     fingerprint = f"{space.fingerprint}, centred in epoch {held.centring.epoch}"  # no query of any space
     return VectorFile(fingerprint, tuple(held.names[i] for i in kept), ("task",) * len(kept), rows)
-
-
-def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) -> EmbeddingRecord:
-    """Return the vector of a space that a query means: an entry's, or one that was exported from the same space.
-
-    Raises:
-        InputError: the entry is nothing that has a vector, or the file holds several.
-        NotEmbeddedError: the entry has no vector in the space.
-        SpaceMismatchError: the vector is of another space.
-    """
-    if isinstance(query, VectorFile):
-        return _outside(query, space)
-    pack, colon, task = checked_text(query, "query").partition(":")
-    if colon and pack in Shelf(catalog.database.location.folder).names():
-        raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
-    entry = catalog.entries.get(query)
-    embedding = catalog.embeddings.get(entry.version_id, space.id)
-    if embedding is not None:
-        return embedding
-    if entry.kind not in EMBEDDABLE:
-        raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
-    if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
-        raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
-    raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
-
-
-def kind_named(kind: EntryKind | str) -> EntryKind:
-    """Return the kind of this name; raise `InputError` where there is none."""
-    try:
-        return EntryKind(kind)
-    except ValueError as error:
-        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
-
-
-def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
-    """Take a vector from a file as a query, if it is of this very space."""
-    if query.fingerprint.startswith(f"{space.fingerprint},"):
-        raise SpaceMismatchError("The vector is centred, and no query: export it without --centred.")
-    if query.fingerprint != space.fingerprint:
-        raise SpaceMismatchError(
-            f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "
-            "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
-        )
-    if len(query.names) != 1:
-        raise InputError(
-            f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
-        )
-    vector = checked_vector(query.matrix[0], space.dimension)
-    return EmbeddingRecord(OUTSIDE, query.names[0], kind_named(query.kinds[0]), vector, {})

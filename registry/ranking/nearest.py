@@ -7,21 +7,21 @@ from typing import TypeVar
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.data.vectors import VectorFile
 from registry.errors import InputError
 from registry.index.contract import Neighbor
-from registry.index.current import SpaceIndex
+from registry.index.current import Indexes, SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
+from registry.ranking.queried import EMBEDDABLE, OUTSIDE, embedding_of
 from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import standard_error
 from registry.ranking.verdict import Yardstick
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 
-EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 SIMILARITY = "similarity"
-OUTSIDE = -1  # the id of a vector that comes from a file
 JUDGED = 5  # matches, at least, are looked at for the verdict
 
 M = TypeVar("M", bound=Match)
@@ -42,6 +42,21 @@ class NearestQuery:
 
 
 def nearest(
+    catalog: Catalog, indexes: Indexes, query: str | VectorFile, space: str | None, asked: NearestQuery
+) -> Ranking:
+    """Rank entries by similarity to an entry of a space, or to a vector that was exported from it."""
+    with catalog.database.question():
+        record = catalog.spaces.get(space)
+        target = embedding_of(catalog, query, record)
+        index = indexes.at_hand(record)
+        if index is not None:
+            return ranked(catalog, index, record, target, asked)
+    index = indexes.current(record)  # which may take long, while others write
+    with catalog.database.question():
+        return ranked(catalog, index, record, target, asked)
+
+
+def ranked(
     catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
 ) -> Ranking:
     """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
@@ -55,9 +70,9 @@ def nearest(
     entry = None if target.id == OUTSIDE else catalog.entries.get(target.name)
     yardstick = Yardstick(catalog, index, space, target, entry, query.weights)
     marked = yardstick.marked(search.with_errors(matches))
-    ranked = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
+    matches = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
     return Ranking(
-        ranked,
+        matches,
         query=target.name,
         space=space.name,
         epoch=index.centring.epoch,
@@ -128,15 +143,10 @@ class _Search:
         self._held = {record.name: record for record in held.values()}
         neighbours = [n for n in neighbours if n.id in held]  # else it was removed a moment ago
         rows = self._index.rows(np.array([n.id for n in neighbours], np.int64))
+        cosines = self._centring.facets.cosines(self._row, rows)
         return [
-            Match(
-                0,
-                held[n.id].name,
-                held[n.id].kind,
-                n.similarity,
-                self._centring.facets.cosines(self._row, row),
-            )
-            for n, row in zip(neighbours, rows, strict=True)
+            Match(0, held[n.id].name, held[n.id].kind, n.similarity, facets)
+            for n, facets in zip(neighbours, cosines, strict=True)
         ]
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:

@@ -75,10 +75,16 @@ class Facets(tuple[Facet, ...]):
         """Return each facet's weight at each of its numbers, (dimension,)."""
         return np.repeat([weights[facet.name] for facet in self], [facet.size for facet in self])
 
-    def cosines(self, a: Rows, b: Rows) -> dict[str, float]:
-        """Return the cosine of each facet of two vectors (dimension,) whose facets have unit length."""
-        parts = zip(self, self.split(a), self.split(b), strict=True)
-        return {facet.name: float(one @ other) for facet, one, other in parts}
+    def cosines(self, row: Rows, others: Rows) -> list[dict[str, float]]:
+        """Return the cosine of each facet of a vector with each of others, whose facets have unit length.
+
+        Args:
+            row: (dimension,).
+            others: (n, dimension).
+        """
+        starts = np.cumsum([0, *(facet.size for facet in self[:-1])])
+        sums = np.add.reduceat(others * row, starts, axis=1, dtype=np.float64)  # (n, facets)
+        return [dict(zip(self.names, values, strict=True)) for values in sums.tolist()]
 
     def similarities(self, rows: Rows, kinds: Sequence[EntryKind], weights: Mapping[str, float] | None = None) -> Rows:
         """Return the similarities of vectors to one another, (n, n), as `nearest` would give them.

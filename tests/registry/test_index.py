@@ -264,7 +264,7 @@ def test_facets_say_where_they_lie_and_how_alike_they_are() -> None:
     assert facets.segment("b") == slice(2, 3)
     assert facets.segment("c") is None
     assert facets.scale({"a": 0.25, "b": 0.75}).tolist() == [0.25, 0.25, 0.75]
-    assert facets.cosines(np.float32([0.6, 0.8, 1]), np.float32([0, 1, -1])) == pytest.approx({"a": 0.8, "b": -1.0})
+    assert facets.cosines(np.float32([0.6, 0.8, 1]), np.float32([[0, 1, -1]])) == [pytest.approx({"a": 0.8, "b": -1.0})]
 
 
 # -- the door ----------------------------------------------------------------------------------------

@@ -131,6 +131,6 @@ class TaskSearch:
         """Return the similarity of two models' embeddings, and the facets' cosines, as `Registry.compare` does."""
         facets = self._centring.facets
         rows = self._centring.centred(np.stack([one, other]))
-        cosines = facets.cosines(rows[0], rows[1])
+        cosines = facets.cosines(rows[0], rows[1:])[0]
         weights = weights_between(facets, EntryKind.MODEL, EntryKind.MODEL)
         return sum(weights[facet] * cosine for facet, cosine in cosines.items()), cosines

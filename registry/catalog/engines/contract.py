@@ -1,6 +1,6 @@
 """What a database must offer to hold a catalog. All that only one kind of database knows stays in its own file."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -19,6 +19,10 @@ class Engine(Protocol):
 
     def exists(self) -> bool:
         """Say whether there is a database yet."""
+        ...
+
+    def identity(self) -> Hashable:
+        """Return what tells the database from another that was put in its place."""
         ...
 
     def is_one(self) -> bool:

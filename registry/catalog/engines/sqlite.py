@@ -5,14 +5,14 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import sqlalchemy
 from sqlalchemy import URL, create_engine, event, exc
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from registry.catalog.engines import checksums
 from registry.catalog.engines.checked import CheckedNote
@@ -44,6 +44,10 @@ class SqliteEngine:
     def exists(self) -> bool:
         """Say whether the file is there."""
         return self.path.is_file()
+
+    def identity(self) -> Hashable:
+        """Return the number of the file: one that was put in its place, by a repair, has another."""
+        return _number_of(self.path)
 
     def is_one(self) -> bool:
         """Say whether the file, which nobody has open, begins as SQLite's do; an empty one is none."""
@@ -236,16 +240,25 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     EXTRA syncs the folder too: a journal that came back after a power cut would undo what was acknowledged.
     """
     url = URL.create("sqlite", database=str(path))
-    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)
+    pool: dict[str, Any] = {"poolclass": NullPool} if writes else {"poolclass": QueuePool, "max_overflow": -1}
+    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pool)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED"
 
     @event.listens_for(made, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's connection
+    def _prepare(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's connection
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in ("foreign_keys=ON", "trusted_schema=OFF", "synchronous=EXTRA"):
             connection.execute(f"PRAGMA {pragma}")
         if not writes:
             connection.execute("PRAGMA query_only=ON")
+        record.info["of"] = (os.getpid(), _number_of(path))
+
+    @event.listens_for(made, "checkout")
+    def _check(_connection: Any, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Open the file anew where another lies in its place, or where this process was forked."""
+        if record.info["of"] != (os.getpid(), _number_of(path)):
+            record.dbapi_connection = proxy.dbapi_connection = None
+            raise exc.DisconnectionError("opened elsewhere")
 
     @event.listens_for(made, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's connection
@@ -262,6 +275,15 @@ def _keep(path: Path, kept: Path) -> None:
         raise
     except OSError:  # a file system without links
         shutil.copyfile(path, kept)
+
+
+def _number_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from others; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:

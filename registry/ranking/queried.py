@@ -1,0 +1,62 @@
+"""Which vector does a query mean? An entry's, or one from a file."""
+
+from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
+from registry.data.models import is_language_model
+from registry.data.vectors import VectorFile
+from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
+from registry.kinds import EntryKind
+from registry.names import checked_text
+from registry.packs.shelf import Shelf
+from registry.spaces.vectors import checked_vector
+
+EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+OUTSIDE = -1  # the id of a vector that comes from a file
+
+
+def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+    """Return the vector of a space that a query means: an entry's, or one that was exported from the same space.
+
+    Raises:
+        InputError: the entry is nothing that has a vector, or the file holds several.
+        NotEmbeddedError: the entry has no vector in the space.
+        SpaceMismatchError: the vector is of another space.
+    """
+    if isinstance(query, VectorFile):
+        return _outside(query, space)
+    pack, colon, task = checked_text(query, "query").partition(":")
+    if colon and pack in Shelf(catalog.database.location.folder).names():
+        raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
+    entry = catalog.entries.get(query)
+    embedding = catalog.embeddings.get(entry.version_id, space.id)
+    if embedding is not None:
+        return embedding
+    if entry.kind not in EMBEDDABLE:
+        raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
+    if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
+        raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
+    raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
+
+
+def kind_named(kind: EntryKind | str) -> EntryKind:
+    """Return the kind of this name; raise `InputError` where there is none."""
+    try:
+        return EntryKind(kind)
+    except ValueError as error:
+        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
+
+
+def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:
+    """Take a vector from a file as a query, if it is of this very space."""
+    if query.fingerprint.startswith(f"{space.fingerprint},"):
+        raise SpaceMismatchError("The vector is centred, and no query: export it without --centred.")
+    if query.fingerprint != space.fingerprint:
+        raise SpaceMismatchError(
+            f"The vector is of space {query.fingerprint[:12]}, not of {space.name!r} ({space.fingerprint[:12]}): "
+            "vectors of different spaces cannot be compared; embed it in this space, or name its own with --space."
+        )
+    if len(query.names) != 1:
+        raise InputError(
+            f"One vector is needed as a query, not {len(query.names)}: write it with 'space export --entry NAME'."
+        )
+    vector = checked_vector(query.matrix[0], space.dimension)
+    return EmbeddingRecord(OUTSIDE, query.names[0], kind_named(query.kinds[0]), vector, {})
