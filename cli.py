@@ -29,6 +29,7 @@ from commands import (
     task,
     transfer,
     upkeep,
+    vectors,
 )
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
@@ -123,6 +124,7 @@ for command in (
     prompt.prompt,
     corpus.corpus,
     space.space,
+    vectors.vectors,
     *embedding.COMMANDS,
     *query.COMMANDS,
     *choosing.COMMANDS,

@@ -6,6 +6,7 @@ import click
 
 from commands.completion import spaces
 from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
+from commands.vectors import export_vectors
 
 
 @click.group()
@@ -15,8 +16,18 @@ def space() -> None:
 
 @space.command()
 @click.argument("name")
-@click.option("--surrogate", default="minilm", show_default=True, help="minilm, a folder, or a hub id.")
-@click.option("--method", default="mapemb", show_default=True, help="mapemb, taskemb, tupate, textemb or curvegrad.")
+@click.option(
+    "--surrogate",
+    default="minilm",
+    show_default=True,
+    help="minilm, a folder, or a hub id; of an imported space any name for what made its vectors.",
+)
+@click.option(
+    "--method",
+    default="mapemb",
+    show_default=True,
+    help="mapemb, taskemb, tupate, textemb or curvegrad; imported, for vectors that you bring ('fute vectors import').",
+)
 @click.option("--corpus", default="everyday", show_default=True, help="A corpus, or 'none' for tasks only.")
 @click.option("--dimension", default=2048, show_default=True, type=int, help="Numbers in a vector, at most.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Decides samples, order and sketch.")
@@ -94,12 +105,6 @@ def remove(ctx: click.Context, name: str) -> None:
 def export(ctx: click.Context, name: str, file: Path, only: str | None, *, centred: bool) -> None:
     """Write a space's vectors to FILE.npz or FILE.parquet, with names and the space's fingerprint.
 
-    As they are stored: 'nearest --vector' takes them, but their plain cosines are no similarities.
+    The same as 'vectors export'.
     """
-    from registry.formats.vectors import write_vectors
-
-    vectors = registry_of(ctx).vectors(space=name, entry=only, centred=centred)
-    write_vectors(vectors, file)
-    tell(f"{len(vectors.names)} vectors written to {file}")
-    if not centred and len(vectors.names) > 1:
-        tell("Their plain cosines are no similarities: --centred writes vectors whose are.", err=True)
+    export_vectors(ctx, name, file, only, centred=centred)

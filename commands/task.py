@@ -146,12 +146,17 @@ def export(ctx: click.Context, paths: tuple[str, ...], *, everything: bool) -> N
     """Write a task as a folder that can be registered again."""
     if len(paths) != (1 if everything else 2):
         raise click.UsageError("Give NAME and FOLDER, or --all and FOLDER.")
+    from registry.data.vectors import has_data
+
     registry, folder = registry_of(ctx), Path(paths[-1])
     if everything:
-        names = [row.name for row in registry.tasks()]
+        tasks = registry.tasks()
+        names = [row.name for row in tasks if has_data(row.record.spec)]
         for name in names:
             registry.export_task(name, folder / name)
         tell(f"{len(names)} tasks written to {folder}")
+        if len(names) < len(tasks):
+            tell(f"{len(tasks) - len(names)} left out, of which only the vectors are known", err=True)
     else:
         registry.export_task(paths[0], folder)
         tell(f"{paths[0]} written to {folder}")

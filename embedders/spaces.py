@@ -8,7 +8,7 @@ from embedders.methods.settings import checked_settings, fitting_settings
 from embedders.surrogate.weights import MINILM, identity, model_folder
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
-from registry.catalog.new_entries import new_corpus
+from registry.catalog.incoming.new_entries import new_corpus
 from registry.catalog.records import NewEntry
 from registry.data.inputs import Input, distinct
 from registry.errors import NotFoundError
@@ -16,7 +16,7 @@ from registry.formats.tasks import read_task
 from registry.kinds import EntryKind
 from registry.resources import resource
 from registry.spaces.facets import Facets
-from registry.spaces.spec import DIMENSION, SpaceSpec
+from registry.spaces.spec import DIMENSION, IMPORTED, SpaceSpec
 
 DEFAULT_SPACE = "default"
 EVERYDAY = "everyday"  # the corpus that comes with the program
@@ -36,8 +36,8 @@ def create_space(
     """Make a space; the same settings again give the same space.
 
     Args:
-        surrogate: `minilm` from the offline package, a folder, or a hub id.
-        method: `mapemb`, `taskemb`, `tupate`, `textemb` or `curvegrad`.
+        surrogate: `minilm` from the offline package, a folder, or a hub id; what made the vectors of an imported space.
+        method: `mapemb`, `taskemb`, `tupate`, `textemb` or `curvegrad`; `imported` for vectors that people bring.
         corpus: the inputs on which black boxes are observed; None for a space of tasks only.
         dimension: numbers in a vector; fewer where the method has no more to tell.
         settings: parameters of the method and of `COMMON`, as text.
@@ -45,6 +45,8 @@ def create_space(
     Raises:
         SettingError: a setting is unknown or does not make sense.
     """
+    if method == IMPORTED:
+        return _imported(registry, name, surrogate, dimension, settings)
     how = method_named(method)
     parameters = checked_settings(how, settings or {})
     if not 8 <= dimension <= 65536:
@@ -64,6 +66,17 @@ def create_space(
         seed=seed,
     )
     return registry.add_space(name, spec, corpus=new)
+
+
+def _imported(
+    registry: Registry, name: str, source: str, dimension: int, settings: dict[str, str] | None
+) -> SpaceRecord:
+    """Make a space of vectors that people bring."""
+    if settings:
+        raise SettingError(f"A space of imported vectors has no settings such as {next(iter(settings))!r}.")
+    if source == MINILM:
+        raise SettingError("Say with --surrogate what made the vectors, such as openai/clip-vit-base-patch32.")
+    return registry.add_space(name, SpaceSpec.imported(source, dimension), corpus=None)
 
 
 def current_space(registry: Registry, name: str | None = None) -> SpaceRecord:

@@ -1,15 +1,18 @@
-"""Registers a folder of task folders, each a unit of its own: a killed import is resumed by running it again."""
+"""Registers much at once, a unit at a time: folders of tasks, and vectors. A killed import is run again to go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.catalog.incoming.bringing import BringOptions, BroughtReport, bring_in
 from registry.data.examples import KINDS
 from registry.errors import DataError, InputError
 from registry.files.lines import read_json
 from registry.formats.tasks import read_task
+from registry.formats.vector_sources import vector_source
 from registry.kinds import EntryKind
 from registry.registry import Registry
+from registry.spaces.spec import IMPORTED
 
 
 @dataclass
@@ -56,3 +59,41 @@ def import_tasks(
         if on_done is not None:
             on_done(name)
     return report
+
+
+def import_vectors(
+    registry: Registry,
+    path: Path,
+    *,
+    names: Path | None = None,
+    space: str | None = None,
+    kind: str = EntryKind.TASK,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> BroughtReport:
+    """Bring the vectors of a file into a space, a thousand at a time; see `registry.catalog.incoming.matrices`.
+
+    Args:
+        path: .npz or .parquet as `fute vectors export` writes them, or .npy.
+        names: a text file with a name on each line, where the file of vectors has none.
+        kind: of the entries, where the file does not say it.
+
+    Raises:
+        DataError: the file cannot be read, or a name or a vector in it cannot be taken: nothing is kept.
+        SpaceMismatchError: the vectors are of another space.
+    """
+    record = registry.catalog.spaces.get(space)
+    source = vector_source(path, names=names, kind=kind)
+    if source.fingerprint is None and record.spec["method"] != IMPORTED:
+        raise InputError(
+            f"{path} does not say of which space its vectors are, and those of {record.name!r} were made by "
+            f"{record.spec['method']}: make a space for them with 'fute space create NAME --method imported'."
+        )
+    options = BringOptions(_tags(tags), replace, source=path.name)
+    report = bring_in(registry.catalog, record, lambda: source.batches(record.fingerprint), options)
+    registry.refresh_index(record.name)
+    return report
+
+
+def _tags(tags: Sequence[str]) -> tuple[str, ...]:
+    return (tags,) if isinstance(tags, str) else tuple(tags)

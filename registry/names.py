@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from registry.errors import InputError, NameFormError
 
 LONGEST = 128  # characters of a name
+_NO_SIGNS = str.maketrans("", "", "._/-")
 _TAG = re.compile(r"[\w][\w.:=/ -]{0,63}")
 
 
 def checked_name(name: str) -> str:
     """Return `name` in NFC, or raise `NameFormError`. A name is never used as a path."""
     name = normal(name)
-    is_of_letters = all(letter in "._/-" or letter.isalnum() or _is_mark(letter) for letter in name)
+    letters = name.translate(_NO_SIGNS)
+    is_of_letters = letters.isalnum() or all(letter.isalnum() or _is_mark(letter) for letter in letters)
     if not name[:1].isalnum() or len(name) > LONGEST or not is_of_letters or ".." in name or "//" in name:
         raise NameFormError(name)
     if name.endswith("/"):

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.database import Database
-from registry.catalog.new_entries import new_corpus, new_model, new_task
+from registry.catalog.incoming.bringing import BroughtReport
+from registry.catalog.incoming.matrices import add_vectors
+from registry.catalog.incoming.new_entries import new_corpus, new_model, new_task
 from registry.catalog.records import NewEntry
 from registry.data.inputs import Input, parse_corpus, sample_inputs
 from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
-from registry.data.vectors import Similarities, VectorFile
+from registry.data.vectors import Similarities, VectorFile, has_data
 from registry.formats.corpora import read_corpus
 from registry.formats.tasks import as_task, write_task
 from registry.index.current import Indexes
@@ -132,17 +134,15 @@ class Registry:
         """Register the prompts of a file, all or none; see `registry.prompts.importing`."""
         return import_prompts(self.catalog, path, options, tags=tags)
 
-    def add_recorded_llm(
-        self,
-        name: str,
-        prompts: Sequence[RecordedPrompt],
-        *,
-        source: str,
-        tags: Sequence[str] = (),
-        replace: bool = False,
-    ) -> list[EntryRecord]:
-        """Register an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
-        return recorded_llm(self.catalog, name, prompts, source=source, tags=tags, replace=replace)
+    def add_recorded_llm(self, name: str, prompts: Sequence[RecordedPrompt], **options: Any) -> list[EntryRecord]:  # noqa: ANN401
+        """Register an LLM's recorded outputs, all or none; see `registry.prompts.pairs.recorded_llm`."""
+        return recorded_llm(self.catalog, name, prompts, **options)
+
+    def add_vectors(self, names: Sequence[str], matrix: object, **options: Any) -> BroughtReport:  # noqa: ANN401
+        """Bring in vectors that were made elsewhere, (names, dimension); see `registry.catalog.incoming.matrices`."""
+        report = add_vectors(self.catalog, names, matrix, **options)
+        self.refresh_index(report.space)
+        return report
 
     def add_corpus(self, name: str, inputs: object, *, source: str, **columns: Any) -> EntryRecord:  # noqa: ANN401
         """Register unlabelled inputs, whatever `read_corpus` takes. A corpus is pinned: others need another name."""
@@ -153,7 +153,8 @@ class Registry:
     ) -> EntryRecord:
         """Register a corpus drawn from the registered tasks' texts, those in `exclude` left out."""
         left_out = {self.catalog.entries.get(task, EntryKind.TASK).name for task in exclude}
-        tasks = {r.name: self.task_data(r).train for r in self._all(EntryKind.TASK) if r.name not in left_out}
+        used = (r for r in self._all(EntryKind.TASK) if r.name not in left_out and has_data(r.spec))
+        tasks = {r.name: self.task_data(r).train for r in used}
         inputs = sample_inputs(tasks, per_task=per_task, seed=seed)
         without = f", without {', '.join(sorted(left_out))}" if left_out else ""
         return self.add_corpus(name, inputs, source=f"{per_task} texts of each of {len(tasks)} tasks{without}")
@@ -214,8 +215,7 @@ class Registry:
     def show(self, name: str, kind: EntryKind | str) -> dict[str, Any]:
         """Return all that is known of an entry, as JSON values, with the spaces it has vectors in."""
         record = self.catalog.entries.get(name, kind_named(kind))
-        spaces = self.catalog.embeddings.spaces_of(record.version_id)
-        return {**EntryRow(record).as_json(), "embedded_in": spaces}
+        return {**EntryRow(record).as_json(), "embedded_in": self.catalog.embeddings.spaces_of(record.version_id)}
 
     def tag(
         self, name: str, kind: EntryKind | str | None = None, *, add: Sequence[str] = (), remove: Sequence[str] = ()

@@ -66,6 +66,8 @@ def predictor_for(registry: Registry, entry: EntryRecord, *, device: str | None)
             raise NotEmbeddableError(_by_itself(entry))
         case ModelKind.RECORDED_LLM:
             raise SettingError(_by_itself(entry))
+        case ModelKind.IMPORTED:
+            raise NotEmbeddableError(f"{entry.name!r} cannot be asked: only its vector was brought in.")
 
 
 def _by_itself(entry: EntryRecord) -> str:

@@ -18,7 +18,7 @@ from embedders.spaces import create_space
 from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
 from registry.catalog import EntryRecord, Filter
-from registry.catalog.new_entries import new_corpus
+from registry.catalog.incoming.new_entries import new_corpus
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec

@@ -12,6 +12,7 @@ from registry.catalog.predictions import CONTENT_FREE
 from registry.catalog.records import NewEntry
 from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
+from registry.data.vectors import check_data, has_data
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant
 from registry.prompts.prompt import PAIR, Prompt
@@ -74,11 +75,13 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
     record = None if is_first else catalog.spaces.get(space)
     if names is not None:
         meant, notes = all_meant(catalog, names)
+        for one in meant:
+            check_data(one.spec, one.name)
     elif record is not None:
         meant = [*embeddable(registry, SpaceSpec.from_document(record.spec))]
     else:
         every = catalog.entries.all(Filter(kinds=EMBEDDABLE))
-        meant = [entry for entry in every if not is_language_model(entry.spec)]
+        meant = [entry for entry in every if has_data(entry.spec) and not is_language_model(entry.spec)]
     held = set() if record is None else catalog.embeddings.known(record.id)
     todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
     inputs = _inputs(registry, record)

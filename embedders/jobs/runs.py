@@ -36,11 +36,12 @@ from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
 from registry.data.models import is_language_model
+from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant, entered
 from registry.ranking.queried import EMBEDDABLE
-from registry.spaces.spec import SpaceSpec
+from registry.spaces.spec import IMPORTED, SpaceSpec
 
 if TYPE_CHECKING:
     from embedders.surrogate.model import Surrogate
@@ -266,22 +267,31 @@ class _Run:
 
 def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
     """Return all entries that a space can embed; language models are embedded through their prompts."""
+    _check_method(spec)
     kinds = EMBEDDABLE if _why_no_models(spec) is None else (EntryKind.TASK,)
     entries = registry.catalog.entries.all(Filter(kinds=kinds))
-    return [entry for entry in entries if not is_language_model(entry.spec)]
+    return [entry for entry in entries if has_data(entry.spec) and not is_language_model(entry.spec)]
 
 
 def _named(registry: Registry, names: Sequence[str], spec: SpaceSpec, notes: list[str]) -> list[EntryRecord]:
     """Return what names mean; a new MODEL@PROMPT is entered once nothing is wrong with any of them."""
+    _check_method(spec)
     meant, told = all_meant(registry.catalog, names)
     notes += told
     problem = _why_no_models(spec)
     for one in meant:
         if one.kind not in EMBEDDABLE:
             raise InputError(f"{one.name!r} is a {one.kind}: only tasks and models are embedded.")
+        check_data(one.spec, one.name)
         if one.kind is not EntryKind.TASK and problem is not None:
             raise SettingError(f"{one.name!r} cannot be embedded in this space: {problem}")
     return list({entry.version_id: entry for entry in entered(registry.catalog, meant)}.values())
+
+
+def _check_method(spec: SpaceSpec) -> None:
+    """Refuse a space whose vectors people bring."""
+    if spec.method == IMPORTED:
+        raise SettingError("Vectors of this space are brought in ('fute vectors import'): name another with --space.")
 
 
 def _why_no_models(spec: SpaceSpec) -> str | None:

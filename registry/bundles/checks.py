@@ -9,6 +9,7 @@ from registry.data.inputs import parse_corpus
 from registry.data.models import ModelSpec
 from registry.data.signatures import ROLE, Signature
 from registry.data.tasks import SPLITS, task_of
+from registry.data.vectors import has_data
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
@@ -34,6 +35,8 @@ def check_entry(piece: Piece, content: Content) -> None:
 
 def _check(kind: str, spec: dict[str, Any], contents: dict[str, str], content: Content, place: str) -> None:
     match EntryKind(kind):
+        case EntryKind.TASK if not has_data(spec):
+            _check_empty(contents)
         case EntryKind.TASK:
             task_of(spec, {split: content(contents[split]) for split in SPLITS & contents.keys()}, place)
             if ROLE in contents:
@@ -44,6 +47,11 @@ def _check(kind: str, spec: dict[str, Any], contents: dict[str, str], content: C
             _check_prompt(Prompt.from_spec(spec))
         case EntryKind.MODEL | EntryKind.PROMPTED_MODEL:
             ModelSpec.from_document(spec)
+
+
+def _check_empty(contents: dict[str, str]) -> None:
+    if contents:
+        raise ValueError("a vector alone has no examples")
 
 
 def _check_prompt(prompt: Prompt) -> None:

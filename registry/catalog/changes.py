@@ -24,12 +24,22 @@ _UNSEEN = {"synchronize_session": False}  # the objects in a session are not tol
 
 def log_change(session: Session, space_id: int, embedding_ids: Iterable[int]) -> None:
     """Mark a space as changed, and say which vectors came, went or were replaced."""
-    session.execute(update(Space).where(Space.id == space_id).values(session.info), execution_options=_UNSEEN)
+    mark_changed(session, space_id)
     rows = [{**_row(session, space_id), "embedding_id": embedding_id} for embedding_id in embedding_ids]
     if rows:
         session.execute(insert(VectorChange), rows)
-        last = session.scalar(select(func.max(VectorChange.id))) or 0
-        session.execute(delete(VectorChange).where(VectorChange.id <= last - KEPT))
+        trim_log(session)
+
+
+def mark_changed(session: Session, space_id: int) -> None:
+    """Mark a space as changed by this transaction."""
+    session.execute(update(Space).where(Space.id == space_id).values(session.info), execution_options=_UNSEEN)
+
+
+def trim_log(session: Session) -> None:
+    """Forget the oldest changes, where there are more than are kept."""
+    last = session.scalar(select(func.max(VectorChange.id))) or 0
+    session.execute(delete(VectorChange).where(VectorChange.id <= last - KEPT))
 
 
 def restart_logs(session: Session) -> None:
@@ -52,9 +62,14 @@ def log_change_of(session: Session, versions: Select[int]) -> None:
 def count_new(session: Session, space: Space, version_id: int) -> None:
     """Take note of a vector that has just come, and begin a new epoch if the tasks have grown enough."""
     kind = session.scalar(select(Entry.kind).join(Version).where(Version.id == version_id))
-    if kind is not EntryKind.TASK:
+    count_tasks(session, space, int(kind is EntryKind.TASK))
+
+
+def count_tasks(session: Session, space: Space, more: int) -> None:
+    """Take note of so many tasks whose vectors have just come, and begin a new epoch if they have grown enough."""
+    space.tasks_at_most += more
+    if not more or not SpaceSpec.from_document(space.spec).facets.are_centred:
         return
-    space.tasks_at_most += 1
     due = FEW if space.centred_on is None else GROWN * space.centred_on
     if space.tasks_at_most < due:
         return
@@ -84,6 +99,8 @@ def begin_epoch(session: Session, space: Space) -> None:
 def centring_of(session: Session, space: Space) -> Centring:
     """Return how the vectors of a space are compared now; raise `IntegrityError` where its centre is damaged."""
     facets = SpaceSpec.from_document(space.spec).facets
+    if not facets.are_centred:
+        return Centring(facets, np.zeros(space.dimension, np.float32), space.epoch)
     if space.centre is None:
         return Centring(facets, _moving_centre(session, space), space.epoch)
     body = unsealed(space.centre)

@@ -2,19 +2,31 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select, true, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import centring_of, count_new, log_change
 from registry.catalog.database import Database
 from registry.catalog.jobs import Worker, check_lease
-from registry.catalog.queries import body_of, checked_numbers, is_newest, mend, new_id, passing, sealed, unsealed
-from registry.catalog.records import ChangedVectors, EmbeddingRecord, Filter, SpaceRecord, SpaceVectors
+from registry.catalog.queries import (
+    AT_ONCE,
+    begins,
+    body_of,
+    checked_numbers,
+    is_newest,
+    mend,
+    new_id,
+    passing,
+    sealed,
+    unsealed,
+)
+from registry.catalog.records import ChangedVectors, EmbeddingRecord, Filter, SpaceRecord, SpaceVectors, StreamedVectors
 from registry.catalog.tables import (
     Content,
     Embedding,
@@ -145,19 +157,29 @@ class EmbeddingStore:
 
     def all(self, space_id: int) -> SpaceVectors:
         """Return the latest versions' vectors in a space, checked, with the change they belong to."""
-        query = _named().where(Embedding.space_id == space_id, is_newest()).order_by(Embedding.id)
         with self._database.read() as session:  # one view: the change belongs to the rows
             space = session.get_one(Space, space_id)
-            records = [_record(*row) for row in session.execute(query)]
-            return SpaceVectors(
-                generation=space.generation,
-                mark=space.mark,
-                centring=centring_of(session, space),
-                ids=_ids_of(records),
-                names=tuple(record.name for record in records),
-                kinds=tuple(record.kind for record in records),
-                matrix=_matrix_of(records, space.dimension),
-            )
+            ids, names, kinds = _whose(session, space_id)
+            matrix = np.empty((len(ids), space.dimension), np.float32)
+            start = 0
+            for part in _parts(session, space, ids, names):
+                matrix[start : start + len(part)] = part
+                start += len(part)
+            centring = centring_of(session, space)
+            return SpaceVectors(space.generation, space.mark, centring, np.array(ids, np.int64), names, kinds, matrix)
+
+    @contextmanager
+    def streamed(self, space_id: int, *, kind: EntryKind | None = None) -> Iterator[StreamedVectors]:
+        """Hand out the latest versions' vectors in a space, some at a time, until the block ends.
+
+        Args:
+            kind: of the entries whose vectors are wanted; None for all.
+        """
+        with self._database.read() as session:
+            space = session.get_one(Space, space_id)
+            ids, names, kinds = _whose(session, space_id, kind)
+            centring, parts = centring_of(session, space), _parts(session, space, ids, names)
+            yield StreamedVectors(centring, np.array(ids, np.int64), names, kinds, parts)
 
     def changes(self, space_id: int, *, since: str | None) -> ChangedVectors | None:
         """Return what has happened to a space's vectors since the change with this mark; None if that is not known.
@@ -190,7 +212,7 @@ class EmbeddingStore:
 
     def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
         """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
-        of_model = Entry.name.startswith(f"{model}@", autoescape=True)
+        of_model = begins(Entry.name, f"{model}@")
         query = _named().where(Embedding.space_id == space_id, is_newest(), of_model).order_by(Entry.name)
         with self._database.read() as session:
             return {
@@ -208,6 +230,33 @@ class EmbeddingStore:
         )
         with self._database.read() as session:
             return np.array(session.scalars(query).all(), np.int64)
+
+
+def _whose(
+    session: Session, space_id: int, kind: EntryKind | None = None
+) -> tuple[tuple[int, ...], tuple[str, ...], tuple[EntryKind, ...]]:
+    """Return the ids of the latest versions' vectors in a space, rising, with the names and kinds of their entries."""
+    query = (
+        select(Embedding.id, Entry.name, Entry.kind)
+        .join(Version, Version.id == Embedding.version_id)
+        .join(Entry, Entry.id == Version.entry_id)
+        .where(Embedding.space_id == space_id, is_newest(), true() if kind is None else Entry.kind == kind)
+    )
+    found = sorted(session.execute(query).all())
+    ids, names, kinds = zip(*found, strict=True) if found else ((), (), ())
+    return ids, names, kinds
+
+
+def _parts(session: Session, space: Space, ids: Sequence[int], names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+    """Yield vectors by their ids, some at a time, (some, dimension); raise `IntegrityError` for a damaged one."""
+    columns = select(Embedding.id, Embedding.vector, Embedding.sha256)
+    for start in range(0, len(ids), AT_ONCE):
+        some = ids[start : start + AT_ONCE]
+        found = {id_: (body, sha) for id_, body, sha in session.execute(columns.where(Embedding.id.in_(some)))}
+        rows = np.empty((len(some), space.dimension), np.float32)
+        for row, id_, name in zip(rows, some, names[start : start + AT_ONCE], strict=True):
+            row[:] = checked_numbers(*found[id_], name, space.name)
+        yield rows
 
 
 def _ids_of(records: Sequence[EmbeddingRecord]) -> NDArray[np.int64]:
@@ -252,7 +301,7 @@ def _vectors_by_id(session: Session, ids: Sequence[int]) -> Iterator[EmbeddingRe
         yield from map(_read, session.connection().execute(_SOME, {"ids": list(ids)}))
 
 
-def _body_behind(session: Session, embedding_id: int, role: str) -> Row | None:  # type: ignore[type-arg] # of the two columns above
+def _body_behind(session: Session, embedding_id: int, role: str) -> Row | None:  # type: ignore[type-arg]
     """Return the hash and the compressed bytes that the version behind a vector holds in a role."""
     return session.connection().execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
 

@@ -9,15 +9,27 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
-from registry.catalog.queries import body_of, is_newest, named, new_id, newest_named, passing, version_of, written
+from registry.catalog.dependents import remove_entry, rename_entry, sweep_contents, whole_name
+from registry.catalog.queries import (
+    begins,
+    body_of,
+    is_newest,
+    named,
+    names_near,
+    new_id,
+    newest_named,
+    passing,
+    version_of,
+    written,
+)
 from registry.catalog.records import EntryRecord, Filter, NewEntry
-from registry.catalog.tables import Alias, Content, Entry, Space, Tag, Transfer, Version, VersionContent
-from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
+from registry.catalog.tables import Alias, Content, Entry, Tag, Version, VersionContent
+from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag, normal
 
@@ -54,8 +66,7 @@ class EntryStore:
             if found is None and (entry := named(session, Entry, reference.name)) is not None:
                 found = version_of(session, _version(session, entry.id, reference).id)
             if found is None or (kind is not None and found.kind is not kind):
-                query = select(Entry.name) if kind is None else select(Entry.name).where(Entry.kind == kind)
-                raise NotFoundError(kind or "entry", reference.name, session.scalars(query).all())
+                raise NotFoundError(kind or "entry", reference.name, names_near(session, reference.name, kind))
             return found
 
     def by_version_id(self, version_id: int) -> EntryRecord:
@@ -66,41 +77,29 @@ class EntryStore:
             raise InputError("What was asked for has been removed meanwhile.")
         return found
 
-    def all(self, where: Filter | None = None) -> list[EntryRecord]:
+    def all(
+        self, where: Filter | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> list[EntryRecord]:
         """Return the latest version of every entry that passes the filter, by name.
 
-        It takes four statements, whatever the number of entries.
+        It takes a handful of statements, whatever the number of entries.
+
+        Args:
+            after: a name; None to begin with the first.
+            limit: how many, at most.
         """
         condition = passing(where or Filter())
-        latest = select(Entry, Version).join(Version).where(condition, is_newest()).order_by(Entry.name)
-        tags = select(Tag.entry_id, Tag.tag).join(Entry).where(condition).order_by(Tag.tag)
-        aliases = (
-            select(Alias.entry_id, Alias.alias, Version.number)
-            .join(Version, Version.id == Alias.version_id)
-            .join(Entry, Entry.id == Alias.entry_id)
-            .where(condition)
-            .order_by(Alias.alias)
-        )
-        contents = (
-            select(VersionContent.version_id, VersionContent.role, VersionContent.sha256)
-            .join(Version, Version.id == VersionContent.version_id)
-            .join(Entry, Entry.id == Version.entry_id)
-            .where(condition, is_newest())
-        )
-        tags_of: dict[int, list[str]] = defaultdict(list)
-        aliases_of: dict[int, dict[str, int]] = defaultdict(dict)
-        contents_of: dict[int, dict[str, str]] = defaultdict(dict)
         with self._database.read() as session:
-            for entry_id, tag in session.execute(tags):
-                tags_of[entry_id].append(tag)
-            for entry_id, alias, number in session.execute(aliases):
-                aliases_of[entry_id][alias] = number
-            for version_id, role, sha256 in session.execute(contents):
-                contents_of[version_id][role] = sha256
-            return [
-                _record(entry, version, tags_of[entry.id], aliases_of[entry.id], contents_of[version.id])
-                for entry, version in session.execute(latest)
-            ]
+            if after is not None or limit is not None:
+                later = true() if after is None else Entry.name > after
+                page = select(Entry.id).where(condition, later).order_by(Entry.name).limit(limit)
+                condition = Entry.id.in_(session.scalars(page).all())
+            return _records(session, condition)
+
+    def count(self, where: Filter) -> int:
+        """Return how many entries pass a filter."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(Entry).where(passing(where))) or 0
 
     def contents_of(self, names: Collection[str], role: str) -> dict[str, bytes]:
         """Return what the latest versions of entries hold in a role, by name; those that hold nothing are left out."""
@@ -142,7 +141,7 @@ class EntryStore:
 
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
-        query = select(Entry.name).where(Entry.name.startswith(f"{model}@", autoescape=True)).order_by(Entry.name)
+        query = select(Entry.name).where(begins(Entry.name, f"{model}@")).order_by(Entry.name)
         with self._database.read() as session:
             return [name.partition("@")[2] for name in session.scalars(query)]
 
@@ -157,12 +156,10 @@ class EntryStore:
             NotFoundError: one is not there; all others are left as well.
         """
         wanted = dict.fromkeys([names] if isinstance(names, str) else names)
-        records = [self.get(_whole(name, "removed"), _kind_of(name, kind)) for name in wanted]
+        records = [self.get(whole_name(name, "removed"), _kind_of(name, kind)) for name in wanted]
         with self._database.write() as session:
-            for record in records:
-                _remove(session, record)
-            session.flush()
-            session.execute(delete(Content).where(Content.sha256.not_in(select(VersionContent.sha256))))
+            held = {sha256 for record in records for sha256 in remove_entry(session, record)}
+            sweep_contents(session, held)
 
     def rename(self, name: str, new: str, kind: EntryKind) -> EntryRecord:
         """Give an entry another name, also in the `MODEL@PROMPT` made with it and in measured transfers.
@@ -171,20 +168,10 @@ class EntryStore:
             AlreadyExistsError: the name is taken.
             InputError: it is no name, or transfers of both names are recorded.
         """
-        record, new = self.get(_whole(name, "renamed"), kind), checked_name(new)
-        if new == record.name:
-            return record
-        with self._database.write() as session:
-            entry, taken = _entry_of(session, record), named(session, Entry, new)
-            if entry is None:
-                raise NotFoundError(kind, name)
-            if taken is not None and taken.id != entry.id:
-                raise AlreadyExistsError(taken.name, taken.kind, "choose another name.")
-            for pair in session.scalars(_prompted_with(entry)).all():
-                _rename_in_pair(session, pair, record, new)
-            if kind in (EntryKind.TASK, EntryKind.MODEL):  # what was started from
-                _rename_in_transfers(session, entry.name, new)
-            entry.name = new
+        record, new = self.get(whole_name(name, "renamed"), kind), checked_name(new)
+        if new != record.name:
+            with self._database.write() as session:
+                rename_entry(session, record, new)
         return self.get(new, kind)
 
     def tag(
@@ -214,6 +201,38 @@ class EntryStore:
         """Return stored bytes by their hash; raise `IntegrityError` where they are not what was stored."""
         with self._database.read() as session:
             return body_of(session.get(Content, sha256), sha256)
+
+
+def _records(session: Session, condition: ColumnElement[bool]) -> list[EntryRecord]:
+    """Return the latest versions of the entries that meet a condition, by name, in four statements."""
+    latest = select(Entry, Version).join(Version).where(condition, is_newest()).order_by(Entry.name)
+    tags = select(Tag.entry_id, Tag.tag).join(Entry).where(condition).order_by(Tag.tag)
+    aliases = (
+        select(Alias.entry_id, Alias.alias, Version.number)
+        .join(Version, Version.id == Alias.version_id)
+        .join(Entry, Entry.id == Alias.entry_id)
+        .where(condition)
+        .order_by(Alias.alias)
+    )
+    contents = (
+        select(VersionContent.version_id, VersionContent.role, VersionContent.sha256)
+        .join(Version, Version.id == VersionContent.version_id)
+        .join(Entry, Entry.id == Version.entry_id)
+        .where(condition, is_newest())
+    )
+    tags_of: dict[int, list[str]] = defaultdict(list)
+    aliases_of: dict[int, dict[str, int]] = defaultdict(dict)
+    contents_of: dict[int, dict[str, str]] = defaultdict(dict)
+    for entry_id, tag in session.execute(tags):
+        tags_of[entry_id].append(tag)
+    for entry_id, alias, number in session.execute(aliases):
+        aliases_of[entry_id][alias] = number
+    for version_id, role, sha256 in session.execute(contents):
+        contents_of[version_id][role] = sha256
+    return [
+        _record(entry, version, tags_of[entry.id], aliases_of[entry.id], contents_of[version.id])
+        for entry, version in session.execute(latest)
+    ]
 
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
@@ -273,67 +292,8 @@ def says_the_same(kind: EntryKind, known: dict[str, Any], new: dict[str, Any], *
     return kind is not EntryKind.MODEL or known.get("answers") == new.get("answers")
 
 
-def _whole(name: str, what: str) -> str:
-    """Return the name of an entry; raise `InputError` where it means one version."""
-    if Reference.parse(name).version is not None:
-        raise InputError(f"{name!r} is one version, and an entry is {what} with all of them: leave out the version.")
-    return name
-
-
 def _kind_of(name: str, kind: EntryKind) -> EntryKind:
     return EntryKind.PROMPTED_MODEL if kind is EntryKind.MODEL and "@" in name else kind
-
-
-def _entry_of(session: Session, record: EntryRecord) -> Entry | None:
-    """Return the entry that was looked up a moment ago, whatever it is called now; None where it is gone."""
-    version = session.get(Version, record.version_id)
-    return None if version is None else session.get(Entry, version.entry_id)
-
-
-def _remove(session: Session, record: EntryRecord) -> None:
-    entry = _entry_of(session, record)
-    if entry is None:
-        return  # it went with its model, a moment ago
-    versions = select(Version.id).where(Version.entry_id == entry.id)
-    spaces = session.scalars(select(Space.name).where(Space.corpus_version_id.in_(versions))).all()
-    pairs = session.scalars(_prompted_with(entry)).all()
-    if entry.kind is EntryKind.MODEL:  # its pairs are nothing without it
-        for pair in pairs:
-            log_change_of(session, select(Version.id).where(Version.entry_id == pair.id))
-            session.delete(pair)
-    elif spaces or pairs:
-        raise InUseError(record.name, [f"space {name}" for name in spaces] + [pair.name for pair in pairs])
-    log_change_of(session, versions)
-    session.delete(entry)
-    session.flush()
-
-
-def _rename_in_pair(session: Session, pair: Entry, part: EntryRecord, new: str) -> None:
-    """Name a prompted model after the new name of its model or prompt, in each of its versions."""
-    model, _, prompt = pair.name.partition("@")
-    pair.name = f"{new}@{prompt}" if part.kind is EntryKind.MODEL else f"{model}@{new}"
-    role = "model" if part.kind is EntryKind.MODEL else "prompt"
-    for version in session.scalars(select(Version).where(Version.entry_id == pair.id)):
-        _, colon, number = str(version.spec.get(role, "")).partition(":")
-        version.spec = {**version.spec, role: f"{new}{colon}{number}"}
-
-
-def _rename_in_transfers(session: Session, old: str, new: str) -> None:
-    ends = (Transfer.target, Transfer.source)
-    spelled = {name for end in ends for name in session.scalars(select(end).distinct())}
-    olds, news = ({one for one in spelled if one.casefold() == name.casefold()} for name in (old, new))
-    if olds and news - olds:
-        raise InputError(f"Transfers of {new!r} are recorded already, beside those of {old!r}: choose another name.")
-    for end in ends:
-        session.execute(update(Transfer).where(end.in_(olds)).values({end: new}))
-
-
-def _prompted_with(entry: Entry) -> Select[Entry]:
-    """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
-    query = select(Entry).where(Entry.kind == EntryKind.PROMPTED_MODEL).order_by(Entry.name)
-    if entry.kind is EntryKind.MODEL:
-        return query.where(Entry.name.startswith(f"{entry.name}@", autoescape=True))
-    return query.where(Entry.name.endswith(f"@{entry.name}", autoescape=True))
 
 
 def _latest(session: Session, entry_id: int) -> Version:

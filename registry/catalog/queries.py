@@ -2,18 +2,24 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from datetime import UTC
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, func, literal, select, true, union_all, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Alias, Content, Embedding, Entry, Space, State, Tag, Version, VersionContent
 from registry.errors import IntegrityError
+from registry.kinds import EntryKind
 from registry.names import normal
+
+AT_ONCE = 500  # values in a statement
+FEW = 500  # names that are read to find one that is near
+_LAST = "\U0010ffff"  # of all letters, in the order of their numbers
 
 Named = TypeVar("Named", Entry, Space)
 
@@ -55,9 +61,7 @@ def passing(where: Filter) -> ColumnElement[bool]:
         conditions.append(Entry.task_kind == where.task_kind)
     if where.language is not None:
         conditions.append(Entry.language == where.language)
-    for tag in where.tags:
-        row = aliased(Tag)
-        conditions.append(select(row).where(row.entry_id == Entry.id, row.tag == tag).exists())
+    conditions += [Entry.id.in_(select(Tag.entry_id).where(Tag.tag == tag)) for tag in where.tags]
     return and_(*conditions)
 
 
@@ -67,10 +71,34 @@ def named(session: Session, table: type[Named], name: str) -> Named | None:
     found = session.scalar(select(table).where(table.name == name))
     if found is not None:
         return found
-    if name.isascii():
-        return session.scalar(select(table).where(func.lower(table.name) == name.lower()))
+    if table is Entry:
+        return session.scalar(select(table).where(Entry.folded == name.casefold()).limit(1))
     alike = (known for known in session.scalars(select(table.name)) if known.casefold() == name.casefold())
-    return session.scalar(select(table).where(table.name == next(alike, None)))
+    return session.scalar(select(table).where(table.name == next(alike, None)))  # spaces are few
+
+
+def ids_named(session: Session, names: Sequence[str]) -> list[int]:
+    """Return the ids of the entries that have these names, in any case of their letters."""
+    folded = sorted({normal(name).casefold() for name in names})
+    parts = (folded[start : start + AT_ONCE] for start in range(0, len(folded), AT_ONCE))
+    return [id_ for part in parts for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
+
+
+def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a name begins with a prefix: a range, which an index finds."""
+    return column.between(prefix, prefix + _LAST)
+
+
+def names_near(session: Session, name: str, kind: EntryKind | None) -> list[str]:
+    """Return names that a misspelt one may have meant: all where they are few, else its neighbours in the alphabet."""
+    of_kind = true() if kind is None else Entry.kind == kind
+    few = session.scalars(select(Entry.name).where(of_kind).limit(FEW + 1)).all()
+    if len(few) <= FEW:
+        return list(few)
+    folded, query = normal(name).casefold(), select(Entry.name, Entry.kind).limit(FEW)
+    after = session.execute(query.where(Entry.folded >= folded).order_by(Entry.folded)).all()
+    before = session.execute(query.where(Entry.folded < folded).order_by(Entry.folded.desc())).all()
+    return [near for near, its in (*after, *before) if kind in (None, its)]
 
 
 def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
@@ -81,15 +109,20 @@ def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
 
 
 def new_id(session: Session, table: type[Version | Space | Embedding]) -> int:
-    """Return an id that no row has or has had: SQLite would give that of a removed row again.
+    """Return an id that no row has or has had; see `new_ids`."""
+    return new_ids(session, table, 1)[0]
+
+
+def new_ids(session: Session, table: type[Version | Space | Embedding], count: int) -> range:
+    """Return ids that no row has or has had: SQLite would give those of removed rows again.
 
     Whoever still holds an old id, of an entry that was removed while it was embedded, must not meet a new one.
     """
     given = session.scalar(select(State.last_ids)) or {}
     name = table.__tablename__
-    fresh: int = 1 + max(given.get(name, 0), session.scalar(select(func.max(table.id))) or 0)
-    session.execute(update(State).values(last_ids={**given, name: fresh}))
-    return fresh
+    last = max(given.get(name, 0), session.scalar(select(func.max(table.id))) or 0)
+    session.execute(update(State).values(last_ids={**given, name: last + count}))
+    return range(last + 1, last + count + 1)
 
 
 def body_of(row: Content | Row | None, sha256: str) -> bytes:

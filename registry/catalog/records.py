@@ -1,6 +1,6 @@
 """What the catalog hands out: plain, frozen values, never live rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,17 @@ class SpaceVectors:
     names: tuple[str, ...]  # n
     kinds: tuple[EntryKind, ...]  # n
     matrix: NDArray[np.float32]  # (n, dimension)
+
+
+@dataclass(frozen=True)
+class StreamedVectors:
+    """Vectors of a space by rising id, of which some are held at a time, in one view of the catalog."""
+
+    centring: Centring
+    ids: NDArray[np.int64]  # (n,)
+    names: Sequence[str]  # n
+    kinds: Sequence[EntryKind]  # n
+    parts: Iterator[NDArray[np.float32]]  # (some, dimension) each, n in all
 
 
 @dataclass(frozen=True)

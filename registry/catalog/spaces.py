@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select, update
+from sqlalchemy.orm import aliased
 
 from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.queries import is_newest, named, new_id
+from registry.catalog.queries import named, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -86,15 +87,20 @@ class SpaceStore:
 
     def counts(self) -> dict[str, int]:
         """Return how many entries have vectors in each space, by name."""
-        query = (
-            select(Space.name, func.count(Version.id))
-            .outerjoin(Embedding, Embedding.space_id == Space.id)
-            .outerjoin(Version, and_(Version.id == Embedding.version_id, is_newest()))
-            .group_by(Space.name)
-            .order_by(Space.name)
+        newer = aliased(Version)  # versions that are not the first are few: those before them are old
+        vectors = select(Embedding.space_id, func.count()).group_by(Embedding.space_id)
+        outdated = (
+            select(Embedding.space_id, func.count())
+            .join(Version, Version.id == Embedding.version_id)
+            .join(newer, and_(newer.entry_id == Version.entry_id, newer.number == Version.number + 1))
+            .where(newer.number > 1)
+            .group_by(Embedding.space_id)
         )
         with self._database.read() as session:
-            return {name: count for name, count in session.execute(query)}
+            spaces = session.execute(select(Space.id, Space.name).order_by(Space.name)).all()
+            held = {id_: count for id_, count in session.execute(vectors)}
+            old = {id_: count for id_, count in session.execute(outdated)}
+            return {name: held.get(id_, 0) - old.get(id_, 0) for id_, name in spaces}
 
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""

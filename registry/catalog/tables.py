@@ -35,6 +35,16 @@ NAMING = {  # SQLite can only alter a table whose constraints have names
 }
 
 
+def _folded(column: str) -> Callable[[Any], str]:
+    """Return the default of a column: what another holds, in the one case in which names are compared."""
+
+    def fold(context: Any) -> str:  # noqa: ANN401 - of the statement that is executed
+        said: str = context.get_current_parameters()[column]
+        return said.casefold()
+
+    return fold
+
+
 class _Stored(TypeDecorator[Any]):
     """A value that is made of what is stored; where none can be made, that is damage."""
 
@@ -120,10 +130,12 @@ class Entry(Base):
     """A task, model, prompt, prompted model or corpus, by name."""
 
     __tablename__ = "entries"
+    __table_args__ = (Index("ix_entries_kind_name", "kind", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[Name] = mapped_column(unique=True)
-    kind: Mapped[EntryKind] = mapped_column(_by_value(EntryKind, "entry_kind"), index=True)
+    folded: Mapped[Name | None] = mapped_column(index=True, default=_folded("name"))  # a name is found in any case
+    kind: Mapped[EntryKind] = mapped_column(_by_value(EntryKind, "entry_kind"))
     task_kind: Mapped[str | None] = mapped_column(String(40))
     language: Mapped[str | None] = mapped_column(String(20))
     description: Mapped[str | None] = mapped_column(Text)
@@ -147,7 +159,7 @@ class Version(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"))
-    number: Mapped[int]
+    number: Mapped[int] = mapped_column(index=True)  # few are more than 1
     content_hash: Mapped[Sha256]
     spec: Mapped[Document]
     created_at: Mapped[Time]
@@ -270,7 +282,7 @@ class Job(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id", ondelete="CASCADE"), index=True)
-    state: Mapped[JobState] = mapped_column(_by_value(JobState, "job_state"))
+    state: Mapped[JobState] = mapped_column(_by_value(JobState, "job_state"), index=True)
     owner: Mapped[str] = mapped_column(String(200))  # the worker, see catalog/jobs.py
     lease_until: Mapped[Time | None]  # of a running job; None where it is free, and of an older release
     attempts: Mapped[int]
@@ -289,6 +301,8 @@ class Transfer(Base):
     adaptation: Mapped[str] = mapped_column(String(128))
     target: Mapped[Name] = mapped_column(index=True)
     source: Mapped[Name]
+    folded_target: Mapped[Name | None] = mapped_column(index=True, default=_folded("target"))
+    folded_source: Mapped[Name | None] = mapped_column(index=True, default=_folded("source"))
     score_mean: Mapped[float]
     score_std: Mapped[float | None]
     seeds: Mapped[int | None]

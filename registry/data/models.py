@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from registry.data.vectors import VECTOR_ALONE
 from registry.errors import DataError
 
 
@@ -17,6 +18,7 @@ class ModelKind(StrEnum):
     RECORDED = "recorded"  # a file of answers, or what was recorded of an LLM under one prompt
     RECORDED_LLM = "recorded-llm"  # an LLM of which only the answers under its own prompts are known
     PROMPTED = "prompted"  # a language model under a prompt
+    IMPORTED = VECTOR_ALONE["type"]  # nowhere: only its vector was brought in
 
 
 class HeadKind(StrEnum):
@@ -182,6 +184,7 @@ _KEYS = {  # that the documents of each kind have; the fields are called the sam
     ModelKind.RECORDED: ("type", "source", "answers", "model", "prompt"),
     ModelKind.RECORDED_LLM: ("type", "source"),
     ModelKind.PROMPTED: ("type", "model", "prompt"),
+    ModelKind.IMPORTED: ("type",),
 }
 
 

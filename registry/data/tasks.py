@@ -18,6 +18,7 @@ from registry.data.examples import (
     example_of,
     number_of,
 )
+from registry.data.vectors import check_data
 from registry.errors import DataError
 from registry.files.lines import dump_lines, parse_lines
 from registry.names import normal
@@ -108,7 +109,8 @@ class SplitRows:
 
 
 def task_of(spec: dict[str, Any], contents: dict[str, bytes], place: str) -> TaskData:
-    """Rebuild a task from what the catalog holds of it."""
+    """Rebuild a task from what the catalog holds of it; raise `InputError` where that is a vector alone."""
+    check_data(spec, place)
     splits = {}
     for name, body in contents.items():
         rows = parse_lines(body, place)

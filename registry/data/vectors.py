@@ -1,15 +1,31 @@
 """Vectors with the names and the space that they belong to, and how similar they are to one another."""
 
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import MissingExtraError
+from registry.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import pandas
+
+VECTOR_ALONE = {"type": "imported"}  # the description of a task or model of which nothing but its vector is known
+NO_CONTENT = hashlib.sha256(b"imported").hexdigest()  # the hash of what such an entry consists of
+
+
+def has_data(description: Mapping[str, Any]) -> bool:
+    """Say whether a task or model with this description is more than a vector that was brought in."""
+    return description != VECTOR_ALONE
+
+
+def check_data(description: Mapping[str, Any], name: str) -> None:
+    """Raise `InputError` where a task or model is no more than a vector that was brought in."""
+    if not has_data(description):
+        raise InputError(f"{name!r} has no examples and no answers: only its vector was brought in.")
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,24 @@ class VectorFile:
         frame = _pandas().DataFrame(self.matrix, index=_pandas().Index(self.names, name="name"))
         frame.insert(0, "kind", self.kinds)
         return frame
+
+
+@dataclass(frozen=True)
+class VectorStream:
+    """Named vectors of one space, of which some are held at a time."""
+
+    fingerprint: str
+    names: Sequence[str]
+    kinds: Sequence[str]
+    dimension: int
+    parts: Iterator[NDArray[np.float32]]  # (some, dimension), in the order of the names
+    are_compared_so: bool = False  # whether their plain dot products are the similarities of the registry
+
+    @classmethod
+    def of(cls, vectors: VectorFile) -> "VectorStream":
+        """Return vectors that are held together."""
+        _, dimension = vectors.matrix.shape
+        return cls(vectors.fingerprint, vectors.names, vectors.kinds, dimension, iter([vectors.matrix]))
 
 
 class Similarities(NamedTuple):

@@ -16,7 +16,7 @@ from registry.files.whole import read_file
 
 # What numpy and zipfile raise for files that are damaged, of another kind, or hold pickled objects. A single
 # array (.npy) is a TypeError; an unknown compression a NotImplementedError, which is a RuntimeError.
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     KeyError,
     TypeError,
@@ -27,7 +27,7 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_NUMBERS = "fiu"  # kinds of arrays: neither complex nor texts, of which numpy would keep a part without a word
+NUMBERS = "fiu"  # kinds of arrays: neither complex nor texts, of which numpy would keep a part without a word
 
 
 def read_arrays(path: Path, names: Collection[str], what: str, *, most: int = limits.ARRAYS) -> dict[str, NDArray[Any]]:
@@ -45,12 +45,12 @@ def read_arrays(path: Path, names: Collection[str], what: str, *, most: int = li
             raise DataError(str(path), f"would unpack to {size:,} bytes, and {most:,} is the most that is read.")
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             return {name: np.asarray(arrays[name]) for name in names if name in arrays}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(str(path), f"not a .npz file of {what} that can be read ({error}).") from error
 
 
 def as_numbers(array: NDArray[Any], name: str, path: Path) -> NDArray[np.float64]:
     """Return an array as numbers; raise `DataError` where it holds texts or complex numbers."""
-    if array.dtype.kind not in _NUMBERS:
+    if array.dtype.kind not in NUMBERS:
         raise DataError(str(path), f"{name} holds {array.dtype}, and no real numbers.")
     return np.asarray(array, np.float64)

@@ -4,6 +4,7 @@ from registry.errors import DataError
 
 FILE = 2**29  # bytes of a file, or of what a compressed one unpacks to
 ARRAYS = 2**30  # bytes of a file of arrays, and of what it unpacks to
+VECTORS = 2**36  # bytes of a file of vectors that is read a part at a time
 DESCRIPTION = 2**24  # bytes of a file that describes others: task.json, pack.json, config.json
 ROWS = 2_000_000  # of a table
 COLUMNS = 20_000  # of a table

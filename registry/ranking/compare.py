@@ -1,11 +1,12 @@
 """How near are two entries, or all of a space to one another?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
-from registry.data.vectors import Similarities, VectorFile
+from registry.data.vectors import Similarities, VectorFile, VectorStream
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison
@@ -37,26 +38,35 @@ def similarities(catalog: Catalog, space: SpaceRecord, *, weights: Mapping[str, 
 
 
 def vectors_of(catalog: Catalog, space: SpaceRecord, *, entry: str | None, centred: bool) -> VectorFile:
-    """Return the vectors of a space: as stored, or those of its tasks as they are compared.
+    """Return the vectors of a space, all held together; see `vectors_written`."""
+    with vectors_written(catalog, space, entry=entry, centred=centred) as held:
+        matrix = np.concatenate([np.empty((0, space.dimension), np.float32), *held.parts])
+        return VectorFile(held.fingerprint, tuple(held.names), tuple(held.kinds), matrix)
+
+
+@contextmanager
+def vectors_written(
+    catalog: Catalog, space: SpaceRecord, *, entry: str | None, centred: bool
+) -> Iterator[VectorStream]:
+    """Hand out the vectors of a space, some at a time: as stored, or those of its tasks as they are compared.
 
     Args:
         entry: the one whose vector is wanted; None for all.
         centred: whether vectors are made so that their dot products are the similarities of tasks. Those of models are
             left out, for they are compared by other weights; and such vectors are no query.
     """
-    held = catalog.embeddings.all(space.id)
-    kinds = tuple(kind.value for kind in held.kinds)
-    if not centred:
-        if entry is None:
-            return VectorFile(space.fingerprint, held.names, kinds, held.matrix)
-        one = embedding_of(catalog, entry, space)
-        return VectorFile(space.fingerprint, (one.name,), (one.kind.value,), one.vector[None])
-    name = None if entry is None else embedding_of(catalog, entry, space).name
-    kept = [i for i, kind in enumerate(held.kinds) if kind is EntryKind.TASK and name in (None, held.names[i])]
-    if not kept:
-        raise InputError("Only vectors of tasks are written as they are compared.")
-    facets = held.centring.facets
-    scale = np.sqrt(facets.scale(weights_between(facets, EntryKind.TASK)))
-    rows = (held.centring.centred(held.matrix[kept]) * scale).astype(np.float32)
-    fingerprint = f"{space.fingerprint}, centred in epoch {held.centring.epoch}"  # no query of any space
-    return VectorFile(fingerprint, tuple(held.names[i] for i in kept), ("task",) * len(kept), rows)
+    one = None if entry is None else embedding_of(catalog, entry, space)
+    with catalog.embeddings.streamed(space.id, kind=EntryKind.TASK if centred else None) as held:
+        names, kinds, parts = held.names, [kind.value for kind in held.kinds], held.parts
+        if one is not None:
+            names, kinds, parts = (one.name,), [one.kind.value], iter([one.vector[None]])
+        are_compared_so = not held.centring.facets.are_centred
+        if not centred:
+            yield VectorStream(space.fingerprint, names, kinds, space.dimension, parts, are_compared_so)
+            return
+        if not names or kinds[0] != EntryKind.TASK:
+            raise InputError("Only vectors of tasks are written as they are compared.")
+        scale = np.sqrt(held.centring.facets.scale(weights_between(held.centring.facets, EntryKind.TASK)))
+        rows = ((held.centring.centred(part) * scale).astype(np.float32) for part in parts)
+        fingerprint = f"{space.fingerprint}, centred in epoch {held.centring.epoch}"  # no query of any space
+        yield VectorStream(fingerprint, names, kinds, space.dimension, rows, are_compared_so)

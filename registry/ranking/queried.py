@@ -7,6 +7,7 @@ from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EntryKind
 from registry.names import checked_text
 from registry.packs.shelf import Shelf
+from registry.spaces.spec import IMPORTED
 from registry.spaces.vectors import checked_vector
 
 EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
@@ -34,6 +35,8 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
         raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
     if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
         raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
+    if space.spec["method"] == IMPORTED:
+        raise InputError(f"{query!r} has no vector in space {space.name!r}: bring it in with 'fute vectors import'.")
     raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
 
 

@@ -88,6 +88,8 @@ def _shared(catalog: Catalog, one: EntryRecord, said: UsualAnswer | None, other:
 
 def _has_pairs(catalog: Catalog, task: EntryRecord) -> bool:
     """Say whether a task's first example has a second text; the others need not be read."""
+    if "train" not in task.contents:
+        return False  # a vector alone
     first = catalog.entries.content(task.contents["train"]).partition(b"\n")[0]
     return task_of(task.spec, {"train": first}, task.name).train[0].text_pair is not None
 

@@ -328,7 +328,10 @@ def _by_gain(
 
 
 def _by_size(catalog: Catalog, likeness: Likeness, target: str, candidates: Sequence[str]) -> list[SourceMatch]:
-    sizes = {r.name: int(r.spec["examples"]["train"]) for r in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
+    sizes = {
+        r.name: int(r.spec.get("examples", {}).get("train", 0))
+        for r in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))
+    }
     return [
         replace(_match(likeness, target, name), score=float(sizes[name]), because=f"{sizes[name]:,} training examples")
         for name in candidates

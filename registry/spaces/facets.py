@@ -21,6 +21,8 @@ WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "
 JOINT = "joint"
 AS_THEY_ARE = ("inputs", JOINT)
 
+VECTOR = "vector"  # the one facet of vectors that people bring, of which nothing more is known: compared as they are
+
 LARGEST = 1e6  # of a weight; beyond, sums and shares of weights lose what the others weigh
 
 Rows = NDArray[np.float32]
@@ -52,7 +54,14 @@ class Facets(tuple[Facet, ...]):
     @property
     def uncentred(self) -> tuple[str, ...]:
         """The names of the facets that are compared as they are, not less the centre."""
+        if self.names == (VECTOR,):
+            return self.names
         return AS_THEY_ARE if JOINT in self.names else ()
+
+    @property
+    def are_centred(self) -> bool:
+        """Whether any of them is compared less the centre."""
+        return self.names != self.uncentred
 
     def segment(self, name: str) -> slice | None:
         """Return where a facet lies in a vector; None where the space has no such facet."""

@@ -5,10 +5,13 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from registry.errors import DataError
-from registry.spaces.facets import Facet, Facets
+from registry.errors import DataError, InputError
+from registry.names import normal
+from registry.spaces.facets import VECTOR, Facet, Facets
 
 DIMENSION = 2048
+IMPORTED = "imported"  # the method of a space whose vectors people bring: nothing is embedded in it
+MOST_NUMBERS = 65536  # in a vector
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,21 @@ class SpaceSpec:
     def __post_init__(self) -> None:
         """Take the facets in whatever sequence they came."""
         object.__setattr__(self, "facets", Facets(self.facets))
+
+    @classmethod
+    def imported(cls, source: str, dimension: int) -> "SpaceSpec":
+        """Describe a space of vectors that people bring; those of one source and dimension share a space.
+
+        Args:
+            source: what made the vectors, by the name that those who share them agree on.
+        """
+        if not 1 <= dimension <= MOST_NUMBERS:
+            raise InputError(f"A space of imported vectors has 1 to {MOST_NUMBERS} dimensions, not {dimension}.")
+        named = normal(source).strip()
+        if not named or not named.isprintable():
+            raise InputError("Say in printable words what made the vectors, such as openai/clip-vit-base-patch32.")
+        sha256 = hashlib.sha256(named.encode()).hexdigest()
+        return cls(sha256, named, IMPORTED, {}, Facets([Facet(VECTOR, dimension)]), None)
 
     @property
     def dimension(self) -> int:

@@ -24,6 +24,7 @@ LOOKS = {  # a task by what it asks, a model by what it is: colour and marker
     "regression": ("#3f9c9c", "o"),
     "question-answering": ("#c9972e", "o"),
     "free-text": ("#8a8a8a", "o"),
+    "task": ("#5b5b5b", "o"),  # of which only its vector is known
     "model": ("#d1603d", "^"),
     "prompted-model": ("#7a9e48", "s"),
 }
@@ -35,7 +36,7 @@ LABELLED = 60  # points; with more, names would hide the picture
 def draw_space(catalog: Catalog, space: SpaceRecord, path: Path) -> None:
     """Draw a space's entries in two dimensions, as .png, .svg or .pdf."""
     vectors, similarity = similarities(catalog, space)
-    asked = {record.name: str(record.task_kind) for record in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
+    asked = {record.name: record.task_kind or "task" for record in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
     kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
     draw_map(path, space, vectors, similarity, kinds)
 

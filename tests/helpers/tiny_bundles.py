@@ -12,7 +12,7 @@ import numpy as np
 from registry import Registry
 from registry.bundles.manifest import NAME, write_manifest
 from registry.catalog import SpaceRecord
-from registry.catalog.new_entries import new_corpus, new_task
+from registry.catalog.incoming.new_entries import new_corpus, new_task
 from registry.catalog.records import NewEntry
 from registry.data.examples import Example
 from registry.data.models import ModelSpec

@@ -40,7 +40,7 @@ STOREYS = (
     ("registry.upkeep",),
     ("registry.packs",),
     ("registry.index",),
-    ("registry.catalog.whole",),
+    ("registry.catalog.whole", "registry.catalog.incoming"),
     ("registry.catalog",),
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),

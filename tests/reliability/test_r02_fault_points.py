@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from goals import Goal
 from nursery import Nursery
@@ -19,11 +20,14 @@ from tiny_cli import told as run_told
 from registry import Registry
 from registry.bundles.differences import Thing, differences
 from registry.data.transfers import TransferRecord
+from registry.data.vectors import VectorFile
 from registry.errors import RegistryError
 from registry.faults import VARIABLE
 from registry.files.writing import process_home
 from registry.formats.transfers import write_transfers
+from registry.formats.vectors import write_vectors
 from registry.location import located
+from registry.spaces.vectors import unit
 from registry.upkeep.verifying import verify
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +73,15 @@ def go_back_to_an_old_release(place: Path) -> None:
     shutil.copy(OLD, place / "store" / "catalog.db")
 
 
+def bring_vectors(place: Path) -> None:
+    """Write vectors of three models that are not there yet, as another registry would have exported them."""
+    with Registry.open(place / "store") as registry:
+        space = registry.catalog.spaces.get("made")
+    rows = unit(np.random.default_rng(3).normal(size=(3, space.dimension)).astype(np.float32))
+    brought = VectorFile(space.fingerprint, ("one", "two", "three"), ("model",) * 3, rows)
+    write_vectors(brought, place / "brought.npz")
+
+
 SCENARIO = (
     Step("init --no-pack", is_open=False),
     Step("task import {}/tasks"),
@@ -78,6 +91,7 @@ SCENARIO = (
     Step("pack remove mine", is_refused_twice=True),
     Step("nearest task0"),
     Step("nearest task0", before=add_a_vector),  # appends to the log
+    Step("vectors import {}/brought.npz --space made --tag new", before=bring_vectors),
     Step("index rebuild", before=leave_half_an_index),
     Step("backup {}/copy.db", is_refused_twice=True),
     Step("backup --keep 1"),

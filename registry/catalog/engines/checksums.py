@@ -7,13 +7,25 @@ all tables and indices with the number of the schema, has its checksum in the on
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import is_
 from sqlite3 import Connection
 from typing import Any
 
 COLUMN, LAYOUT = "checksum", "layout"
 MAGIC = b"SQLite format 3\0"  # begins every file of SQLite
 _FUNCTION = "row_checksum"
+_TYPES = {
+    int: "integer",
+    float: "real",
+    str: "text",
+    bytes: "blob",
+    memoryview: "blob",
+    type(None): "null",
+}  # as SQLite names them
+
+Stored = bytes | memoryview | float | str | None  # int too
 
 
 def follow(connection: Connection) -> None:
@@ -24,7 +36,62 @@ def follow(connection: Connection) -> None:
         for event in ("INSERT", f"UPDATE OF {', '.join(map(_quoted, columns))}"):
             trigger = _quoted(f"{event.split()[0]} {table}")
             set_it = f"{_setting(table, columns)} WHERE rowid = NEW.rowid"
-            connection.execute(f"CREATE TEMP TRIGGER {trigger} AFTER {event} ON {_quoted(table)} BEGIN {set_it}; END")
+            unless = (
+                f"WHEN NEW.{COLUMN} IS NULL " if event == "INSERT" else ""
+            )  # it came with the row, see `sealed_rows`
+            connection.execute(
+                f"CREATE TEMP TRIGGER {trigger} AFTER {event} ON {_quoted(table)} {unless}BEGIN {set_it}; END"
+            )
+
+
+def sealed_rows(table: str, columns: Sequence[Sequence[Stored]]) -> Iterator[tuple[Stored, ...]]:
+    """Yield rows with their checksums behind them: those that the triggers would write.
+
+    Args:
+        columns: the values of each column, in the order of the table, as SQLite will hold them: what a column would
+            make something else of does not belong here.
+    """
+    named = _part(table.encode())
+    lengths_and_bodies = [part for values in columns for part in _parts_of(values)]
+    parts = zip(*lengths_and_bodies, strict=True)
+    for values, types, its in zip(zip(*columns, strict=True), _types_of(columns), parts, strict=True):
+        yield *values, zlib.crc32(b"".join((named, types, *its)))
+
+
+def _types_of(columns: Sequence[Sequence[Stored]]) -> Iterable[bytes]:
+    """Return for each row the types of its values, as they go into its checksum."""
+    types = [set(map(type, values)) for values in columns]
+    rows = zip(*columns, strict=True) if any(len(its) > 1 for its in types) else [[values[0] for values in columns]]
+    made = [_part("".join(_TYPES[type(value)] for value in row).encode()) for row in rows]
+    return made * len(columns[0]) if len(made) == 1 else made
+
+
+def _parts_of(values: Sequence[Stored]) -> tuple[Sequence[bytes], Sequence[bytes | memoryview]]:
+    """Return the lengths of what goes into checksums, and what goes into them; a value that all share is made once."""
+    is_shared = all(map(is_, values, repeat(values[0])))
+    bodies = _as_bytes(values[:1] if is_shared else values)
+    lengths = list(map(len, bodies))
+    if is_shared or len(set(lengths)) == 1:
+        made = [lengths[0].to_bytes(8, "little")] * len(values)
+        return made, bodies * len(values) if is_shared else bodies
+    return [length.to_bytes(8, "little") for length in lengths], bodies
+
+
+def _as_bytes(values: Sequence[Stored]) -> list[bytes | memoryview]:
+    """Return values as SQLite casts them to bytes; a fraction as it is held."""
+    made: list[bytes | memoryview] = []
+    for value in values:
+        if isinstance(value, bytes | memoryview):
+            made.append(value)
+        elif isinstance(value, float):
+            made.append(struct.pack("<d", value))
+        else:
+            made.append(b"" if value is None else str(value).encode())
+    return made
+
+
+def _part(body: bytes) -> bytes:
+    return len(body).to_bytes(8, "little") + body
 
 
 def seal(connection: Connection) -> None:
@@ -35,6 +102,12 @@ def seal(connection: Connection) -> None:
         connection.execute("UPDATE state SET layout = ?", (_layout_of(connection),))
     for table, columns in tables.items():
         connection.execute(_setting(table, columns))
+
+
+def insertion(table: str, columns: Sequence[str]) -> str:
+    """Return the statement that enters rows as `sealed_rows` makes them."""
+    names = ", ".join(map(_quoted, (*columns, COLUMN)))
+    return f"INSERT INTO {_quoted(table)} ({names}) VALUES ({', '.join('?' * (len(columns) + 1))})"  # noqa: S608
 
 
 def schema_of(connection: Connection) -> str | None:
@@ -67,7 +140,7 @@ def damage(connection: Connection, schema: str) -> Iterator[str]:
 
 def unsound_rows(connection: Connection, table: str) -> list[int]:
     """Return the ids of the rows of a table that do not match their checksums, or have none."""
-    call = _call(table, _columns_of(connection, table))
+    call = _call(table, columns_of(connection, table))
     query = f"SELECT rowid FROM {_quoted(table)} NOT INDEXED WHERE {COLUMN} IS NOT {call}"  # noqa: S608 - our own names
     return [row for (row,) in connection.execute(query)]
 
@@ -85,7 +158,7 @@ def row_of(connection: Connection, table: str, columns: list[str], row: int) -> 
 def sealed_tables(connection: Connection) -> dict[str, list[str]]:
     """Return the tables whose rows have checksums, each with its other columns."""
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-    columns = {name: _columns_of(connection, name, all_of_them=True) for (name,) in tables}
+    columns = {name: _all_columns_of(connection, name) for (name,) in tables}
     return {name: [c for c in found if c != COLUMN] for name, found in columns.items() if COLUMN in found}
 
 
@@ -109,7 +182,7 @@ def _checksum(table: str, types: str, *values: bytes | float | None) -> int:
     """
     parts = [table.encode(), types.encode()]
     parts += [struct.pack("<d", value) if isinstance(value, float) else bytes(value or b"") for value in values]
-    return zlib.crc32(b"".join(len(part).to_bytes(8, "little") + part for part in parts))
+    return zlib.crc32(b"".join(map(_part, parts)))
 
 
 def _setting(table: str, columns: list[str]) -> str:
@@ -124,9 +197,13 @@ def _call(table: str, columns: list[str]) -> str:
     return f"{_FUNCTION}('{table}', {types}, {values})"
 
 
-def _columns_of(connection: Connection, table: str, *, all_of_them: bool = False) -> list[str]:
-    names = [row[1] for row in connection.execute(f"PRAGMA table_info({_quoted(table)})")]
-    return names if all_of_them else [name for name in names if name != COLUMN]
+def columns_of(connection: Connection, table: str) -> list[str]:
+    """Return the columns of a table, but for that of the checksum, in the order in which they enter it."""
+    return [name for name in _all_columns_of(connection, table) if name != COLUMN]
+
+
+def _all_columns_of(connection: Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({_quoted(table)})")]
 
 
 def _layout_of(connection: Connection) -> int:

@@ -1,9 +1,9 @@
 """What a database must offer to hold a catalog. All that only one kind of database knows stays in its own file."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import sqlalchemy
 
@@ -39,6 +39,16 @@ class Engine(Protocol):
 
     def follow(self, connection: sqlalchemy.Connection) -> bool:
         """Let a transaction write checksums of what it changes; say whether the database was known to be sound."""
+        ...
+
+    def insert(
+        self, connection: sqlalchemy.Connection, table: sqlalchemy.Table, columns: Mapping[str, Sequence[Any]]
+    ) -> list[int]:
+        """Write many rows at once, with their checksums, and return their ids in order.
+
+        Args:
+            columns: the values of all rows, by column; one that is left out stays empty, and ids are given.
+        """
         ...
 
     def seal(self, connection: sqlalchemy.Connection) -> None:

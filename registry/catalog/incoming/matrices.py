@@ -1,0 +1,49 @@
+"""Brings in the rows of a matrix that a program holds."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from registry.catalog import Catalog
+from registry.catalog.incoming.bringing import AT_ONCE, BringOptions, BroughtReport, bring_in
+from registry.data.vectors import VectorFile
+from registry.errors import InputError
+from registry.kinds import EntryKind
+
+
+def add_vectors(
+    catalog: Catalog,
+    names: Sequence[str],
+    matrix: object,
+    *,
+    space: str | None = None,
+    kind: str | Sequence[str] = EntryKind.TASK,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> BroughtReport:
+    """Bring vectors into a space, each for the task or model of its name, which is entered where it is not there.
+
+    They are checked before the first is kept; then each thousand is kept together. They are kept at length 1.
+
+    Args:
+        matrix: (names, dimension), finite, no row zero.
+        space: the space's name; None for the current one.
+        kind: `task`, `model` or `prompted-model`; of all, or one for each name.
+        tags: of entries that are new.
+        replace: whether a vector takes the place of another that is there.
+
+    Raises:
+        InputError: a name or a vector cannot be taken: nothing is kept.
+    """
+    record = catalog.spaces.get(space)
+    rows, kinds = np.asarray(matrix), [kind] * len(names) if isinstance(kind, str) else list(kind)
+    if isinstance(names, str) or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
+        raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
+
+    def batches() -> Iterator[VectorFile]:
+        for start in range(0, len(names), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            yield VectorFile(record.fingerprint, tuple(names[some]), tuple(kinds[some]), rows[some])
+
+    its = (tags,) if isinstance(tags, str) else tuple(tags)
+    return bring_in(catalog, record, batches, BringOptions(its, replace))
