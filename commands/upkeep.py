@@ -6,6 +6,8 @@ import click
 
 from commands.output import json_option, print_json, registry_of, tell
 
+INDEX_KINDS = ("auto", "flat", "pq")  # registry.index.kinds has them, and needs numpy; a test holds the two together
+
 
 @click.command()
 @click.option("with_pack", "--pack/--no-pack", default=True, help="Whether a new one begins with the starter pack.")
@@ -55,11 +57,22 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
         print_json({"spaces": [asdict(check) for check in verifications]})
     else:
         for check in verifications:
-            tell(
-                f"{check.space}: {check.vectors} vectors, snapshot {check.snapshot}; {'; '.join(check.faults) or 'ok'}"
-            )
+            tell(str(check))
     if any(check.faults for check in verifications):
         ctx.exit(3)
+
+
+@index.command()
+@click.argument("kind", type=click.Choice(INDEX_KINDS))
+@click.pass_context
+def use(ctx: click.Context, kind: str) -> None:
+    """Choose the kind of index: flat looks at every vector in full, pq at codes of them first; auto at their number.
+
+    An index of another kind is made anew, now.
+    """
+    registry = registry_of(ctx)
+    registry.use_index(kind)
+    tell(f"Index in use: {kind}")
 
 
 @index.command()

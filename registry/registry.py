@@ -262,7 +262,7 @@ class Registry:
 
     def status(self) -> Status:
         """Say what the registry holds."""
-        return Status.of(self.catalog, packs=self.packs.names())
+        return Status.of(self.catalog, packs=self.packs.names(), recalls=self._indexes.recalls())
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -369,12 +369,12 @@ class Registry:
         """Bring a space's index up to date, so that the next question need not wait for it."""
         self._indexes.refresh(self.catalog.spaces.get(space))
 
-    def rebuild_index(self, *, recentre: bool = False) -> int:
-        """Make every space's index anew; return how many vectors they hold.
+    def use_index(self, kind: str) -> None:
+        """Choose the kind of index, `auto`, `flat` or `pq`, and make it anew; raise `InputError` for another."""
+        self._indexes.use(kind, self.catalog.spaces.all())
 
-        Args:
-            recentre: whether each space begins a new epoch, with the mean of the tasks that it has now.
-        """
+    def rebuild_index(self, *, recentre: bool = False) -> int:
+        """Make every space's index anew, in a new epoch where it is to be centred anew; return how many vectors."""
         spaces = self.catalog.spaces.all()
         spaces = [self.catalog.spaces.recentre(space.name) for space in spaces] if recentre else spaces
         return sum(len(self._indexes.rebuild(space, must_last=True).index) for space in spaces)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,6 +68,9 @@ _BODY = select(_CONTENT.sha256, _CONTENT.body).where(
     _HELD.role == bindparam("role"),
     _EMBEDDING.id == bindparam("embedding_id"),
 )
+
+
+PAGE = 5_000  # vectors that are read while nobody writes
 
 
 class EmbeddingStore:
@@ -176,10 +180,25 @@ class EmbeddingStore:
             kind: of the entries whose vectors are wanted; None for all.
         """
         with self._database.read() as session:
-            space = session.get_one(Space, space_id)
-            ids, names, kinds = _whose(session, space_id, kind)
-            centring, parts = centring_of(session, space), _parts(session, space, ids, names)
-            yield StreamedVectors(centring, np.array(ids, np.int64), names, kinds, parts)
+            yield _streamed(session, space_id, kind)
+
+    @contextmanager
+    def paged(self, space_id: int) -> Iterator[StreamedVectors]:
+        """Hand out all latest versions' vectors as `streamed` does, but let others write meanwhile.
+
+        A vector that has changed since is the old or the new one, and one that has gone may be zeros: `changes` tells
+        which, from the mark that is handed out.
+        """
+        with self._database.read() as session:
+            held = _streamed(session, space_id, None)
+        yield replace(held, parts=self._pages(space_id, held))
+
+    def _pages(self, space_id: int, held: StreamedVectors) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, len(held.ids), PAGE):
+            ids, names = held.ids[start : start + PAGE].tolist(), held.names[start : start + PAGE]
+            with self._database.read() as session:
+                page = list(_parts(session, session.get_one(Space, space_id), ids, names, may_be_gone=True))
+            yield np.concatenate(page)
 
     def changes(self, space_id: int, *, since: str | None) -> ChangedVectors | None:
         """Return what has happened to a space's vectors since the change with this mark; None if that is not known.
@@ -247,15 +266,26 @@ def _whose(
     return ids, names, kinds
 
 
-def _parts(session: Session, space: Space, ids: Sequence[int], names: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+def _streamed(session: Session, space_id: int, kind: EntryKind | None) -> StreamedVectors:
+    space = session.get_one(Space, space_id)
+    ids, names, kinds = _whose(session, space_id, kind)
+    parts = _parts(session, space, ids, names)
+    centring = centring_of(session, space)
+    return StreamedVectors(space.generation, space.mark, centring, np.array(ids, np.int64), names, kinds, parts)
+
+
+def _parts(
+    session: Session, space: Space, ids: Sequence[int], names: Sequence[str], *, may_be_gone: bool = False
+) -> Iterator[NDArray[np.float32]]:
     """Yield vectors by their ids, some at a time, (some, dimension); raise `IntegrityError` for a damaged one."""
     columns = select(Embedding.id, Embedding.vector, Embedding.sha256)
     for start in range(0, len(ids), AT_ONCE):
         some = ids[start : start + AT_ONCE]
         found = {id_: (body, sha) for id_, body, sha in session.execute(columns.where(Embedding.id.in_(some)))}
-        rows = np.empty((len(some), space.dimension), np.float32)
+        rows = np.zeros((len(some), space.dimension), np.float32)
         for row, id_, name in zip(rows, some, names[start : start + AT_ONCE], strict=True):
-            row[:] = checked_numbers(*found[id_], name, space.name)
+            if id_ in found or not may_be_gone:
+                row[:] = checked_numbers(*found[id_], name, space.name)
         yield rows
 
 

@@ -105,8 +105,10 @@ class SpaceVectors:
 
 @dataclass(frozen=True)
 class StreamedVectors:
-    """Vectors of a space by rising id, of which some are held at a time, in one view of the catalog."""
+    """Vectors of a space by rising id, of which some are held at a time."""
 
+    generation: int  # of the change that they belong to
+    mark: str | None
     centring: Centring
     ids: NDArray[np.int64]  # (n,)
     names: Sequence[str]  # n

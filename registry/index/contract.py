@@ -1,9 +1,11 @@
 """What an index must do, whichever library searches: the contract that every back end passes (tests/registry)."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,13 @@ Rows = NDArray[np.float32]
 TOLERANCE = 1e-5  # of a similarity, and of each number of a row
 LEAST_BITS, MOST_APART = 2**20, 512  # ids of a bitmap, at most: so many, or so many for each that is selected
 CHECKED, WITHIN = 50, 10  # `verify` asks so many rows for so many neighbours
+
+
+T = TypeVar("T")
+
+
+class DamagedIndexError(Exception):
+    """What an index reads of its files is not what was written. It is made anew where this is caught."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,15 @@ class Selection:
     """The only ids that a search may return, made ready once for many searches."""
 
     ids: Ids  # (m,)
+    _prepared: dict[str, tuple[Hashable, Any]] = field(default_factory=dict, repr=False)
+
+    def prepared(self, whose: Hashable, make: Callable[[], T]) -> T:
+        """Return what an index has made of the ids, once for each state that it is in."""
+        known, found = self._prepared.get("last", (None, None))
+        if known != whose:
+            found = make()
+            self._prepared["last"] = (whose, found)
+        return found  # type: ignore[no-any-return] # the last that was made for it
 
     @cached_property
     def bits(self) -> NDArray[np.uint8] | None:
@@ -95,15 +113,18 @@ class VectorIndex(ABC):
         """
         if not np.array_equal(self.ids, ids) or len(self) != len(ids):
             return ["the index and the catalog hold different ids"]
-        faults = []
-        wrong = int((np.abs(self.rows(ids) - rows).max(axis=1, initial=0.0) > TOLERANCE).sum())
-        if wrong:
-            faults.append(f"{wrong} vectors of the index differ from the catalog's")
+        faults = self.differences([(ids, rows)])
         asked = min(CHECKED, len(rows))
         wrong = sum(not self._answers_right(row, ids, rows) for row in rows[:asked])
         if wrong:
             faults.append(f"{wrong} of {asked} queries answered otherwise than brute force")
         return faults
+
+    def differences(self, parts: Iterable[tuple[Ids, Rows]]) -> list[str]:
+        """Hold rows against what they should be, some at a time: a line if any differ."""
+        apart = (np.abs(self.rows(ids) - rows).max(axis=1, initial=0.0) for ids, rows in parts)
+        wrong = sum(int((gaps > TOLERANCE).sum()) for gaps in apart)
+        return [f"{wrong} vectors of the index differ from the catalog's"] if wrong else []
 
     def _answers_right(self, query: Rows, ids: Ids, rows: Rows) -> bool:
         """Compare an answer with brute force, all rows asked and every other one: values, and which ids may be."""
@@ -122,14 +143,35 @@ class VectorIndex(ABC):
 
 
 class FileIndex(VectorIndex):
-    """An index that is kept in a file of its own (`index.snapshot`)."""
+    """An index that is kept in a file (`index.snapshot`), and perhaps in more files beside it."""
 
     kind: str  # of the back end, as a snapshot names it
+    recall: float | None = None  # the share of the truly nearest that were found when it was made; None: all are
+    files: tuple[str, ...] = ()  # the names of what it lies in beside its snapshot
+    is_worn = False  # whether so much has changed since it was made that it should be made anew
 
     @classmethod
     @abstractmethod
     def empty(cls, dimension: int) -> Self:
         """Return an index without rows."""
+
+    @classmethod
+    def built(cls, place: Path, dimension: int, ids: Ids, parts: Iterable[Rows]) -> Self:
+        """Make an index of rows, some at a time.
+
+        Args:
+            place: of a file that it may make for rows.
+            ids: (n,), rising.
+            parts: (n, dimension) in all.
+        """
+        index, start = cls.empty(dimension), 0
+        for rows in parts:
+            index.add(ids[start : start + len(rows)], rows)
+            start += len(rows)
+        return index
+
+    def tune(self, queries: Rows) -> None:
+        """Learn what some queries, (q, dimension), tell: an exact index has nothing to learn."""
 
     @abstractmethod
     def as_bytes(self) -> bytes:
@@ -137,5 +179,9 @@ class FileIndex(VectorIndex):
 
     @classmethod
     @abstractmethod
-    def from_bytes(cls, body: bytes) -> Self:
-        """Read what `as_bytes` wrote; the caller has checked that it is that very thing."""
+    def from_bytes(cls, body: bytes, folder: Path | None = None) -> Self:
+        """Read what `as_bytes` wrote, with the index's files in a folder; the caller has checked the bytes.
+
+        Raises:
+            DamagedIndexError: a file is missing.
+        """

@@ -1,7 +1,8 @@
 """Keeps each space's index at hand: from memory, from its snapshot with what came after it, or built anew."""
 
 import logging
-from collections.abc import Callable, Hashable
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,25 +10,27 @@ from typing import Any, TypeVar
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
+from registry.catalog.records import StreamedVectors
 from registry.errors import StorageError
 from registry.faults import point
-from registry.index.contract import FileIndex
-from registry.index.faiss_flat import FaissFlat
+from registry.index.building import built
+from registry.index.contract import DamagedIndexError, FileIndex
+from registry.index.kinds import KINDS, IndexChoice
 from registry.index.snapshot import (
     Change,
-    SnapshotDamagedError,
+    Snapshot,
     SnapshotFiles,
     SnapshotHeader,
     SnapshotOutdatedError,
     hash_of,
 )
-from registry.index.verify import Verification
+from registry.index.verify import Verification, verified
 from registry.spaces.centring import Centring
 from registry.spaces.spec import SpaceSpec
 
-BACK_ENDS: dict[str, type[FileIndex]] = {FaissFlat.kind: FaissFlat}
 LEAST_LOG = 4_000_000  # bytes: a shorter log is never folded into its base
 
+TRIES = 5  # at an index whose space is centred anew meanwhile
 MOST_DERIVED = 200  # things that are remembered of an index until it changes
 
 T = TypeVar("T")
@@ -52,6 +55,12 @@ class SpaceIndex:
         found: T = self._derived[key]
         return found
 
+    def stands_for(self, held: StreamedVectors) -> bool:
+        """Say whether it is of this change of the catalog, compared in this way."""
+        return (self.header.generation, self.header.mark) == (held.generation, held.mark) and self.centring.is_same_as(
+            held.centring
+        )
+
     def at(self, change: Change) -> "SpaceIndex":
         """Return it after a change that its index has followed."""
         return SpaceIndex(
@@ -66,6 +75,7 @@ class Indexes:
         self._catalog = catalog
         self._folder = folder
         self._held: dict[str, SpaceIndex] = {}  # by fingerprint
+        self.choice = IndexChoice(folder)
 
     def current(self, space: SpaceRecord) -> SpaceIndex:
         """Return the index of a space, as the catalog has it now."""
@@ -75,7 +85,7 @@ class Indexes:
             return self._hold(followed or self.rebuild(space))
         found, state = self._from_snapshot(space)
         followed = None if found is None or state == "damaged" else self._followed(found, space)
-        if followed is None:
+        if followed is None or followed.index.is_worn:
             state = "stale" if state == "sound" else state
             rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
@@ -112,50 +122,73 @@ class Indexes:
             log.warning("%s", told)
         return made
 
+    def use(self, kind: str, spaces: Sequence[SpaceRecord]) -> None:
+        """Choose the kind of index, and make those of spaces anew that are of another."""
+        self.choice.choose(kind)
+        for space in spaces:
+            found = self._files(space).head()
+            if found is not None and found.kind != self.choice.of(self._catalog.spaces.counts()[space.name]).kind:
+                self.rebuild(space, must_last=True)
+
+    def forget(self, space: SpaceRecord) -> None:
+        """Let go of an index that is in memory."""
+        self._held.pop(space.fingerprint, None)
+
+    def recalls(self) -> dict[str, float]:
+        """Return the share of the nearest that indexes were measured to find when they were made, if not all."""
+        heads = {space.name: self._files(space).head() for space in self._catalog.spaces.all()}
+        return {name: head.recall for name, head in heads.items() if head is not None and head.recall is not None}
+
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the snapshot against the catalog: ids, vectors, and its answers against brute force."""
-        fresh = self._built(space)  # raises IntegrityError for a damaged vector
-        ids = fresh.index.ids
-        rows = fresh.index.rows(ids)
         found, state = self._from_snapshot(space)
-        if found is not None and found.header != fresh.header:
-            found, state = None, state if state == "damaged" else "stale"
-        faults = (found or fresh).index.verify(ids, rows)
+        with self._catalog.embeddings.streamed(space.id) as held:
+            if found is None or not found.stands_for(held):
+                state = state if found is None or state == "damaged" else "stale"
+                faults = ["the snapshot does not match its checksum"] if state == "damaged" else []
+                deque(held.parts, maxlen=0)  # raises IntegrityError for a damaged vector
+                return Verification(space.name, len(held.ids), state, tuple(faults))
+            rows = (held.centring.centred(part) for part in held.parts)
+            faults, recall = verified(found.index, held, rows)
         if state == "damaged":
             faults.append("the snapshot does not match its checksum")
-        return Verification(space.name, len(ids), state, tuple(faults))
+        return Verification(space.name, len(held.ids), state, tuple(faults), found.index.kind, recall)
 
     def _built(self, space: SpaceRecord) -> SpaceIndex:
-        held = self._catalog.embeddings.all(space.id)
-        index = FaissFlat.empty(space.dimension)
-        index.add(held.ids, held.centring.centred(held.matrix))
-        header = SnapshotHeader(
-            fingerprint=space.fingerprint,
-            dimension=space.dimension,
-            kind=FaissFlat.kind,
-            epoch=held.centring.epoch,
-            centre=hash_of(held.centring.centre),
-            generation=held.generation,
-            mark=held.mark,
-        )
-        return SpaceIndex(header, held.centring, index)
+        """Return an index of what the catalog holds: begun while others write, it follows what they wrote."""
+        for _ in range(TRIES):
+            found = SpaceIndex(*built(self._catalog, space, self._files(space), self.choice))
+            now = self._catalog.spaces.get(space.name)
+            followed = self._followed(found, now)
+            if followed is not None:
+                return followed
+        raise StorageError(f"The vectors of space {space.name!r} change faster than an index of them is made.")
 
     def _from_snapshot(self, space: SpaceRecord) -> tuple[SpaceIndex | None, str]:
         try:
-            found = self._files(space).read(BACK_ENDS)
-        except SnapshotDamagedError:
+            found = self._read(space)
+        except DamagedIndexError:
             return None, "damaged"
         except SnapshotOutdatedError:
             return None, "stale"
         except OSError:
             return None, "missing"
-        if (found.header.fingerprint, found.header.dimension) != (space.fingerprint, space.dimension):
+        is_its = (found.header.fingerprint, found.header.dimension) == (space.fingerprint, space.dimension)
+        if not is_its or not self.choice.allows(found.index.kind):
             return None, "stale"
         facets = SpaceSpec.from_document(space.spec).facets
         centring = Centring(facets, found.centre, found.header.epoch)
         if not np.array_equal(centring.centre, found.centre):
             return None, "stale"  # its rows were made when other facets were centred
         return SpaceIndex(found.header, centring, found.index), "sound" if found.is_whole else "damaged"
+
+    def _read(self, space: SpaceRecord) -> Snapshot:
+        try:
+            return self._files(space).read(KINDS)
+        except SnapshotOutdatedError:
+            raise
+        except DamagedIndexError:  # or its rows went, for another process has just put a new one in its place
+            return self._files(space).read(KINDS)
 
     def _followed(self, found: SpaceIndex, space: SpaceRecord) -> SpaceIndex | None:
         """Return an index with what has changed since; None where that is not known, or the centre has moved."""

@@ -1,6 +1,7 @@
 """An exact index by FAISS: every row is looked at."""
 
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
@@ -94,7 +95,7 @@ class FaissFlat(FileIndex):
         return bytes(load_faiss().serialize_index(self._index).tobytes())
 
     @classmethod
-    def from_bytes(cls, body: bytes) -> Self:
+    def from_bytes(cls, body: bytes, folder: Path | None = None) -> Self:
         """Read FAISS's own format. It loads damaged bytes in silence: the caller has checked them."""
         return cls(load_faiss().deserialize_index(np.frombuffer(body, np.uint8)))
 

@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import struct
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,18 @@ from numpy.typing import NDArray
 
 from registry.faults import point
 from registry.files.writing import sync_folder
-from registry.index.contract import FileIndex, Ids, Rows
+from registry.index.contract import DamagedIndexError, FileIndex, Ids, Rows
 
 _BASE, _RECORD = b"FUTEIDX4", b"FUTELOG1"  # not 3: one flipped bit would make it 2
 _OLD = (b"FUTEIDX1", b"FUTEIDX2")  # of 0.3, which had no epochs, and of 0.4, which centred every facet
 _FRAME = struct.Struct("<8sI32s")  # magic, length of the head, sha256 of the head
 _END = struct.Struct("<Q8s")  # behind a record: its length with this, and its magic again, to be found from the end
+ROWS = ".rows"
+BEING_MADE = 6 * 3600  # seconds: what is younger may belong to a snapshot that another process is about to put in place
 _MOST_HEAD = 64_000_000  # bytes: a removal of millions of ids
 
 
-class SnapshotDamagedError(Exception):
+class SnapshotDamagedError(DamagedIndexError):
     """The file is not a whole snapshot. Caught where the index is rebuilt; never shown to a user."""
 
 
@@ -49,6 +52,8 @@ class SnapshotHeader:
     centre: str  # the sha256 of the centre that the rows were made with
     generation: int  # of the change that it stands at
     mark: str | None  # of that change alone, also after a backup was restored
+    recall: float | None = field(default=None, compare=False)  # as it was measured when the index was made
+    files: Sequence[str] = field(default=(), compare=False)  # that the index lies in beside its snapshot
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class SnapshotFiles:
             point("index.base.sweep")
             stale.unlink(missing_ok=True)
         draft = self.base.with_name(f"{self.base.name}.{uuid.uuid4().hex}.tmp")
+        former = self._files()
         try:
             with draft.open("wb") as file:
                 file.write(_framed(_BASE, asdict(header), payload))
@@ -97,6 +103,10 @@ class SnapshotFiles:
             draft.replace(self.base)
             point("index.base.placed")
             self.log.unlink(missing_ok=True)
+            for rows in self.base.parent.glob(f"{self.base.stem}.*{ROWS}"):
+                is_old = rows.name in former or time.time() - rows.stat().st_mtime > BEING_MADE
+                if is_old and rows.name not in index.files:
+                    rows.unlink(missing_ok=True)
             point("index.base.cut")
             sync_folder(self.base.parent)
             point("index.base.after")
@@ -125,6 +135,10 @@ class SnapshotFiles:
             sync_folder(self.log.parent)
         point("index.log.after")
 
+    def place_for_rows(self) -> Path:
+        """Return a new file's name, for rows that an index keeps beside its snapshot."""
+        return self.base.with_name(f"{self.base.stem}.{uuid.uuid4().hex}{ROWS}")
+
     def head(self) -> SnapshotHeader | None:
         """Return where the files stand by their first and last heads alone; None where that cannot be told.
 
@@ -143,6 +157,14 @@ class SnapshotFiles:
         if first.get("since") != header.mark:
             return None  # the log of a former base
         return replace(header, generation=last["generation"], mark=last["mark"])
+
+    def _files(self) -> Sequence[str]:
+        """Return the files of the snapshot that is there, if one is."""
+        try:
+            with self.base.open("rb") as file:
+                return _base_header(_read_head(file, _BASE)[0]).files
+        except (SnapshotDamagedError, OSError, struct.error, ValueError, KeyError):
+            return ()
 
     def log_size(self) -> int:
         """Return the bytes of the log."""
@@ -171,7 +193,7 @@ class SnapshotFiles:
         centre = np.frombuffer(payload[:width], "<f4").astype(np.float32)
         if hash_of(centre) != header.centre:
             raise SnapshotDamagedError("another centre than its header says")
-        snapshot = Snapshot(header, centre, kinds[header.kind].from_bytes(bytes(payload[width:])))
+        snapshot = Snapshot(header, centre, kinds[header.kind].from_bytes(bytes(payload[width:]), self.base.parent))
         if self.log.exists():
             self._follow(snapshot)
         return snapshot

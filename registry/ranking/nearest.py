@@ -1,6 +1,7 @@
 """What is nearest to an entry? The index's answer, without what is nearly the entry itself, and how sure it is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -8,8 +9,8 @@ import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
-from registry.errors import InputError
-from registry.index.contract import Neighbor
+from registry.errors import InputError, StorageError
+from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes, SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
@@ -50,10 +51,14 @@ def nearest(
         target = embedding_of(catalog, query, record)
         index = indexes.at_hand(record)
         if index is not None:
+            with suppress(DamagedIndexError):
+                return ranked(catalog, index, record, target, asked)
+            indexes.forget(record)
+    for make in (indexes.current, indexes.rebuild):  # which may take long, while others write
+        index = make(record)
+        with catalog.database.question(), suppress(DamagedIndexError):
             return ranked(catalog, index, record, target, asked)
-    index = indexes.current(record)  # which may take long, while others write
-    with catalog.database.question():
-        return ranked(catalog, index, record, target, asked)
+    raise StorageError(f"The index of space {record.name!r} cannot be read a moment after it was written.")
 
 
 def ranked(

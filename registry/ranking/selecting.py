@@ -7,6 +7,7 @@ import numpy as np
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.index.contract import Selection
 from registry.index.current import SpaceIndex
+from registry.ranking.queried import EMBEDDABLE
 
 
 def selected(catalog: Catalog, index: SpaceIndex, space: SpaceRecord, where: Filter) -> Selection | None:
@@ -17,6 +18,8 @@ def selected(catalog: Catalog, index: SpaceIndex, space: SpaceRecord, where: Fil
         is_all = len(ids) == len(index.index) and np.array_equal(ids, index.index.ids)
         return None if is_all else Selection(ids)
 
+    if set(where.kinds) == set(EMBEDDABLE) and where == Filter(kinds=where.kinds):
+        return None
     key: Hashable = ("selected", where)
     if where != Filter(kinds=where.kinds):  # tags and languages change without a vector; an entry's kind never does
         key = ("selected", where, catalog.spaces.generation())

@@ -1,6 +1,6 @@
 """Entries, spaces and the registry's state as rows that a table can show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,10 +108,11 @@ class Status:
     jobs: dict[str, int]
     failures: dict[str, str] = field(default_factory=dict)  # name -> why its embedding failed
     packs: tuple[str, ...] = ()  # in use; what they hold is counted nowhere else
+    recalls: dict[str, float] = field(default_factory=dict)  # of the nearest, by space, where not all need be found
 
     @classmethod
-    def of(cls, catalog: Catalog, *, packs: Sequence[str]) -> "Status":
-        """Count what a catalog holds."""
+    def of(cls, catalog: Catalog, *, packs: Sequence[str], recalls: Mapping[str, float]) -> "Status":
+        """Count what a catalog holds, beside the packs in use and what the indexes were measured to find."""
         spaces, counts = catalog.spaces.all(), catalog.entries.counts()
         return cls(
             location=str(catalog.database.location),
@@ -121,6 +122,7 @@ class Status:
             jobs=catalog.jobs.counts(),
             failures=catalog.jobs.failures(),
             packs=tuple(packs),
+            recalls=dict(recalls),
         )
 
     def __str__(self) -> str:
@@ -129,7 +131,9 @@ class Status:
         counts = [f"{count:,} {plural.get(kind, 'corpora')}" for kind, count in self.entries.items()]
         lines = [f"registry  {self.location}", f"entries   {', '.join(counts)}"]
         for name, vectors in self.spaces.items():
-            lines.append(f"space     {name}{' (current)' if name == self.current_space else ''}: {vectors:,} vectors")
+            found = f", of which {self.recalls[name]:.1%} of the nearest are found" if name in self.recalls else ""
+            current = " (current)" if name == self.current_space else ""
+            lines.append(f"space     {name}{current}: {vectors:,} vectors{found}")
         if self.packs:
             lines.append(f"packs     {', '.join(self.packs)}")
         if self.jobs.get("running"):

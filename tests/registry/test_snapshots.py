@@ -14,8 +14,8 @@ from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.index.contract import Selection
-from registry.index.current import BACK_ENDS
 from registry.index.faiss_flat import FaissFlat
+from registry.index.kinds import KINDS as BACK_ENDS
 from registry.index.snapshot import (
     Change,
     Snapshot,

@@ -1,0 +1,76 @@
+"""Rows of an index in a file of their own, mapped into memory: opened in no time, each held to its checksum once."""
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.faults import point
+from registry.index.contract import DamagedIndexError, Rows
+
+AT_ONCE = 4096  # rows that are looked at together
+
+Places = NDArray[np.int64]  # where rows lie, from 0
+Checksums = NDArray[np.uint32]
+
+
+class StoredRows:
+    """Rows in a file, (n, dimension), float32, little endian, and nothing else in it."""
+
+    def __init__(self, path: Path, dimension: int, checksums: Checksums) -> None:
+        """Map a file.
+
+        Args:
+            checksums: (n,), crc32 of each row.
+
+        Raises:
+            DamagedIndexError: it is not there, or of another size.
+        """
+        count = len(checksums)
+        self.path = path
+        self.checksums = checksums
+        self._is_checked = np.zeros(count, bool)
+        try:
+            if path.stat().st_size != 4 * count * dimension:
+                raise DamagedIndexError(f"{path.name} has another size")
+            self._rows: Rows = np.memmap(path, "<f4", "r", shape=(count, dimension))
+        except OSError as error:
+            raise DamagedIndexError(str(error)) from error
+
+    def __len__(self) -> int:
+        return len(self.checksums)
+
+    def take(self, places: Places) -> Rows:
+        """Return some rows, in their order; raise `DamagedIndexError` where one is not what was written."""
+        rows = np.asarray(self._rows[places])
+        unseen = np.flatnonzero(~self._is_checked[places])
+        for i in unseen.tolist():
+            if zlib.crc32(rows[i]) != self.checksums[places[i]]:
+                raise DamagedIndexError(f"a row of {self.path.name} does not match its checksum")
+        self._is_checked[places[unseen]] = True
+        return rows
+
+    def parts(self) -> Iterator[tuple[Places, Rows]]:
+        """Yield all rows, some at a time, with their places."""
+        for start in range(0, len(self), AT_ONCE):
+            places = np.arange(start, min(start + AT_ONCE, len(self)))
+            yield places, self.take(places)
+
+
+def write_rows(path: Path, parts: Iterable[Rows]) -> Checksums:
+    """Write rows, some at a time, into a new file; return their checksums."""
+    checksums: list[int] = []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for part in parts:
+            rows = np.ascontiguousarray(part, "<f4")
+            file.write(rows.tobytes())
+            checksums += map(zlib.crc32, rows)
+        file.flush()
+        point("index.rows.written")
+        os.fsync(file.fileno())
+    point("index.rows.synced")
+    return np.array(checksums, np.uint32)

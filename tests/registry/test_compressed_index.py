@@ -1,0 +1,238 @@
+"""The index by codes passes the contract, finds nearly all of what is nearest, and keeps its rows in a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from index_contract import DIMENSION, FileIndexContract
+from numpy.typing import NDArray
+
+from commands.upkeep import INDEX_KINDS
+from registry import Registry
+from registry.index.contract import DamagedIndexError, FileIndex, Selection
+from registry.index.faiss_compressed import EXACT, FaissCompressed
+from registry.index.faiss_flat import FaissFlat
+from registry.index.kinds import AUTOMATIC, KINDS
+from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
+
+WIDE, MANY = 64, 6_000
+
+
+class TestFaissCompressed(FileIndexContract):
+    def empty(self) -> FileIndex:
+        return FaissCompressed.empty(DIMENSION)
+
+
+def clustered(count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return unit vectors around a few centres, (count, WIDE)."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).normal(size=(40, WIDE))
+    rows = centres[random.integers(40, size=count)] + random.normal(size=(count, WIDE))
+    return unit(rows.astype(np.float32))
+
+
+IDS = 3 * np.arange(MANY) + 5
+ROWS = clustered(MANY)
+QUERIES = clustered(50, seed=1)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> FaissCompressed:
+    parts = (ROWS[start : start + 1000] for start in range(0, MANY, 1000))
+    made = FaissCompressed.built(tmp_path / "some.rows", WIDE, IDS, parts)
+    made.tune(QUERIES)
+    return made
+
+
+def exact(ids: NDArray[np.int64] = IDS, rows: NDArray[np.float32] = ROWS) -> FaissFlat:
+    flat = FaissFlat.empty(WIDE)
+    flat.add(ids, rows)
+    return flat
+
+
+def share_found(index: FileIndex, truth: FileIndex, where: Selection | None = None) -> float:
+    """Return how many of the ten nearest are found, whose similarities must be exact."""
+    shares = []
+    for query in QUERIES:
+        best = {n.id: n.similarity for n in truth.nearest(query, limit=10, where=where)}
+        found = index.nearest(query, limit=10, where=where)
+        assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
+        assert {n.id: n.similarity for n in found if n.id in best} == pytest.approx(
+            {n.id: best[n.id] for n in found if n.id in best}, abs=1e-5
+        )
+        shares.append(len({n.id for n in found} & best.keys()) / len(best))
+    return float(np.mean(shares))
+
+
+def test_nearly_all_of_the_nearest_are_found_and_their_similarities_are_exact(index: FaissCompressed) -> None:
+    assert share_found(index, exact()) >= 0.99
+    assert index.recall is not None
+    assert index.recall >= 0.99
+
+
+def test_a_question_that_gives_most_numbers_no_weight_is_answered_as_well(index: FaissCompressed) -> None:
+    asked = QUERIES * np.where(np.arange(WIDE) < WIDE // 2, 1.0, 0.0)
+
+    index.tune(asked[:25])
+
+    assert index.measured_recall(asked[25:]) >= 0.98
+
+
+@pytest.mark.parametrize("every", [2, 3, 100])  # many that are scanned, and few that are all ranked
+def test_only_what_may_be_returned_is(index: FaissCompressed, every: int) -> None:
+    where = Selection(IDS[::every])
+
+    assert share_found(index, exact(), where) >= 0.99
+    assert {n.id for q in QUERIES for n in index.nearest(q, limit=10, where=where)} <= set(IDS[::every].tolist())
+
+
+def test_what_came_and_went_since_is_in_every_answer(index: FaissCompressed) -> None:
+    gone, new, moved = IDS[::7], IDS[:900] + 1, IDS[1::50]
+    where = Selection(IDS[::2])
+    index.nearest(QUERIES[0], limit=10, where=where)  # makes ready what must be made anew
+
+    index.remove(gone)
+    index.add(new, clustered(900, seed=2))
+    index.add(moved, clustered(len(moved), seed=3))
+
+    truth = exact()
+    truth.remove(gone)
+    truth.add(new, clustered(900, seed=2))
+    truth.add(moved, clustered(len(moved), seed=3))
+    assert index.ids.tolist() == truth.ids.tolist()
+    assert np.array_equal(index.rows(truth.ids), truth.rows(truth.ids))
+    assert share_found(index, truth) >= 0.99
+    assert share_found(index, truth, where) >= 0.99
+
+
+def test_it_is_read_with_what_came_and_went(index: FaissCompressed, tmp_path: Path) -> None:
+    index.remove(IDS[::7])
+    index.add(IDS[:30] + 1, clustered(30, seed=2))
+    index.add(IDS[7:8], clustered(1, seed=3))
+
+    read = FaissCompressed.from_bytes(index.as_bytes(), tmp_path)
+
+    assert read.ids.tolist() == index.ids.tolist()
+    assert np.array_equal(read.rows(read.ids), index.rows(index.ids))
+    assert [read.nearest(q, limit=10) for q in QUERIES] == [index.nearest(q, limit=10) for q in QUERIES]
+    assert (read.recall, read.candidates, read.files) == (index.recall, index.candidates, ("some.rows",))
+
+
+def test_it_is_worn_when_much_has_changed(index: FaissCompressed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.index.faiss_compressed.MOST_BEHIND", 50)
+    index.remove(IDS[:600])
+    assert not index.is_worn
+    index.add(IDS[:1], ROWS[:1])
+    assert index.is_worn
+
+
+def test_a_row_that_was_changed_on_the_disk_is_never_ranked(index: FaissCompressed, tmp_path: Path) -> None:
+    path = tmp_path / "some.rows"
+    body = bytearray(path.read_bytes())
+    body[4 * WIDE * 100 + 3] ^= 0x40
+    path.write_bytes(body)
+
+    read = FaissCompressed.from_bytes(index.as_bytes(), tmp_path)
+
+    with pytest.raises(DamagedIndexError):
+        read.nearest(ROWS[100], limit=10)
+    far = Selection(IDS[MANY - EXACT :])  # rows that are not damaged are ranked as before
+    assert read.nearest(ROWS[0], limit=5, where=far) == index.nearest(ROWS[0], limit=5, where=far)
+
+
+@pytest.mark.parametrize("size", [0, 100, 4 * WIDE * MANY + 4])
+def test_a_file_of_rows_that_was_cut_or_goes_on_is_noticed(index: FaissCompressed, tmp_path: Path, size: int) -> None:
+    body = index.as_bytes()
+    path = tmp_path / "some.rows"
+    path.write_bytes(path.read_bytes()[:size].ljust(size, b"\0"))
+
+    with pytest.raises(DamagedIndexError):
+        FaissCompressed.from_bytes(body, tmp_path)
+
+
+def test_vectors_whose_length_is_no_multiple_of_a_part_are_found_as_well(tmp_path: Path) -> None:
+    rows = unit(clustered(3000)[:, :37].copy())
+    made = FaissCompressed.built(tmp_path / "odd.rows", 37, np.arange(3000), [rows])
+    made.tune(rows[:30])
+    assert made.measured_recall(rows[30:60]) >= 0.98
+
+
+# -- of a registry ---------------------------------------------------------------------------------------
+
+
+def test_the_command_offers_the_kinds_that_there_are() -> None:
+    assert (AUTOMATIC, *KINDS) == INDEX_KINDS
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Registry:
+    registry = Registry.create(tmp_path / "store")
+    registry.add_space("s", SpaceSpec.imported("by hand", WIDE), corpus=None)
+    registry.add_vectors([f"m{i}" for i in range(MANY)], ROWS, space="s", kind="model")
+    return registry
+
+
+def names(registry: Registry, query: str, **asked: object) -> list[str]:
+    return [match.name for match in registry.nearest(query, space="s", **asked)]
+
+
+def test_a_registry_answers_by_each_kind_alike_and_says_what_is_found(store: Registry) -> None:
+    by_flat = [names(store, f"m{i}") for i in range(0, MANY, 300)]
+
+    store.use_index("pq")
+
+    by_pq = [names(store, f"m{i}") for i in range(0, MANY, 300)]
+    same = [len(set(a) & set(b)) / 10 for a, b in zip(by_flat, by_pq, strict=True)]
+    (check,) = store.verify_index()
+    assert np.mean(same) >= 0.98
+    assert (check.kind, check.snapshot, check.faults) == ("pq", "sound", ())
+    assert check.recall >= 0.98
+    assert "of the nearest are found" in str(store.status())
+    with Registry.open(store.folder) as again:  # from the snapshot
+        assert [names(again, f"m{i}") for i in range(0, MANY, 300)] == by_pq
+    store.use_index("flat")
+    assert [names(store, f"m{i}") for i in range(0, MANY, 300)] == by_flat
+    assert not list((store.folder / "index").glob("*.rows"))
+
+
+def test_many_vectors_are_indexed_by_codes_unless_one_chooses_otherwise(
+    store: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.index.kinds.MANY", MANY)
+    store.rebuild_index()
+    assert store.verify_index()[0].kind == "pq"
+    store.use_index("flat")
+    assert store.verify_index()[0].kind == "flat"
+
+
+def test_a_damaged_row_is_found_by_verify_and_never_answered_with(store: Registry) -> None:
+    store.use_index("pq")
+    right = names(store, "m100")
+    (path,) = (store.folder / "index").glob("*.rows")
+    body = bytearray(path.read_bytes())
+    for i in range(0, len(body), 4 * WIDE):
+        body[i + 3] ^= 0x01
+    path.write_bytes(body)
+
+    with Registry.open(store.folder) as again:
+        (check,) = again.verify_index()
+        assert any("checksum" in fault for fault in check.faults)
+        assert names(again, "m100") == right
+        assert again.verify_index()[0].faults == ()  # it was made anew
+
+
+def test_where_no_file_can_be_made_all_are_held_in_memory(store: Registry, caplog: pytest.LogCaptureFixture) -> None:
+    right = names(store, "m5")
+    store.use_index("pq")
+    folder = store.folder / "index"
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.write_text("no folder")
+
+    with Registry.open(store.folder) as again:
+        again._indexes.choice.of = lambda _count: FaissCompressed  # what was chosen went with the folder
+        assert names(again, "m5") == right
+
+    assert "held in memory" in caplog.text
