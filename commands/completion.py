@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from registry import Registry
 
 
+MOST = 500  # names that a shell is given to choose from
+
+
 def names_of(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """Return the completion of the names of these kinds of entry; none for all."""
 
@@ -17,7 +20,9 @@ def names_of(*kinds: str) -> Callable[[click.Context, click.Parameter, str], lis
         from registry.kinds import EntryKind
 
         where = Filter(kinds=tuple(EntryKind(kind) for kind in kinds))
-        return _known(ctx, incomplete, lambda registry: [entry.name for entry in registry.catalog.entries.all(where)])
+        return _known(
+            ctx, incomplete, lambda registry: registry.catalog.entries.beginning(incomplete, where, limit=MOST)
+        )
 
     return complete
 

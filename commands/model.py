@@ -7,9 +7,9 @@ import click
 
 from commands.answers import answers, test
 from commands.completion import names_of
-from commands.nouns import add_common
+from commands.nouns import add_common, page_options, print_page
 from commands.options import answers_options, range_option
-from commands.output import json_option, print_one, print_rows, registry_of, table_options, tags_option, tell
+from commands.output import json_option, print_one, registry_of, table_options, tags_option, tell
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -177,11 +177,12 @@ def _kind_of(name: str) -> str:
 
 @model.command("list")
 @tags_option
+@page_options
 @table_options
 @click.pass_context
-def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
-    """List the models."""
-    print_rows(registry_of(ctx).models(tags=tags), as_json=as_json, noun="models", tags=tags)
+def list_(ctx: click.Context, tags: tuple[str, ...], after: str | None, limit: int | None, *, as_json: bool) -> None:
+    """List the models, by name."""
+    print_page(ctx, "model", "models", tags, after, limit, as_json=as_json)
 
 
 @model.command()

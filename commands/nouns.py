@@ -1,14 +1,53 @@
-"""What one does with entries of every kind: tag, rename, remove."""
+"""What one does with entries of every kind: list, tag, rename, remove."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from commands.completion import names_of
-from commands.output import registry_of, tell
+from commands.output import is_for_programs, print_rows, registry_of, tell
+
+F = TypeVar("F", bound=Callable[..., Any])
+PAGE = 100  # entries that are listed for people, if they do not say how many
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def page_options(command: F) -> F:
+    """Give a command the options `--limit` and `--after`."""
+    after = click.option("--after", metavar="NAME", help="Begin behind this name.")
+    limit = click.option(
+        "--limit",
+        type=click.IntRange(0),
+        help=f"How many, 0 for all.  [default: {PAGE}; all with --json, --csv, --tsv]",
+    )
+    return limit(after(command))
+
+
+def print_page(
+    ctx: click.Context,
+    kind: str,
+    plural: str,
+    tags: tuple[str, ...],
+    after: str | None,
+    limit: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the entries of a kind by name, for people a page of them, and say how many there are more."""
+    from registry.catalog import Filter
+    from registry.kinds import EntryKind
+
+    registry = registry_of(ctx)
+    most = limit or (PAGE if limit is None and not (as_json or is_for_programs()) else None)
+    rows = registry.entries(kind, tags=tags, after=after, limit=most)
+    print_rows(rows, as_json=as_json, noun=plural, tags=tags)
+    if most is not None and len(rows) == most:
+        more = registry.catalog.entries.count(Filter((EntryKind(kind),), tags), after=rows[-1].name)
+        if more:
+            tell(f"{more:,} more: --after {rows[-1].name} goes on, --limit 0 lists all", err=True)
 
 
 def is_asked() -> bool:

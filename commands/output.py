@@ -50,6 +50,11 @@ def _form() -> str | None:
     return form
 
 
+def is_for_programs() -> bool:
+    """Say whether a table is printed as values for another program."""
+    return _form() in SEPARATORS
+
+
 def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, all but what a terminal would obey: data, files and servers are not to move its cursor."""
     click.echo(shown(str(text)), err=err, nl=nl)
@@ -57,7 +62,7 @@ def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
 
 def say(text: object) -> None:
     """Print a sentence beside a table: on stdout, or on stderr where stdout holds values for another program."""
-    tell(text, err=_form() in SEPARATORS)
+    tell(text, err=is_for_programs())
 
 
 def tags_option(command: F) -> F:

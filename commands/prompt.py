@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion import names_of
-from commands.nouns import add_common
+from commands.nouns import add_common, page_options, print_page
 from commands.output import (
     json_option,
     print_json,
@@ -171,11 +171,12 @@ def import_(
 
 @prompt.command("list")
 @tags_option
+@page_options
 @table_options
 @click.pass_context
-def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
-    """List the prompts."""
-    print_rows(registry_of(ctx).entries("prompt", tags=tags), as_json=as_json, noun="prompts", tags=tags)
+def list_(ctx: click.Context, tags: tuple[str, ...], after: str | None, limit: int | None, *, as_json: bool) -> None:
+    """List the prompts, by name."""
+    print_page(ctx, "prompt", "prompts", tags, after, limit, as_json=as_json)
 
 
 @prompt.command()

@@ -6,13 +6,12 @@ import click
 
 from commands.completion import names_of
 from commands.labels import label_lines
-from commands.nouns import add_common
+from commands.nouns import add_common, page_options, print_page
 from commands.options import answers_options, form_options, range_option
 from commands.output import (
     json_option,
     print_json,
     print_one,
-    print_rows,
     registry_of,
     table_options,
     tags_option,
@@ -122,11 +121,12 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
 
 @task.command("list")
 @tags_option
+@page_options
 @table_options
 @click.pass_context
-def list_(ctx: click.Context, tags: tuple[str, ...], *, as_json: bool) -> None:
-    """List the tasks."""
-    print_rows(registry_of(ctx).tasks(tags=tags), as_json=as_json, noun="tasks", tags=tags)
+def list_(ctx: click.Context, tags: tuple[str, ...], after: str | None, limit: int | None, *, as_json: bool) -> None:
+    """List the tasks, by name."""
+    print_page(ctx, "task", "tasks", tags, after, limit, as_json=as_json)
 
 
 @task.command()

@@ -85,8 +85,9 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
 
     registry = registry_of(ctx)
     records = registry.transfers(target)
-    known = {row.name for row in (*registry.tasks(), *registry.models())}
-    unknown = sorted({name for record in records for name in (record.target, record.source)} - known)
+    named = {name for record in records for name in (record.target, record.source)}
+    known = registry.catalog.entries.existing(named)
+    unknown = sorted(named - known)
     if as_json:
         print_json({"transfers": [record.as_json() for record in records], "not_registered": unknown})
         return

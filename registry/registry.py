@@ -1,7 +1,7 @@
 """The registry as its users see it: register tasks and models, ask what is near."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -153,8 +153,9 @@ class Registry:
     ) -> EntryRecord:
         """Register a corpus drawn from the registered tasks' texts, those in `exclude` left out."""
         left_out = {self.catalog.entries.get(task, EntryKind.TASK).name for task in exclude}
-        used = (r for r in self._all(EntryKind.TASK) if r.name not in left_out and has_data(r.spec))
-        tasks = {r.name: self.task_data(r).train for r in used}
+        known = self.catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))
+        used = (task for task in known if task.name not in left_out and has_data(task.spec))
+        tasks = {task.name: self.task_data(task).train for task in used}
         inputs = sample_inputs(tasks, per_task=per_task, seed=seed)
         without = f", without {', '.join(sorted(left_out))}" if left_out else ""
         return self.add_corpus(name, inputs, source=f"{per_task} texts of each of {len(tasks)} tasks{without}")
@@ -167,9 +168,12 @@ class Registry:
 
     # -- looking -------------------------------------------------------------------------------------
 
-    def entries(self, kind: EntryKind | str, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
-        """Return the entries of a kind, by name."""
-        return Table([EntryRow(record) for record in self._all(kind_named(kind), tags)])
+    def entries(
+        self, kind: EntryKind | str, *, tags: Sequence[str] = (), after: str | None = None, limit: int | None = None
+    ) -> Table[EntryRow]:
+        """Return the entries of a kind, by name: all of them, or so many after a name."""
+        where = Filter(kinds=(kind_named(kind),), tags=tuple(tags))
+        return Table([EntryRow(record) for record in self.catalog.entries.all(where, after=after, limit=limit)])
 
     def tasks(self, *, tags: Sequence[str] = ()) -> Table[EntryRow]:
         """Return the tasks, by name."""
@@ -196,8 +200,7 @@ class Registry:
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
         record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
-        held = self._bodies({split: record.contents[split] for split in SPLITS & record.contents.keys()})
-        return task_of(record.spec, held, record.name)
+        return task_of(record.spec, self.contents(record, SPLITS), record.name)
 
     def prompt(self, name: str) -> Prompt:
         """Return a prompt as it was registered."""
@@ -208,9 +211,10 @@ class Registry:
         record = self.catalog.entries.get(corpus, EntryKind.CORPUS) if isinstance(corpus, str) else corpus
         return parse_corpus(self.contents(record)["texts"], record.name)
 
-    def contents(self, record: EntryRecord) -> dict[str, bytes]:
-        """Return what a version consists of, by role."""
-        return self._bodies(record.contents)
+    def contents(self, record: EntryRecord, roles: Collection[str] | None = None) -> dict[str, bytes]:
+        """Return what a version consists of, by role: all of it, or of some roles."""
+        held = {role: sha256 for role, sha256 in record.contents.items() if roles is None or role in roles}
+        return {role: self.catalog.entries.content(sha256) for role, sha256 in held.items()}
 
     def show(self, name: str, kind: EntryKind | str) -> dict[str, Any]:
         """Return all that is known of an entry, as JSON values, with the spaces it has vectors in."""
@@ -392,9 +396,3 @@ class Registry:
     def transfers(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measured transfers to a target, or all."""
         return self.catalog.transfers.all(target)
-
-    def _bodies(self, held: Mapping[str, str]) -> dict[str, bytes]:
-        return {role: self.catalog.entries.content(sha256) for role, sha256 in held.items()}
-
-    def _all(self, kind: EntryKind, tags: Sequence[str] = ()) -> list[EntryRecord]:
-        return self.catalog.entries.all(Filter(kinds=(kind,), tags=tuple(tags)))

@@ -33,9 +33,11 @@ def upgrade() -> None:
     op.drop_index(op.f("ix_entries_kind"), table_name="entries")
     op.create_index(op.f("ix_versions_number"), "versions", ["number"])
     op.create_index(op.f("ix_jobs_state"), "jobs", ["state"])
+    op.create_index(op.f("ix_aliases_version_id"), "aliases", ["version_id"])  # a version that goes looks for them
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_aliases_version_id"), table_name="aliases")
     op.drop_index(op.f("ix_jobs_state"), table_name="jobs")
     op.drop_index(op.f("ix_versions_number"), table_name="versions")
     op.create_index(op.f("ix_entries_kind"), "entries", ["kind"])

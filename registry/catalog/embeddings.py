@@ -159,11 +159,15 @@ class EmbeddingStore:
         with self._database.read() as session:
             return list(session.scalars(query))
 
-    def all(self, space_id: int) -> SpaceVectors:
-        """Return the latest versions' vectors in a space, checked, with the change they belong to."""
+    def all(self, space_id: int, *, most: int | None = None) -> SpaceVectors:
+        """Return the latest versions' vectors in a space, checked, with the change they belong to.
+
+        Args:
+            most: of more than so many a sample is drawn, always the same; None for all of them.
+        """
         with self._database.read() as session:  # one view: the change belongs to the rows
             space = session.get_one(Space, space_id)
-            ids, names, kinds = _whose(session, space_id)
+            ids, names, kinds = _drawn(*_whose(session, space_id), most)
             matrix = np.empty((len(ids), space.dimension), np.float32)
             start = 0
             for part in _parts(session, space, ids, names):
@@ -264,6 +268,16 @@ def _whose(
     found = sorted(session.execute(query).all())
     ids, names, kinds = zip(*found, strict=True) if found else ((), (), ())
     return ids, names, kinds
+
+
+def _drawn(
+    ids: tuple[int, ...], names: tuple[str, ...], kinds: tuple[EntryKind, ...], most: int | None
+) -> tuple[tuple[int, ...], tuple[str, ...], tuple[EntryKind, ...]]:
+    """Return a seeded sample of vectors where there are more than so many."""
+    if most is None or len(ids) <= most:
+        return ids, names, kinds
+    some = sorted(np.random.default_rng(0).choice(len(ids), most, replace=False).tolist())
+    return tuple(ids[i] for i in some), tuple(names[i] for i in some), tuple(kinds[i] for i in some)
 
 
 def _streamed(session: Session, space_id: int, kind: EntryKind | None) -> StreamedVectors:

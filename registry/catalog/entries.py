@@ -16,6 +16,7 @@ from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
 from registry.catalog.dependents import remove_entry, rename_entry, sweep_contents, whole_name
 from registry.catalog.queries import (
+    AT_ONCE,
     begins,
     body_of,
     is_newest,
@@ -32,6 +33,8 @@ from registry.catalog.tables import Alias, Content, Entry, Tag, Version, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_entry_name, checked_name, checked_tag, normal
+
+_SOURCES = (EntryKind.TASK, EntryKind.MODEL)  # that training starts from
 
 
 class EntryStore:
@@ -91,15 +94,37 @@ class EntryStore:
         condition = passing(where or Filter())
         with self._database.read() as session:
             if after is not None or limit is not None:
-                later = true() if after is None else Entry.name > after
-                page = select(Entry.id).where(condition, later).order_by(Entry.name).limit(limit)
-                condition = Entry.id.in_(session.scalars(page).all())
+                page = select(Entry.id).where(condition, _behind(after)).order_by(Entry.name).limit(limit)
+                condition = Entry.id.in_(page)
             return _records(session, condition)
 
-    def count(self, where: Filter) -> int:
-        """Return how many entries pass a filter."""
+    def existing(self, names: Collection[str], kinds: Collection[EntryKind] = _SOURCES) -> set[str]:
+        """Return those of some names that are entries of these kinds: tasks and models, if not told."""
+        return {name for name, kind, _ in self._named(names) if kind in kinds}
+
+    def task_kinds(self, names: Collection[str]) -> dict[str, str | None]:
+        """Return what some tasks ask, by name; those of which it is not known, and others, have None."""
+        return {name: task_kind for name, _, task_kind in self._named(names)}
+
+    def _named(self, names: Collection[str]) -> Iterator[tuple[str, EntryKind, str | None]]:
+        some = sorted(names)
         with self._database.read() as session:
-            return session.scalar(select(func.count()).select_from(Entry).where(passing(where))) or 0
+            for start in range(0, len(some), AT_ONCE):
+                these = Entry.name.in_(some[start : start + AT_ONCE])
+                for row in session.execute(select(Entry.name, Entry.kind, Entry.task_kind).where(these)):
+                    yield row[0], row[1], row[2]
+
+    def beginning(self, prefix: str, where: Filter | None = None, *, limit: int) -> list[str]:
+        """Return the first names that begin so, of entries that pass a filter."""
+        query = select(Entry.name).where(passing(where or Filter()), begins(Entry.name, normal(prefix)))
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(Entry.name).limit(limit)))
+
+    def count(self, where: Filter | None = None, *, after: str | None = None) -> int:
+        """Return how many entries pass a filter: all of them, or those behind a name."""
+        query = select(func.count()).select_from(Entry).where(passing(where or Filter()), _behind(after))
+        with self._database.read() as session:
+            return session.scalar(query) or 0
 
     def contents_of(self, names: Collection[str], role: str) -> dict[str, bytes]:
         """Return what the latest versions of entries hold in a role, by name; those that hold nothing are left out."""
@@ -201,6 +226,10 @@ class EntryStore:
         """Return stored bytes by their hash; raise `IntegrityError` where they are not what was stored."""
         with self._database.read() as session:
             return body_of(session.get(Content, sha256), sha256)
+
+
+def _behind(name: str | None) -> ColumnElement[bool]:
+    return true() if name is None else Entry.name > normal(name)
 
 
 def _records(session: Session, condition: ColumnElement[bool]) -> list[EntryRecord]:
@@ -310,7 +339,8 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     else:
         aliases = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
         meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]
-        query = query.join(Alias, Alias.version_id == Version.id).where(Alias.alias.in_(meant))
+        its = Alias.entry_id == entry_id
+        query = query.join(Alias, Alias.version_id == Version.id).where(its, Alias.alias.in_(meant))
     version = session.scalar(query)
     if version is None:
         raise NotFoundError("version", str(reference))

@@ -125,7 +125,7 @@ def new_ids(session: Session, table: type[Version | Space | Embedding], count: i
     return range(last + 1, last + count + 1)
 
 
-def body_of(row: Content | Row | None, sha256: str) -> bytes:
+def body_of(row: Content | Row | None, sha256: str) -> bytes:  # type: ignore[type-arg] # of hash and body
     """Return stored bytes; raise `IntegrityError` where they are missing, or not what was stored."""
     if row is None:
         raise IntegrityError(f"Content {sha256} is missing from the catalog: run 'fute repair'.")

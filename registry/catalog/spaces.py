@@ -1,5 +1,6 @@
 """Which vector spaces are there, and which one is in use?"""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,19 +89,14 @@ class SpaceStore:
     def counts(self) -> dict[str, int]:
         """Return how many entries have vectors in each space, by name."""
         newer = aliased(Version)  # versions that are not the first are few: those before them are old
-        vectors = select(Embedding.space_id, func.count()).group_by(Embedding.space_id)
-        outdated = (
-            select(Embedding.space_id, func.count())
-            .join(Version, Version.id == Embedding.version_id)
-            .join(newer, and_(newer.entry_id == Version.entry_id, newer.number == Version.number + 1))
-            .where(newer.number > 1)
-            .group_by(Embedding.space_id)
-        )
+        before = and_(newer.entry_id == Version.entry_id, newer.number == Version.number + 1)
+        old = select(Version.id).join(newer, before).where(newer.number > 1)
         with self._database.read() as session:
             spaces = session.execute(select(Space.id, Space.name).order_by(Space.name)).all()
-            held = {id_: count for id_, count in session.execute(vectors)}
-            old = {id_: count for id_, count in session.execute(outdated)}
-            return {name: held.get(id_, 0) - old.get(id_, 0) for id_, name in spaces}
+            outdated = Counter(session.scalars(select(Embedding.space_id).where(Embedding.version_id.in_(old))))
+            held = select(Embedding.space_id, func.count()).group_by(Embedding.space_id)
+            vectors = {id_: count for id_, count in session.execute(held)}
+            return {name: vectors.get(id_, 0) - outdated[id_] for id_, name in spaces}
 
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""

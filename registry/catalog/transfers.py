@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, count
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, func, select, true
 from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
@@ -27,20 +27,16 @@ class TransferStore:
 
     def put(self, records: Iterable[TransferRecord]) -> int:
         """Keep measurements, all or none; what a known run said before is replaced. Return how many."""
-        number = 0
+        coming = list(records)
         with self._database.write() as session:
-            known = {key_of(row): row for row in session.scalars(select(Transfer))}
-            names = Spelling(session)
-            scores: dict[tuple[str, ...], list[float]] = {}
-            for row in known.values():
-                scores.setdefault(key_of(row)[:3], []).append(row.score_mean)
-            for record in map(names.spelled, records):
-                if key_of(record) not in known:
-                    check_unit(record, scores.setdefault(key_of(record)[:3], []))
-                    scores[key_of(record)[:3]].append(record.score_mean)
-                _keep(session, known, record)
-                number += 1
-        return number
+            names = Spelling.of(session, coming)
+            held = MeasuredBefore(session)
+            for record in map(names.spelled, coming):
+                like = held.like(record)
+                if key_of(record) not in like:
+                    check_unit(record, [row.score_mean for row in like.values()])
+                _keep(session, like, record)
+        return len(coming)
 
     def add(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:
         """Keep one measurement and return it as it was kept.
@@ -49,13 +45,8 @@ class TransferStore:
             anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
         """
         with self._database.write() as session:
-            record = Spelling(session).spelled(record)
-            like = select(Transfer).where(
-                Transfer.model == record.model,
-                Transfer.adaptation == record.adaptation,
-                Transfer.target == record.target,
-            )
-            known = {key_of(row): row for row in session.scalars(like)}
+            record = Spelling.of(session, [record]).spelled(record)
+            known = MeasuredBefore(session).like(record)
             check_unit(record, [row.score_mean for row in known.values()])
             runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
             kept = next(run for run in runs if key_of(run) not in known) if anew else record
@@ -68,7 +59,7 @@ class TransferStore:
         Args:
             where: model, adaptation, target, source, run.
         """
-        return [record for record in self.all() if _fits(record, where)]
+        return self._read(_fitting(where))
 
     def remove(self, **where: str) -> int:
         """Remove the measurements that `fitting` returns, and return how many.
@@ -79,38 +70,43 @@ class TransferStore:
         if not where:
             raise InputError("Say which transfers are to be removed, such as those to one target.")
         with self._database.write() as session:
-            gone = [row.id for row in session.scalars(select(Transfer)) if _fits(row, where)]
-            for start in range(0, len(gone), AT_ONCE):
-                session.execute(delete(Transfer).where(Transfer.id.in_(gone[start : start + AT_ONCE])))
-        return len(gone)
+            gone = session.scalar(select(func.count()).select_from(Transfer).where(_fitting(where))) or 0
+            session.execute(delete(Transfer).where(_fitting(where)))
+        return gone
 
     def all(self, target: str | None = None) -> list[TransferRecord]:
         """Return the measurements, of one target or of all, best first within each."""
-        query = select(Transfer).order_by(
-            Transfer.target,
-            Transfer.model,
-            Transfer.adaptation,
-            Transfer.score_mean.desc(),
-            Transfer.source,
-            Transfer.run,
-        )
+        return self._read(true() if target is None else _fitting({"target": target}))
+
+    def _read(self, condition: ColumnElement[bool]) -> list[TransferRecord]:
+        order = (Transfer.target, Transfer.model, Transfer.adaptation, Transfer.score_mean.desc())
+        query = select(Transfer).where(condition).order_by(*order, Transfer.source, Transfer.run)
         with self._database.read() as session:
-            names = Spelling(session)
-            if target is not None:
-                spellings = session.scalars(select(Transfer.target).distinct())
-                meant = [name for name in spellings if name.casefold() == normal(target).casefold()]
-                query = query.where(Transfer.target.in_([*meant, target]))
-            return [names.spelled(record_of(row)) for row in session.scalars(query)]
+            records = [record_of(row) for row in session.scalars(query)]
+            return list(map(Spelling.of(session, records).spelled, records))
 
 
 class Spelling:
     """Names of tasks as the registry spells them: those of entries, else those that transfers had first."""
 
-    def __init__(self, session: Session) -> None:
-        columns = (Transfer.source, Transfer.target, Entry.name)  # the last word counts
-        self._known = {
-            name.casefold(): name for column in columns for name in session.scalars(select(column).distinct())
-        }
+    def __init__(self, known: dict[str, str]) -> None:
+        self._known = known
+
+    @classmethod
+    def of(cls, session: Session, records: Iterable[TransferRecord]) -> "Spelling":
+        """Look up the names in some measurements."""
+        folded = sorted({name.casefold() for record in records for name in (record.target, record.source)})
+        known: dict[str, str] = {}
+        for start in range(0, len(folded), AT_ONCE):
+            some = folded[start : start + AT_ONCE]
+            for name, its in (  # the last word counts
+                (Transfer.source, Transfer.folded_source),
+                (Transfer.target, Transfer.folded_target),
+                (Entry.name, Entry.folded),
+            ):
+                for found in session.scalars(select(name).where(its.in_(some)).distinct()):
+                    known[found.casefold()] = found
+        return cls(known)
 
     def spelled(self, record: TransferRecord) -> TransferRecord:
         """Return a measurement with the names of its tasks as they are known; a new name is known from then on."""
@@ -118,13 +114,33 @@ class Spelling:
         return replace(record, target=target, source=source)
 
 
-def _fits(measured: Transfer | TransferRecord, where: Mapping[str, str]) -> bool:
-    """Say whether a measurement has these values; of a task's name the case is of no account."""
-    return all(
-        getattr(measured, column) == value
-        if column not in ("target", "source")
-        else getattr(measured, column).casefold() == normal(value).casefold()
-        for column, value in where.items()
+class MeasuredBefore:
+    """What was measured of one model, adaptation and target, read when it is first asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._held: dict[tuple[str, str, str], dict[Key, Transfer]] = {}
+
+    def like(self, record: TransferRecord) -> dict[Key, Transfer]:
+        """Return the rows of the same model, adaptation and target; what is added to them is found again."""
+        model, adaptation, target, *_ = key_of(record)
+        if (model, adaptation, target) not in self._held:
+            query = select(Transfer).where(
+                Transfer.model == model, Transfer.adaptation == adaptation, Transfer.target == target
+            )
+            self._held[model, adaptation, target] = {key_of(row): row for row in self._session.scalars(query)}
+        return self._held[model, adaptation, target]
+
+
+def _fitting(where: Mapping[str, str]) -> ColumnElement[bool]:
+    """Return the condition that a measurement has these values; of a task's name the case is of no account."""
+    folded = {"target": Transfer.folded_target, "source": Transfer.folded_source}
+    return and_(
+        true(),
+        *(
+            folded[column] == normal(value).casefold() if column in folded else getattr(Transfer, column) == value
+            for column, value in where.items()
+        ),
     )
 
 

@@ -147,8 +147,16 @@ class FileIndex(VectorIndex):
 
     kind: str  # of the back end, as a snapshot names it
     recall: float | None = None  # the share of the truly nearest that were found when it was made; None: all are
-    files: tuple[str, ...] = ()  # the names of what it lies in beside its snapshot
-    is_worn = False  # whether so much has changed since it was made that it should be made anew
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of what it lies in beside its snapshot."""
+        return ()
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether so much has changed since it was made that it should be made anew."""
+        return False
 
     @classmethod
     @abstractmethod

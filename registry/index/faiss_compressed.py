@@ -118,7 +118,7 @@ class FaissCompressed(FileIndex):
         self._lives.append(np.ones(len(ids), bool))
         self._added.append(np.asarray(rows, np.float32))
         self._later |= {row_id: start + i for i, row_id in enumerate(ids.tolist())}
-        if self._codes is not None:
+        if self._codes is not None and self._scan is not None:
             padded = _padded(np.asarray(rows, np.float32), self._quantizer.d)
             self._codes.append(self._quantizer.sa_encode(padded))
             self._scan.add(padded)
@@ -231,7 +231,8 @@ class FaissCompressed(FileIndex):
         if scan is None or 2 * wanted >= len(places):
             return places
         _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
-        return places[found[0][found[0] >= 0]]
+        chosen: Places = places[found[0][found[0] >= 0]]
+        return chosen
 
     def _ranked(self, places: Places, similarities: Rows, limit: int) -> list[Neighbor]:
         ids = self._ids.rows[places]

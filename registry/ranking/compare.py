@@ -1,5 +1,6 @@
 """How near are two entries, or all of a space to one another?"""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,6 +14,10 @@ from registry.ranking.matches import Comparison
 from registry.ranking.queried import embedding_of
 from registry.ranking.uncertainty import standard_error
 from registry.spaces.facets import weights_between
+
+MOST_COMPARED = 5_000  # entries, each with each: their similarities take 100 MB
+
+log = logging.getLogger("registry")
 
 
 def compare(
@@ -29,9 +34,20 @@ def compare(
     return Comparison(first.name, second.name, space.name, similarity, cosines, error, centring.epoch)
 
 
-def similarities(catalog: Catalog, space: SpaceRecord, *, weights: Mapping[str, float] | None = None) -> Similarities:
-    """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
-    held = catalog.embeddings.all(space.id)
+def similarities(
+    catalog: Catalog, space: SpaceRecord, *, weights: Mapping[str, float] | None = None, most: int = MOST_COMPARED
+) -> Similarities:
+    """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal.
+
+    Args:
+        most: of more than so many entries a sample is compared, which is told: all of them would take all memory.
+    """
+    held = catalog.embeddings.all(space.id, most=most)
+    if len(held.names) == most:
+        count = catalog.spaces.counts()[space.name]
+        if count > most:
+            told = f"A sample of {most:,} of the {count:,} entries in space {space.name!r} is compared."
+            log.warning("%s", told)
     rows = held.centring.centred(held.matrix)
     vectors = VectorFile(space.fingerprint, held.names, tuple(kind.value for kind in held.kinds), held.matrix)
     return Similarities(vectors, held.centring.facets.similarities(rows, held.kinds, weights))

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, Filter, SpaceRecord
+from registry.catalog import Catalog, SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, MissingExtraError
 from registry.files.writing import written
-from registry.kinds import EntryKind
 from registry.ranking.compare import similarities
 from registry.views.plane import plane
 
@@ -30,14 +29,15 @@ LOOKS = {  # a task by what it asks, a model by what it is: colour and marker
 }
 ENDINGS = (".png", ".svg", ".pdf")
 LEADER = {"arrowstyle": "-", "color": "#dddddd", "shrinkA": 0, "shrinkB": 4}  # from a name to its point
+DRAWN = 1000  # points: of more entries a sample is drawn
 LABELLED = 60  # points; with more, names would hide the picture
 
 
 def draw_space(catalog: Catalog, space: SpaceRecord, path: Path) -> None:
     """Draw a space's entries in two dimensions, as .png, .svg or .pdf."""
-    vectors, similarity = similarities(catalog, space)
-    asked = {record.name: record.task_kind or "task" for record in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))}
-    kinds = [asked.get(name, kind) for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
+    vectors, similarity = similarities(catalog, space, most=DRAWN)
+    asked = catalog.entries.task_kinds(vectors.names)
+    kinds = [asked.get(name) or kind for name, kind in zip(vectors.names, vectors.kinds, strict=True)]
     draw_map(path, space, vectors, similarity, kinds)
 
 
@@ -71,10 +71,12 @@ def draw_map(
 
 
 def _draw(axes: "Axes", vectors: VectorFile, similarity: NDArray[np.float32], kinds: Sequence[str]) -> None:
+    from matplotlib.collections import LineCollection
+
     points = plane(similarity)
     width = np.ptp(points[:, 0])
-    for one, other in enumerate(_nearest(similarity)):
-        axes.plot(*points[[one, other]].T, color="#c8c8c8", linewidth=1, zorder=1)
+    ties = np.stack([points, points[_nearest(similarity)]], axis=1)  # (n, 2, 2)
+    axes.add_collection(LineCollection(list(ties), colors="#c8c8c8", linewidths=1, zorder=1))
     for kind, (colour, marker) in LOOKS.items():
         chosen = points[[k == kind for k in kinds]]
         if len(chosen):

@@ -1,12 +1,7 @@
 """Positions in a plane whose distances follow similarities."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    pass
 
 MOVED = 1500  # points; with more, moving them takes minutes
 
@@ -24,7 +19,7 @@ def plane(similarity: NDArray[np.float32], *, steps: int = 300) -> NDArray[np.fl
     wanted = np.sqrt(np.maximum(2.0 - 2.0 * similarity.astype(np.float64), 0.0))
     points = _classical(similarity.astype(np.float64))
     for _ in range(steps if len(points) <= MOVED else 0):
-        distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        distances = np.sqrt(sum(np.square(np.subtract.outer(along, along)) for along in points.T))
         ratio = np.divide(wanted, distances, out=np.zeros_like(wanted), where=distances > 0)
         points = (ratio.sum(axis=1, keepdims=True) * points - ratio @ points) / len(points)
     return points

@@ -571,12 +571,15 @@ WITH_JSON = (
     ("nearest", "film"),
     ("compare", "film", "shop"),
     ("transfer", "list"),
+    ("vectors", "import", "more.npz", "--space", "mine"),
 )
 
 
 @pytest.mark.parametrize("arguments", WITH_JSON, ids=" ".join)
 def test_json_is_one_object_and_nothing_else_on_stdout(store: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     write_task(tmp_path / "tasks" / "seen", 9)
+    run("space", "create", "mine", "--method", "imported", "--surrogate", "ours", "--dimension", "2")
+    np.savez(tmp_path / "more.npz", names=np.array(["one"]), vectors=np.ones((1, 2)))
 
     found = json_of(*arguments)
 

@@ -1,6 +1,5 @@
 """Merges what was measured: the answers of black boxes, and transfers."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +9,7 @@ from sqlalchemy import select
 
 from registry.catalog.predictions import CONTENT_FREE, columns_of
 from registry.catalog.tables import PredictionChunk, Transfer
-from registry.catalog.transfers import Key, Spelling, key_of
+from registry.catalog.transfers import MeasuredBefore, Spelling, key_of
 from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.merge import Merge
 from registry.catalog.whole.pieces import Piece, Section
@@ -46,30 +45,29 @@ def merge_predictions(merge: Merge, piece: Piece) -> None:
 
 def merge_transfers(merge: Merge, pieces: Iterable[Piece]) -> None:
     """Merge measured transfers; other scores of the same run clash, and so do percents beside fractions."""
-    known: dict[Key, tuple[float, float | None, int | None]] = {}
-    scores: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for row in merge.session.scalars(select(Transfer)):
-        known[key_of(row)] = row.score_mean, row.score_std, row.seeds
-        scores[key_of(row)[:3]].append(row.score_mean)
-    names = Spelling(merge.session)
-    for piece in pieces:
-        record = _transfer(Fields.of(piece))
-        if merge.leaves_out(Section.TRANSFERS, record.target, record.source):
+    coming = [_transfer(Fields.of(piece)) for piece in pieces]
+    names, held = Spelling.of(merge.session, coming), MeasuredBefore(merge.session)
+    for one in coming:
+        if merge.leaves_out(Section.TRANSFERS, one.target, one.source):
             continue
-        record = names.spelled(record)
-        told = record.score_mean, record.score_std, record.seeds
-        if known.get(key_of(record)) == told:
+        record = names.spelled(one)
+        like = held.like(record)
+        row = like.get(key_of(record))
+        if row is not None and (row.score_mean, row.score_std, row.seeds) == _scores_of(record):
             merge.report.known[Section.TRANSFERS] += 1
             continue
-        clash = _clash(record, scores[key_of(record)[:3]], is_known=key_of(record) in known)
+        clash = _clash(record, [other.score_mean for other in like.values()], is_known=row is not None)
         if clash is not None:
             merge.clash(Section.TRANSFERS, clash)
             continue
-        known[key_of(record)] = told
-        scores[key_of(record)[:3]].append(record.score_mean)
-        merge.session.add(Transfer(**vars(record)))
+        like[key_of(record)] = row = Transfer(**vars(record))
+        merge.session.add(row)
         merge.report.added[Section.TRANSFERS] += 1
     merge.session.flush()
+
+
+def _scores_of(record: TransferRecord) -> tuple[float, float | None, int | None]:
+    return record.score_mean, record.score_std, record.seeds
 
 
 def _clash(record: TransferRecord, others: list[float], *, is_known: bool) -> str | None:
