@@ -266,7 +266,7 @@ class Registry:
 
     def status(self) -> Status:
         """Say what the registry holds."""
-        return Status.of(self.catalog, packs=self.packs.names(), recalls=self._indexes.recalls())
+        return Status.of(self.catalog, packs=self.packs.names(), recall_of=self._indexes.recall_of)
 
     # -- asking --------------------------------------------------------------------------------------
 

@@ -134,10 +134,10 @@ class Indexes:
         """Let go of an index that is in memory."""
         self._held.pop(space.fingerprint, None)
 
-    def recalls(self) -> dict[str, float]:
-        """Return the share of the nearest that indexes were measured to find when they were made, if not all."""
-        heads = {space.name: self._files(space).head() for space in self._catalog.spaces.all()}
-        return {name: head.recall for name, head in heads.items() if head is not None and head.recall is not None}
+    def recall_of(self, space: SpaceRecord) -> float | None:
+        """Return the share of the nearest that an index was measured to find when it was made; None if that is all."""
+        head = self._files(space).head()
+        return None if head is None else head.recall
 
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the snapshot against the catalog: ids, vectors, and its answers against brute force."""

@@ -125,8 +125,8 @@ def recorded_llm(
     prompts: Sequence[RecordedPrompt],
     *,
     source: str,
-    tags: Sequence[str],
-    replace: bool,
+    tags: Sequence[str] = (),
+    replace: bool = False,
 ) -> list[EntryRecord]:
     """Enter an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
     with catalog.entries.adding(replace=replace) as add:

@@ -1,12 +1,14 @@
 """Entries, spaces and the registry's state as rows that a table can show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.kinds import EntryKind
 from registry.results import Cell
+
+RecallOf = Callable[[SpaceRecord], float | None]
 
 ENTRY_COLUMNS: dict[EntryKind, tuple[str, ...]] = {
     EntryKind.TASK: ("kind", "train", "test", "labels", "language", "tags"),
@@ -111,7 +113,7 @@ class Status:
     recalls: dict[str, float] = field(default_factory=dict)  # of the nearest, by space, where not all need be found
 
     @classmethod
-    def of(cls, catalog: Catalog, *, packs: Sequence[str], recalls: Mapping[str, float]) -> "Status":
+    def of(cls, catalog: Catalog, *, packs: Sequence[str], recall_of: RecallOf) -> "Status":
         """Count what a catalog holds, beside the packs in use and what the indexes were measured to find."""
         spaces, counts = catalog.spaces.all(), catalog.entries.counts()
         return cls(
@@ -122,7 +124,7 @@ class Status:
             jobs=catalog.jobs.counts(),
             failures=catalog.jobs.failures(),
             packs=tuple(packs),
-            recalls=dict(recalls),
+            recalls={space.name: recall for space in spaces if (recall := recall_of(space)) is not None},
         )
 
     def __str__(self) -> str:

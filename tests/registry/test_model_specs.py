@@ -56,6 +56,7 @@ STORED: dict[str, dict[str, Any]] = {
     "recorded pair": {"type": "recorded", "answers": ["no", "yes"], "model": "opt:1", "prompt": "plain:2"},
     "recorded LLM": {"type": "recorded-llm", "source": "/opt"},
     "prompted": {"type": "prompted", "model": "gpt2:3", "prompt": "nli/pair:1"},
+    "imported": {"type": "imported"},
     "bare": {"type": "function"},
     "unknown keys": {"note": [1, {"a": None}], "type": "function", "head": "of a later release", "source": "m:f"},
 }
@@ -96,6 +97,7 @@ def test_a_description_that_is_made_is_the_one_that_is_read() -> None:
         "recorded pair": ModelSpec.recorded_pair(answers=("no", "yes"), model="opt:1", prompt="plain:2"),
         "recorded LLM": ModelSpec.recorded_llm("/opt"),
         "prompted": ModelSpec.prompted(model="gpt2:3", prompt="nli/pair:1"),
+        "imported": ModelSpec.from_document(VECTOR_ALONE),
     }
 
     assert {spec.kind for spec in made.values()} == set(ModelKind)
