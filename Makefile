@@ -71,8 +71,8 @@ bench: setup  ## measure on the public data that FUTE_DATA names (hours on two c
 	$(BIN)/python -m benchmarks.models_meet_tasks
 	$(BIN)/python -m benchmarks.prompts
 
-# What a machine with a GPU has is used as it is, its PyTorch above all; only what it lacks is installed, from the folder
-# WHEELS where no index can be reached. Without a GPU and a folder the usual environment does, and all is tried in small.
+# Where no index can be reached, what the machine has is used as it is, its PyTorch above all, and only what it lacks is
+# installed, from the folder WHEELS. Without a GPU and a folder the usual environment does, and all is tried in small.
 HAS_GPU := $(shell command -v nvidia-smi)
 GPU_EXTRAS ?= $(if $(HAS_GPU),gpu,cpu),embed,dev
 GPU_ENV := $(if $(HAS_GPU)$(WHEELS),.venv-gpu,.venv)
@@ -86,11 +86,12 @@ gpu: $(GPU_ENV)/ready  ## every test marked gpu, and what a GPU makes of it as a
 	$(PYTHON) -m venv --clear .venv-gpu
 	$(PYTHON) -c 'import site; print(*site.getsitepackages(), sep="\n")' > $$(echo .venv-gpu/lib/python*/site-packages)/machine.pth
 	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check \
-		$(if $(WHEELS),--no-index --find-links '$(abspath $(WHEELS))') -e '.[$(GPU_EXTRAS)]'
+		$(if $(WHEELS),--no-index --find-links '$(abspath $(WHEELS))',-c constraints.txt) -e '.[$(GPU_EXTRAS)]'
 	@touch $@
 
 wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine like this one that reaches no index
-	$(PYTHON) -m pip download --disable-pip-version-check --dest '$(WHEELS)' '.[$(GPU_EXTRAS)]' 'hatchling>=1.27' editables
+	$(PYTHON) -m pip download --disable-pip-version-check -c constraints.txt --dest '$(WHEELS)' \
+		'.[$(GPU_EXTRAS)]' hatchling editables
 
 clean:  ## remove everything that was made here
 	rm -rf .venv .venv-lowest .venv-gpu .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo

@@ -1,6 +1,7 @@
 """A Hugging Face checkpoint with its head, loaded and ready to read batches."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -58,9 +59,9 @@ class Checkpoint:
         self._ready_to_pad(path)
         self.max_length = min(MOST_TOKENS[head], _positions(self.model) or 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
-        config = self.model.config.get_text_config()
-        self._known = int(self.model.get_input_embeddings().weight.shape[0])
-        self.batch_size = batch_size(self.device, hidden=config.hidden_size, most_rows=MOST_ROWS)
+        hidden = getattr(self.model.config.get_text_config(), "hidden_size", 1024)
+        self._known = _vocabulary(self.model)
+        self.batch_size = batch_size(self.device, hidden=hidden, most_rows=MOST_ROWS)
 
     def _loaded(self, folder: Path, head: HeadKind) -> tuple[Any, Any]:
         import transformers
@@ -193,6 +194,14 @@ def _in_fast_precision(model: Any, device: Any) -> Any:  # noqa: ANN401 - a mode
     if bf16_pays(device):
         return model.to(torch.bfloat16)
     return model.to(torch.float32) if device.type == "cpu" else model
+
+
+def _vocabulary(model: Any) -> float:  # noqa: ANN401 - a model of transformers
+    """Return how many tokens a model has a place for; infinity where it does not tell."""
+    try:
+        return int(model.get_input_embeddings().weight.shape[0])
+    except (NotImplementedError, AttributeError):
+        return math.inf
 
 
 def _positions(model: Any) -> int:  # noqa: ANN401 - a model of transformers

@@ -9,15 +9,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import sentences, tiny_encoder
+from tiny import sentences, tiny_classifier, tiny_encoder
 
-from embedders.errors import NoDeviceError
+from embedders.errors import BlackBoxError, NoDeviceError
 from embedders.hardware.ahead import READY, ahead
 from embedders.hardware.batching import BatchSize, batch_size, by_length, filled, padded, tokenised, tokens_for
 from embedders.hardware.devices import best_device, feature_precision, model_precision, moved, widest
+from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.classifiers import ClassifierPredictor
 from embedders.surrogate import model as module
 from embedders.surrogate.model import Surrogate
 from registry.data.inputs import Input
+from registry.data.models import HeadKind
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("meta")  # which stands for any device that is no CPU
 GIB = 2**30
@@ -201,3 +204,16 @@ def test_moving_within_a_cpu_copies_nothing() -> None:
     assert moved(table, CPU) is table
     assert widest(CPU) is torch.float64
     assert widest(torch.device("mps")) is torch.float32
+
+
+# -- what a GPU would not survive ------------------------------------------------------------------------
+
+
+def test_a_token_without_a_place_in_the_model_is_told_before_it_gets_there(tmp_path: Path) -> None:
+    folder = tiny_classifier(tmp_path / "judge", ("negative", "positive"))
+    judge = Checkpoint("judge", folder, HeadKind.CLASSIFICATION, device="cpu")
+    judge.tokenizer.add_tokens(["unheard"])
+
+    assert ClassifierPredictor(judge, ("negative", "positive")).predict([Input("a fine film")]).probabilities.size == 2
+    with pytest.raises(BlackBoxError, match=r"'judge' cannot answer: its tokenizer has tokens that it does not know\."):
+        ClassifierPredictor(judge, ("negative", "positive")).predict([Input("an unheard film")])
