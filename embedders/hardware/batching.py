@@ -47,6 +47,13 @@ def tokens_for(memory: int, hidden: int) -> int:
     return max(1, min(MOST_TOKENS, memory // (SHARE * BYTES * hidden)))
 
 
+def halved(size: BatchSize) -> BatchSize | None:
+    """Return half a size, for a device whose memory does not hold the whole; None where there is nothing to halve."""
+    if size.rows == 1 or (size.tokens is not None and size.tokens < 2 * MULTIPLE):
+        return None
+    return BatchSize(size.rows // 2, None if size.tokens is None else size.tokens // 2)
+
+
 def tokenised(tokenizer: Any, inputs: Sequence[Input], *, max_length: int) -> TokenRows:  # noqa: ANN401
     """Tokenise inputs, unpadded; pairs are encoded together. Longer inputs are cut from the longest text."""
     rows: TokenRows = [{} for _ in inputs]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import BlackBoxError, ModelNotUsableError
+from embedders.errors import BlackBoxError, ModelNotUsableError, TooLargeError
 from embedders.foreign.door import opened
 from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
@@ -107,9 +107,25 @@ class Checkpoint:
     ) -> NDArray[np.float64]:
         """Return what a call makes of each input, (inputs, width); it is copied from the device at the end, once.
 
+        Where the device's memory does not hold a batch, batches are made smaller.
+
         Args:
             call: a batch, tensors on the device, to a tensor (rows, width) there.
         """
+        from embedders.hardware.batching import halved
+
+        while True:
+            try:
+                return self.checked(self._outputs(inputs, call, width))
+            except TooLargeError:
+                half = halved(self.batch_size)
+                if half is None:
+                    raise
+                self.batch_size = half  # for what comes next, too
+
+    def _outputs(
+        self, inputs: Sequence[Input], call: Callable[[dict[str, Any]], Any], width: int
+    ) -> NDArray[np.float64]:
         import torch
 
         parts = [(chosen, self.ask(call, batch)) for chosen, batch in self.batches(inputs)]
@@ -117,7 +133,7 @@ class Checkpoint:
         if parts:
             numbers, made = zip(*parts, strict=True)  # a GPU's errors may come as late as here:
             table[np.concatenate(numbers)] = self.ask(lambda: torch.cat(made).float().cpu().numpy())
-        return self.checked(table)
+        return table
 
     def batches(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
         """Yield the numbers of inputs, and their tokens as tensors on the device, made ready while it is at work.
@@ -169,6 +185,8 @@ class Checkpoint:
         try:
             with torch.inference_mode(), model_precision(self.model.dtype, self.device):
                 return call(*values, **given)
+        except torch.OutOfMemoryError as error:
+            raise TooLargeError(self.name) from error
         except (ValueError, IndexError, RuntimeError) as error:
             raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
 

@@ -14,7 +14,7 @@ from torch import nn
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.foreign.door import opened
 from embedders.hardware.ahead import ahead
-from embedders.hardware.batching import TokenRows, batch_size, by_length, padded, tokenised
+from embedders.hardware.batching import TokenRows, batch_size, by_length, halved, padded, tokenised
 from embedders.hardware.devices import attention, best_device, feature_precision, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
 from registry.data.inputs import Input
@@ -137,6 +137,16 @@ class Surrogate:
         return rows
 
     def _features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        while True:
+            try:
+                return self._worked_out(inputs)
+            except torch.OutOfMemoryError:  # of a GPU
+                half = halved(self._batch_size)
+                if half is None:
+                    raise
+                self._batch_size = half
+
+    def _worked_out(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         batches = ahead(self._batches(inputs), device=self.device)
         numbers, made = zip(*side_by_side(self._pooled, batches, device=self.device), strict=True)
         table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end

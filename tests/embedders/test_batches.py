@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import sentences, tiny_classifier, tiny_encoder
 
-from embedders.errors import BlackBoxError, NoDeviceError
+from embedders.errors import BlackBoxError, NoDeviceError, TooLargeError
 from embedders.hardware.ahead import READY, ahead
-from embedders.hardware.batching import BatchSize, batch_size, by_length, filled, padded, tokenised, tokens_for
+from embedders.hardware.batching import BatchSize, batch_size, by_length, filled, halved, padded, tokenised, tokens_for
 from embedders.hardware.devices import best_device, feature_precision, model_precision, moved, widest
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.classifiers import ClassifierPredictor
@@ -217,3 +218,58 @@ def test_a_token_without_a_place_in_the_model_is_told_before_it_gets_there(tmp_p
     assert ClassifierPredictor(judge, ("negative", "positive")).predict([Input("a fine film")]).probabilities.size == 2
     with pytest.raises(BlackBoxError, match=r"'judge' cannot answer: its tokenizer has tokens that it does not know\."):
         ClassifierPredictor(judge, ("negative", "positive")).predict([Input("an unheard film")])
+
+
+def out_of_memory(rows: int) -> None:
+    """Raise what PyTorch raises where a GPU's memory does not hold a batch."""
+    if rows > 5:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def test_batches_that_a_devices_memory_does_not_hold_are_made_smaller(
+    surrogate: Surrogate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    texts = [Input(text) for text in sentences(("fine", "dull"), 40)]
+    whole = surrogate.features(texts)
+    surrogate.forget()
+    folder = tiny_classifier(tmp_path / "judge", ("negative", "positive"))
+    judge = Checkpoint("judge", folder, HeadKind.CLASSIFICATION, device="cpu")
+    answers = ClassifierPredictor(judge, ("negative", "positive"))
+    told = answers.predict(texts).probabilities
+    seen: list[int] = []
+    for model in (surrogate.model, judge.model):
+        forward = model.forward
+
+        def small(forward: Any = forward, **given: Any) -> Any:  # noqa: ANN401
+            out_of_memory(len(given["input_ids"]))
+            seen.append(len(given["input_ids"]))
+            return forward(**given)
+
+        monkeypatch.setattr(model, "forward", small)
+    monkeypatch.setattr(surrogate, "_batch_size", BatchSize(4096, 2**14))
+    monkeypatch.setattr(judge, "batch_size", BatchSize(256, 2**14))
+
+    assert np.abs(surrogate.features(texts) - whole).max() < 1e-5
+    assert np.abs(answers.predict(texts).probabilities - told).max() < 1e-5
+    assert max(seen) <= 5
+
+
+def test_a_model_that_no_batch_is_small_enough_for_is_told_with_the_mend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tiny_classifier(tmp_path / "judge", ("negative", "positive"))
+    judge = Checkpoint("judge", folder, HeadKind.CLASSIFICATION, device="cpu")
+    monkeypatch.setattr(judge.model, "forward", lambda **given: out_of_memory(99))
+
+    with pytest.raises(TooLargeError, match="'judge' needs more memory than the device has left: free some, or take"):
+        ClassifierPredictor(judge, ("negative", "positive")).predict([Input("a fine film")])
+
+
+@given(st.integers(1, 5000), st.none() | st.integers(1, 10**5))
+def test_halving_comes_to_an_end(rows: int, tokens: int | None) -> None:
+    size: BatchSize | None = BatchSize(rows, tokens)
+    for _ in range(20):
+        assert size is None or size.rows >= 1
+        size = None if size is None else halved(size)
+
+    assert size is None
