@@ -285,7 +285,7 @@ def _summed(logits: torch.Tensor, rows: Sequence[list[int]], *, left: bool) -> t
     tokens = filled(rows, 0, width=places, is_left=left)
     counted = moved(filled([[1] * len(row) for row in rows], 0, width=places, is_left=left), logits.device)
     log_probs = _token_log_probs(logits, tokens[..., None])[..., 0]
-    return (log_probs * counted).sum(dim=1)
+    return log_probs.masked_fill(counted == 0, 0.0).sum(dim=1)  # what stands in a gap may be no number
 
 
 def _on_device(numbers: Any, device: torch.device) -> torch.Tensor:  # noqa: ANN401 - lists, or a tensor
