@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all test-lowest reliability lint types migrations docs bench clean
+.PHONY: help setup demo test test-fast test-all test-lowest reliability lint types migrations docs bench gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -71,6 +71,28 @@ bench: setup  ## measure on the public data that FUTE_DATA names (hours on two c
 	$(BIN)/python -m benchmarks.models_meet_tasks
 	$(BIN)/python -m benchmarks.prompts
 
+# Where no index can be reached, what the machine has is used as it is, its PyTorch above all, and only what it lacks is
+# installed, from the folder WHEELS. Without a GPU and a folder the usual environment does, and all is tried in small.
+HAS_GPU := $(shell command -v nvidia-smi)
+GPU_EXTRAS ?= $(if $(HAS_GPU),gpu,cpu),embed,dev
+GPU_ENV := $(if $(HAS_GPU)$(WHEELS),.venv-gpu,.venv)
+GPU_TABLE ?= build/gpu.md
+
+gpu: $(GPU_ENV)/ready  ## every test marked gpu, and what a GPU makes of it as a table (at most eight minutes; see docs/gpu.md)
+	$(GPU_ENV)/bin/python -m pytest -m gpu -p no:cacheprovider $$(grep -rl 'mark\.gpu' tests --include='*.py')
+	$(GPU_ENV)/bin/python -m benchmarks.gpu --out $(GPU_TABLE)
+
+.venv-gpu/ready: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-gpu
+	$(PYTHON) -c 'import site; print(*site.getsitepackages(), sep="\n")' > $$(echo .venv-gpu/lib/python*/site-packages)/machine.pth
+	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(WHEELS),--no-index --find-links '$(abspath $(WHEELS))',-c constraints.txt) -e '.[$(GPU_EXTRAS)]'
+	@touch $@
+
+wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine like this one that reaches no index
+	$(PYTHON) -m pip download --disable-pip-version-check -c constraints.txt --dest '$(WHEELS)' \
+		'.[$(GPU_EXTRAS)]' hatchling editables
+
 clean:  ## remove everything that was made here
-	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .venv-gpu .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

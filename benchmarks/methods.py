@@ -140,12 +140,12 @@ def _measured(method: str, options: argparse.Namespace) -> Measured:
 
 def _forward_and_backward(surrogate: Any, observed: Any) -> None:  # noqa: ANN401 - Surrogate and Observed
     """Make one forward and backward pass over all weights, in batches of 32 of like length."""
-    from embedders.hardware.batching import by_length, padded
+    from embedders.hardware.batching import ROWS, BatchSize, by_length
     from embedders.surrogate.model import pooled
 
     rows = surrogate.rows(observed.inputs)
-    for chosen in by_length(rows, batch_size=32):
-        states = pooled(surrogate.model, padded(surrogate.tokenizer, [rows[i] for i in chosen], surrogate.device))
+    for chosen in by_length(rows, BatchSize(ROWS)):
+        states = pooled(surrogate.model, surrogate.batch([rows[i] for i in chosen]))
         states.sum().backward()
         surrogate.model.zero_grad(set_to_none=True)
 

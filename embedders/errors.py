@@ -35,6 +35,13 @@ class BlackBoxError(EmbedderError):
     """A black box did not answer, or its answers do not have the form that they should."""
 
 
+class TooLargeError(BlackBoxError):
+    """A device's memory does not hold what a model needs for a batch."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} needs more memory than the device has left: free some, or take --device cpu.")
+
+
 class NotEmbeddableError(EmbedderError):
     """An entry is nothing that this space can embed; `fute embed --all` passes it over."""
 

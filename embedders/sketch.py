@@ -36,6 +36,9 @@ class CountSketch:
     def __init__(self, count: int, size: int, seed: tuple[int, ...], *, device: "str | torch.device" = "cpu") -> None:
         import torch
 
+        device = torch.device(device)
+        if device.type == "mps":  # which has no float64
+            device = torch.device("cpu")
         self._size = size
         self._is_exact = count <= size
         self._buckets = torch.arange(count, device=device) if self._is_exact else _buckets(count, size, seed, device)
@@ -44,6 +47,7 @@ class CountSketch:
     def add(self, start: int, values: "torch.Tensor") -> None:
         """Add `values`, of any shape, to the coordinates from `start` on."""
         buckets = self._buckets[start : start + values.numel()]
+        values = values.to(self._totals.device)
         if values.device.type == "cpu":
             for own, piece in zip(buckets.split(PIECE), values.reshape(-1).split(PIECE), strict=True):
                 self._totals.index_add_(0, own.int(), piece.double())

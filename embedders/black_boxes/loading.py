@@ -9,7 +9,6 @@ from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel
 from embedders.predictors.gguf_files import checkpoint_path
 from embedders.predictors.heads import head_of
-from embedders.predictors.language.causal import CausalLM
 from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.encoder import SentenceEncoder
 from embedders.predictors.language.seq2seq import Seq2SeqLM
@@ -67,4 +66,8 @@ def language_model(spec: ModelSpec, *, device: str | None, name: str) -> Languag
     if head is HeadKind.SENTENCE_ENCODER:
         return SentenceEncoder(name, path, device=device)
     model = Checkpoint(name, path, head, device=device)
-    return CausalLM(model) if head is HeadKind.CAUSAL_LM else Seq2SeqLM(model)
+    if head is HeadKind.SEQ2SEQ_LM:
+        return Seq2SeqLM(model)
+    from embedders.predictors.language.causal import CausalLM  # with torch, which is there by now
+
+    return CausalLM(model)

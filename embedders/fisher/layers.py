@@ -59,13 +59,21 @@ def add_use(parts: GradientParts, module: nn.Module, name: str, given: torch.Ten
 
 def accumulate(total: torch.Tensor, made: torch.Tensor, power: str) -> None:
     """Add the powers of gradients `made` (examples, ...) to `total` (...). What `made` held is lost."""
+    is_on_cpu = made.device.type == "cpu"
     if power == "1" and len(made) == 1:
         total.addcmul_(made[0], made[0])
-    elif power == "1" and made.dtype is not torch.float32:
-        total.add_(torch.linalg.vector_norm(made, dim=0, dtype=torch.float32).square_())
+    elif (power == "1" and not (is_on_cpu and made.dtype is torch.float32)) or (power == "0.5" and not is_on_cpu):
+        total.add_(read_once(made, power))
     else:
         raised = powered(made.float(), power)
         total.add_(raised[0] if len(raised) == 1 else raised.sum(dim=0))
+
+
+def read_once(made: torch.Tensor, power: str) -> torch.Tensor:
+    """Return the sum over the examples of a power, 1 or 0.5, by a norm: on a GPU it is memory that takes time."""
+    if power == "0.5":
+        return torch.linalg.vector_norm(made, ord=1, dim=0, dtype=torch.float32)
+    return torch.linalg.vector_norm(made, dim=0, dtype=torch.float32).square_()
 
 
 def powered(made: torch.Tensor, power: str) -> torch.Tensor:

@@ -1,14 +1,16 @@
 """A Hugging Face checkpoint with its head, loaded and ready to read batches."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.errors import BlackBoxError, ModelNotUsableError
+from embedders.errors import BlackBoxError, ModelNotUsableError, TooLargeError
 from embedders.foreign.door import opened
 from embedders.predictors.gguf_files import unpacked
 from registry.data.inputs import Input
@@ -23,7 +25,7 @@ MOST_TOKENS = {  # of an input
     HeadKind.CAUSAL_LM: 2048,
     HeadKind.SEQ2SEQ_LM: 1024,
 }
-BATCH_SIZE = 32
+MOST_ROWS = 256  # of a batch on a GPU, each of which may have to be scored by many labels
 _CLASSES = {
     HeadKind.CLASSIFICATION: "AutoModelForSequenceClassification",
     HeadKind.REGRESSION: "AutoModelForSequenceClassification",
@@ -44,6 +46,7 @@ class Checkpoint:
 
     def __init__(self, name: str, path: Path, head: HeadKind, *, device: str | None) -> None:
         """Load it from its folder, or its GGUF file."""
+        from embedders.hardware.batching import batch_size
         from embedders.hardware.devices import best_device
 
         self.name = name
@@ -56,6 +59,9 @@ class Checkpoint:
         self._ready_to_pad(path)
         self.max_length = min(MOST_TOKENS[head], _positions(self.model) or 512)
         self._accepted = set(inspect.signature(self.model.forward).parameters)
+        hidden = getattr(self.model.config.get_text_config(), "hidden_size", 1024)
+        self._known = _vocabulary(self.model)
+        self.batch_size = batch_size(self.device, hidden=hidden, most_rows=MOST_ROWS)
 
     def _loaded(self, folder: Path, head: HeadKind) -> tuple[Any, Any]:
         import transformers
@@ -96,19 +102,69 @@ class Checkpoint:
         if config.model_type not in _PADS_LEFT:
             tokenizer.padding_side = "right"
 
+    def outputs(
+        self, inputs: Sequence[Input], call: Callable[[dict[str, Any]], Any], *, width: int
+    ) -> NDArray[np.float64]:
+        """Return what a call makes of each input, (inputs, width); it is copied from the device at the end, once.
+
+        Where the device's memory does not hold a batch, batches are made smaller.
+
+        Args:
+            call: a batch, tensors on the device, to a tensor (rows, width) there.
+        """
+        from embedders.hardware.batching import halved
+
+        while True:
+            try:
+                return self.checked(self._outputs(inputs, call, width))
+            except TooLargeError:
+                half = halved(self.batch_size)
+                if half is None:
+                    raise
+                self.batch_size = half  # for what comes next, too
+
+    def _outputs(
+        self, inputs: Sequence[Input], call: Callable[[dict[str, Any]], Any], width: int
+    ) -> NDArray[np.float64]:
+        import torch
+
+        parts = [(chosen, self.ask(call, batch)) for chosen, batch in self.batches(inputs)]
+        table = np.zeros((len(inputs), width))
+        if parts:
+            numbers, made = zip(*parts, strict=True)  # a GPU's errors may come as late as here:
+            table[np.concatenate(numbers)] = self.ask(lambda: torch.cat(made).float().cpu().numpy())
+        return table
+
     def batches(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
-        """Yield the numbers of inputs, and their tokens as tensors on the device.
+        """Yield the numbers of inputs, and their tokens as tensors on the device, made ready while it is at work.
 
         Pairs share no batch with single texts: encoder-decoders want as many ends of text in each of its rows.
         """
-        from embedders.hardware.batching import by_length, padded, tokenised
+        from embedders.hardware.ahead import ahead
+
+        return ahead(self._made_ready(inputs), device=self.device)
+
+    def _made_ready(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
+        from embedders.hardware.batching import by_length, tokenised
 
         is_pair = np.array([pair is not None for _, pair in inputs], bool)
         for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
             rows = tokenised(self.tokenizer, [inputs[i] for i in members.tolist()], max_length=self.max_length)
             rows = [self.readable(row) for row in rows]
-            for chosen in by_length(rows, batch_size=BATCH_SIZE):
-                yield members[chosen], padded(self.tokenizer, [rows[i] for i in chosen], self.device)
+            for chosen in by_length(rows, self.batch_size):
+                yield members[chosen], self.batch([rows[i] for i in chosen])
+
+    def batch(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
+        """Return tokenised inputs as tensors (rows, longest) on the device."""
+        from embedders.hardware.batching import padded
+
+        self.check_known(row["input_ids"] for row in rows)
+        return padded(self.tokenizer, rows, self.device, most=self.max_length)
+
+    def check_known(self, rows: Iterable[Sequence[int]]) -> None:
+        """Raise `BlackBoxError` where a token has no place in the model: on a GPU nothing could be asked any more."""
+        if max(chain.from_iterable(rows), default=0) >= self._known:
+            raise BlackBoxError(f"{self.name!r} cannot answer: its tokenizer has tokens that it does not know.")
 
     def takes(self, name: str) -> bool:
         """Say whether the model reads what is called so, such as `position_ids`."""
@@ -120,15 +176,17 @@ class Checkpoint:
             return {"input_ids": [self.tokenizer.pad_token_id], "attention_mask": [1]}
         return {name: ids for name, ids in row.items() if name in self._accepted}
 
-    def ask(self, call: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 - whatever the model takes and returns
+    def ask(self, call: Callable[..., Any], *values: Any, **given: Any) -> Any:  # noqa: ANN401 - whatever it takes and returns
         """Return what the model, or a call of it, returns: without gradients, in the device's fast precision."""
         import torch
 
-        from embedders.hardware.devices import autocast
+        from embedders.hardware.devices import model_precision
 
         try:
-            with torch.inference_mode(), autocast(self.device):
-                return call(**given)
+            with torch.inference_mode(), model_precision(self.model.dtype, self.device):
+                return call(*values, **given)
+        except torch.OutOfMemoryError as error:
+            raise TooLargeError(self.name) from error
         except (ValueError, IndexError, RuntimeError) as error:
             raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
 
@@ -142,15 +200,26 @@ class Checkpoint:
 def _in_fast_precision(model: Any, device: Any) -> Any:  # noqa: ANN401 - a model of transformers, a torch.device
     """Return a model in the type that is fast where its own is slow: a CPU emulates float16, and often bfloat16.
 
-    Half-precision weights become bfloat16 where that pays, else float32; others, and those of a GPU, stay as they are.
+    Half-precision weights become bfloat16 where that pays; where not, a CPU's become float32, a GPU's stay as they are.
+    Others stay as they are everywhere.
     """
     import torch
 
     from embedders.hardware.devices import bf16_pays
 
-    if device.type != "cpu" or model.dtype not in (torch.float16, torch.bfloat16):
+    if model.dtype not in (torch.float16, torch.bfloat16):
         return model
-    return model.to(torch.bfloat16 if bf16_pays(device) else torch.float32)
+    if bf16_pays(device):
+        return model.to(torch.bfloat16)
+    return model.to(torch.float32) if device.type == "cpu" else model
+
+
+def _vocabulary(model: Any) -> float:  # noqa: ANN401 - a model of transformers
+    """Return how many tokens a model has a place for; infinity where it does not tell."""
+    try:
+        return int(model.get_input_embeddings().weight.shape[0])
+    except (NotImplementedError, AttributeError):
+        return math.inf
 
 
 def _positions(model: Any) -> int:  # noqa: ANN401 - a model of transformers

@@ -58,8 +58,4 @@ class NumberPredictor:
 
 def _outputs(model: Checkpoint, inputs: Sequence[Input], width: int) -> NDArray[np.float64]:
     """Return a classifier's outputs, (inputs, outputs)."""
-    table = np.zeros((len(inputs), width))
-    for chosen, batch in model.batches(inputs):
-        logits = model.ask(model.model, **batch).logits
-        table[chosen] = logits.float().cpu().numpy()
-    return model.checked(table)
+    return model.outputs(inputs, lambda batch: model.model(**batch).logits, width=width)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError, NotCoveredError
-from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
+from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.contract import LEAST_COVERED, Form
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
@@ -49,7 +49,7 @@ class ReaderPredictor:
 
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return each question's span as a certain answer, a column for every distinct text."""
-        from embedders.hardware.batching import by_length, padded
+        from embedders.hardware.batching import by_length
 
         model = self._model
         encoded = [self._encoded(question) for question in inputs]
@@ -58,11 +58,13 @@ class ReaderPredictor:
             for tokens in encoded
         ]
         spans = [""] * len(inputs)
-        for chosen in by_length(rows, batch_size=BATCH_SIZE):
-            batch = padded(model.tokenizer, [rows[i] for i in chosen], model.device)
-            output = model.ask(model.model, **batch)
-            starts, ends = (scores.float().cpu().numpy() for scores in (output.start_logits, output.end_logits))
-            for i, start, end in zip(chosen, model.checked(starts), model.checked(ends), strict=True):
+        made = []
+        for chosen in by_length(rows, model.batch_size):
+            output = model.ask(model.model, **model.batch([rows[i] for i in chosen]))
+            made.append((chosen, output.start_logits, output.end_logits))
+        for chosen, *scores in made:  # copied when all of them are under way: a copy waits for the device
+            starts, ends = (model.checked(model.ask(_on_cpu, one)) for one in scores)
+            for i, start, end in zip(chosen, starts, ends, strict=True):
                 spans[i] = _best_span(encoded[i], inputs[i].text_pair or "", start, end)
         texts = list(dict.fromkeys(spans))
         column = {text: number for number, text in enumerate(texts)}
@@ -71,6 +73,11 @@ class ReaderPredictor:
     def _encoded(self, question: Input) -> Any:  # noqa: ANN401 - tokens, offsets and which text each token is of
         tokenizer, length = self._model.tokenizer, self._model.max_length
         return tokenizer(*question, truncation=True, max_length=length, return_offsets_mapping=True)
+
+
+def _on_cpu(scores: Any) -> NDArray[np.float32]:  # noqa: ANN401 - a tensor
+    table: NDArray[np.float32] = scores.float().cpu().numpy()
+    return table
 
 
 def _best_span(encoded: Any, passage: str, starts: NDArray[np.float32], ends: NDArray[np.float32]) -> str:  # noqa: ANN401

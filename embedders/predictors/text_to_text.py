@@ -1,6 +1,6 @@
 """Text-to-text checkpoints (T5, BART, ...) that choose from given answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,8 @@ class TextToTextPredictor:
 
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return the softmax of the labels' log-likelihoods."""
-        table = np.zeros((len(inputs), len(self._labels)))
-        for chosen, batch in self._model.batches(inputs):
-            scores = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=self._tokens)
-            table[chosen] = scores.cpu().numpy()
-        return Predictions(tuple(self._labels), softmax(self._model.checked(table)).astype(np.float32))
+        table = self._model.outputs(inputs, log_likelihoods(self._model, self._tokens), width=len(self._labels))
+        return Predictions(tuple(self._labels), softmax(table).astype(np.float32))
 
 
 def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[int]]:
@@ -59,20 +56,26 @@ def told_apart(model: Checkpoint, texts: Sequence[str], what: str) -> list[list[
     return tokens
 
 
-def log_likelihoods(model: Checkpoint, batch: dict[str, Any], texts: Sequence[Sequence[int]]) -> Any:  # noqa: ANN401
-    """Return how likely a model is to write each of some tokenised texts, the sum over its tokens.
+def log_likelihoods(model: Checkpoint, texts: Sequence[Sequence[int]]) -> Callable[[dict[str, Any]], Any]:
+    """Return a call that tells how likely a model is to write each of some tokenised texts, the sum over its tokens.
 
-    Returns:
-        a tensor (inputs, texts); each input of the batch is encoded once.
+    The call makes a tensor (inputs, texts) of a batch; each input is encoded once.
     """
     import torch
 
-    mask = batch["attention_mask"]
-    states = model.model.get_encoder()(input_ids=batch["input_ids"], attention_mask=mask)
-    scores = []
-    for ids in texts:
-        wanted = torch.tensor(ids, device=mask.device).repeat(len(mask), 1)
-        logits = model.model(encoder_outputs=states, attention_mask=mask, labels=wanted).logits
-        each = torch.log_softmax(logits.float(), dim=-1).gather(-1, wanted[..., None])
-        scores.append(each[..., 0].sum(dim=1))
-    return torch.stack(scores, dim=1)
+    from embedders.hardware.devices import moved
+
+    wanted = [moved(torch.tensor(ids), model.device) for ids in texts]
+
+    def of_batch(batch: dict[str, Any]) -> torch.Tensor:
+        mask = batch["attention_mask"]
+        states = model.model.get_encoder()(input_ids=batch["input_ids"], attention_mask=mask)
+        scores = []
+        for ids in wanted:
+            labels = ids.repeat(len(mask), 1)
+            logits = model.model(encoder_outputs=states, attention_mask=mask, labels=labels).logits
+            each = torch.log_softmax(logits.float(), dim=-1).gather(-1, labels[..., None])
+            scores.append(each[..., 0].sum(dim=1))
+        return torch.stack(scores, dim=1)
+
+    return of_batch

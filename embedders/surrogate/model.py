@@ -1,7 +1,7 @@
 """The surrogate T: the one base model in whose space everything is embedded."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,17 +13,19 @@ from torch import nn
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.foreign.door import opened
-from embedders.hardware.batching import by_length, padded, tokenised
-from embedders.hardware.devices import attention, autocast, best_device, quiet_transformers
+from embedders.hardware.ahead import ahead
+from embedders.hardware.batching import TokenRows, batch_size, by_length, halved, padded, tokenised
+from embedders.hardware.devices import attention, best_device, feature_precision, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
 from registry.data.inputs import Input
 from registry.errors import first_line
 
-BATCH_SIZE = 32
+MOST_ROWS = 4096  # of a batch on a GPU
+WINDOW = 2**14  # inputs that are put in order of length together, for a GPU: it need not wait for all to be tokenised
 REMEMBERED = 4  # feature tables, and tokenised inputs, kept in memory
 
 Family = Literal["encoder", "seq2seq", "decoder"]
-TokenRows = list[dict[str, list[int]]]
+Batch = dict[str, torch.Tensor]
 T = TypeVar("T")
 
 
@@ -53,14 +55,12 @@ class Surrogate:
         _ready_to_pad(self.tokenizer, folder)
         self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
         self._rows_of: OrderedDict[tuple[Input, ...], TokenRows] = OrderedDict()
-        self.model: nn.Module = self.fresh_model()
+        self._batch_size = batch_size(self.device, hidden=self.hidden, most_rows=MOST_ROWS)
+        self.model: nn.Module = self._loaded(self._headless(), learns=False)
 
     def fresh_model(self) -> nn.Module:
         """Return the pretrained model anew, in evaluation mode, to be tuned without touching `model`."""
-        import transformers
-
-        architecture = transformers.AutoModelForTextEncoding if self.family == "seq2seq" else transformers.AutoModel
-        return self._loaded(architecture)
+        return self._loaded(self._headless(), learns=True)
 
     def fresh_language_model(self) -> nn.Module:
         """Return the pretrained model anew with its language-model head; raise `SettingError` where it has none."""
@@ -68,19 +68,24 @@ class Surrogate:
 
         match self.family:
             case "seq2seq":
-                return self._loaded(transformers.AutoModelForSeq2SeqLM)
+                return self._loaded(transformers.AutoModelForSeq2SeqLM, learns=True)
             case "decoder":
-                return self._loaded(transformers.AutoModelForCausalLM)
+                return self._loaded(transformers.AutoModelForCausalLM, learns=True)
         raise SettingError("An encoder writes no text: the objective text-to-text needs a T5 or a decoder.")
 
-    def _loaded(self, architecture: Any) -> nn.Module:  # noqa: ANN401 - one of transformers' Auto classes
+    def _headless(self) -> Any:  # noqa: ANN401 - one of transformers' Auto classes
+        import transformers
+
+        return transformers.AutoModelForTextEncoding if self.family == "seq2seq" else transformers.AutoModel
+
+    def _loaded(self, architecture: Any, *, learns: bool) -> nn.Module:  # noqa: ANN401 - one of transformers' Auto classes
         try:
             with opened(self.folder) as shown, quiet_transformers():
                 model = architecture.from_pretrained(
                     shown,
                     trust_remote_code=False,
                     use_safetensors=True,
-                    attn_implementation=attention(self.device),
+                    attn_implementation=attention(self.device, learns=learns),
                     dtype=torch.float32,
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -92,6 +97,10 @@ class Surrogate:
     def rows(self, inputs: Sequence[Input]) -> TokenRows:
         """Return inputs as tokens, unpadded; the last few answers are remembered."""
         return _remembered(self._rows_of, tuple(inputs), self._rows)
+
+    def batch(self, rows: Sequence[dict[str, list[int]]]) -> Batch:
+        """Return tokenised inputs as tensors (rows, longest) on the device."""
+        return padded(self.tokenizer, rows, self.device, most=self.max_length)
 
     def features(self, inputs: Sequence[Input], *, among: Sequence[Input] | None = None) -> NDArray[np.float32]:
         """Return phi(x): the mean of the last hidden states over an input's tokens, at unit length.
@@ -128,16 +137,36 @@ class Surrogate:
         return rows
 
     def _features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
-        rows = self.rows(inputs)
-        order = list(by_length(rows, batch_size=BATCH_SIZE))
-        batches = (padded(self.tokenizer, [rows[i] for i in chosen], self.device) for chosen in order)
-        pooled = side_by_side(self._pooled, batches, device=self.device)
-        table = torch.cat(pooled).cpu().numpy()  # one copy from the device, at the end
-        return table[np.argsort(np.concatenate(order))]
+        while True:
+            try:
+                return self._worked_out(inputs)
+            except torch.OutOfMemoryError:  # of a GPU
+                half = halved(self._batch_size)
+                if half is None:
+                    raise
+                self._batch_size = half
 
-    def _pooled(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        with torch.inference_mode(), autocast(self.device):
-            return pooled(self.model, batch)
+    def _worked_out(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        batches = ahead(self._batches(inputs), device=self.device)
+        numbers, made = zip(*side_by_side(self._pooled, batches, device=self.device), strict=True)
+        table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end
+        return table[np.argsort(np.concatenate(numbers))]
+
+    def _batches(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """Yield the numbers of inputs of like length, and their tokens on the device."""
+        window = self._window(inputs)
+        for start in range(0, len(inputs), window):
+            rows = self._rows(inputs[start : start + window])
+            for chosen in by_length(rows, self._batch_size):
+                yield chosen + start, self.batch([rows[i] for i in chosen])
+
+    def _window(self, inputs: Sequence[Input]) -> int:
+        return len(inputs) if self.device.type == "cpu" else WINDOW
+
+    def _pooled(self, part: tuple[NDArray[np.int64], Batch]) -> tuple[NDArray[np.int64], torch.Tensor]:
+        numbers, batch = part
+        with torch.inference_mode(), feature_precision(self.device):
+            return numbers, pooled(self.model, batch)
 
 
 def token_states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -6,7 +6,7 @@ What the task asks decides the rest: answers that stand in a passage are found a
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from embedders.errors import NotEmbeddableError, SettingError
-from embedders.hardware.batching import padded
-from embedders.hardware.devices import autocast
+from embedders.hardware.batching import filled
+from embedders.hardware.devices import autocast, moved
 from embedders.observed import Observed
 from embedders.surrogate.model import Surrogate, as_one_text, pooled, token_states
 
@@ -74,7 +74,7 @@ class _Pooled:
         return self._surrogate.fresh_model()
 
     def _states(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
+        batch = self._surrogate.batch([self._rows[i] for i in rows])
         with autocast(self._surrogate.device):
             return pooled(model, batch)
 
@@ -87,13 +87,13 @@ class _OptionScores(_Pooled, ABC):
     ) -> torch.Tensor:
         """Return the cross entropy of the answers."""
         scores = self.outputs(model, rows)
-        chosen = torch.from_numpy(rows).to(self._surrogate.device)
+        chosen = moved(torch.from_numpy(rows), self._surrogate.device)
         targets = self.targets[chosen] if sample is None else _drawn(scores, sample)
         return F.cross_entropy(scores, targets, reduction="none")
 
     def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
         """Return the logits of each input's options in float32, (rows, options)."""
-        chosen = torch.from_numpy(rows).to(self._surrogate.device)
+        chosen = moved(torch.from_numpy(rows), self._surrogate.device)
         return self.scores(self._states(model, rows), chosen).float()
 
     @abstractmethod
@@ -148,7 +148,7 @@ class Regression(_Pooled):
         """Return half the squared error."""
         outputs = self.outputs(model, rows)
         if sample is None:
-            wanted = self.targets[torch.from_numpy(rows).to(outputs.device)]
+            wanted = self.targets[moved(torch.from_numpy(rows), outputs.device)]
         else:
             wanted = outputs.detach() + torch.randn(outputs.shape, generator=sample, device=outputs.device)
         return (outputs - wanted) ** 2 / 2
@@ -183,7 +183,7 @@ class Span:
     ) -> torch.Tensor:
         """Return the cross entropy of the first and the last token; 0 where the answer was cut off."""
         scores = self.outputs(model, rows)
-        targets = self.targets[torch.from_numpy(rows).to(scores.device)]
+        targets = self.targets[moved(torch.from_numpy(rows), scores.device)]
         if sample is not None:
             flat = torch.multinomial(scores.detach().softmax(-1).flatten(0, 1), 1, generator=sample)
             targets = torch.where(targets < 0, targets, flat.view(-1, 2))
@@ -192,7 +192,7 @@ class Span:
 
     def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
         """Return the logits of each token as the answer's first and last in float32, (rows, 2, tokens)."""
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
+        batch = self._surrogate.batch([self._rows[i] for i in rows])
         with autocast(self._surrogate.device):
             states = token_states(model, batch)
         scores: torch.Tensor = self.head(states).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e4)
@@ -244,8 +244,8 @@ class TextToText:
         return made if end is None else [*made, end]
 
     def _seq2seq_batch(self, rows: NDArray[np.int64]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        batch = padded(self._surrogate.tokenizer, [self._rows[i] for i in rows], self._surrogate.device)
-        labels = _padded([self._answers[i] for i in rows], -100).to(self._surrogate.device)
+        batch = self._surrogate.batch([self._rows[i] for i in rows])
+        labels = moved(filled([self._answers[i] for i in rows], -100), self._surrogate.device)
         start = torch.full_like(labels[:, :1], self._surrogate.decoder_start)
         shifted = torch.cat([start, labels[:, :-1]], dim=1)
         return {**batch, "decoder_input_ids": shifted.masked_fill(shifted < 0, self._surrogate.decoder_start)}, labels
@@ -255,13 +255,10 @@ class TextToText:
         asked = [self._rows[i]["input_ids"][: room - len(self._answers[i])] for i in rows]
         whole = [ids + self._answers[i] for ids, i in zip(asked, rows, strict=True)]
         labels = [[-100] * len(ids) + self._answers[i] for ids, i in zip(asked, rows, strict=True)]
-        ids = _padded(whole, self._surrogate.tokenizer.pad_token_id)
-        mask = _padded([[1] * len(row) for row in whole], 0)
-        batch = {"input_ids": ids, "attention_mask": mask}
-        return (
-            {name: part.to(self._surrogate.device) for name, part in batch.items()},
-            _padded(labels, -100).to(self._surrogate.device),
-        )
+        ids = filled(whole, self._surrogate.tokenizer.pad_token_id)
+        mask = filled([[1] * len(row) for row in whole], 0)
+        ids, mask, wanted = (moved(part, self._surrogate.device) for part in (ids, mask, filled(labels, -100)))
+        return {"input_ids": ids, "attention_mask": mask}, wanted
 
 
 def objective_for(name: str, surrogate: Surrogate, observed: Observed, *, seed: int) -> Objective:
@@ -324,8 +321,3 @@ def _texts(observed: Observed) -> list[str]:
             return observed.likeliest()
         return [f"{low + share * (high - low):.1f}" for share in observed.probabilities[:, 1].tolist()]
     return observed.likeliest()
-
-
-def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
-    parts: list[Any] = [torch.tensor(row) for row in rows]
-    return nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=value)

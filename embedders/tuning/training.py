@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from embedders.foreign.door import opened
-from embedders.hardware.batching import by_length, padded, tokenised
-from embedders.hardware.devices import attention, autocast, best_device, quiet_transformers
+from embedders.hardware.batching import BatchSize, by_length, padded, tokenised
+from embedders.hardware.devices import attention, autocast, best_device, moved, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
 from embedders.tuning.objectives import Objective
 from registry.data.examples import Example
@@ -140,7 +140,7 @@ def finetune_classifier(
                 **named_outputs(task),
                 trust_remote_code=False,
                 use_safetensors=True,
-                attn_implementation=attention(place),
+                attn_implementation=attention(place, learns=True),
                 dtype=torch.float32,
             ).to(place)
         rows = sampled(task, examples, seed=seed)
@@ -162,7 +162,7 @@ def fit_classifier(
     """Train all of a classifier's parameters on examples, the rate falling to zero; leave it ready to be asked."""
     labels = list(task.labels or ())
     encoded = tokenised(tokenizer, inputs_of(rows), max_length=_max_length(model))
-    wanted = torch.tensor([labels.index(row.label) for row in rows], device=model.device)
+    wanted = torch.tensor([labels.index(row.label) for row in rows])
     lengths = np.array([len(row["input_ids"]) for row in encoded])
     steps = max(1, epochs * -(-len(rows) // BATCH_SIZE))
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True)
@@ -170,8 +170,8 @@ def fit_classifier(
     model.train()
     for chosen in bucketed_steps(lengths, BATCH_SIZE, steps, seed=seed):
         with _precision(model):
-            scores = model(**padded(tokenizer, [encoded[i] for i in chosen], model.device)).logits
-        nn.functional.cross_entropy(scores.float(), wanted[chosen]).backward()
+            scores = model(**_batch(model, tokenizer, [encoded[i] for i in chosen])).logits
+        nn.functional.cross_entropy(scores.float(), moved(wanted[chosen], model.device)).backward()
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
@@ -182,11 +182,14 @@ def probabilities_of(model: Any, tokenizer: Any, inputs: Sequence[Input]) -> NDA
     """Return the softmax of a classifier's outputs, (inputs, labels)."""
     rows = tokenised(tokenizer, inputs, max_length=_max_length(model))
     table = np.zeros((len(rows), model.config.num_labels), np.float32)
-    for chosen in by_length(rows, batch_size=BATCH_SIZE):
-        batch = padded(tokenizer, [rows[i] for i in chosen], model.device)
+    numbers = list(by_length(rows, BatchSize(BATCH_SIZE)))
+    made = []
+    for chosen in numbers:
         with torch.inference_mode(), _precision(model):
-            scores = model(**batch).logits.float()
-        table[chosen] = torch.softmax(scores, dim=-1).cpu().numpy()
+            scores = model(**_batch(model, tokenizer, [rows[i] for i in chosen])).logits.float()
+        made.append(torch.softmax(scores, dim=-1))
+    if made:
+        table[np.concatenate(numbers)] = torch.cat(made).cpu().numpy()
     return table
 
 
@@ -222,6 +225,10 @@ def sampled(task: TaskData, examples: int, *, seed: int) -> list[Example]:
 def inputs_of(rows: Sequence[Example]) -> list[Input]:
     """Return what examples ask."""
     return [Input(row.text, row.text_pair) for row in rows]
+
+
+def _batch(model: Any, tokenizer: Any, rows: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:  # noqa: ANN401
+    return padded(tokenizer, rows, model.device, most=_max_length(model))
 
 
 def _precision(model: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401

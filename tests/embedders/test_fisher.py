@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.fisher import POWERS, SELECTIONS, VARIANTS, Fisher, Layout, Losses, diagonal_fisher, select
+from embedders.fisher.layers import powered, read_once
 from embedders.hardware.devices import bf16_pays
 from embedders.methods.contract import Reading
 from embedders.methods.taskemb import TaskEmb
@@ -344,6 +345,15 @@ def test_the_roots_and_logarithms_of_single_gradients_are_averaged(
     assert distance(case.fisher("encoder", 4, power="0.5")[0], case.one_by_one("encoder", torch.abs)) <= EXACT
     wanted = case.one_by_one("encoder", lambda gradient: torch.log1p(gradient.square() / 1e-12))
     assert distance(case.fisher("encoder", 4, power="log")[0], wanted) <= EXACT
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("power", ["1", "0.5"])
+def test_what_is_read_once_is_the_sum_over_the_examples(power: str, dtype: torch.dtype) -> None:
+    gradients = torch.randn((5, 7, 3), generator=torch.Generator().manual_seed(0)).to(dtype)
+    wanted = powered(gradients.float().clone(), power).sum(dim=0)
+
+    assert read_once(gradients, power).flatten().tolist() == pytest.approx(wanted.flatten().tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize("family", ["bert", "deberta"])

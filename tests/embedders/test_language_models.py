@@ -184,11 +184,36 @@ def test_a_word_of_one_token_needs_no_second_pass(folders: dict[str, Path], monk
     lm.score(ASKED[:1], WORDS[:1])  # what is asked once of any model
     seen = []
     ask = lm._model.ask
-    monkeypatch.setattr(lm._model, "ask", lambda call, **given: seen.append(1) or ask(call, **given))
+    monkeypatch.setattr(lm._model, "ask", lambda call, **given: seen.append(call) or ask(call, **given))
 
     lm.score(ASKED[:1], ["great", "dull", "awful"])
 
-    assert len(seen) == 1
+    assert seen.count(lm._model.model) == 1
+
+
+def test_a_common_beginning_is_kept_for_the_next_prompts(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm: Any = model(folders["gpt2"])
+    whole: Any = model(folders["gpt2"]).score(ALIKE, WORDS)
+    lm.score(ASKED, WORDS)  # what is asked once of any model
+    alone: list[int] = []  # tokens that were read of a single text
+    forward = lm._model.model.forward
+
+    def watched(**given: Any) -> Any:  # noqa: ANN401
+        rows, tokens = given["input_ids"].shape
+        alone.extend([tokens] if rows == 1 else [])
+        return forward(**given)
+
+    monkeypatch.setattr(lm._model.model, "forward", watched)
+    counts = []
+    for asked in (ALIKE, ALIKE[::-1], ASKED, ALIKE):
+        scored = lm.score(asked, WORDS)
+        counts.append(len(alone))
+
+    assert counts == [1, 1, 1, 1]
+    assert scored.log_prob.tolist() == whole.log_prob.tolist()
+    assert scored.prompt_prob.tolist() == whole.prompt_prob.tolist()
 
 
 def test_a_blank_that_belongs_to_the_words_token_is_not_read_before_it(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from tiny import HIDDEN, TOLERANCE, sentences, tiny_encoder
 from tiny_families import ENCODERS, FAMILIES, tiny_family
 
 from embedders.errors import ModelNotUsableError, NoDeviceError, SettingError
-from embedders.hardware.batching import by_length, padded, tokenised
+from embedders.hardware.batching import ROWS, BatchSize, by_length, padded, tokenised
 from embedders.hardware.devices import best_device
 from embedders.surrogate import model as module
 from embedders.surrogate.model import Surrogate
 from embedders.surrogate.weights import model_folder
 from registry.data.inputs import Input
 
-TEXTS = [Input(text) for text in sentences(("fine", "dull", "great"), 2 * module.BATCH_SIZE + 7)]
+TEXTS = [Input(text) for text in sentences(("fine", "dull", "great"), 2 * ROWS + 7)]
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_code_that_a_tokenizer_brings_is_never_run(tmp_path: Path) -> None:
 def test_batches_cover_every_row_once_and_hold_rows_of_like_length(lengths: list[int], batch_size: int) -> None:
     rows = [{"input_ids": [0] * length} for length in lengths]
 
-    batches = list(by_length(rows, batch_size=batch_size))
+    batches = list(by_length(rows, BatchSize(batch_size)))
 
     seen = [int(row) for batch in batches for row in batch]
     assert sorted(seen) == list(range(len(rows)))
@@ -192,13 +192,13 @@ def test_batches_cover_every_row_once_and_hold_rows_of_like_length(lengths: list
 def test_rows_of_equal_length_keep_their_order() -> None:
     rows = [{"input_ids": [0] * length} for length in (2, 3, 2, 3, 2)]
 
-    assert [batch.tolist() for batch in by_length(rows, batch_size=2)] == [[1, 3], [0, 2], [4]]
+    assert [batch.tolist() for batch in by_length(rows, BatchSize(2))] == [[1, 3], [0, 2], [4]]
 
 
 def test_padding_is_told_from_text(surrogate: Surrogate) -> None:
     rows = tokenised(surrogate.tokenizer, [Input("a film"), Input("a fine film indeed")], max_length=16)
 
-    batch = padded(surrogate.tokenizer, rows, torch.device("cpu"))
+    batch = padded(surrogate.tokenizer, rows, torch.device("cpu"), most=16)
 
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]
     assert batch["input_ids"][0, 4:].tolist() == [surrogate.tokenizer.pad_token_id] * 2

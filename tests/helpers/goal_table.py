@@ -39,7 +39,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     failed = {report.nodeid for report in reports if report.failed}
     tried: dict[tuple[str, str], list[tuple[str, int, bool]]] = {}  # by number and promise; one for each setting of it
     for report in reports:
-        for name, told in report.user_properties:
+        for name, told in getattr(report, "user_properties", ()):  # none of a file that cannot be read
             if name == "goal" and report.when == "teardown":
                 number, promised, reached, seconds = told
                 held = report.nodeid not in failed

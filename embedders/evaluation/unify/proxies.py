@@ -160,7 +160,7 @@ def _train_from_scratch(
             intermediate_size=4 * width,
             max_position_embeddings=MAX_LENGTH,
             pad_token_id=tokenizer.pad_token_id,
-            attn_implementation=attention(place),
+            attn_implementation=attention(place, learns=True),
             **named_outputs(task),
         )
         model = BertForSequenceClassification(config).to(place)

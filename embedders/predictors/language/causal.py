@@ -6,15 +6,19 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError
-from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
+from embedders.hardware.batching import filled
+from embedders.hardware.devices import moved, widest
+from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.language.contract import Question, WordScores
 from embedders.predictors.language.texts import chat, common, cut, joined, plain
 from registry.errors import TemplateError, first_line
 from registry.prompts.chats import ChatTemplate
 
+BATCH_SIZE = 32
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
 LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
 _SPARE = 4  # tokens that joining a word to a prompt may add
@@ -30,26 +34,33 @@ class _TokenisedQuestion(NamedTuple):
 class _Encoded(NamedTuple):
     """What is known after reading tokens: what could follow each, which of them count, and how to read on."""
 
-    logits: Any  # (rows, tokens, vocabulary)
-    mask: Any  # (rows, tokens so far)
+    logits: torch.Tensor  # (rows, tokens, vocabulary)
+    mask: torch.Tensor  # (rows, tokens so far)
     cache: Any
 
     def select(self, rows: Sequence[int]) -> "_Encoded":
         """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
-        import torch
-
-        chosen = torch.tensor(rows, device=self.mask.device)
+        chosen = _on_device(rows, self.mask.device)
         cache = copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in self.cache.layers]
         cache.batch_select_indices(chosen)  # makes new tensors
         return _Encoded(self.logits, self.mask[chosen], cache)
 
 
+class _Beginning(NamedTuple):
+    """What all prompts begin with, as it was read."""
+
+    tokens: list[int]
+    encoded: _Encoded  # with the logits after the last token alone
+    own: torch.Tensor  # (1,), the summed log-likelihood of the tokens
+
+
 class CausalLM:
     """A decoder with its language-model head.
 
     The score of a word is the mean log-likelihood of its tokens after the prompt. The prompt's cache is made once and
-    read by all words; what all prompts begin with is read once, where that spares enough.
+    read by all words; what all prompts begin with is read once, where that spares enough, and kept for the next
+    prompts that begin so.
     """
 
     def __init__(self, model: Checkpoint) -> None:
@@ -57,6 +68,7 @@ class CausalLM:
         self._tokenizer = model.tokenizer
         self._tokenizer.model_max_length = 10**9  # too long prompts are cut here, from the left
         self._chat = _chat_template(model)
+        self._held: _Beginning | None = None
         start = self._tokenizer.bos_token_id
         self._start = self._tokenizer.eos_token_id if start is None else start  # where a prompt has no token
         if self._start is None:
@@ -73,19 +85,19 @@ class CausalLM:
 
     def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens, and of each prompt's own."""
-        room = self._room(words)
-        tokenised = [self._tokenise(question, words, room) for question in questions]
-        table, own = np.zeros((len(questions), len(words))), np.zeros(len(questions))
-        shared = self._shared([question.prompt for question in tokenised]) if self._keeps_cache else []
-        beginning = self._read([shared]) if shared else None
-        for chosen in self._batches([question.prompt for question in tokenised], len(shared)):
-            some = [tokenised[i] for i in chosen]
-            if self._keeps_cache:
-                table[chosen], own[chosen] = self._scored(some, shared, beginning)
-            else:
-                table[chosen], own[chosen] = self._scored_singly(some[0])
+        tokenised = self._tokenise(questions, words, self._room(words))
+        if not tokenised:
+            return WordScores(np.zeros((0, len(words))), np.zeros(0))
+        self._model.check_known(ids for question in tokenised for ids in (question.prompt, *question.words))
+        prompts = [question.prompt for question in tokenised]
+        beginning = self._beginning(self._shared(prompts)) if self._keeps_cache else None
+        batches = list(self._batches(prompts, 0 if beginning is None else len(beginning.tokens)))
+        made = [self._scored([tokenised[i] for i in chosen], beginning) for chosen in batches]
+        tables = self._model.ask(lambda: torch.cat(made).cpu().numpy())  # from the device once, when all is under way
+        table = np.zeros((len(questions), len(words) + 1))
+        table[np.concatenate(batches)] = tables
         self._model.checked(table)
-        return WordScores(table, np.exp(self._model.checked(own)))
+        return WordScores(table[:, :-1], np.exp(table[:, -1]))
 
     def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""
@@ -96,7 +108,7 @@ class CausalLM:
         from embedders.predictors.language.writing import written_on
 
         most_tokens = min(most_tokens, self._model.max_length // 2)  # of which prompts must keep something
-        prompts = [self._tokenise(question, [], most_tokens).prompt for question in questions]
+        prompts = [question.prompt for question in self._tokenise(questions, [], most_tokens)]
         return written_on(self._model, prompts, most_tokens=most_tokens)
 
     @cached_property
@@ -111,11 +123,28 @@ class CausalLM:
 
     # -- tokens ------------------------------------------------------------------------------------------
 
-    def _tokenise(self, question: Question, words: Sequence[str], room: int) -> _TokenisedQuestion:
+    def _tokenise(self, questions: Sequence[Question], words: Sequence[str], room: int) -> list[_TokenisedQuestion]:
         most = self._most(room)
-        question = cut(question, lambda shortened: len(self._tokens([self._text(shortened)])[0]) <= most)
-        text = self._text(question)
-        prompt, *wholes = self._tokens([text, *(joined(text, word) for word in words)])
+        questions, texts = list(questions), [self._text(question) for question in questions]
+        prompts = self._tokens(texts)
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > most:
+                questions[number] = cut(
+                    questions[number], lambda shortened: len(self._tokens([self._text(shortened)])[0]) <= most
+                )
+                texts[number] = self._text(questions[number])
+                prompts[number] = self._tokens([texts[number]])[0]
+        wholes = self._tokens([joined(text, word) for text in texts for word in words])
+        count = len(words)
+        return [
+            self._told_apart(prompt, wholes[i * count : (i + 1) * count], words, most)
+            for i, prompt in enumerate(prompts)
+        ]
+
+    def _told_apart(
+        self, prompt: list[int], wholes: list[list[int]], words: Sequence[str], most: int
+    ) -> _TokenisedQuestion:
+        """Return a prompt and its words, given the tokens of the prompt alone and with each word."""
         for whole, word in zip(wholes, words, strict=True):
             if len(whole) < 1 or whole == prompt:
                 raise ModelNotUsableError(f"The tokenizer of {self._model.name!r} has no token for {word[:60]!r}.")
@@ -166,48 +195,57 @@ class CausalLM:
 
     # -- the model ---------------------------------------------------------------------------------------
 
-    def _scored(
-        self, questions: Sequence[_TokenisedQuestion], shared: list[int], beginning: _Encoded | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the words' mean log-likelihoods (questions, words), and the prompts' own (questions)."""
-        rows = [question.prompt[len(shared) :] for question in questions]
-        read = self._read(rows, None if beginning is None else beginning.select([0] * len(rows)))
+    def _beginning(self, tokens: list[int]) -> _Beginning | None:
+        """Return what was read of a common beginning, None of an empty one; the last one is kept."""
+        if not tokens:
+            return None
+        if self._held is None or self._held.tokens != tokens:
+            self._held = None  # before another takes its memory
+            read = self._read([tokens])
+            own = _summed(read.logits[:, :-1], [tokens[1:]], left=True)
+            self._held = _Beginning(tokens, read._replace(logits=read.logits[:, -1:].clone()), own)
+        return self._held
+
+    def _scored(self, questions: Sequence[_TokenisedQuestion], beginning: _Beginning | None) -> torch.Tensor:
+        """Return the words' mean log-likelihoods and the prompts' own, a tensor (questions, words + 1)."""
+        if not self._keeps_cache:
+            return torch.stack([self._scored_singly(question) for question in questions])
+        shared = 0 if beginning is None else len(beginning.tokens)
+        rows = [question.prompt[shared:] for question in questions]
+        read = self._read(rows, None if beginning is None else beginning.encoded.select([0] * len(rows)))
         table = _token_log_probs(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
         longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
         for start in range(0, len(longer), BATCH_SIZE):
             pairs = longer[start : start + BATCH_SIZE]
             words = [questions[i].words[k] for i, k in pairs]
             after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False)
-            table[tuple(zip(*pairs, strict=True))] += _summed(after.logits, [ids[1:] for ids in words], left=False)
+            places = tuple(_on_device(pairs, table.device).T)
+            table[places] += _summed(after.logits, [ids[1:] for ids in words], left=False)
         own = _summed(read.logits[:, :-1], [row[1:] for row in rows], left=True)
         if beginning is not None:
-            own += _summed(beginning.logits[:, :-1], [shared[1:]], left=True)
-            own += _token_log_probs(beginning.logits[:, -1:], [[[row[0] for row in rows]]])[0, 0]
-        lengths = np.array([[len(ids) for ids in q.words] for q in questions]).reshape(table.shape)
-        return table / lengths, own / np.array([max(1, len(q.prompt) - 1) for q in questions])
+            own += beginning.own
+            own += _token_log_probs(beginning.encoded.logits, [[[row[0] for row in rows]]])[0, 0]
+        counts = [[*map(len, q.words), max(1, len(q.prompt) - 1)] for q in questions]
+        return torch.cat([table, own[:, None]], dim=1) / _on_device(counts, table.device)
 
-    def _scored_singly(self, question: _TokenisedQuestion) -> tuple[NDArray[np.float64], float]:
-        """Return the same of one question, each word read with the whole prompt before it."""
-        prompt, table, own = question.prompt, [], 0.0
+    def _scored_singly(self, question: _TokenisedQuestion) -> torch.Tensor:
+        """Return the same of one question, (words + 1), each word read with the whole prompt before it."""
+        prompt, means = question.prompt, []
         for ids in question.words or [[]]:
             logits = self._read([[*prompt, *ids]]).logits
             log_probs = _token_log_probs(logits[:, :-1], [[[token] for token in [*prompt, *ids][1:]]])[0, :, 0]
-            own = float(log_probs[: len(prompt) - 1].sum()) / max(1, len(prompt) - 1)
-            table += [log_probs[len(prompt) - 1 :].mean()] if ids else []
-        return np.array(table), own
+            means += [log_probs[len(prompt) - 1 :].mean()] if ids else []
+        return torch.stack([*means, log_probs[: len(prompt) - 1].sum() / max(1, len(prompt) - 1)])
 
     def _read(self, rows: Sequence[list[int]], before: _Encoded | None = None, *, left: bool = True) -> _Encoded:
         """Read tokens, after what was read before them; padded on the left, or on the right."""
-        import torch
-
-        model, longest = self._model, max(map(len, rows))
-        pad, device = self._tokenizer.pad_token_id, model.device
-        ids = _padded(rows, longest, pad, left=left)
-        mask = torch.tensor(_padded([[1] * len(row) for row in rows], longest, 0, left=left), device=device)
+        model = self._model
+        ids = moved(filled(rows, self._tokenizer.pad_token_id, is_left=left), model.device)
+        mask = moved(filled([[1] * len(row) for row in rows], 0, is_left=left), model.device)
         if before is not None:
             mask = torch.cat([before.mask, mask], dim=1)
-        given: dict[str, Any] = {"input_ids": torch.tensor(ids, device=device), "attention_mask": mask}
-        given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -longest:]
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         if before is not None:
             given["past_key_values"] = before.cache
         output = model.ask(
@@ -228,30 +266,27 @@ def _chat_template(model: Checkpoint) -> ChatTemplate | None:
         ) from error
 
 
-def _token_log_probs(logits: Any, tokens: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
+def _token_log_probs(logits: torch.Tensor, tokens: torch.Tensor | Sequence[Sequence[Sequence[int]]]) -> torch.Tensor:
     """Return the log-probabilities of tokens (rows, places, tokens) by the logits (rows, places, vocabulary)."""
-    import torch
-
+    exact = widest(logits.device)
+    if not logits.shape[1]:
+        return torch.zeros((len(tokens), 0, 1), dtype=exact, device=logits.device)
     scores = logits.float()
-    if not scores.shape[1]:
-        return np.zeros((len(tokens), 0, 1))
-    wanted = torch.tensor(tokens, dtype=torch.long, device=logits.device)
-    log_probs = scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)
-    return log_probs.double().cpu().numpy()
+    wanted = _on_device(tokens, logits.device)
+    return (scores.gather(-1, wanted) - scores.logsumexp(dim=-1, keepdim=True)).to(exact)
 
 
-def _summed(logits: Any, rows: Sequence[list[int]], *, left: bool) -> NDArray[np.float64]:  # noqa: ANN401 - a tensor
+def _summed(logits: torch.Tensor, rows: Sequence[list[int]], *, left: bool) -> torch.Tensor:
     """Return the summed log-probability of each row's tokens, (rows), by the logits (rows, places, vocabulary).
 
     A row of fewer tokens than places has them at the end (`left`, as it is padded there), or at the beginning.
     """
     places = logits.shape[1]
-    tokens = _padded(rows, places, 0, left=left)
-    counted = np.array(_padded([[1] * len(row) for row in rows], places, 0, left=left)).reshape(len(rows), places)
-    log_probs = _token_log_probs(logits, [[[token] for token in row] for row in tokens])[..., 0]
-    return (log_probs * counted).sum(axis=1)
+    tokens = filled(rows, 0, width=places, is_left=left)
+    counted = moved(filled([[1] * len(row) for row in rows], 0, width=places, is_left=left), logits.device)
+    log_probs = _token_log_probs(logits, tokens[..., None])[..., 0]
+    return log_probs.masked_fill(counted == 0, 0.0).sum(dim=1)  # what stands in a gap may be no number
 
 
-def _padded(rows: Sequence[list[int]], length: int, pad: int, *, left: bool) -> list[list[int]]:
-    gaps = [[pad] * (length - len(row)) for row in rows]
-    return [gap + row if left else row + gap for row, gap in zip(rows, gaps, strict=True)]
+def _on_device(numbers: Any, device: torch.device) -> torch.Tensor:  # noqa: ANN401 - lists, or a tensor
+    return moved(torch.as_tensor(numbers, dtype=torch.long), device)

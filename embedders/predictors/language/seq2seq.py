@@ -29,11 +29,9 @@ class Seq2SeqLM:
     def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
         """Return the mean log-likelihood of each word's tokens."""
         tokens = told_apart(self._model, words, "words")
-        table = np.zeros((len(questions), len(words)))
-        for chosen, batch in self._model.batches([Input(self._fitted(question)) for question in questions]):
-            sums = self._model.ask(log_likelihoods, model=self._model, batch=batch, texts=tokens)
-            table[chosen] = sums.cpu().numpy() / [len(ids) for ids in tokens]
-        return WordScores(self._model.checked(table), None)
+        inputs = [Input(self._fitted(question)) for question in questions]
+        sums = self._model.outputs(inputs, log_likelihoods(self._model, tokens), width=len(words))
+        return WordScores(sums / np.array([len(ids) for ids in tokens]), None)
 
     def can_read(self, question: Question, words: Sequence[str]) -> bool:
         """Say whether a prompt is read whole when it is scored."""

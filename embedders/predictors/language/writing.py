@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from embedders.predictors.checkpoints import BATCH_SIZE, Checkpoint
+from embedders.predictors.checkpoints import Checkpoint
 
 
 def written_on(model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: int, left: bool = True) -> list[str]:
@@ -14,25 +12,24 @@ def written_on(model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: 
     Args:
         left: pad on the left, as a decoder needs it that writes on from the last token.
     """
-    import torch
-
-    from embedders.hardware.batching import by_length
+    from embedders.hardware.batching import ROWS, BatchSize, by_length, filled
+    from embedders.hardware.devices import moved
 
     tokenizer, texts = model.tokenizer, [""] * len(prompts)
     pad, settings = tokenizer.pad_token_id, _greedy(model, most_tokens)
-    for chosen in by_length([{"input_ids": prompt} for prompt in prompts], batch_size=BATCH_SIZE):
+    for chosen in by_length([{"input_ids": prompt} for prompt in prompts], BatchSize(ROWS)):
         rows = [prompts[i] for i in chosen]
-        longest = max(map(len, rows))
-        gaps = [longest - len(row) for row in rows]
-        ids = [[pad] * gap + row if left else row + [pad] * gap for row, gap in zip(rows, gaps, strict=True)]
-        mask = np.array([[0] * gap + [1] * (longest - gap) for gap in gaps])
-        given = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask if left else mask[:, ::-1].copy())}
+        model.check_known(rows)
+        given = {
+            "input_ids": filled(rows, pad, is_left=left),
+            "attention_mask": filled([[1] * len(row) for row in rows], 0, is_left=left),
+        }
         written = model.ask(
             model.model.generate,
-            **{name: tensor.to(model.device) for name, tensor in given.items()},
+            **{name: moved(tensor, model.device) for name, tensor in given.items()},
             generation_config=settings,
         )
-        start = longest if left else 0  # a decoder gives the prompt back
+        start = given["input_ids"].shape[1] if left else 0  # a decoder gives the prompt back
         for i, text in zip(chosen, tokenizer.batch_decode(written[:, start:], skip_special_tokens=True), strict=True):
             texts[i] = text.strip()
     return texts
