@@ -7,6 +7,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from embedders.hardware.threads import sleep_while_waiting
 from embedders.jobs.asking import (
     CHUNK,
     PROMPTED_CHUNK,
+    TOGETHER,
     UnreadableError,
     are_most_missing,
+    kept,
     told_missing,
     unasked,
     with_answers,
@@ -35,6 +38,7 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
+from registry.data.inputs import Input
 from registry.data.models import is_language_model
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
@@ -94,14 +98,14 @@ def embed(
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
         surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
-        run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
+        run = Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None, take_over=take_over)
     registry.refresh_index(record.name)
     return report
 
 
-class _Run:
-    """One run over one space."""
+class Run:
+    """One run over one space: its surrogate and language model stay loaded."""
 
     def __init__(
         self,
@@ -184,7 +188,7 @@ class _Run:
             "examples": len(observed.inputs),
             "seconds": round(seconds, 3),
             "device": str(self._surrogate.device),
-            "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")},
+            "versions": _versions(),
             **reading.provenance,
             **({"asked": asked} if asked else {}),
         }
@@ -228,27 +232,35 @@ class _Run:
         asked: dict[str, Any] = next((one["asked"] for one in told if "asked" in one), {})
         return asked
 
+    @cached_property
+    def _corpus(self) -> list[Input]:
+        """The inputs on which the space observes black boxes."""
+        corpus_id = self._space.corpus_version_id
+        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
         corpus_id = self._space.corpus_version_id
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         store = self._registry.catalog.predictions
-        corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+        corpus = self._corpus
         inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
         size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
         is_live = isinstance(predictor, PromptedPredictor)
         if is_live and are_most_missing(joined(chunks)):  # it failed for that: it is asked once more
             chunks = {start: one for start, one in chunks.items() if not are_most_missing(one)}
-        for start, stop in unasked(chunks, len(inputs), size):
-            chunks[start] = predictor.predict(inputs[start:stop])
-            store.put(entry.version_id, corpus_id, start=start, predictions=chunks[start])
-            if is_live and are_most_missing(joined(chunks)):
-                raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
-        if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
-            said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
-            if said is not None:
-                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, predictions=said)
+        with kept(partial(store.put_all, entry.version_id, corpus_id), seconds=0 if is_live else TOGETHER) as keep:
+            for start, stop in unasked(chunks, len(inputs), size):
+                chunks[start] = predictor.predict(inputs[start:stop])
+                keep(start, chunks[start])
+                if is_live and are_most_missing(joined(chunks)):
+                    raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
+            if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
+                said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
+                if said is not None:
+                    keep(CONTENT_FREE, said)
         predictions = joined(chunks)
         if predictions.counts():
             self._report.unanswered[entry.name] = told_missing(predictions)
@@ -262,6 +274,12 @@ class _Run:
         made = from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
         is_most = len(corpus) / 2 <= len(inputs) < len(corpus)
         return replace(made, among=tuple(corpus)) if is_most else made  # the same features as of all other models
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the releases that a vector depends on."""
+    return {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")}
 
 
 def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:
