@@ -35,7 +35,7 @@ from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
 from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
-from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.catalog import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
 from registry.data.inputs import Input
@@ -97,8 +97,8 @@ def embed(
     report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
-        run = Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
+        load = partial(surrogate_of, spec, device) if surrogates is None else partial(surrogates.for_space, spec)
+        run = Run(registry, record, spec, report, load, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None, take_over=take_over)
     registry.refresh_index(record.name)
     return report
@@ -113,7 +113,7 @@ class Run:
         space: SpaceRecord,
         spec: SpaceSpec,
         report: EmbedReport,
-        surrogate: "Surrogate",
+        load: "Callable[[], Surrogate]",
         *,
         boxes: Boxes,
         on_done: Callable[[str, float], None] | None,
@@ -125,12 +125,19 @@ class Run:
         self._boxes = boxes
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
-        self._surrogate = surrogate
+        self._load = load
+
+    @cached_property
+    def _surrogate(self) -> "Surrogate":
+        """The space's surrogate, loaded when it is first needed, and torch with it."""
+        return self._load()
 
     def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool, take_over: bool) -> None:
         """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
         from tqdm.auto import tqdm
 
+        if again or not all(self._copy_of(entry) for entry in todo):
+            self._surrogate  # noqa: B018 - loaded before any job is claimed: its faults are those of the run
         with (
             self._registry.catalog.jobs.working() as shift,
             tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar,
@@ -175,7 +182,7 @@ class Run:
 
     def _embed_one(self, entry: EntryRecord, worker: "Worker", *, again: bool) -> float:
         began = time.perf_counter()
-        if not again and entry.kind is EntryKind.TASK and self._copied(entry, worker):
+        if not again and self._copied(entry, worker):
             return time.perf_counter() - began
         observed, asked = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
@@ -197,21 +204,31 @@ class Run:
         return seconds
 
     def _copied(self, entry: EntryRecord, worker: "Worker") -> bool:
-        """Copy a task's vector from a space that differs in its corpus alone; say whether there was one.
+        """Copy a task's vector from another space; say whether there was one."""
+        found = self._copy_of(entry)
+        if found is None:
+            return False
+        held, space = found
+        provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": space}
+        put = self._registry.catalog.embeddings.put
+        put(entry.version_id, self._space, held.vector, provenance, held.deviations, worker)
+        return True
+
+    def _copy_of(self, entry: EntryRecord) -> tuple[EmbeddingRecord, str] | None:
+        """Return a task's vector in a space that differs from this one in its corpus alone, and that space's name.
 
         A corpus is what models are observed on, so a task's vector does not depend on it.
         """
+        if entry.kind is not EntryKind.TASK:
+            return None
         for other in self._registry.catalog.spaces.all():
             spec = SpaceSpec.from_document(other.spec)
             if other.id == self._space.id or not spec.is_same_for_tasks(self._spec):
                 continue
             held = self._registry.catalog.embeddings.get(entry.version_id, other.id)
             if held is not None:
-                provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": other.name}
-                put = self._registry.catalog.embeddings.put
-                put(entry.version_id, self._space, held.vector, provenance, held.deviations, worker)
-                return True
-        return False
+                return held, other.name
+        return None
 
     def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
         """Return what an entry's vector is made of, and how a language model was asked for it."""

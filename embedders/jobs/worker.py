@@ -6,6 +6,7 @@ is free again, and the next one takes it.
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from embedders.black_boxes.entries import Boxes
 from embedders.hardware.threads import sleep_while_waiting
@@ -54,7 +55,9 @@ def work(
         if todo:
             if run is None:
                 boxes = Boxes(registry, device=device)
-                run = Run(registry, record, spec, report, surrogate_of(spec, device), boxes=boxes, on_done=on_done)
+                run = Run(
+                    registry, record, spec, report, partial(surrogate_of, spec, device), boxes=boxes, on_done=on_done
+                )
             report.busy.clear()
             run.embed(todo, again=False, skip=True, take_over=False)
             registry.refresh_index(record.name)
