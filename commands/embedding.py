@@ -1,5 +1,6 @@
-"""`fute embed`: DTEs for tasks, MTEs for models."""
+"""`fute embed` and `fute worker`: DTEs for tasks, MTEs for models."""
 
+import signal
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -58,6 +59,39 @@ def embed(
     ctx.exit(1 if report.failed or report.busy else 0)
 
 
+@click.command()
+@click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
+@click.option("--device", help="cuda, cpu, ...; else the best there is.")
+@click.option("--watch", is_flag=True, help="Wait for new entries when all is done, until Ctrl-C or SIGTERM.")
+@json_option
+@click.pass_context
+def worker(ctx: click.Context, space: str | None, device: str | None, *, watch: bool, as_json: bool) -> None:
+    """Embed whatever a space lacks, beside any number of other workers on the same registry.
+
+    Each entry is embedded by one of them. What a worker that was killed had in hand is done by another. It ends when
+    nothing is left and nobody is at anything; an entry that fails is tried once by each worker. Ctrl-C and SIGTERM put
+    back what is in hand. An endpoint is asked without a question.
+    """
+    from embedders.jobs.worker import work
+
+    on_done = None if as_json else lambda name, seconds: tell(f"embedded {name} in {seconds:.1f} s")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is in hand is put back
+    try:
+        report = work(registry_of(ctx), space=space, device=device, watch=watch, on_done=on_done, on_wait=_tell_wait)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if as_json:
+        print_json(asdict(report))
+    _tell(report)
+    ctx.exit(1 if report.failed else 0)
+
+
+def _tell_wait(busy: dict[str, str]) -> None:
+    """Say on stderr what a worker waits for."""
+    others = ", ".join(f"{holder} embeds {name}" for name, holder in busy.items())
+    tell(f"waiting: {others or 'nothing is to be embedded yet'}", err=True)
+
+
 def _tell(report: "EmbedReport") -> None:
     """Say on stderr what came of a run."""
     for problem in dict.fromkeys(report.failed.values()):
@@ -100,4 +134,4 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
             click.confirm("Go on?", abort=True, err=True)
 
 
-COMMANDS = (embed,)
+COMMANDS = (embed, worker)

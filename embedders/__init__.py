@@ -45,4 +45,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be
         raise AttributeError(f"module 'embedders' has no attribute {name!r}")
     from importlib import import_module
 
+    from embedders.hardware.threads import sleep_while_waiting
+
+    sleep_while_waiting()  # before anything of ours can load torch
     return getattr(import_module(_HOMES[name]), name)

@@ -21,10 +21,19 @@ def sketch(vector: NDArray[np.float32], size: int, seed: tuple[int, ...]) -> NDA
     """Return `vector` (n,) as (size,): padded with zeros where it fits, which loses nothing, else projected."""
     if len(vector) <= size:
         return np.pad(vector, (0, size - len(vector))).astype(np.float32)
+    draw = _remembered_draw if len(vector) <= PIECE else _draw
+    buckets, signs = draw(len(vector), size, seed)
+    return np.bincount(buckets, weights=vector * signs, minlength=size).astype(np.float32)
+
+
+def _draw(count: int, size: int, seed: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return each coordinate's bucket and sign, (count,) each, from one draw."""
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    drawn = random.integers(0, 2 * size, len(vector), dtype=np.int64)  # bucket and sign in one draw
-    signed = np.where(drawn < size, vector, -vector)
-    return np.bincount(drawn % size, weights=signed, minlength=size).astype(np.float32)
+    drawn = random.integers(0, 2 * size, count, dtype=np.int64)
+    return drawn % size, np.where(drawn < size, np.float32(1), np.float32(-1))
+
+
+_remembered_draw = lru_cache(maxsize=4)(_draw)  # of a space's facets: each vector and its halves need them again
 
 
 class CountSketch:

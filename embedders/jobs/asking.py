@@ -1,6 +1,8 @@
 """What a black box is asked: only what is not recorded yet, chunk by chunk."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -19,6 +21,9 @@ _MENDS = {  # by the commonest reason
 }
 CHUNK = 128  # texts that a black box answers between two commits
 PROMPTED_CHUNK = 32  # that a language model does: it is slow, or paid for
+TOGETHER = 1.0  # seconds of answers that are committed at once: a quick black box is not held up by the disk
+
+Keep = Callable[[Mapping[int, Predictions]], None]
 
 
 class UnreadableError(BlackBoxError):
@@ -45,6 +50,35 @@ def unasked(chunks: Mapping[int, Predictions], count: int, size: int) -> Iterato
             stop = min([start + size, count, *(other for other in chunks if other > start)])
             yield start, stop
             start = stop
+
+
+@contextmanager
+def kept(keep: Keep, *, seconds: float = TOGETHER) -> Iterator[Callable[[int, Predictions], None]]:
+    """Hand out what takes chunks by where they begin, and keeps them together; also where the block is broken off.
+
+    Args:
+        keep: commits chunks.
+        seconds: after which what has come is committed; with 0 every chunk is at once.
+    """
+    waiting: dict[int, Predictions] = {}
+    began = time.monotonic()
+
+    def commit() -> None:
+        nonlocal began
+        if waiting:
+            keep(waiting)
+        waiting.clear()
+        began = time.monotonic()
+
+    def take(start: int, predictions: Predictions) -> None:
+        waiting[start] = predictions
+        if time.monotonic() - began >= seconds:
+            commit()
+
+    try:
+        yield take
+    finally:
+        commit()
 
 
 def with_answers(

@@ -7,6 +7,7 @@ chunk by chunk. Whatever is done is not done again, so an interrupted run is res
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from embedders.hardware.threads import sleep_while_waiting
 from embedders.jobs.asking import (
     CHUNK,
     PROMPTED_CHUNK,
+    TOGETHER,
     UnreadableError,
     are_most_missing,
+    kept,
     told_missing,
     unasked,
     with_answers,
@@ -32,9 +35,10 @@ from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
 from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
-from registry.catalog import EntryRecord, Filter, SpaceRecord
+from registry.catalog import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
+from registry.data.inputs import Input
 from registry.data.models import is_language_model
 from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
@@ -94,15 +98,15 @@ def embed(
     report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
     todo = [entry for entry in entries if entry.version_id not in held]
     if todo:
-        surrogate = surrogates.for_space(spec) if surrogates is not None else surrogate_of(spec, device)
-        run = _Run(registry, record, spec, report, surrogate, boxes=Boxes(registry, device=device), on_done=on_done)
+        load = partial(surrogate_of, spec, device) if surrogates is None else partial(surrogates.for_space, spec)
+        run = Run(registry, record, spec, report, load, boxes=Boxes(registry, device=device), on_done=on_done)
         run.embed(todo, again=again, skip=names is None, take_over=take_over)
     registry.refresh_index(record.name)
     return report
 
 
-class _Run:
-    """One run over one space."""
+class Run:
+    """One run over one space: its surrogate and language model stay loaded."""
 
     def __init__(
         self,
@@ -110,7 +114,7 @@ class _Run:
         space: SpaceRecord,
         spec: SpaceSpec,
         report: EmbedReport,
-        surrogate: "Surrogate",
+        load: "Callable[[], Surrogate]",
         *,
         boxes: Boxes,
         on_done: Callable[[str, float], None] | None,
@@ -122,12 +126,19 @@ class _Run:
         self._boxes = boxes
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
-        self._surrogate = surrogate
+        self._load = load
+
+    @cached_property
+    def _surrogate(self) -> "Surrogate":
+        """The space's surrogate, loaded when it is first needed, and torch with it."""
+        return self._load()
 
     def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool, take_over: bool) -> None:
         """Embed entries one by one; one that fails, or is skipped, does not stop the others."""
         from tqdm.auto import tqdm
 
+        if again or not all(self._copy_of(entry) for entry in todo):
+            self._surrogate  # noqa: B018 - loaded before any job is claimed: its faults are those of the run
         with (
             self._registry.catalog.jobs.working() as shift,
             tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar,
@@ -172,7 +183,7 @@ class _Run:
 
     def _embed_one(self, entry: EntryRecord, worker: "Worker", *, again: bool) -> float:
         began = time.perf_counter()
-        if not again and entry.kind is EntryKind.TASK and self._copied(entry, worker):
+        if not again and self._copied(entry, worker):
             return time.perf_counter() - began
         observed, asked = self._observe(entry)
         parameters, seed = self._spec.parameters, self._spec.seed
@@ -185,7 +196,7 @@ class _Run:
             "examples": len(observed.inputs),
             "seconds": round(seconds, 3),
             "device": str(self._surrogate.device),
-            "versions": {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")},
+            "versions": _versions(),
             **reading.provenance,
             **({"asked": asked} if asked else {}),
         }
@@ -194,21 +205,31 @@ class _Run:
         return seconds
 
     def _copied(self, entry: EntryRecord, worker: "Worker") -> bool:
-        """Copy a task's vector from a space that differs in its corpus alone; say whether there was one.
+        """Copy a task's vector from another space; say whether there was one."""
+        found = self._copy_of(entry)
+        if found is None:
+            return False
+        held, space = found
+        provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": space}
+        put = self._registry.catalog.embeddings.put
+        put(entry.version_id, self._space, held.vector, provenance, held.deviations, worker)
+        return True
+
+    def _copy_of(self, entry: EntryRecord) -> tuple[EmbeddingRecord, str] | None:
+        """Return a task's vector in a space that differs from this one in its corpus alone, and that space's name.
 
         A corpus is what models are observed on, so a task's vector does not depend on it.
         """
+        if entry.kind is not EntryKind.TASK:
+            return None
         for other in self._registry.catalog.spaces.all():
             spec = SpaceSpec.from_document(other.spec)
             if other.id == self._space.id or not spec.is_same_for_tasks(self._spec):
                 continue
             held = self._registry.catalog.embeddings.get(entry.version_id, other.id)
             if held is not None:
-                provenance = {**held.provenance, "space": self._spec.fingerprint(), "copied_from": other.name}
-                put = self._registry.catalog.embeddings.put
-                put(entry.version_id, self._space, held.vector, provenance, held.deviations, worker)
-                return True
-        return False
+                return held, other.name
+        return None
 
     def _observe(self, entry: EntryRecord) -> tuple[Observed, dict[str, Any]]:
         """Return what an entry's vector is made of, and how a language model was asked for it."""
@@ -229,27 +250,35 @@ class _Run:
         asked: dict[str, Any] = next((one["asked"] for one in told if "asked" in one), {})
         return asked
 
+    @cached_property
+    def _corpus(self) -> list[Input]:
+        """The inputs on which the space observes black boxes."""
+        corpus_id = self._space.corpus_version_id
+        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
         corpus_id = self._space.corpus_version_id
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         store = self._registry.catalog.predictions
-        corpus = self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+        corpus = self._corpus
         inputs = tuple(predictor.answerable(corpus))
         chunks = store.chunks(entry.version_id, corpus_id)
         size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
         is_live = isinstance(predictor, PromptedPredictor)
         if is_live and are_most_missing(joined(chunks)):  # it failed for that: it is asked once more
             chunks = {start: one for start, one in chunks.items() if not are_most_missing(one)}
-        for start, stop in unasked(chunks, len(inputs), size):
-            chunks[start] = predictor.predict(inputs[start:stop])
-            store.put(entry.version_id, corpus_id, start=start, predictions=chunks[start])
-            if is_live and are_most_missing(joined(chunks)):
-                raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
-        if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
-            said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
-            if said is not None:
-                store.put(entry.version_id, corpus_id, start=CONTENT_FREE, predictions=said)
+        with kept(partial(store.put_all, entry.version_id, corpus_id), seconds=0 if is_live else TOGETHER) as keep:
+            for start, stop in unasked(chunks, len(inputs), size):
+                chunks[start] = predictor.predict(inputs[start:stop])
+                keep(start, chunks[start])
+                if is_live and are_most_missing(joined(chunks)):
+                    raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
+            if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
+                said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
+                if said is not None:
+                    keep(CONTENT_FREE, said)
         predictions = joined(chunks)
         if predictions.counts():
             self._report.unanswered[entry.name] = told_missing(predictions)
@@ -263,6 +292,12 @@ class _Run:
         made = from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
         is_most = len(corpus) / 2 <= len(inputs) < len(corpus)
         return replace(made, among=tuple(corpus)) if is_most else made  # the same features as of all other models
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the releases that a vector depends on."""
+    return {name: version(name) for name in ("torch", "transformers", "peft", "numpy", "fute-registry")}
 
 
 def embeddable(registry: Registry, spec: SpaceSpec) -> list[EntryRecord]:

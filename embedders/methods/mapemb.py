@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.methods.contract import Method, Parts, Reading, read_halves
+from embedders.methods.contract import Method, Parts, Reading
+from embedders.methods.regression import RidgeRegression, Solved, regression_on
 from embedders.observed import Observed
 from registry.spaces.facets import Facet
 from registry.spaces.spec import DIMENSION
@@ -55,43 +56,60 @@ class MapEmb(Method):
         dimension: int = DIMENSION,
     ) -> Reading:
         """Return the four facets; `fit` in the provenance is the share of the answers' variance explained."""
-        asked = surrogate.features(observed.inputs, among=observed.among).astype(np.float64)  # (inputs, hidden)
+        regression = regression_on(surrogate.features(observed.inputs, among=observed.among), parameters["ridge"], seed)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
-        answered = _expected(observed, texts)  # (inputs, hidden)
-        parts, fit = _parts(asked, answered, parameters["ridge"])
-        halves = read_halves(lambda rows: _parts(asked[rows], answered[rows], parameters["ridge"])[0], len(asked), seed)
-        return Reading(parts, {"fit": fit}, halves)
-
-
-def _parts(asked: NDArray[np.float64], answered: NDArray[np.float64], ridge: float) -> tuple[Parts, float]:
-    """Return the facets of examples, and the share of the answers' variance that the map explains."""
-    weights, fit = ridge_map(asked, answered, ridge)
-    joint = asked.T @ answered / len(asked)  # (hidden, hidden)
-    parts = {"inputs": asked.mean(axis=0), "answers": answered.mean(axis=0), "joint": joint.ravel()}
-    parts["map"] = weights.ravel()
-    return {name: part.astype(np.float32) for name, part in parts.items()}, fit
+        answered, meanings = _answered(observed, texts)
+        whole, *sides = regression.solved(answered)
+        left = regression.unexplained(answered, whole.weights)
+        halved = [_parts(side, meanings) for side in sides]
+        fit = _explained(answered - whole.answers, left, meanings)
+        return Reading(_parts(whole, meanings), {"fit": fit}, tuple(zip(halved[::2], halved[1::2], strict=True)))
 
 
 def ridge_map(
     asked: NDArray[np.float64], answered: NDArray[np.float64], ridge: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Return W (hidden, hidden) from centred inputs to centred answers, and the share of variance it explains.
+    """Return W (hidden, columns) from centred inputs to centred answers, and the share of variance it explains.
 
     Args:
-        asked, answered: (examples, hidden).
+        asked: (examples, hidden).
+        answered: (examples, columns).
         ridge: regulariser per example.
     """
-    x, y = asked - asked.mean(axis=0), answered - answered.mean(axis=0)
-    few = len(x) < x.shape[1]  # then the smaller system of the examples has the same solution
-    gram = (x @ x.T if few else x.T @ x) + len(x) * ridge * np.eye(min(x.shape))
-    weights = x.T @ np.linalg.solve(gram, y) if few else np.linalg.solve(gram, x.T @ y)
-    total = float((y**2).sum())
-    return weights, 1.0 - float(((y - x @ weights) ** 2).sum()) / total if total > 0 else 0.0
+    regression = RidgeRegression(asked, ridge, np.zeros((0, len(asked)), bool))
+    weights = regression.solved(answered)[0].weights
+    left = regression.unexplained(answered, weights)
+    return weights, _explained(answered - answered.mean(axis=0), left, None)
 
 
-def _expected(observed: Observed, texts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the expected answer's feature of each input, (inputs, hidden); padding has probability 0."""
+def _parts(solved: Solved, meanings: NDArray[np.float64] | None) -> Parts:
+    """Return the facets of what was read; all but the inputs are linear in the answers, so meanings come last."""
+    parts = {"answers": solved.answers, "joint": solved.joint, "map": solved.weights}
+    told = parts if meanings is None else {name: part @ meanings for name, part in parts.items()}
+    return {name: part.ravel().astype(np.float32) for name, part in {"inputs": solved.inputs, **told}.items()}
+
+
+def _explained(centred: NDArray[np.float64], left: NDArray[np.float64], meanings: NDArray[np.float64] | None) -> float:
+    """Return the share of the centred answers' variance (inputs, columns) that is not left over."""
+    total, unexplained = _squares(centred, meanings), _squares(left, meanings)
+    return 1.0 - unexplained / total if total > 0 else 0.0
+
+
+def _squares(table: NDArray[np.float64], meanings: NDArray[np.float64] | None) -> float:
+    """Return the sum of the squares of `table @ meanings`, which is not worked out row by row."""
+    if meanings is None:
+        return float((table**2).sum())
+    return float(((table.T @ table) * (meanings @ meanings.T)).sum())
+
+
+def _answered(observed: Observed, texts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return what was answered, (inputs, columns), and the feature that a column stands for, (columns, hidden).
+
+    Where all inputs have the same few options, these are the columns. Elsewhere the columns are the numbers of the
+    expected answer's feature, and stand for themselves (None). Padding has probability 0.
+    """
     probabilities = observed.probabilities.astype(np.float64)
-    if len(probabilities) and observed.has_fixed_options:
-        return probabilities @ texts[observed.options[0]]
-    return np.einsum("ik,ikh->ih", probabilities, texts[observed.options])
+    if not len(probabilities) or not observed.has_fixed_options:
+        return np.einsum("ik,ikh->ih", probabilities, texts[observed.options]), None
+    meanings = texts[observed.options[0]]
+    return (probabilities, meanings) if len(meanings) < meanings.shape[1] else (probabilities @ meanings, None)

@@ -26,19 +26,25 @@ class PredictionStore:
         self._database = database
 
     def put(self, version_id: int, corpus_version_id: int, *, start: int, predictions: Predictions) -> None:
-        """Keep the answers to a run of the corpus's texts that begins at row `start`, or at `CONTENT_FREE`.
+        """Keep the answers to a run of the corpus's texts that begins at row `start`, or at `CONTENT_FREE`."""
+        self.put_all(version_id, corpus_version_id, {start: predictions})
+
+    def put_all(self, version_id: int, corpus_version_id: int, chunks: Mapping[int, Predictions]) -> None:
+        """Keep the answers to several runs of the corpus's texts, by the row where each begins, in one transaction.
 
         What is kept stays, but where most of it are texts without an answer: those were asked again.
         """
-        place = {"version_id": version_id, "corpus_version_id": corpus_version_id, "start": start}
-        values = columns_of(_shortened(predictions))
+        place = {"version_id": version_id, "corpus_version_id": corpus_version_id}
+        columns = {start: columns_of(_shortened(predictions)) for start, predictions in chunks.items()}
         with self._database.write() as session:
-            held = session.scalar(select(PredictionChunk).filter_by(**place))
-            if held is None:
-                session.add(PredictionChunk(**place, **values))
-            elif _lacks_most(held):
-                for name, value in values.items():
-                    setattr(held, name, value)
+            known = select(PredictionChunk).filter_by(**place).where(PredictionChunk.start.in_(columns))
+            held = {row.start: row for row in session.scalars(known)}
+            for start, values in columns.items():
+                if start not in held:
+                    session.add(PredictionChunk(**place, start=start, **values))
+                elif _lacks_most(held[start]):
+                    for name, value in values.items():
+                        setattr(held[start], name, value)
 
     def chunks(self, version_id: int, corpus_version_id: int) -> dict[int, Predictions]:
         """Return what is recorded by the row where it begins, in the order of the rows."""

@@ -1,5 +1,8 @@
 """What a fresh process loads: nothing heavy before it is needed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ from tiny_cli import hand_made_space, put_vector, tiny_rows, write_rows
 
 from registry import Registry
 from registry.formats.tasks import read_task
+from registry.spaces.facets import Facet, Facets
+from registry.spaces.spec import SpaceSpec
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "peft", "pandas", "matplotlib"}
@@ -71,6 +76,35 @@ def test_nearest_answers_without_torch(store: Path) -> None:
     assert "bank" in text
     assert "faiss" in loaded
     assert loaded & HEAVY == set()
+
+
+def test_vectors_that_are_copied_from_another_space_need_no_torch(tmp_path: Path) -> None:
+    """The two spaces differ in their corpus alone, and the surrogate is nowhere."""
+    with Registry.create(tmp_path / "store") as registry:
+        for name in ("one", "two"):
+            spec = SpaceSpec("0" * 64, "nowhere", "mapemb", {"ridge": 0.01}, Facets([Facet("inputs", 8)]), name * 16)
+            registry.add_space(name, spec, corpus=None)
+        registry.add_task("film", read_task(str(write_rows(tmp_path / "film.jsonl", tiny_rows(0)))))
+        put_vector(registry, "film", registry.catalog.spaces.get("one"), 0)
+
+    loaded, text = loaded_by_program("embed", "film", "--space", "two", registry=tmp_path / "store")
+
+    assert "embedded film" in text
+    assert loaded & HEAVY == set()
+
+
+def test_threads_sleep_while_they_wait_from_python_too() -> None:
+    """The policy is set before torch can be loaded; a user's own stays."""
+    code = (
+        "import os, sys; from embedders import live_model; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    without = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    said = [
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=given, capture_output=True, text=True, check=True)
+        for given in (without, {**without, "OMP_WAIT_POLICY": "ACTIVE"})
+    ]
+
+    assert [one.stdout for one in said] == ["PASSIVE False\n", "ACTIVE False\n"]
 
 
 def test_the_package_loads_next_to_nothing() -> None:

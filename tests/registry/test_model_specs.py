@@ -8,6 +8,7 @@ import pytest
 from embedders import endpoint_model, function_model, hf_model, recorded_model
 from registry import Registry
 from registry.data.models import HeadKind, ModelKind, ModelSpec, is_language_model
+from registry.data.vectors import VECTOR_ALONE
 from registry.errors import DataError
 from registry.prompts.pairs import meant_by
 
@@ -151,7 +152,7 @@ def test_some_heads_answer_only_under_a_prompt() -> None:
         (
             {"type": "oracle"},
             r"^box: 'oracle' is not a type of model: there are hf, endpoint, function, recorded, recorded-llm, "
-            r"prompted\.$",
+            r"prompted, imported\.$",
         ),
         ({}, r"^box: None is not a type of model"),
         ({"type": ["hf"]}, r"^box: \['hf'\] is not a type of model"),

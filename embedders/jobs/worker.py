@@ -1,0 +1,71 @@
+"""A worker: it embeds whatever a space lacks, beside any number of others on the same registry.
+
+Each entry is a job that one of them holds at a time, and whose vector is committed once. A job of a worker that is gone
+is free again, and the next one takes it.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from embedders.black_boxes.entries import Boxes
+from embedders.hardware.threads import sleep_while_waiting
+from embedders.jobs.runs import EmbedReport, Run, embeddable
+from embedders.spaces import current_space
+from embedders.surrogate.loading import surrogate_of
+from registry import Registry
+from registry.spaces.spec import SpaceSpec
+
+PAUSE = 1.0  # seconds between two looks at what others are at, or at what has come
+
+
+def work(
+    registry: Registry,
+    *,
+    space: str | None = None,
+    device: str | None = None,
+    watch: bool = False,
+    on_done: Callable[[str, float], None] | None = None,
+    on_wait: Callable[[dict[str, str]], None] | None = None,
+) -> EmbedReport:
+    """Embed what a space lacks until nothing is left, and nobody else is at anything.
+
+    An entry that fails, or that the space cannot embed, is tried once.
+
+    Args:
+        space: in which space; None for the current one. Where there is none, the default one is made.
+        device: `cuda`, `cpu`, ...; None for the best there is.
+        watch: wait for new entries instead of ending; only an interrupt ends it.
+        on_done: called with a name and seconds after its vector is committed.
+        on_wait: called, when this worker begins to wait, with the names that others are at and who they are.
+    """
+    sleep_while_waiting()
+    record = current_space(registry, space)
+    spec = SpaceSpec.from_document(record.spec)
+    report = EmbedReport(record.name)
+    run: Run | None = None
+    tried: set[int] = set()
+    is_waiting = False
+    while True:
+        done = tried | registry.catalog.embeddings.known(record.id)
+        todo = [entry for entry in embeddable(registry, spec) if entry.version_id not in done]
+        if not todo and not watch:
+            return report
+        before = len(report.embedded)
+        if todo:
+            if run is None:
+                boxes = Boxes(registry, device=device)
+                run = Run(
+                    registry, record, spec, report, partial(surrogate_of, spec, device), boxes=boxes, on_done=on_done
+                )
+            report.busy.clear()
+            run.embed(todo, again=False, skip=True, take_over=False)
+            registry.refresh_index(record.name)
+            tried |= {entry.version_id for entry in todo if entry.name in {**report.failed, **report.skipped}}
+        if len(report.embedded) > before:
+            is_waiting = False
+            continue
+        if not is_waiting and on_wait is not None and (report.busy or not todo):
+            on_wait(dict(report.busy))
+        is_waiting = True
+        time.sleep(PAUSE)
