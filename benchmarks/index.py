@@ -98,12 +98,12 @@ def truly_nearest(count: int, queries: NDArray[np.float32]) -> list[set[str]]:
 def raw_index(count: int) -> Any:  # noqa: ANN401 - FAISS has no types
     """Return FAISS's index of the kind that a registry of so many vectors has, in memory."""
     if count < MANY:
-        index = faiss.IndexFlatIP(DIMENSION)
+        flat = faiss.IndexFlatIP(DIMENSION)
         for chunk in chunks(count):
-            index.add(chunk)
-        return index
+            flat.add(chunk)
+        return flat
     scan = faiss.IndexPQFastScan(DIMENSION, DIMENSION // 16, 4, faiss.METRIC_INNER_PRODUCT)
-    index = faiss.IndexRefineFlat(scan)
+    index: Any = faiss.IndexRefineFlat(scan)
     index.train(vectors(20_000, 1))
     for chunk in chunks(count):
         index.add(chunk)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError
 from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
+from registry.index.gpu import FindsNearest, on_device
 
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 
@@ -36,6 +37,7 @@ class FaissFlat(FileIndex):
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401 - FAISS has no types
         self._index = index
+        self._searched: FindsNearest | None = None  # it, or a copy of it on a GPU, made when it is asked
 
     @classmethod
     def empty(cls, dimension: int) -> Self:
@@ -64,12 +66,14 @@ class FaissFlat(FileIndex):
         """Add rows; one whose id is known takes the place of the former."""
         if len(ids):
             self.remove(ids)  # FAISS would keep both
+            self._searched = None
             self._index.add_with_ids(np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(ids, np.int64))
 
     def remove(self, ids: Ids) -> None:
         """Forget the rows of some ids; those that are not known change nothing."""
         known = [row_id for row_id in ids.tolist() if self._holds(row_id)] if len(self) else []
         if known:  # else FAISS would go through all rows for nothing
+            self._searched = None
             self._index.remove_ids(np.array(known, np.int64))
 
     def nearest(self, query: NDArray[np.floating], *, limit: int, where: Selection | None = None) -> list[Neighbor]:
@@ -81,9 +85,10 @@ class FaissFlat(FileIndex):
         row = np.ascontiguousarray(query[None], np.float32)  # (1, dimension)
         # FAISS leaves to chance which equals come last, so it is asked for more until none is left behind the end.
         count = limit
+        self._searched = self._searched or on_device(load_faiss(), self._index)
         while True:
             count = min(most, 2 * count + SPARE)
-            similarities, found = self._index.search(row, count, params=chosen)
+            similarities, found = self._searched.search(row, count, params=chosen)
             pairs = zip(similarities[0].tolist(), found[0].tolist(), strict=True)
             neighbors = sorted((Neighbor(i, s) for s, i in pairs if i >= 0), key=lambda n: (-n.similarity, n.id))
             is_all = count == most or len(neighbors) < count
