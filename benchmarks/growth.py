@@ -3,9 +3,9 @@
     python -m benchmarks.growth [--sizes 1000 10000 100000] [--dimension 256] [--only status]
 
 A registry of each size is filled with clustered vectors by `Registry.add_vectors`: nine tasks to one model, five tags,
-a transfer for each twentieth task. Every command runs in a process of its own, three times and seven for those that are
-quick; the median stands in a table in Markdown, with the memory that the process took at most. Times hold the start of
-the program, whose least is that of `--version`.
+a transfer for each twentieth task. Every command runs three times, those that cannot be done again or are long once;
+the median stands in a table in Markdown, with the memory that the process took at most. Times hold the start of the
+program.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from registry.spaces.spec import SpaceSpec
 
 HERE = Path(__file__).resolve().parents[1]
 GROUPS = 50  # of vectors that are alike
-QUICK, TIMES, OFTEN = 2.0, 3, 7
+TIMES, LONG = 3, 5.0  # runs of a command, of one that takes more than so many seconds a single one
 COMMANDS = (
     "--help",
     "status",
@@ -113,9 +113,10 @@ def run(folder: Path, words: str) -> tuple[float, int]:
 def measured(folder: Path, words: str) -> tuple[float, int]:
     """Return the median seconds of a command, and the most bytes."""
     runs = [run(folder, words)]
-    if any(words.startswith(once) for once in ("task remove", "task rename", "bundle")):
-        return runs[0]  # it cannot be done again
-    runs += [run(folder, words) for _ in range((OFTEN if runs[0][0] < QUICK else TIMES) - 1)]
+    is_once = any(words.startswith(once) for once in ("task remove", "task rename", "bundle", "backup"))
+    if is_once or runs[0][0] > LONG:
+        return runs[0]
+    runs += [run(folder, words) for _ in range(TIMES - 1)]
     return median(took for took, _ in runs), max(size for _, size in runs)
 
 

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from registry.catalog.queries import checked_numbers, is_newest, sealed, unsealed
+from registry.catalog.queries import AT_ONCE, checked_numbers, is_newest, sealed, unsealed
 from registry.catalog.tables import Embedding, Entry, Space, VectorChange, Version
 from registry.errors import IntegrityError
 from registry.kinds import EntryKind
-from registry.spaces.centring import FEW, GROWN, LEAST_TO_CENTRE, Centring, mean_of
+from registry.spaces.centring import FEW, GROWN, LEAST_TO_CENTRE, Centring
 from registry.spaces.spec import SpaceSpec
 
 KEPT = 100_000  # changes, of all spaces: an index that has missed more is built anew
+_VECTOR = (Entry.name, Embedding.vector, Embedding.sha256)
 _NO_VECTOR = 0  # the id by which the log of an epoch begins: what is built now can be followed from here
 _UNSEEN = {"synchronize_session": False}  # the objects in a session are not told of what a statement changes
 
@@ -85,13 +86,12 @@ def begin_epoch(session: Session, space: Space) -> None:
 
     The tasks are summed in the order of their names, so that it does not depend on which came first.
     """
-    found = session.execute(_tasks_of(space.id, Entry.name, Embedding.vector, Embedding.sha256).order_by(Entry.name))
-    rows = [checked_numbers(body, sha256, name, space.name) for name, body, sha256 in found]
-    is_frozen = len(rows) >= FEW
+    count, mean = _mean(session, space, _tasks_of(space.id, *_VECTOR).order_by(Entry.name))
+    is_frozen = count >= FEW
     space.epoch += 1
-    space.centre = sealed(mean_of(np.stack(rows)).astype("<f4").tobytes()) if is_frozen else None
-    space.centred_on = len(rows) if is_frozen else None
-    space.tasks_at_most = len(rows)
+    space.centre = sealed(mean.astype("<f4").tobytes()) if is_frozen else None
+    space.centred_on = count if is_frozen else None
+    space.tasks_at_most = count
     session.execute(delete(VectorChange).where(VectorChange.space_id == space.id))
     session.execute(insert(VectorChange), [{**_row(session, space.id), "embedding_id": _NO_VECTOR}])
 
@@ -111,12 +111,20 @@ def centring_of(session: Session, space: Space) -> Centring:
 
 def _moving_centre(session: Session, space: Space) -> NDArray[np.float32]:
     """Return the mean of the tasks, which are few, else of all vectors; see `spaces.centring.centre_of`."""
-    columns = (Entry.name, Embedding.vector, Embedding.sha256)
-    for query in (_tasks_of(space.id, *columns), _newest_of(space.id, *columns)):
-        found = session.execute(query.order_by(Embedding.id)).all()
-        if len(found) >= LEAST_TO_CENTRE:
-            return mean_of(np.stack([checked_numbers(body, sha, name, space.name) for name, body, sha in found]))
+    for query in (_tasks_of(space.id, *_VECTOR), _newest_of(space.id, *_VECTOR)):
+        count, mean = _mean(session, space, query.order_by(Embedding.id))
+        if count >= LEAST_TO_CENTRE:
+            return mean
     return np.zeros(space.dimension, np.float32)
+
+
+def _mean(session: Session, space: Space, query: Select[Any]) -> tuple[int, NDArray[np.float32]]:
+    """Return how many vectors a query finds, and their mean, (dimension,), summed one by one in double precision."""
+    total, count = np.zeros(space.dimension), 0
+    for name, body, sha256 in session.execute(query.execution_options(yield_per=AT_ONCE)):
+        total += checked_numbers(body, sha256, name, space.name)
+        count += 1
+    return count, np.asarray(total / max(count, 1), np.float32)
 
 
 def _row(session: Session, space_id: int) -> dict[str, Any]:

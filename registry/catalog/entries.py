@@ -138,6 +138,18 @@ class EntryStore:
         with self._database.read() as session:
             return {name: body_of(row, row.sha256) for name, row in session.execute(query)}
 
+    def held(self) -> list[tuple[EntryKind, str, str, str]]:
+        """Return kind and name of entries with the role and hash of what their latest versions hold, by name."""
+        query = (
+            select(Entry.kind, Entry.name, VersionContent.role, VersionContent.sha256)
+            .join(Version, Version.id == VersionContent.version_id)
+            .join(Entry, Entry.id == Version.entry_id)
+            .where(is_newest())
+            .order_by(Entry.name, VersionContent.role)
+        )
+        with self._database.read() as session:
+            return [(kind, name, role, sha256) for kind, name, role, sha256 in session.execute(query)]
+
     def counts(self) -> dict[EntryKind, int]:
         """Return how many entries there are of each kind; a kind of which there are none is left out."""
         query = select(Entry.kind, func.count()).group_by(Entry.kind)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.database import Database
 from registry.errors import RegistryError
 from registry.index.current import Indexes
@@ -54,18 +54,13 @@ def _keys(database: Database) -> Iterator[Fault]:
 def _contents(catalog: Catalog) -> Iterator[Fault]:
     """Yield the entries whose examples or texts are missing or damaged."""
     checked: set[str] = set()
-    for entry in catalog.entries.all():
-        for role, sha256 in entry.contents.items():
-            if sha256 not in checked:
-                checked.add(sha256)
-                yield from _content(catalog, entry, role, sha256)
-
-
-def _content(catalog: Catalog, entry: EntryRecord, role: str, sha256: str) -> Iterator[Fault]:
-    try:
-        catalog.entries.content(sha256)
-    except RegistryError:
-        yield Fault(f"{entry.kind} {entry.name}", f"its {role} is missing: add it again")
+    for kind, name, role, sha256 in catalog.entries.held():
+        if sha256 not in checked:
+            checked.add(sha256)
+            try:
+                catalog.entries.content(sha256)
+            except RegistryError:
+                yield Fault(f"{kind} {name}", f"its {role} is missing: add it again")
 
 
 def _spaces(catalog: Catalog, location: Location) -> Iterator[Fault]:

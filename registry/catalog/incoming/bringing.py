@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.database import Database
 from registry.catalog.incoming.known import KnownVector, known_vectors
 from registry.catalog.incoming.writing import NewVector, close_jobs, replace_vectors, write_entries, write_vectors
-from registry.catalog.tables import State
 from registry.data.vectors import VectorFile
 from registry.errors import AlreadyExistsError, DataError, InputError, SpaceMismatchError
 from registry.kinds import EntryKind
@@ -106,20 +104,24 @@ class _Intent:
 def _intents(
     catalog: Catalog, space: SpaceRecord, batches: Iterator[VectorFile], options: BringOptions
 ) -> tuple[int, list[_Intent]]:
-    """Look at all vectors before the first is written; return the registry's generation, and what is to be done."""
+    """Look at all vectors before the first is written; return the registry's generation, and what is to be done.
+
+    Each batch is looked up by itself: one view of the catalog over all of them would keep every writer waiting.
+    """
     seen: set[str] = set()
     intents = []
-    with catalog.database.read() as session:
-        generation: int = session.scalars(select(State.generation)).one()
-        for batch in batches:
-            _check_space(batch.fingerprint, space, options.source)
-            names = [_name(name, kind, options.source) for name, kind in zip(batch.names, batch.kinds, strict=True)]
-            for name in names:
-                if name.casefold() in seen:
-                    raise DataError(options.source, f"holds the name {name!r} twice.")
-                seen.add(name.casefold())
-            found = _sorted(session, _rows_of(batch, names, space, options), space, options)
-            intents.append(_Intent((batch.names, batch.kinds), names, found))
+    generation = catalog.spaces.generation()
+    for batch in batches:
+        _check_space(batch.fingerprint, space, options.source)
+        names = [_name(name, kind, options.source) for name, kind in zip(batch.names, batch.kinds, strict=True)]
+        for name in names:
+            if name.casefold() in seen:
+                raise DataError(options.source, f"holds the name {name!r} twice.")
+            seen.add(name.casefold())
+        rows = _rows_of(batch, names, space, options)
+        with catalog.database.read() as session:
+            found = _sorted(session, rows, space, options)
+        intents.append(_Intent((batch.names, batch.kinds), names, found))
     return generation, intents
 
 
