@@ -23,6 +23,7 @@ from registry.formats.vectors import write_vectors
 from registry.importing import import_vectors
 from registry.kinds import EntryKind
 from registry.location import located
+from registry.ranking.compare import similarities
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 from registry.upkeep.verifying import verify
@@ -488,3 +489,23 @@ def test_a_vector_that_was_put_by_hand_beside_them_is_compared_as_they_are(store
     vector = put_vector(store, "other", store.catalog.spaces.get("clip"), 5)
 
     assert store.compare("other", "one0").similarity == pytest.approx(float(vector @ unit(rows(3))[0]), abs=1e-6)
+
+
+# -- many --------------------------------------------------------------------------------------------
+
+
+def test_of_many_entries_a_sample_is_compared_and_that_is_said(
+    store: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add_vectors(named(30), rows(30), space="clip")
+    space = store.catalog.spaces.get("clip")
+    whole = similarities(store.catalog, space, most=30)
+    assert caplog.messages == []
+
+    vectors, matrix = similarities(store.catalog, space, most=10)
+
+    assert caplog.messages == ["A sample of 10 of the 30 entries in space 'clip' is compared."]
+    places = [whole.vectors.names.index(name) for name in vectors.names]
+    assert len(set(places)) == 10
+    assert matrix == pytest.approx(whole.matrix[np.ix_(places, places)], abs=1e-6)
+    assert similarities(store.catalog, space, most=10).vectors.names == vectors.names
