@@ -242,16 +242,19 @@ class EmbeddingStore:
                 row.version_id: _record(row, name, kind, space) for row, name, kind, space in session.execute(query)
             }
 
-    def ids(self, space_id: int, where: Filter) -> NDArray[np.int64]:
-        """Return the ids, rising, of the latest versions' vectors that pass a filter."""
+    def ids(self, space_id: int, where: Filter, *, most: int | None = None) -> NDArray[np.int64]:
+        """Return the ids, rising, of the latest versions' vectors that pass a filter, the first ones if not all."""
         query = (
             select(Embedding.id)
             .join(Version, Version.id == Embedding.version_id)
             .join(Entry, Entry.id == Version.entry_id)
             .where(Embedding.space_id == space_id, is_newest(), passing(where))
             .order_by(Embedding.id)
+            .limit(most)
         )
         with self._database.read() as session:
+            if where.kinds and session.scalar(select(Entry.id).where(Entry.kind.in_(where.kinds)).limit(1)) is None:
+                return np.empty(0, np.int64)  # else all vectors would be looked at for it
             return np.array(session.scalars(query).all(), np.int64)
 
 

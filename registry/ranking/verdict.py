@@ -16,7 +16,6 @@ from registry.index.current import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
 from registry.ranking.reasons import UsualAnswer, answered, because
-from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import DIMENSION, SpaceSpec
@@ -162,9 +161,8 @@ class Yardstick:
 
     def _level_of_tasks(self, weights: Mapping[str, float]) -> Level | None:
         """Return what most pairs of the space's own tasks reach; None where these are few."""
-        tasks = selected(self._catalog, self._index, self._space, Filter(kinds=(EntryKind.TASK,)))
-        known = self._index.index.ids
-        ids = (known if tasks is None else tasks.ids[np.isin(tasks.ids, known)])[:MOST_TASKS]
+        ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)), most=MOST_TASKS)
+        ids = ids[np.isin(ids, self._index.index.ids)]
         if len(ids) < LEAST_TASKS:
             return None
         rows = self._index.index.rows(ids)
