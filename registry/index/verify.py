@@ -22,22 +22,22 @@ class Verification:
     snapshot: str  # sound, stale, missing or damaged
     faults: tuple[str, ...]
     kind: str | None = None  # of the index, where there is a snapshot to look at
-    recall: float | None = None  # the share of the ten truly nearest that it finds
+    recall: float | None = None  # the share of the ten truly nearest that it finds; None where it finds all
 
     def __str__(self) -> str:
-        kind = "" if self.kind is None else f" ({self.kind}, finds {self.recall:.1%} of the nearest)"
+        kind = "" if self.recall is None else f" ({self.kind}, finds {self.recall:.1%} of the nearest)"
         return f"{self.space}: {self.vectors} vectors, snapshot {self.snapshot}{kind}; {'; '.join(self.faults) or 'ok'}"
 
 
-def verified(index: FileIndex, held: StreamedVectors, rows: Iterable[Rows]) -> tuple[list[str], float]:
+def verified(index: FileIndex, held: StreamedVectors, rows: Iterable[Rows]) -> tuple[list[str], float | None]:
     """Hold an index against the vectors of a space, as they are compared.
 
     Returns:
-        a line for each fault, and the share of the ten nearest that the index finds.
+        a line for each fault, and the share of the ten nearest that the index finds, if it need not find all.
     """
     if not isinstance(index, FaissCompressed):
         faults = index.verify(held.ids, np.concatenate([np.empty((0, held.centring.facets.dimension)), *rows]))
-        return faults, 0.0 if faults else 1.0
+        return faults, None
     if not np.array_equal(index.ids, held.ids):
         return ["the index and the catalog hold different ids"], 0.0
     try:

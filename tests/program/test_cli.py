@@ -150,6 +150,7 @@ def test_the_status_counts_what_is_there(store: Path) -> None:
         "jobs": {"done": 8},
         "failures": {},
         "packs": [],
+        "recalls": {},
     }
 
 
@@ -571,6 +572,7 @@ WITH_JSON = (
     ("nearest", "film"),
     ("compare", "film", "shop"),
     ("transfer", "list"),
+    ("worker",),
     ("vectors", "import", "more.npz", "--space", "mine"),
 )
 
