@@ -112,7 +112,7 @@ def test_a_notebook_shows_a_table_with_its_caption() -> None:
 def test_a_notebook_runs_nothing_that_stands_in_a_table() -> None:
     shown = Table([Film("<script>alert('x')</script>&")], title="<b>")._repr_html_()
 
-    assert "<td class="s">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;</td>" in shown
+    assert '<td class="s">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;</td>' in shown
     assert "<caption>&lt;b&gt;</caption>" in shown
     assert "<script>" not in shown
 

@@ -63,11 +63,10 @@ def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of so many inches; raise `MissingExtraError` without matplotlib."""
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtraError("A picture needs matplotlib", "plot") from error
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor=GROUND)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
-    return figure
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1), facecolor=GROUND)
 
 
 @contextmanager

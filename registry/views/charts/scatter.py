@@ -42,7 +42,7 @@ def scatter(points: Points, *, colour_by: str = "kind", ties: bool = True) -> Pi
     figure.dpi = DOTS
     with plain(figure):
         figure.draw_without_rendering()
-    _name(axes, points)
+        _name(axes, points)
     return Picture(figure)
 
 
