@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import String, column, insert, inspect, select, table, update
+from sqlalchemy import String, Table, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import restart_logs
@@ -255,9 +255,14 @@ class Database:
             if was_sound:
                 self._engine.note()
 
-    def insert(self, session: Session, table: type[Base], columns: Mapping[str, Sequence[Any]]) -> list[int]:
+    def insert(self, session: Session, table: type[Base] | Table, columns: Mapping[str, Sequence[Any]]) -> list[int]:
         """Write many rows at once, within a transaction, and return their ids in order; see `engines.contract`."""
-        return self._engine.insert(session.connection(), Base.metadata.tables[table.__tablename__], columns)
+        its = table if isinstance(table, Table) else Base.metadata.tables[table.__tablename__]
+        return self._engine.insert(session.connection(), its, columns)
+
+    def renumber(self, session: Session) -> None:
+        """Let new ids come after those that were brought in with their rows."""
+        self._engine.renumber(session.connection())
 
     def close(self) -> None:
         """Let go of the database."""

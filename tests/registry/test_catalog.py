@@ -1,12 +1,12 @@
 """The catalog: entries, spaces, vectors, jobs and recorded answers, each change in one transaction."""
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from behind import count, tamper
 from sqlalchemy import delete, exc
 from tiny_cli import hand_made_space, shift_of
 
@@ -49,21 +49,6 @@ def prompted(registry: Registry) -> None:
     registry.catalog.entries.add(entry(EntryKind.MODEL, "opt"))
     registry.catalog.entries.add(entry(EntryKind.PROMPT, "p1"))
     registry.catalog.entries.add(entry(EntryKind.PROMPTED_MODEL, "opt@p1"))
-
-
-def tamper(registry: Registry, sql: str, *values: object) -> None:
-    """Change the file behind the catalog's back."""
-    connection = sqlite3.connect(registry.folder / "catalog.db")
-    with connection:
-        assert connection.execute(sql, values).rowcount != 0
-    connection.close()
-
-
-def count(registry: Registry, table: str) -> int:
-    connection = sqlite3.connect(registry.folder / "catalog.db")
-    found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-    connection.close()
-    return found
 
 
 def names(registry: Registry, where: Filter) -> list[str]:

@@ -46,6 +46,10 @@ class Engine(Protocol):
         """
         ...
 
+    def renumber(self, connection: sqlalchemy.Connection) -> None:
+        """Let the ids that the database gives come after those of rows that were brought in."""
+        ...
+
     def seal(self, connection: sqlalchemy.Connection) -> None:
         """Write the checksums of everything as it is now, after the tables were changed."""
         ...

@@ -34,7 +34,7 @@ _OTHER_ORDER = text(
 )
 _NUMBERED = text(
     "SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'id'"
-    " AND pg_get_serial_sequence(quote_ident(table_name), 'id') IS NOT NULL"
+    " AND column_default LIKE 'nextval(%'"
 )
 _NEW_IDS = text("SELECT nextval(pg_get_serial_sequence(quote_ident(:name), 'id')) FROM generate_series(1, :count)")
 
@@ -113,16 +113,19 @@ class PostgresqlEngine:
                     rows.write_row(row)
         return list(columns.get("id", ()))
 
-    def seal(self, connection: sqlalchemy.Connection) -> None:
-        """Let text be compared by the numbers of its letters, as everywhere, and new ids come after those that are."""
-        for table, column, kind, length in connection.execute(_OTHER_ORDER).all():
-            its = kind if length is None else f"{kind}({length})"
-            change = f'ALTER TABLE {_quoted(table)} ALTER COLUMN {_quoted(column)} TYPE {its} COLLATE "C"'
-            connection.execute(text(change))
+    def renumber(self, connection: sqlalchemy.Connection) -> None:
+        """Let new ids come after those that are there."""
         for table in connection.scalars(_NUMBERED).all():
             last = f"SELECT max(id) AS id FROM {_quoted(table)}"  # noqa: S608 - our own names
             move = f"SELECT setval(pg_get_serial_sequence(:name, 'id'), id) FROM ({last}) AS l WHERE id IS NOT NULL"  # noqa: S608
             connection.execute(text(move), {"name": _quoted(table)})
+
+    def seal(self, connection: sqlalchemy.Connection) -> None:
+        """Let text be compared by the numbers of its letters, as everywhere."""
+        for table, column, kind, length in connection.execute(_OTHER_ORDER).all():
+            its = kind if length is None else f"{kind}({length})"
+            change = f'ALTER TABLE {_quoted(table)} ALTER COLUMN {_quoted(column)} TYPE {its} COLLATE "C"'
+            connection.execute(text(change))
 
     def note(self) -> None:
         """Do nothing; see `check`."""

@@ -127,6 +127,9 @@ class SqliteEngine:
             connection.exec_driver_sql(statement, list(checksums.sealed_rows(table.name, made)))
         return list(columns.get("id", ()))
 
+    def renumber(self, connection: sqlalchemy.Connection) -> None:
+        """Do nothing: an id is one more than the last."""
+
     def seal(self, connection: sqlalchemy.Connection) -> None:
         """Write the checksums of everything as it is now, after the tables were changed."""
         checksums.seal(_driver_of(connection))
