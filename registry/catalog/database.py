@@ -56,7 +56,7 @@ class Database:
     def create(cls, location: Location) -> None:
         """Make the place and its database, or leave what another process has made meanwhile."""
         database = cls(location)
-        database._engine.make_place()
+        database._engine.make_place(Base.metadata.tables)
         database.upgrade()
         database.close()
 
@@ -152,7 +152,7 @@ class Database:
             SchemaError: a newer release wrote it.
         """
         file = self._engine.as_file()
-        file.make_place()
+        file.make_place(Base.metadata.tables)
         with self.lock(), self._workplace() as place:
             other = Database(replace(self.location, folder=place))
             copy = other._engine.as_file()

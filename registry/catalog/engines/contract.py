@@ -1,6 +1,6 @@
 """What a database must offer to hold a catalog. All that only one kind of database knows stays in its own file."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -24,8 +24,12 @@ class Engine(Protocol):
         """Return what tells the database from another that was put in its place."""
         ...
 
-    def make_place(self) -> None:
-        """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be."""
+    def make_place(self, tables: Collection[str]) -> None:
+        """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be.
+
+        Args:
+            tables: the names of those that will be made: something else may have taken them.
+        """
         ...
 
     def check(self, schema: str) -> None:

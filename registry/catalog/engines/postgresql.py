@@ -6,7 +6,7 @@ own backups, so neither is made here.
 """
 
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
@@ -59,7 +59,7 @@ class PostgresqlEngine:
         """Return what changes when the server was left and found again, which may hold another database now."""
         return self._opened
 
-    def make_place(self) -> None:
+    def make_place(self, tables: Collection[str]) -> None:
         """Raise `InputError` where the tables of something else are in the way, or the database's encoding is."""
         self._make_folder()
         if self.exists():
@@ -69,9 +69,7 @@ class PostgresqlEngine:
                 raise InputError(f"{self._location}: the encoding of the database is not UTF8: make another.")
             if connection.scalar(text("SELECT current_schema()")) is None:
                 raise InputError(f"{self._location}: the schema of its search path is not there: create it.")
-            from registry.catalog.tables import Base
-
-            taken = self._tables(connection) & {*Base.metadata.tables, "alembic_version"}
+            taken = self._tables(connection) & {*tables, "alembic_version"}
             if taken:
                 told = f"{self._location} holds a table {min(taken)!r} of something else"
                 raise InputError(f"{told}: name another database, or a schema by ?options=-csearch_path=NAME.")

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -56,7 +56,7 @@ class SqliteEngine:
         with self.path.open("rb") as file:
             return file.read(len(checksums.MAGIC)) == checksums.MAGIC
 
-    def make_place(self) -> None:
+    def make_place(self, tables: Collection[str]) -> None:
         """Make the folder; raise `InputError` where it is a file, `StorageError` where it cannot be made."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file: a registry is a folder.")
