@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 from registry import Registry
 
@@ -15,11 +16,15 @@ def tamper(registry: Registry, sql: str, *values: object) -> None:
 
 def count(registry: Registry, table: str) -> int:
     """Return how many rows a table has."""
-    found, _ = _executed(registry, f"SELECT count(*) FROM {table}")  # noqa: S608
-    return found
+    return int(value(registry, f"SELECT count(*) FROM {table}"))  # noqa: S608
 
 
-def _executed(registry: Registry, sql: str, *values: object) -> tuple[int, int]:
+def value(registry: Registry, sql: str) -> Any:  # noqa: ANN401 - whatever is there
+    """Return the one value of the first row that a query finds."""
+    return _executed(registry, sql)[0]
+
+
+def _executed(registry: Registry, sql: str, *values: object) -> tuple[Any, int]:
     """Return the first value of the first row, and how many rows were changed."""
     location = registry.catalog.database.location
     if location.is_folder:
