@@ -226,6 +226,10 @@ def test_sqlite_is_known_to_its_engine_alone() -> None:
     assert importers("sqlite3", *ROOMS, "cli.py") == of_sqlite
 
 
+def test_postgresql_is_known_to_its_engine_alone() -> None:
+    assert importers("psycopg", *ROOMS, "cli.py") == {"registry/catalog/engines/postgresql.py"}
+
+
 def test_faiss_is_known_to_its_index_alone() -> None:
     using = {
         str(path.relative_to(ROOT))
