@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -29,6 +30,8 @@ from registry.index.current import Indexes
 from registry.location import Location
 
 LOCAL = "local"  # the address that starts a Ray on this machine
+AUTO = "auto"  # that of the Ray that runs on this machine
+REACH = 5.0  # seconds in which a cluster must be reached
 GRACE = 20.0  # seconds in which workers put back what they had, before they are stopped
 OBJECTS = 80 * 2**20  # bytes of shared memory of a local Ray: next to nothing is passed through it
 PATIENCE = 30.0  # seconds after which it is told that no worker has begun
@@ -71,7 +74,7 @@ class _Slot:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Terms:
     """What every worker must know."""
 
     location: Location
@@ -104,31 +107,26 @@ class _Hand:
         self._worker: HandedWorker | None = None
         self._is_at_work = False
 
-    def open(self, job: _Job, bell: Any) -> str:  # noqa: ANN401 - Ray's handle of an actor
+    def open(self, terms: _Terms, bell: Any) -> str:  # noqa: ANN401 - Ray's handle of an actor
         """Return why this worker cannot work, "" where it can."""
         signal.signal(signal.SIGINT, self._interrupted)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # Ray's processes block it
         bell.wait.remote().future().add_done_callback(_interrupt)  # also where whoever has started it is gone
-        if job.release != __version__:
-            return f"has fute-registry {__version__}, and this is {job.release}"
-        try:
-            catalog = Catalog.open(job.location)
-            if not catalog.jobs.sees(job.starter):
-                return f"finds another registry at {job.location}: {SHARED}"
-            registry = Registry(catalog, Indexes(catalog, job.location.indexes))
-            self._worker = HandedWorker(registry, space=job.space, device=job.device)
-        except (RegistryError, EmbedderError) as error:
-            return f"cannot open the registry: {told_of(error)} {SHARED[0].upper()}{SHARED[1:]}"
-        self._job = job
+        opened = _opened(terms)
+        if isinstance(opened, str):
+            return opened
+        self._worker, self._terms = opened, terms
         return ""
 
     def embed(self, version_id: int, *, is_first: bool) -> EmbedReport | str | None:
         """Return what came of an entry; why this worker can embed none; or None where the bell rang."""
         assert self._worker is not None, "opened before"  # noqa: S101
-        job = self._job
+        terms = self._terms
         self._is_at_work = True
         try:
-            return self._worker.embed(version_id, again=job.again, skip=job.skip, take_over=job.take_over and is_first)
+            return self._worker.embed(
+                version_id, again=terms.again, skip=terms.skip, take_over=terms.take_over and is_first
+            )
         except (RegistryError, EmbedderError) as error:
             return told_of(error)
         except KeyboardInterrupt:
@@ -140,6 +138,20 @@ class _Hand:
         if self._is_at_work:
             self._is_at_work = False  # what is in hand is put back: no second signal breaks into that
             raise KeyboardInterrupt
+
+
+def _opened(terms: _Terms) -> HandedWorker | str:
+    """Return a worker at the registry that is meant, or why there is none."""
+    if terms.release != __version__:
+        return f"has fute-registry {__version__}, and this is {terms.release}"
+    try:
+        catalog = Catalog.open(terms.location)
+        if not catalog.jobs.sees(terms.starter):
+            return f"finds another registry at {terms.location}: {SHARED}"
+        registry = Registry(catalog, Indexes(catalog, terms.location.indexes))
+        return HandedWorker(registry, space=terms.space, device=terms.device)
+    except (RegistryError, EmbedderError) as error:
+        return f"cannot open the registry: {told_of(error)} {SHARED[0].upper()}{SHARED[1:]}"
 
 
 def _interrupt(_: object) -> None:
@@ -170,7 +182,7 @@ def embed_on_ray(
     from tqdm.auto import tqdm
 
     if "://" in cluster.address:
-        raise SettingError("Name a cluster by HOST:PORT, on a machine that belongs to it; Ray's clients are not used.")
+        raise SettingError("Name a cluster by HOST:PORT, on a machine that belongs to it: Ray's clients are not used.")
     record, _, report, todo = begun(registry, names, space=space, again=again)
     if todo:
         here = registry.catalog.database.location
@@ -180,9 +192,9 @@ def embed_on_ray(
             _connected(cluster) as ray,
             tqdm(total=len(todo), unit="entry", disable=None, dynamic_ncols=True) as bar,
         ):
-            job = _Job(place, shift.worker, record.name, device, again, names is None, take_over)
+            terms = _Terms(place, shift.worker, record.name, device, again, names is None, take_over)
             told = _Told(bar, listener)
-            with _Crew(ray, job, _slots(ray, cluster.workers, device), told) as crew:
+            with _Crew(ray, terms, _slots(ray, cluster.workers, device), told) as crew:
                 crew.work(Handout(todo, report))
     registry.refresh_index(record.name)
     return report
@@ -193,6 +205,8 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
     """Load Ray, and connect to a cluster, or start one that ends with the block."""
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # it listens to the network
     is_local = cluster.address == LOCAL
+    if not is_local and cluster.address != AUTO:
+        _check_listens(cluster.address)
     if "ray" not in sys.modules:
         for name, value in {**QUIET, **(token if is_local else {})}.items():
             os.environ.setdefault(name, value)
@@ -217,6 +231,17 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Raise where nobody listens at an address: Ray would try for two minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise SettingError(f"{address!r} is no cluster: give HOST:PORT, {AUTO} or {LOCAL}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"No Ray cluster can be reached at {address}: {told_of(error)}") from error
 
 
 def _slots(ray: Any, workers: int | None, device: str | None) -> list[_Slot]:  # noqa: ANN401 - a module
@@ -253,9 +278,9 @@ class _Call:
 class _Crew:
     """The workers of one run, and the calls that they are at."""
 
-    def __init__(self, ray: Any, job: _Job, slots: Sequence[_Slot], told: "_Told") -> None:  # noqa: ANN401
+    def __init__(self, ray: Any, terms: _Terms, slots: Sequence[_Slot], told: "_Told") -> None:  # noqa: ANN401
         self._ray = ray
-        self._job = job
+        self._terms = terms
         self._told = told
         self._calls: dict[Any, _Call] = {}  # by the reference to what comes of it
         self._idle: list[_Call] = []
@@ -265,7 +290,7 @@ class _Crew:
         for slot in slots:
             threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
             hand = self._actor(_Hand, slot.node, num_cpus=1, num_gpus=slot.gpus, runtime_env=threads)
-            self._calls[hand.open.remote(job, self._bell)] = _Call(hand, slot.place)
+            self._calls[hand.open.remote(terms, self._bell)] = _Call(hand, slot.place)
 
     def _actor(self, of: type, node: str, **needs: object) -> Any:  # noqa: ANN401 - Ray's handle of an actor
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
