@@ -3,31 +3,25 @@
 The main process hands out and keeps the report. Workers commit what they make, to a registry that all can reach.
 """
 
-import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedders.errors import ClusterError, EmbedderError, SettingError, told_of
+from embedders.errors import ClusterError, SettingError, told_of
 from embedders.jobs.handout import Handout, Portion
+from embedders.jobs.ray_actors import Bell, Hand, Terms
 from embedders.jobs.runs import EmbedReport, begun
-from embedders.jobs.worker import PAUSE, HandedWorker
-from registry import Registry, __version__
-from registry.catalog import Catalog
-from registry.catalog.jobs import Worker
-from registry.errors import MissingExtraError, RegistryError
-from registry.index.current import Indexes
-from registry.location import Location
+from embedders.jobs.worker import PAUSE
+from registry import Registry
+from registry.errors import MissingExtraError
 
 LOCAL = "local"  # the address that starts a Ray on this machine
 AUTO = "auto"  # that of the Ray that runs on this machine
@@ -35,7 +29,6 @@ REACH = 5.0  # seconds in which a cluster must be reached
 GRACE = 20.0  # seconds in which workers put back what they had, before they are stopped
 OBJECTS = 80 * 2**20  # bytes of shared memory of a local Ray: next to nothing is passed through it
 PATIENCE = 30.0  # seconds after which it is told that no worker has begun
-SHARED = "it must lie in a folder that all nodes share, at the same path."
 QUIET = {  # before Ray is loaded
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns about what a later release will do
@@ -64,99 +57,13 @@ NOBODY = Listener()
 
 
 @dataclass(frozen=True)
-class _Slot:
+class Slot:
     """Room for one worker."""
 
     node: str  # its id
     place: str  # its name, for people
     gpus: int  # that are the worker's own: 0 or 1
     threads: int
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """What every worker must know."""
-
-    location: Location
-    starter: Worker  # whose file shows that the registry is the same
-    space: str
-    device: str | None
-    again: bool
-    skip: bool
-    take_over: bool
-    release: str = __version__
-
-
-class _Bell:
-    """Rings in all workers when the run is broken off. It is an actor of its own, for theirs are at work."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    async def wait(self) -> None:
-        await self._rung.wait()
-
-    async def ring(self) -> None:
-        self._rung.set()
-
-
-class _Hand:
-    """The actor: it opens the registry, and embeds what it is handed until the bell rings."""
-
-    def __init__(self) -> None:
-        self._worker: HandedWorker | None = None
-        self._is_at_work = False
-
-    def open(self, terms: _Terms, bell: Any) -> str:  # noqa: ANN401 - Ray's handle of an actor
-        """Return why this worker cannot work, "" where it can."""
-        signal.signal(signal.SIGINT, self._interrupted)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # Ray's processes block it
-        bell.wait.remote().future().add_done_callback(_interrupt)  # also where whoever has started it is gone
-        opened = _opened(terms)
-        if isinstance(opened, str):
-            return opened
-        self._worker, self._terms = opened, terms
-        return ""
-
-    def embed(self, version_id: int, *, is_first: bool) -> EmbedReport | str | None:
-        """Return what came of an entry; why this worker can embed none; or None where the bell rang."""
-        assert self._worker is not None, "opened before"  # noqa: S101
-        terms = self._terms
-        self._is_at_work = True
-        try:
-            return self._worker.embed(
-                version_id, again=terms.again, skip=terms.skip, take_over=terms.take_over and is_first
-            )
-        except (RegistryError, EmbedderError) as error:
-            return told_of(error)
-        except KeyboardInterrupt:
-            return None
-        finally:
-            self._is_at_work = False
-
-    def _interrupted(self, *_: object) -> None:
-        if self._is_at_work:
-            self._is_at_work = False  # what is in hand is put back: no second signal breaks into that
-            raise KeyboardInterrupt
-
-
-def _opened(terms: _Terms) -> HandedWorker | str:
-    """Return a worker at the registry that is meant, or why there is none."""
-    if terms.release != __version__:
-        return f"has fute-registry {__version__}, and this is {terms.release}"
-    try:
-        catalog = Catalog.open(terms.location)
-        if not catalog.jobs.sees(terms.starter):
-            return f"finds another registry at {terms.location}: {SHARED}"
-        registry = Registry(catalog, Indexes(catalog, terms.location.indexes))
-        return HandedWorker(registry, space=terms.space, device=terms.device)
-    except (RegistryError, EmbedderError) as error:
-        return f"cannot open the registry: {told_of(error)} {SHARED[0].upper()}{SHARED[1:]}"
-
-
-def _interrupt(_: object) -> None:
-    """Break into the main thread of this process, be it that it waits."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def embed_on_ray(
@@ -192,9 +99,9 @@ def embed_on_ray(
             _connected(cluster) as ray,
             tqdm(total=len(todo), unit="entry", disable=None, dynamic_ncols=True) as bar,
         ):
-            terms = _Terms(place, shift.worker, record.name, device, again, names is None, take_over)
+            terms = Terms(place, shift.worker, record.name, device, again, names is None, take_over)
             told = _Told(bar, listener)
-            with _Crew(ray, terms, _slots(ray, cluster.workers, device), told) as crew:
+            with _Crew(ray, terms, slots(ray.nodes(), cluster.workers, device), told) as crew:
                 crew.work(Handout(todo, report))
     registry.refresh_index(record.name)
     return report
@@ -215,7 +122,7 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
     except ImportError as error:
         raise MissingExtraError("Workers on a cluster need Ray", "cluster") from error
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    with tempfile.TemporaryDirectory(prefix="fute-ray-", ignore_cleanup_errors=True) as folder:
+    with _unprinted(ray), tempfile.TemporaryDirectory(prefix="fute-ray-", ignore_cleanup_errors=True) as folder:
         started = {
             "num_cpus": max(os.cpu_count() or 1, cluster.workers or 1),
             "include_dashboard": False,
@@ -233,6 +140,17 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
             ray.shutdown()
 
 
+@contextmanager
+def _unprinted(ray: Any) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Keep Ray from printing what befalls its nodes: it does on stdout, and no setting of its own forbids it."""
+    inside = ray._private.worker
+    before, inside.print_to_stdstream = inside.print_to_stdstream, lambda *_, **__: None
+    try:
+        yield
+    finally:
+        inside.print_to_stdstream = before
+
+
 def _check_listens(address: str) -> None:
     """Raise where nobody listens at an address: Ray would try for two minutes."""
     host, _, port = address.rpartition(":")
@@ -244,19 +162,25 @@ def _check_listens(address: str) -> None:
         raise ClusterError(f"No Ray cluster can be reached at {address}: {told_of(error)}") from error
 
 
-def _slots(ray: Any, workers: int | None, device: str | None) -> list[_Slot]:  # noqa: ANN401 - a module
-    """Return where the workers are to be: one for each GPU, else one for each node, or as many as are wanted."""
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | None) -> list[Slot]:
+    """Return where the workers are to be: one for each GPU, else one for each node, or as many as are wanted.
+
+    Args:
+        of: the nodes as Ray describes them; those that are gone, or have no processor to give, are left out.
+        workers: how many; they are spread evenly over nodes.
+        device: of the workers; for `cpu` the GPUs are left alone.
+    """
+    nodes = [node for node in of if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     gpus = [] if device == "cpu" else [node for node in nodes for _ in range(int(node["Resources"].get("GPU", 0)))]
     room = gpus or nodes
     if not room:
-        raise ClusterError("The cluster has no node with a free processor: start one with 'ray start'.")
+        raise ClusterError("The cluster has no node with a processor to give: add one with 'ray start'.")
     if gpus and (workers or 0) > len(gpus):
         raise SettingError(f"{workers} workers, and {len(gpus)} GPUs: give one to each, or take --device cpu.")
     wanted = [room[number % len(room)] for number in range(workers or len(room))]
     given = os.environ.get("OMP_NUM_THREADS", "")
     return [
-        _Slot(
+        Slot(
             node["NodeID"],
             node["NodeManagerHostname"],
             gpus=1 if gpus else 0,
@@ -271,14 +195,14 @@ class _Call:
     """What a worker was told to do: to open the registry, or to embed an entry."""
 
     hand: Any  # Ray's handle of the actor
-    place: str
+    slot: Slot
     portion: Portion | None = None
 
 
 class _Crew:
     """The workers of one run, and the calls that they are at."""
 
-    def __init__(self, ray: Any, terms: _Terms, slots: Sequence[_Slot], told: "_Told") -> None:  # noqa: ANN401
+    def __init__(self, ray: Any, terms: Terms, room: Sequence[Slot], told: "_Told") -> None:  # noqa: ANN401
         self._ray = ray
         self._terms = terms
         self._told = told
@@ -286,11 +210,15 @@ class _Crew:
         self._idle: list[_Call] = []
         self._has_begun = False
         self._why = ""  # what became of the last worker that is gone
-        self._bell = self._actor(_Bell, ray.get_runtime_context().get_node_id(), num_cpus=0)
-        for slot in slots:
-            threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
-            hand = self._actor(_Hand, slot.node, num_cpus=1, num_gpus=slot.gpus, runtime_env=threads)
-            self._calls[hand.open.remote(terms, self._bell)] = _Call(hand, slot.place)
+        self._bell = self._actor(Bell, ray.get_runtime_context().get_node_id(), num_cpus=0)
+        for slot in room:
+            self._start(slot)
+
+    def _start(self, slot: Slot) -> None:
+        """Start a worker."""
+        threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
+        hand = self._actor(Hand, slot.node, num_cpus=1, num_gpus=slot.gpus, runtime_env=threads)
+        self._calls[hand.open.remote(self._terms, self._bell)] = _Call(hand, slot)
 
     def _actor(self, of: type, node: str, **needs: object) -> Any:  # noqa: ANN401 - Ray's handle of an actor
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -352,6 +280,7 @@ class _Crew:
             self._leave(call, f"was lost ({type(error).__name__ if self._has_begun else last})")
             if call.portion is not None:
                 handout.lose(call.portion, self._why)
+                self._start(call.slot)  # where its node is gone, this one cannot begin
             return
         if isinstance(came, EmbedReport) and call.portion is not None:
             self._idle.append(replace(call, portion=None))
@@ -366,7 +295,7 @@ class _Crew:
 
     def _leave(self, call: _Call, why: str) -> None:
         """Go on without a worker."""
-        self._why = f"the worker on {call.place} {why}"
+        self._why = f"the worker on {call.slot.place} {why}"
         self._told.note(self._why)
         self._ray.kill(call.hand)
 
