@@ -240,6 +240,10 @@ def test_faiss_is_known_to_its_index_alone() -> None:
     assert using == {"registry/index/faiss_flat.py", "registry/index/faiss_compressed.py"}
 
 
+def test_ray_is_known_to_its_launcher_alone() -> None:
+    assert importers("ray", *ROOMS, "cli.py") == {"embedders/jobs/ray_launcher.py"}
+
+
 def test_a_migration_imports_nothing_of_ours() -> None:
     ours = {*ROOMS, "cli"}
     found = {path.name: {m.split(".")[0] for m in imported(path)} & ours for path in sources("migrations/versions")}
