@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
-from registry.index.faiss_flat import load_faiss
+from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.growing import Growing
 from registry.index.stored import Places, StoredRows, write_rows
 
@@ -230,7 +230,8 @@ class FaissCompressed(FileIndex):
         places = np.arange(len(self._ids.rows)) if places is None else places
         if scan is None or 2 * wanted >= len(places):
             return places
-        _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
+        with one_thread():
+            _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
         chosen: Places = places[found[0][found[0] >= 0]]
         return chosen
 
