@@ -7,10 +7,11 @@ left out, with a line. Then another process opens each, and all are asked by tur
 they hold, each vector once: without a filter, and among the third that has a tag. A turn ends after some seconds, so
 slow stores are asked less. A store that DIR holds already is not filled again. The table has, of each:
 
-- vectors a second until all are written, and the seconds until they are indexed after that;
+- vectors a second until all are written, and vectors for each second that processors worked for it, which other work
+  on the machine leaves as it is; the seconds until they are indexed after that;
 - the seconds from the start of a fresh process to its first answer;
 - milliseconds of a question, the median and what one of a hundred takes at least, and those that processors worked
-  for it, on average, which other work on the machine leaves as they are; the same with the filter;
+  for it, on average; the median and the processors' with the filter;
 - the share of the ten nearest that are found, by brute force, without and with the filter;
 - megabytes on the disk, and the most that the asking process had in memory.
 """
@@ -18,11 +19,13 @@ slow stores are asked less. A store that DIR holds already is not filled again. 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,12 +39,14 @@ from benchmarks.peers.serving import STORES, folder_of, missing
 
 HERE = Path(__file__).resolve().parents[2]
 TURNS, A_TURN, SECONDS = 10, 25, 2.0  # rounds, questions of a turn, seconds of a turn at most
+ENDING = 30  # seconds that a store has to end in
 WARM = 3  # questions that are not counted
 HEADER = (
     "vectors",
     "store",
     "index",
     "written/s",
+    "written/CPU s",
     "indexed s",
     "fresh s",
     "ms",
@@ -172,16 +177,29 @@ def nearest_of_all(place: Path, questions: int) -> tuple[NDArray[np.int64], NDAr
     return best[0], best[1]
 
 
-def fill(name: str, place: Path) -> None:
-    """Fill a store, unless it is there."""
+def fill(name: str, place: Path, patience: float | None) -> bool:
+    """Fill a store, unless it is there; say whether it is there now."""
     told = folder_of(place, name).with_suffix(".json")
     if told.exists():
-        return
+        return True
     print(f"{place.name}: {name} is filled", file=sys.stderr)
-    ended = subprocess.run(  # noqa: S603 - ourselves
-        program("fill", name, place), stdout=subprocess.PIPE, check=True, text=True, env=environment(), cwd=HERE
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        program("fill", name, place), stdout=subprocess.PIPE, text=True, env=environment(), cwd=HERE
     )
-    told.write_text(ended.stdout.splitlines()[-1])
+    try:
+        printed, _ = process.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # so that a server that it has started ends too
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=ENDING)
+        process.kill()
+        process.communicate()
+        print(f"{place.name}: {name} is left out: not filled within {patience:.0f} s")
+        return False
+    if process.returncode:
+        raise SystemExit(f"{name} could not be filled.")
+    told.write_text(printed.splitlines()[-1])
+    return True
 
 
 def measured(names: Sequence[str], place: Path, count: int) -> list[list[str]]:
@@ -208,6 +226,7 @@ def measured(names: Sequence[str], place: Path, count: int) -> list[list[str]]:
                 f"{one.name} {one.release}",
                 told["kind"],
                 f"{count / told['filled']:,.0f}",
+                f"{count / told['used']:,.0f}",
                 f"{told['indexed']:.1f}",
                 f"{one.first:.2f}",
                 plain.quantile(0.5),
@@ -249,6 +268,7 @@ def main() -> None:
     options.add_argument("--dimension", type=int, default=DIMENSION)
     options.add_argument("--folder", type=Path, help="Where stores are made and stay; else a temporary place.")
     options.add_argument("--only", nargs="+", choices=STORES, default=list(STORES), metavar="STORE")
+    options.add_argument("--patience", type=float, metavar="SECONDS", help="A store not filled by then is left out.")
     options.add_argument("--fill-only", action="store_true", help="Fill, and ask nothing.")
     given = options.parse_args()
     names, lines = installed(given.only), []
@@ -256,10 +276,9 @@ def main() -> None:
         for size in given.sizes:
             place = Path(given.folder or temporary).resolve() / f"{size}x{given.dimension}"
             write_vectors(place, size, given.dimension)
-            for name in names:
-                fill(name, place)
+            filled = [name for name in names if fill(name, place, given.patience)]
             if not given.fill_only:
-                lines += measured(names, place, size)
+                lines += measured(filled, place, size)
     if lines:
         print(table(lines))
 

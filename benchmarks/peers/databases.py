@@ -253,12 +253,14 @@ class PgVector(Store):
         register_vector(self._connection)
         self._connection.execute(f"SET hnsw.ef_search = {ASKED_WITH}")
         self._connection.execute("SET hnsw.iterative_scan = strict_order")
+        self._connection.execute("SET enable_seqscan = off")  # it would pass by the graph of a thousand vectors
         self._half = HalfVector
         self.pids = (self._connection.info.backend_pid,)
 
     def create(self) -> None:
-        """Make the table."""
+        """Make the table; the server that is started next has a gigabyte for its pages."""
         self.open()
+        self._connection.execute("ALTER SYSTEM SET shared_buffers = '1GB'")
         self._connection.execute(
             f"CREATE TABLE v (id bigint PRIMARY KEY, name text UNIQUE, tag text, vector vector({self.dimension}))"
         )
@@ -282,7 +284,6 @@ class PgVector(Store):
             f"CREATE INDEX ON v USING hnsw ((vector::halfvec({self.dimension})) halfvec_cosine_ops) "
             f"WITH (m = {EDGES}, ef_construction = {BUILT_WITH})"
         )
-        self._connection.execute("CREATE INDEX ON v (tag)")
         self._connection.execute("ANALYZE v")
         return "HNSW of 16 bits"
 

@@ -103,11 +103,12 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was stopped
     folder.mkdir()
     store.create()
-    began = time.perf_counter()
+    began, used = time.perf_counter(), processor_seconds(store.pids)
     store.fill()
-    filled = time.perf_counter()
+    filled, used = time.perf_counter(), processor_seconds(store.pids) - used
     kind = store.make_index()
-    print(json.dumps({"filled": filled - began, "indexed": time.perf_counter() - filled, "kind": kind}))
+    told = {"filled": filled - began, "used": used, "indexed": time.perf_counter() - filled, "kind": kind}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
