@@ -45,8 +45,9 @@ STOREYS = (
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),
     ("registry.data", "registry.spaces"),
+    ("registry.views.charts",),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
-    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources"),
+    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources", "registry.markup"),
     ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}
