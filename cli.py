@@ -105,7 +105,9 @@ class RegistryGroup(click.Group):
 
 
 @click.group(cls=RegistryGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--registry", metavar="FOLDER", help="The registry; else $FUTE_REGISTRY, else ./fute-registry.")
+@click.option(
+    "--registry", metavar="PLACE", help="A folder, or postgresql://...; else $FUTE_REGISTRY, else ./fute-registry."
+)
 @click.version_option(__version__, package_name="fute-registry", prog_name="fute")
 @click.pass_context
 def main(ctx: click.Context, registry: str | None) -> None:

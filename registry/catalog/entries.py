@@ -348,7 +348,7 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
         return _latest(session, entry_id)
     query = select(Version).where(Version.entry_id == entry_id)
     if reference.version.isdecimal():
-        query = query.where(Version.number == min(int(reference.version), 2**31))  # SQLite's integers end
+        query = query.where(Version.number == min(int(reference.version), 2**31 - 1))  # integers end
     else:
         aliases = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
         meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]
