@@ -10,6 +10,7 @@ from textwrap import fill
 import click
 
 import cli
+from commands.examples import EXAMPLES
 
 PATH = Path(__file__).parent / "commands.md"
 WIDTH = 120  # columns
@@ -45,6 +46,9 @@ def section(path: tuple[str, ...], command: click.Command) -> str:
         usage.append("COMMAND ...")
     lines = [f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", f"    {' '.join(usage)}", ""]
     lines += [paragraph for text in _paragraphs(command) for paragraph in (text, "")]
+    examples = EXAMPLES.get(" ".join(path[1:]), ())
+    if examples:
+        lines += ["For example:", "", *(f"    {line}" for line in examples), ""]
     if isinstance(command, click.Group):
         links = ", ".join(f"[{name}](#{'-'.join((*path, name))})" for name in sorted(command.commands))
         lines += [fill(f"{links}.", WIDTH, break_on_hyphens=False), ""]
