@@ -17,7 +17,20 @@ WIDTH = 120  # columns
 HEAD = """# Commands
 
 Written by `make docs` from the help texts of the program; `fute COMMAND --help` says the same. Every command also takes
-`--help`. [README](../README.md) shows the usual ones at work, [formats.md](formats.md) describes the files.
+`--help`. [README](../README.md) shows the usual ones at work, [formats.md](formats.md) describes the files,
+[pictures.md](pictures.md) shows pictures and pages.
+
+What every command keeps to:
+
+- Results go to stdout, notes and progress to stderr. `--json` prints one object on stdout and nothing else there; `--csv`
+  and `--tsv` print numbers in full.
+- `fute --quiet COMMAND` leaves out notes, verdicts on stderr and bars of progress, but tells what failed or was left out.
+  `FUTE_NO_PROGRESS=1` leaves out the bars alone.
+- Colours are never printed where `NO_COLOR` is set; bars and bold letters only on a terminal.
+- An error is one line on stderr that says the mend. Exit codes: 0 done, 1 failed, 2 bad use or input, 3 an integrity
+  fault, 130 interrupted.
+- `fute doctor` says what a report of a bug should say, `fute config show --origin` where each setting comes from. An
+  option before the command wins over the environment, that over the default; there is no file of settings.
 
 """
 
