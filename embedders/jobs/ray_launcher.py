@@ -63,6 +63,7 @@ class Slot:
     node: str  # its id
     place: str  # its name, for people
     gpus: int  # that are the worker's own: 0 or 1
+    cpus: float  # that Ray keeps for it: one, or its part where there are more workers than processors
     threads: int
 
 
@@ -179,15 +180,19 @@ def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | No
         raise SettingError(f"{workers} workers, and {len(gpus)} GPUs: give one to each, or take --device cpu.")
     wanted = [room[number % len(room)] for number in range(workers or len(room))]
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return [
-        Slot(
-            node["NodeID"],
-            node["NodeManagerHostname"],
-            gpus=1 if gpus else 0,
-            threads=int(given) if given.isdigit() else max(1, int(node["Resources"]["CPU"]) // wanted.count(node)),
+    found = []
+    for node in wanted:
+        part = node["Resources"]["CPU"] / wanted.count(node)
+        found.append(
+            Slot(
+                node["NodeID"],
+                node["NodeManagerHostname"],
+                gpus=1 if gpus else 0,
+                cpus=min(1.0, int(part * 1000) / 1000),
+                threads=int(given) if given.isdigit() else max(1, int(part)),
+            )
         )
-        for node in wanted
-    ]
+    return found
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,7 @@ class _Crew:
     def _start(self, slot: Slot) -> None:
         """Start a worker."""
         threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
-        hand = self._actor(Hand, slot.node, num_cpus=1, num_gpus=slot.gpus, runtime_env=threads)
+        hand = self._actor(Hand, slot.node, num_cpus=slot.cpus, num_gpus=slot.gpus, runtime_env=threads)
         self._calls[hand.open.remote(self._terms, self._bell)] = _Call(hand, slot)
 
     def _actor(self, of: type, node: str, **needs: object) -> Any:  # noqa: ANN401 - Ray's handle of an actor

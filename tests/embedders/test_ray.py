@@ -253,7 +253,7 @@ def node(name: str, *, cpus: int, gpus: int = 0, is_alive: bool = True) -> dict[
         ([node("a", cpus=8, is_alive=False), node("b", cpus=4)], None, None, [("b", 0, 4)]),
         ([node("a", cpus=8, gpus=2), node("b", cpus=4)], None, None, [("a", 1, 4), ("a", 1, 4)]),
         ([node("a", cpus=8, gpus=2), node("b", cpus=4)], None, "cpu", [("a", 0, 8), ("b", 0, 4)]),
-        ([node("a", cpus=1)], 2, None, [("a", 0, 1), ("a", 0, 1)]),
+        ([node("a", cpus=1)], 3, None, [("a", 0, 1)] * 3),
     ],
 )
 def test_there_is_a_worker_for_each_gpu_or_one_for_each_node(
@@ -268,6 +268,8 @@ def test_there_is_a_worker_for_each_gpu_or_one_for_each_node(
     found = slots(nodes_there, workers, device)
 
     assert [(slot.node, slot.gpus, slot.threads) for slot in found] == expected
+    for one in nodes_there:
+        assert sum(slot.cpus for slot in found if slot.node == one["NodeID"]) <= one["Resources"].get("CPU", 0)
 
 
 def test_more_workers_than_gpus_and_a_cluster_without_processors_are_refused() -> None:
