@@ -6,9 +6,11 @@ The main process hands out and keeps the report. Workers commit what they make, 
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,9 +138,23 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
             what = "Ray cannot be started here" if is_local else f"No Ray cluster can be reached at {cluster.address}"
             raise ClusterError(f"{what}: {told_of(error)}") from error
         try:
-            yield ray
+            with _sigterm_as_ctrl_c():  # Ray has put a handler of its own, which prints a trace, in its place
+                yield ray
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM break off the block as Ctrl-C does, so that what is in hand is put back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
