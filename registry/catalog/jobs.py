@@ -170,8 +170,9 @@ class Shift:
         holder = Worker.parse(job.owner)
         if holder.token in ("", self.worker.token) or job.lease_until is None:
             return False
-        on_this_machine = holder.kernel == self.worker.kernel != "-"
-        if on_this_machine and _is_free(self._database.location.folder / FOLDER / holder.file):
+        location = self._database.location
+        on_this_machine = location.is_folder and holder.kernel == self.worker.kernel != "-"
+        if on_this_machine and _is_free(location.folder / FOLDER / holder.file):
             return False
         return now < job.lease_until.replace(tzinfo=UTC)
 

@@ -9,6 +9,7 @@ in full, from a file that is mapped into memory, so that a similarity is as exac
 import io
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
-from registry.index.faiss_flat import load_faiss
+from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.growing import Growing
 from registry.index.stored import Places, StoredRows, write_rows
 
@@ -27,6 +28,7 @@ TRIED = (128, 256, 512, 1024, 2048, 4096)  # candidates, of which the first is t
 ENOUGH = 0.99  # of the ten nearest rows
 SPARE = 4  # candidates for each neighbour that is asked for, at least
 WITHIN = 10
+MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
 
 
@@ -120,8 +122,9 @@ class FaissCompressed(FileIndex):
         self._later |= {row_id: start + i for i, row_id in enumerate(ids.tolist())}
         if self._codes is not None and self._scan is not None:
             padded = _padded(np.asarray(rows, np.float32), self._quantizer.d)
-            self._codes.append(self._quantizer.sa_encode(padded))
-            self._scan.add(padded)
+            with one_thread() if len(ids) < MANY_ADDED else nullcontext():
+                self._codes.append(self._quantizer.sa_encode(padded))
+                self._scan.add(padded)
 
     def remove(self, ids: Ids) -> None:
         """Forget the rows of some ids; those that are not known change nothing."""
@@ -230,7 +233,8 @@ class FaissCompressed(FileIndex):
         places = np.arange(len(self._ids.rows)) if places is None else places
         if scan is None or 2 * wanted >= len(places):
             return places
-        _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
+        with one_thread():
+            _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
         chosen: Places = places[found[0][found[0] >= 0]]
         return chosen
 

@@ -45,8 +45,9 @@ STOREYS = (
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),
     ("registry.data", "registry.spaces"),
+    ("registry.views.charts",),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
-    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources"),
+    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources", "registry.markup"),
     ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}
@@ -224,6 +225,10 @@ def test_sqlite_is_known_to_its_engine_alone() -> None:
     of_sqlite = {f"registry/catalog/engines/{name}.py" for name in ("sqlite", "checksums", "salvage")}
 
     assert importers("sqlite3", *ROOMS, "cli.py") == of_sqlite
+
+
+def test_postgresql_is_known_to_its_engine_alone() -> None:
+    assert importers("psycopg", *ROOMS, "cli.py") == {"registry/catalog/engines/postgresql.py"}
 
 
 def test_faiss_is_known_to_its_index_alone() -> None:
