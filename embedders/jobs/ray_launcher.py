@@ -59,7 +59,7 @@ NOBODY = Listener()
 
 
 @dataclass(frozen=True)
-class Slot:
+class Seat:
     """Room for one worker."""
 
     node: str  # its id
@@ -179,7 +179,7 @@ def _check_listens(address: str) -> None:
         raise ClusterError(f"No Ray cluster can be reached at {address}: {told_of(error)}") from error
 
 
-def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | None) -> list[Slot]:
+def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | None) -> list[Seat]:
     """Return where the workers are to be: one for each GPU, else one for each node, or as many as are wanted.
 
     Args:
@@ -200,7 +200,7 @@ def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | No
     for node in wanted:
         part = node["Resources"]["CPU"] / wanted.count(node)
         found.append(
-            Slot(
+            Seat(
                 node["NodeID"],
                 node["NodeManagerHostname"],
                 gpus=1 if gpus else 0,
@@ -216,14 +216,14 @@ class _Call:
     """What a worker was told to do: to open the registry, or to embed an entry."""
 
     hand: Any  # Ray's handle of the actor
-    slot: Slot
+    slot: Seat
     portion: Portion | None = None
 
 
 class _Crew:
     """The workers of one run, and the calls that they are at."""
 
-    def __init__(self, ray: Any, terms: Terms, room: Sequence[Slot], told: "_Told") -> None:  # noqa: ANN401
+    def __init__(self, ray: Any, terms: Terms, room: Sequence[Seat], told: "_Told") -> None:  # noqa: ANN401
         self._ray = ray
         self._terms = terms
         self._told = told
@@ -235,7 +235,7 @@ class _Crew:
         for slot in room:
             self._start(slot)
 
-    def _start(self, slot: Slot) -> None:
+    def _start(self, slot: Seat) -> None:
         """Start a worker."""
         threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
         hand = self._actor(Hand, slot.node, num_cpus=slot.cpus, num_gpus=slot.gpus, runtime_env=threads)

@@ -21,7 +21,7 @@ from waiting import LIMIT, until
 
 from embedders import create_space, embed, function_model
 from embedders.errors import ClusterError, SettingError
-from embedders.jobs.ray_actors import Terms, opened
+from embedders.jobs.ray_actors import SHARED, Terms, opened
 from embedders.jobs.ray_launcher import slots
 from registry import Registry
 from registry.catalog.jobs import Worker
@@ -193,10 +193,9 @@ def test_a_worker_that_finds_no_registry_or_another_one_says_so(place: Path) -> 
         gone = opened(replace(terms, starter=Worker.here()))
         here_it_is = opened(terms)
 
-    shared_by_all = "must lie in a folder that all nodes share, at the same path."
-    assert copied == f"finds another registry at {place / 'copy'}: it {shared_by_all}"
+    assert copied == f"finds another registry at {place / 'copy'}: {SHARED}"
     assert str(missing).startswith(f"cannot open the registry: No registry at {place / 'nowhere'}: ")
-    assert str(missing).endswith(f"It {shared_by_all}")
+    assert str(missing).endswith(f"A{SHARED[1:]}")
     assert str(older).endswith("and this is 0.0.1")
     assert str(gone).startswith("finds another registry at ")
     assert not isinstance(here_it_is, str)
