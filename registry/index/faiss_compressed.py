@@ -23,6 +23,7 @@ from registry.index.stored import Places, StoredRows, write_rows
 
 PART, BITS = 16, 4  # numbers of a row that one code stands for, and its bits
 MOST_TRAINED = 20_000  # rows that the codes are made from
+AT_ONCE = 128  # rows that are compared together
 EXACT = 512  # rows among which all are ranked
 TRIED = (128, 256, 512, 1024, 2048, 4096)  # candidates, of which the first is taken that finds enough
 ENOUGH = 0.99  # of the ten nearest rows
@@ -148,15 +149,15 @@ class FaissCompressed(FileIndex):
         if where is None:
             found, _ = self._found(self._scan, row, wanted + len(self._lives.rows) - len(self))
             found = found[self._lives.rows[found]]
-            return self._ranked(found, self._take(found) @ row, limit)
+            return self._ranked(found, self._similarities(found, row), limit)
         places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
         found, estimates = self._found(scan, row, wanted, places)
-        similarities = self._take(found) @ row
+        similarities = self._similarities(found, row)
         least = _least_that_matters(estimates, similarities, limit)
         if least is not None:
             found, estimates = self._found(scan, row, max(wanted, TRIED[-1]), places)
             found = found if estimates is None else found[estimates >= least]
-            similarities = self._take(found) @ row
+            similarities = self._similarities(found, row)
         return self._ranked(found, similarities, limit)
 
     def tune(self, queries: NDArray[np.floating]) -> None:
@@ -224,10 +225,20 @@ class FaissCompressed(FileIndex):
         is_added = places >= len(self._base)
         if self._stored is None or is_added.all():
             return self._added.rows[places - len(self._base)]
+        if not is_added.any():
+            return self._stored.take(places)
         rows = np.empty((len(places), self.dimension), np.float32)
         rows[~is_added] = self._stored.take(places[~is_added])
         rows[is_added] = self._added.rows[places[is_added] - len(self._base)]
         return rows
+
+    def _similarities(self, places: Places, row: Rows) -> Rows:
+        """Return the inner products of some rows with one, (places,): so many at a time as a cache holds."""
+        found = np.empty(len(places), np.float32)
+        for start in range(0, len(places), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            found[some] = self._take(places[some]) @ row
+        return found
 
     def _subset(self, where: Selection) -> tuple[Places, Any]:
         """Return where the rows lie that may be returned, and a scan of their codes if they are many."""
