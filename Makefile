@@ -1,12 +1,12 @@
 # Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= cpu,embed,offline,analysis,plot,dev
+EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,dev
 # Threads that wait should sleep: other processes need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all test-lowest reliability lint types migrations docs bench peers gpu wheels clean
+.PHONY: help setup demo test test-fast test-all test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,14 @@ test-fast: setup  ## the tests that need no real model
 
 test-all: setup  ## every test, those that take long too
 	$(PYTEST)
+
+# What a catalog must do, whatever it lies in; the files that are left out start the program, which knows no such folders.
+SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog compressed_index differences epochs \
+	housekeeping index labels leases memory names nearest nonsense overlap packs predictions prompt_answers \
+	recorded_outputs selection spread templates transfers vector_files)
+
+test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server that they start
+	$(PYTEST) --postgresql -m 'not full and not file' $(SERVED:=.py) tests/registry/test_postgresql.py
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
 	FUTE_RELIABILITY=full $(PYTEST) -m goal --table docs/reliability.md

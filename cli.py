@@ -22,6 +22,7 @@ from commands import (
     evaluate,
     model,
     pack,
+    pictures,
     prompt,
     query,
     safety,
@@ -104,7 +105,9 @@ class RegistryGroup(click.Group):
 
 
 @click.group(cls=RegistryGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--registry", metavar="FOLDER", help="The registry; else $FUTE_REGISTRY, else ./fute-registry.")
+@click.option(
+    "--registry", metavar="PLACE", help="A folder, or postgresql://...; else $FUTE_REGISTRY, else ./fute-registry."
+)
 @click.version_option(__version__, package_name="fute-registry", prog_name="fute")
 @click.pass_context
 def main(ctx: click.Context, registry: str | None) -> None:
@@ -127,6 +130,7 @@ for command in (
     vectors.vectors,
     *embedding.COMMANDS,
     *query.COMMANDS,
+    *pictures.COMMANDS,
     *choosing.COMMANDS,
     transfer.transfer,
     pack.pack,
