@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all test-lowest test-postgresql reliability lint types migrations docs bench gpu wheels clean
+.PHONY: help setup demo test test-fast test-all test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -79,6 +79,14 @@ bench: setup  ## measure on the public data that FUTE_DATA names (hours on two c
 	$(BIN)/python -m benchmarks.models_meet_tasks
 	$(BIN)/python -m benchmarks.prompts
 
+peers: .venv-peers/ready  ## measure other stores of vectors beside ours, in an environment of their own (hours on two cores)
+	.venv-peers/bin/python -m benchmarks.peers
+
+.venv-peers/ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cpu]' -r benchmarks/peers/requirements.txt
+	@touch $@
+
 # Where no index can be reached, what the machine has is used as it is, its PyTorch above all, and only what it lacks is
 # installed, from the folder WHEELS. Without a GPU and a folder the usual environment does, and all is tried in small.
 HAS_GPU := $(shell command -v nvidia-smi)
@@ -102,5 +110,5 @@ wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine 
 		'.[$(GPU_EXTRAS)]' hatchling editables
 
 clean:  ## remove everything that was made here
-	rm -rf .venv .venv-lowest .venv-gpu .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .venv-gpu .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -296,5 +296,6 @@ class PgVector(Store):
 
     def release(self) -> str:
         """Return the version of the extension, not of the package that speaks to it."""
-        (found,) = self._connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+        asked = self._connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        ((found,),) = asked.fetchall()
         return str(found)

@@ -66,8 +66,8 @@ _LOGGED = select(VectorChange.id).where(
     VectorChange.space_id == bindparam("space_id"), VectorChange.mark == bindparam("since")
 )
 _LAST = _LOGGED.order_by(VectorChange.id.desc()).limit(1)
-_LATER = select(VectorChange.embedding_id).where(
-    VectorChange.space_id == bindparam("space_id"), VectorChange.id > bindparam("last")
+_LATER = select(VectorChange.embedding_id).where(  # `+ 0`: by number, for all changes of the space are many
+    VectorChange.space_id + 0 == bindparam("space_id"), VectorChange.id > bindparam("last")
 )
 _CHANGED = _WITH_NAMES.where(
     _EMBEDDING.id.in_(_LATER), _EMBEDDING.space_id == bindparam("space_id"), is_newest()
