@@ -77,9 +77,8 @@ def test_the_heatmap_s_script_runs_too(registry: Registry, tmp_path: Path) -> No
 
 
 def test_the_map_is_moved_searched_and_filtered(registry: Registry, tmp_path: Path) -> None:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="pip install playwright; the browser is the system's"
-    )
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    expect = playwright.expect
     registry.map().page().save(tmp_path / "page.html")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
