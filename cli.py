@@ -25,6 +25,7 @@ from commands import (
     prompt,
     query,
     safety,
+    serve,
     space,
     task,
     transfer,
@@ -131,6 +132,7 @@ for command in (
     transfer.transfer,
     pack.pack,
     *bundle.COMMANDS,
+    *serve.COMMANDS,
     evaluate.evaluate,
 ):
     main.add_command(command)
