@@ -15,7 +15,7 @@ from registry.errors import RegistryError
 from web import asked_pages, json_api, pages
 from web.asked_pages import status_of
 from web.guard import Guard
-from web.questions import Asking
+from web.questions import Desk
 from web.rendering import HERE, page, pages_of
 
 ABOUT = """What a registry knows, as JSON: the same objects as the commands of `fute` print with `--json`.
@@ -30,14 +30,14 @@ TITLES = {
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 
 
-def app_of(asking: Asking, *, hosts: Collection[str]) -> ASGIApp:
+def app_of(desk: Desk, *, hosts: Collection[str]) -> ASGIApp:
     """Return the pages of a registry.
 
     Args:
-        asking: asks it; of a registry that is only looked at, see `web.opening`.
+        desk: asks it; of a registry that is only looked at, see `web.opening`.
         hosts: `NAME:PORT` under which they may be asked for; see `web.guard.hosts_of`.
     """
-    templates = pages_of(str(asking.registry.catalog.database.location))
+    templates = pages_of(str(desk.registry.catalog.database.location))
     app = FastAPI(
         title="FUTE registry",
         version=__version__,
@@ -47,9 +47,9 @@ def app_of(asking: Asking, *, hosts: Collection[str]) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(json_api.routes(asking))
-    app.include_router(pages.routes(asking, templates))
-    app.include_router(asked_pages.routes(asking, templates))
+    app.include_router(json_api.routes(desk))
+    app.include_router(pages.routes(desk, templates))
+    app.include_router(asked_pages.routes(desk, templates))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _tell_errors(app, templates)
     return Guard(app, hosts=hosts)

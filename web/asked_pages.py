@@ -14,10 +14,10 @@ from registry.ranking.matches import Ranking
 from registry.ranking.queried import EMBEDDABLE
 from web.pages import names_of
 from web.questions import (
-    Asking,
     BestModelForm,
     BestPromptForm,
     CompareForm,
+    Desk,
     EntryForm,
     NearestForm,
     NearestOptions,
@@ -38,16 +38,16 @@ def status_of(error: RegistryError) -> int:
     return 400 if isinstance(error, InputError) else 500
 
 
-def routes(asking: Asking, templates: Environment) -> APIRouter:
+def routes(desk: Desk, templates: Environment) -> APIRouter:
     """Return the pages that ask the registry."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
-    _add_entry(router, asking, templates)
-    _add_forms(router, asking, templates)
+    _add_entry(router, desk, templates)
+    _add_forms(router, desk, templates)
     return router
 
 
-def _add_entry(router: APIRouter, asking: Asking, templates: Environment) -> None:
-    registry = asking.registry
+def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
+    registry = desk.registry
 
     @router.get("/entry/{name:path}")
     def entry(name: str, form: Annotated[EntryForm, Query()]) -> str:
@@ -56,7 +56,7 @@ def _add_entry(router: APIRouter, asking: Asking, templates: Environment) -> Non
         current = registry.catalog.spaces.all()
         usual = next((space.name for space in current if space.current), None)
         space = form.space or (usual if usual in spaces else next(iter(spaces), usual))
-        ranking, why_not = _neighbours(asking, view, space if space in spaces else None)
+        ranking, why_not = _neighbours(desk, view, space if space in spaces else None)
         answers = answers_of(registry, view.record, space, most=REPLIES)
         return page(
             templates,
@@ -76,21 +76,21 @@ def _add_entry(router: APIRouter, asking: Asking, templates: Environment) -> Non
         return page(templates, "answers.html", record=record, answers=found, space=form.space)
 
 
-def _neighbours(asking: Asking, view: EntryView, space: str | None) -> tuple[Ranking | None, str | None]:
+def _neighbours(desk: Desk, view: EntryView, space: str | None) -> tuple[Ranking | None, str | None]:
     """Return what is nearest to an entry, or why that cannot be told."""
     if space is None:
         return None, None
     try:
         name = f"{view.record.name}:{view.record.version}"
-        return asking.nearest(name, NearestOptions(k=NEIGHBOURS, space=space)), None
+        return desk.nearest(name, NearestOptions(k=NEIGHBOURS, space=space)), None
     except (InputError, NotEmbeddedError) as error:
         return None, str(error)
 
 
-def _add_forms(router: APIRouter, asking: Asking, templates: Environment) -> None:
+def _add_forms(router: APIRouter, desk: Desk, templates: Environment) -> None:
     def shown(name: str, form: Any, answer: Callable[[], dict[str, Any]], **given: Any) -> HTMLResponse:  # noqa: ANN401
         """Show a form, with the answer where it was filled in, or with what is wrong with it."""
-        spaces = [space.name for space in asking.registry.catalog.spaces.all()]
+        spaces = [space.name for space in desk.registry.catalog.spaces.all()]
         more: dict[str, Any] = {"ranking": None}
         error, status = None, 200
         try:
@@ -100,44 +100,44 @@ def _add_forms(router: APIRouter, asking: Asking, templates: Environment) -> Non
         return HTMLResponse(page(templates, name, form=form, spaces=spaces, error=error, **given, **more), status)
 
     def tasks() -> list[str]:
-        return names_of(asking, EntryKind.TASK)
+        return names_of(desk, EntryKind.TASK)
 
     @router.get("/source")
     def source(form: Annotated[NearestForm, Query()]) -> HTMLResponse:
-        return shown("source.html", form, lambda: _source(asking, form), names=names_of(asking, *EMBEDDABLE))
+        return shown("source.html", form, lambda: _source(desk, form), names=names_of(desk, *EMBEDDABLE))
 
     @router.get("/prompt")
     def prompt(form: Annotated[BestPromptForm, Query()]) -> HTMLResponse:
-        models = names_of(asking, EntryKind.MODEL)
-        return shown("prompt.html", form, lambda: _prompt(asking, form), methods=METHODS, tasks=tasks(), models=models)
+        models = names_of(desk, EntryKind.MODEL)
+        return shown("prompt.html", form, lambda: _prompt(desk, form), methods=METHODS, tasks=tasks(), models=models)
 
     @router.get("/model")
     def model(form: Annotated[BestModelForm, Query()]) -> HTMLResponse:
-        return shown("model.html", form, lambda: _model(asking, form), tasks=tasks())
+        return shown("model.html", form, lambda: _model(desk, form), tasks=tasks())
 
     @router.get("/compare")
     def compare(form: Annotated[CompareForm, Query()]) -> HTMLResponse:
-        return shown("compare.html", form, lambda: _compared(asking, form), names=names_of(asking, *EMBEDDABLE))
+        return shown("compare.html", form, lambda: _compared(desk, form), names=names_of(desk, *EMBEDDABLE))
 
 
-def _source(asking: Asking, form: NearestForm) -> dict[str, Any]:
-    return {"ranking": asking.nearest(form.name, form)} if form.name else {}
+def _source(desk: Desk, form: NearestForm) -> dict[str, Any]:
+    return {"ranking": desk.nearest(form.name, form)} if form.name else {}
 
 
-def _prompt(asking: Asking, form: BestPromptForm) -> dict[str, Any]:
+def _prompt(desk: Desk, form: BestPromptForm) -> dict[str, Any]:
     if not form.task or not form.model:
         return {}
-    ranking = asking.best_prompt(form.task, form.model, form)
-    note = unread_note(asking.registry, form.like or form.task, form.space)
-    return {"ranking": ranking, "winner": asking.winner(ranking), "note": note}
+    ranking = desk.best_prompt(form.task, form.model, form)
+    note = unread_note(desk.registry, form.like or form.task, form.space)
+    return {"ranking": ranking, "winner": desk.winner(ranking), "note": note}
 
 
-def _model(asking: Asking, form: BestModelForm) -> dict[str, Any]:
+def _model(desk: Desk, form: BestModelForm) -> dict[str, Any]:
     if not form.task:
         return {}
-    ranking = asking.best_model(form.task, limit=form.k, space=form.space)
-    return {"ranking": ranking, "note": unread_note(asking.registry, form.task, form.space)}
+    ranking = desk.best_model(form.task, limit=form.k, space=form.space)
+    return {"ranking": ranking, "note": unread_note(desk.registry, form.task, form.space)}
 
 
-def _compared(asking: Asking, form: CompareForm) -> dict[str, Any]:
-    return {"ranking": asking.compare(form.a, form.b, form.space)} if form.a and form.b else {}
+def _compared(desk: Desk, form: CompareForm) -> dict[str, Any]:
+    return {"ranking": desk.compare(form.a, form.b, form.space)} if form.a and form.b else {}

@@ -14,10 +14,10 @@ from registry.choosing.answers import given_answers
 from registry.packs.shelf import supplied
 from web.questions import (
     AnswersQuestion,
-    Asking,
     BestModelQuestion,
     BestPromptQuestion,
     CompareQuestion,
+    Desk,
     JobsForm,
     ListQuestion,
     NamesQuestion,
@@ -47,17 +47,17 @@ def as_json(value: object, status: int = 200, *, headers: Mapping[str, str] | No
     return Response(body, status, headers, media_type="application/json")
 
 
-def routes(asking: Asking) -> APIRouter:
+def routes(desk: Desk) -> APIRouter:
     """Return what `/api` answers."""
     router = APIRouter(prefix="/api", responses=ERRORS, default_response_class=Response)
-    _add_lists(router, asking)
-    _add_questions(router, asking)
-    _add_state(router, asking)
+    _add_lists(router, desk)
+    _add_questions(router, desk)
+    _add_state(router, desk)
     return router
 
 
-def _add_lists(router: APIRouter, asking: Asking) -> None:
-    registry = asking.registry
+def _add_lists(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
 
     def lists(plural: str, kind: str) -> Callable[..., Response]:
         def listed(question: Annotated[ListQuestion, Query()]) -> Response:
@@ -82,26 +82,26 @@ def _add_lists(router: APIRouter, asking: Asking) -> None:
         router.get(f"/{plural}/{{name:path}}", summary=f"Show one: as `fute {kind} show --json`.")(shows(kind))
 
 
-def _add_questions(router: APIRouter, asking: Asking) -> None:
-    registry = asking.registry
+def _add_questions(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
 
     @router.get("/nearest", summary="What is nearest to an entry? As `fute nearest --json`.")
     def nearest(question: Annotated[NearestQuestion, Query()]) -> Response:
-        return as_json(asking.nearest(question.name, question).as_json())
+        return as_json(desk.nearest(question.name, question).as_json())
 
     @router.get("/compare", summary="How near are two entries? As `fute compare --json`.")
     def compare(question: Annotated[CompareQuestion, Query()]) -> Response:
-        return as_json(asking.compare(question.a, question.b, question.space).as_json())
+        return as_json(desk.compare(question.a, question.b, question.space).as_json())
 
     @router.get("/best-prompt", summary="Which prompt is best? As `fute best-prompt --json`.")
     def best_prompt(question: Annotated[BestPromptQuestion, Query()]) -> Response:
-        ranking = asking.best_prompt(question.task, question.model, question)
-        said = {**ranking.as_json(), "winner": asking.winner(ranking)}
+        ranking = desk.best_prompt(question.task, question.model, question)
+        said = {**ranking.as_json(), "winner": desk.winner(ranking)}
         return as_json(_with_note(said, unread_note(registry, question.like or question.task, question.space)))
 
     @router.get("/best-model", summary="Which model is best? As `fute best-model --json`.")
     def best_model(question: Annotated[BestModelQuestion, Query()]) -> Response:
-        ranking = asking.best_model(question.task, limit=question.k, space=question.space)
+        ranking = desk.best_model(question.task, limit=question.k, space=question.space)
         return as_json(_with_note(ranking.as_json(), unread_note(registry, question.task, question.space)))
 
     @router.get("/answers", summary="What was a model asked, and what did it answer? As `fute model answers --json`.")
@@ -117,8 +117,8 @@ def _add_questions(router: APIRouter, asking: Asking) -> None:
         return as_json({"transfers": [record.as_json() for record in records], "not_registered": unknown})
 
 
-def _add_state(router: APIRouter, asking: Asking) -> None:
-    registry = asking.registry
+def _add_state(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
 
     @router.get("/status", summary="What does the registry hold? As `fute status --json`.")
     def status() -> Response:
@@ -153,7 +153,7 @@ def _add_state(router: APIRouter, asking: Asking) -> None:
 
     @router.get("/map", summary="Where do entries lie in a plane whose distances follow their similarities?")
     def space_map(question: Annotated[SpaceForm, Query()]) -> Response:
-        return as_json(asking.map(question.space).as_json())
+        return as_json(desk.map(question.space).as_json())
 
 
 def _with_note(said: dict[str, Any], note: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from registry.data.examples import KINDS as TASK_KINDS
 from registry.kinds import EntryKind
 from registry.packs.shelf import supplied
 from registry.ranking.queried import EMBEDDABLE
-from web.questions import Asking, EntriesForm, JobsForm, SpaceForm
+from web.questions import Desk, EntriesForm, JobsForm, SpaceForm
 from web.rendering import page
 
 PAGE = 50  # entries
@@ -21,10 +21,10 @@ TAGS = 100  # that are offered to filter by
 JOBS = 50
 
 
-def routes(asking: Asking, templates: Environment) -> APIRouter:
+def routes(desk: Desk, templates: Environment) -> APIRouter:
     """Return the pages that show what there is."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
-    registry = asking.registry
+    registry = desk.registry
 
     @router.get("/")
     def start() -> str:
@@ -41,13 +41,13 @@ def routes(asking: Asking, templates: Environment) -> APIRouter:
     @router.get("/spaces/{name:path}")
     def space(name: str) -> str:
         row = registry.space(name)
-        lacking = _lacking(asking, row.vectors)
+        lacking = _lacking(desk, row.vectors)
         return page(templates, "space.html", row=row, said=row.as_json(), lacking=lacking)
 
     @router.get("/map")
     def space_map(form: Annotated[SpaceForm, Query()]) -> str:
         spaces = registry.spaces()
-        found = asking.map(form.space) if spaces else None
+        found = desk.map(form.space) if spaces else None
         return page(templates, "map.html", spaces=spaces, found=found)
 
     @router.get("/jobs")
@@ -55,7 +55,7 @@ def routes(asking: Asking, templates: Environment) -> APIRouter:
         database = registry.catalog.database
         rows = recent_jobs(database, form.state, limit=JOBS)
         counts = job_counts(database)
-        spaces = {row.name: (row, _lacking(asking, row.vectors)) for row in registry.spaces()}
+        spaces = {row.name: (row, _lacking(desk, row.vectors)) for row in registry.spaces()}
         return page(templates, "jobs.html", form=form, rows=rows, counts=counts, spaces=spaces)
 
     @router.get("/packs")
@@ -71,12 +71,12 @@ def routes(asking: Asking, templates: Environment) -> APIRouter:
     return router
 
 
-def _lacking(asking: Asking, vectors: int) -> int:
+def _lacking(desk: Desk, vectors: int) -> int:
     """Return how many entries a space could have a vector of and has none."""
-    counts = asking.registry.catalog.entries.counts()
+    counts = desk.registry.catalog.entries.counts()
     return max(sum(counts.get(kind, 0) for kind in EMBEDDABLE) - vectors, 0)
 
 
-def names_of(asking: Asking, *kinds: EntryKind, most: int = 200) -> list[str]:
+def names_of(desk: Desk, *kinds: EntryKind, most: int = 200) -> list[str]:
     """Return the first names of entries of some kinds, to choose from."""
-    return asking.registry.catalog.entries.beginning("", Filter(kinds=kinds), limit=most)
+    return desk.registry.catalog.entries.beginning("", Filter(kinds=kinds), limit=most)

@@ -20,7 +20,7 @@ LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 
 
-class Asked(BaseModel):
+class AddressFields(BaseModel):
     """What an address asks. A field that nobody knows is an error; one that a form has left empty was not given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,7 +39,7 @@ def _filled(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     return [one for one in value if one != ""] if isinstance(value, list) else value
 
 
-class NearestOptions(Asked):
+class NearestOptions(AddressFields):
     """Among which, and how, the nearest are looked for; as the options of `fute nearest`."""
 
     k: int = Field(default=10, ge=1, le=MOST, description="How many matches.")
@@ -67,7 +67,7 @@ class NearestForm(NearestOptions):
     name: str = Field(default="", max_length=LONGEST_TEXT)
 
 
-class CompareQuestion(Asked):
+class CompareQuestion(AddressFields):
     """How near are two entries?"""
 
     a: str = Field(min_length=1, max_length=LONGEST_TEXT, description="An entry.")
@@ -75,7 +75,7 @@ class CompareQuestion(Asked):
     space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
 
 
-class CompareForm(Asked):
+class CompareForm(AddressFields):
     """The same, to be filled in."""
 
     a: str = Field(default="", max_length=LONGEST_TEXT)
@@ -83,7 +83,7 @@ class CompareForm(Asked):
     space: str | None = Field(default=None, max_length=LONGEST_TEXT)
 
 
-class BestOptions(Asked):
+class BestOptions(AddressFields):
     """Among which, and where, the best is looked for."""
 
     space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
@@ -133,7 +133,7 @@ class AnswersQuestion(BestOptions):
     prompt: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Short for MODEL@PROMPT.")
 
 
-class ListQuestion(Asked):
+class ListQuestion(AddressFields):
     """Which entries of a kind are there?"""
 
     tag: list[str] = Field(default=[], max_length=10, description="Only entries with all of these tags.")
@@ -141,7 +141,7 @@ class ListQuestion(Asked):
     limit: int = Field(default=LISTED, ge=1, le=1000, description="How many; a header `link` leads to the next.")
 
 
-class EntriesForm(Asked):
+class EntriesForm(AddressFields):
     """Which entries are to be shown?"""
 
     text: str | None = Field(default=None, max_length=LONGEST_TEXT)
@@ -158,38 +158,38 @@ class EntriesForm(Asked):
         return Filter(kinds, () if self.tag is None else (self.tag,), self.task_kind, self.language, self.text)
 
 
-class EntryForm(Asked):
+class EntryForm(AddressFields):
     """In which space is an entry to be looked at?"""
 
     space: str | None = Field(default=None, max_length=LONGEST_TEXT)
 
 
-class SpaceForm(Asked):
+class SpaceForm(AddressFields):
     """Which space?"""
 
     space: str | None = Field(default=None, max_length=LONGEST_TEXT)
 
 
-class TransfersQuestion(Asked):
+class TransfersQuestion(AddressFields):
     """Which transfers were measured?"""
 
     target: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Only transfers to this task.")
 
 
-class JobsForm(Asked):
+class JobsForm(AddressFields):
     """Which jobs?"""
 
     state: Literal["running", "done", "failed"] | None = Field(default=None, description="Only jobs in this state.")
 
 
-class NamesQuestion(Asked):
+class NamesQuestion(AddressFields):
     """Which names begin so?"""
 
     begins: str = Field(default="", max_length=LONGEST_TEXT, description="How the names begin.")
     kind: list[EntryKind] = Field(default=[], description="Only of these kinds of entry.")
 
 
-class Asking:
+class Desk:
     """Asks a registry, from several threads."""
 
     def __init__(self, registry: Registry) -> None:

@@ -40,7 +40,8 @@ def pages_of(location: str) -> Environment:
         "number": lambda value: f"{value:,}",
         "fixed": lambda value: "" if value is None else f"{value:.2f}",
         "percent": lambda value: f"{100 * value:.0f} %",
-        "public": lambda value: without_secrets(str(value)),
+        "public": lambda value: without_secrets(told_value(value)),
+        "lead": lead,
         "summary": summary_of,
         "query": lambda given: urlencode(
             {key: value for key, value in given.items() if value not in (None, "", [], False)}, doseq=True
@@ -68,6 +69,21 @@ def brief(text: object, most: int = LONGEST) -> str:
 def told_time(moment: datetime | None) -> str:
     """Return a time as people read it."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def told_value(value: object) -> str:
+    """Return a value of a description in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {told_value(its)}" for name, its in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(told_value, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def lead(sentence: str) -> tuple[str, str]:
+    """Divide a verdict into what it comes to, and why."""
+    end = min((at for sign in (": ", "; ") if (at := sentence.find(sign)) >= 0), default=len(sentence))
+    return sentence[: end + 1], sentence[end + 2 :]
 
 
 def page(templates: Environment, name: str, **given: Any) -> str:  # noqa: ANN401 - whatever a template shows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import InputError, MissingExtraError, RegistryError
 
 if TYPE_CHECKING:
-    from web.questions import Asking
+    from web.questions import Desk
 
 LOOPBACK, PORT = "127.0.0.1", 8765
 BACKLOG = 64
@@ -59,7 +59,7 @@ def serve(
 
         from web.app import app_of
         from web.guard import hosts_of
-        from web.questions import Asking
+        from web.questions import Desk
     except ImportError as error:
         raise MissingExtraError("The pages need FastAPI and uvicorn", "web") from error
     from web.opening import open_to_read
@@ -68,10 +68,10 @@ def serve(
         hosts = hosts_of(host, listener.getsockname()[1], allowed)
         if not is_loopback(host):
             tell(WARNING.format(host=host))
-        asking = Asking(registry)
-        threading.Thread(target=_warm, args=(asking,), name="first", daemon=True).start()
+        desk = Desk(registry)
+        threading.Thread(target=_warm, args=(desk,), name="first", daemon=True).start()
         tell(f"Pages of {registry.folder}: http://{hosts[0]}/ (Ctrl-C ends)")
-        settings = uvicorn.Config(app_of(asking, hosts=hosts), **SETTINGS)
+        settings = uvicorn.Config(app_of(desk, hosts=hosts), **SETTINGS)
         with suppress(KeyboardInterrupt):  # the usual end
             uvicorn.Server(settings).run(sockets=[listener])
 
@@ -105,7 +105,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _warm(asking: "Asking") -> None:
+def _warm(desk: "Desk") -> None:
     """Read the current space's index, so that the first question need not wait for it."""
     with suppress(RegistryError):  # whoever asks is told
-        asking.warm()
+        desk.warm()

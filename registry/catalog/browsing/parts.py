@@ -17,7 +17,7 @@ from registry.names import normal
 
 
 @dataclass(frozen=True)
-class Listing:
+class EntryPart:
     """A part of the entries that pass a filter, by name."""
 
     records: Sequence[EntryRecord]
@@ -46,7 +46,7 @@ class VectorLine:
 
 def listing(
     database: Database, where: Filter, *, after: str | None = None, before: str | None = None, limit: int
-) -> Listing:
+) -> EntryPart:
     """Return so many entries behind a name, or before one: by its place among the names, whatever their number."""
     entries = EntryStore(database)
     with database.question():
@@ -54,7 +54,7 @@ def listing(
             after = _begin_of_former(database, where, before, limit)
         found = entries.all(where, after=after, limit=limit + 1)
         records = found[:limit]
-        return Listing(
+        return EntryPart(
             records,
             total=entries.count(where),
             before=records[0].name if records and after is not None else None,
