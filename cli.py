@@ -26,6 +26,7 @@ from commands import (
     prompt,
     query,
     safety,
+    serve,
     space,
     task,
     transfer,
@@ -135,6 +136,7 @@ for command in (
     transfer.transfer,
     pack.pack,
     *bundle.COMMANDS,
+    *serve.COMMANDS,
     evaluate.evaluate,
 ):
     main.add_command(command)

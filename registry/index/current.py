@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,9 +72,17 @@ class SpaceIndex:
 class Indexes:
     """The indexes of one registry, each a cache of the catalog's vectors."""
 
-    def __init__(self, catalog: Catalog, folder: Path) -> None:
+    def __init__(self, catalog: Catalog, folder: Path, *, keeps: bool = True) -> None:
+        """Make it.
+
+        Args:
+            catalog: whose vectors they hold.
+            folder: of their snapshots.
+            keeps: whether snapshots are written; else what must be made is held in memory, or in a folder that goes.
+        """
         self._catalog = catalog
         self._folder = folder
+        self._passing = None if keeps else TemporaryDirectory(prefix="fute-index-")
         self._held: dict[str, SpaceIndex] = {}  # by fingerprint
         self.choice = IndexChoice(folder)
 
@@ -90,7 +99,7 @@ class Indexes:
             rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return rebuilt
-        if followed is not found:
+        if followed is not found and self._passing is None:
             self._extend(space)  # so that the next process need not follow
         return self._hold(followed)
 
@@ -101,7 +110,9 @@ class Indexes:
 
     def refresh(self, space: SpaceRecord) -> None:
         """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
-        if not self._extend(space):
+        if self._passing is not None:
+            self.current(space)
+        elif not self._extend(space):
             self.rebuild(space)
 
     def rebuild(self, space: SpaceRecord, *, must_last: bool = False) -> SpaceIndex:
@@ -111,6 +122,8 @@ class Indexes:
             must_last: whether it is a failure where it cannot: raise `StorageError`.
         """
         made = self._hold(self._built(space))
+        if self._passing is not None:
+            return made
         try:
             with self._catalog.database.lock():
                 point("index.rebuilt")
@@ -157,7 +170,7 @@ class Indexes:
     def _built(self, space: SpaceRecord) -> SpaceIndex:
         """Return an index of what the catalog holds: begun while others write, it follows what they wrote."""
         for _ in range(TRIES):
-            found = SpaceIndex(*built(self._catalog, space, self._files(space), self.choice))
+            found = SpaceIndex(*built(self._catalog, space, self._drafts(space), self.choice))
             now = self._catalog.spaces.get(space.name)
             followed = self._followed(found, now)
             if followed is not None:
@@ -242,6 +255,12 @@ class Indexes:
 
     def _files(self, space: SpaceRecord) -> SnapshotFiles:
         return SnapshotFiles(self._folder, space.fingerprint)
+
+    def _drafts(self, space: SpaceRecord) -> SnapshotFiles:
+        """Return where an index is made: beside its snapshot, or where nothing stays."""
+        return (
+            self._files(space) if self._passing is None else SnapshotFiles(Path(self._passing.name), space.fingerprint)
+        )
 
 
 def _stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:
