@@ -48,7 +48,8 @@ def embed(
     """Embed tasks and models. What is done is not done again; run it again to go on after an interruption.
 
     With --ray workers on a cluster do it: on that at HOST:PORT, on that of this machine (auto), or on one that is
-    started here and ended after (local). The registry must lie in a folder that all its nodes share.
+    started here and ended after (local). All its nodes must reach the registry: in a folder that they share, or in
+    PostgreSQL.
     """
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")

@@ -108,7 +108,7 @@ def restore(ctx: click.Context, file: Path) -> None:
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def copy(source: str, target: str) -> None:
-    """Copy a whole registry to a new place: a folder, or postgresql://user@host/database.
+    """Copy a whole registry to a new place: a folder, or postgresql://HOST/DATABASE.
 
     The place that is copied stays as it is, and may be in use meanwhile.
     """

@@ -50,7 +50,7 @@ def located(location: str | os.PathLike[str] | None) -> Location:
     """Return what is meant: the place given, else $FUTE_REGISTRY, else ./fute-registry.
 
     Args:
-        location: the path of a folder, or the URL of a PostgreSQL database: `postgresql://user@host/database`.
+        location: the path of a folder, or the URL of a PostgreSQL database: `postgresql://HOST/DATABASE`.
 
     Raises:
         InputError: it is neither.
@@ -74,9 +74,9 @@ def _at_server(text: str) -> Location:
         raise InputError(f"Not the URL of a registry: {error}.") from error
     if parts.scheme not in SCHEMES:
         told = without_secrets(parts.scheme[:20])
-        raise InputError(f"A registry is a folder or postgresql://user@host/database, not {told}://...")
+        raise InputError(f"A registry is a folder or postgresql://HOST/DATABASE, not {told}://...")
     if not parts.path.strip("/") or "\0" in text:
-        raise InputError("The URL of a registry names a database: postgresql://user@host/database.")
+        raise InputError("The URL of a registry names a database: postgresql://HOST/DATABASE.")
     parts = parts._replace(scheme="postgresql")
     return Location(EngineKind.POSTGRESQL, _own_folder(_shown(parts)), urlunsplit(parts))
 

@@ -80,6 +80,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("FUTE_REGISTRY", "COLUMNS"):  # tables are as wide as they are, unless a test says otherwise
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
     monkeypatch.chdir(tmp_path)
 
 

@@ -19,7 +19,7 @@ from registry.errors import RegistryError
 from registry.index.current import Indexes
 from registry.location import Location
 
-SHARED = "it must lie in a folder that all nodes share, at the same path."
+SHARED = "all nodes must reach it: in a folder that they share, at the same path, or in PostgreSQL."
 
 
 @dataclass(frozen=True)

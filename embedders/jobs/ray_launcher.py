@@ -6,9 +6,11 @@ The main process hands out and keeps the report. Workers commit what they make, 
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,12 +59,13 @@ NOBODY = Listener()
 
 
 @dataclass(frozen=True)
-class Slot:
+class Seat:
     """Room for one worker."""
 
     node: str  # its id
     place: str  # its name, for people
     gpus: int  # that are the worker's own: 0 or 1
+    cpus: float  # that Ray keeps for it: one, or its part where there are more workers than processors
     threads: int
 
 
@@ -135,9 +138,23 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
             what = "Ray cannot be started here" if is_local else f"No Ray cluster can be reached at {cluster.address}"
             raise ClusterError(f"{what}: {told_of(error)}") from error
         try:
-            yield ray
+            with _sigterm_as_ctrl_c():  # Ray has put a handler of its own, which prints a trace, in its place
+                yield ray
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM break off the block as Ctrl-C does, so that what is in hand is put back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -162,7 +179,7 @@ def _check_listens(address: str) -> None:
         raise ClusterError(f"No Ray cluster can be reached at {address}: {told_of(error)}") from error
 
 
-def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | None) -> list[Slot]:
+def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | None) -> list[Seat]:
     """Return where the workers are to be: one for each GPU, else one for each node, or as many as are wanted.
 
     Args:
@@ -179,15 +196,19 @@ def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | No
         raise SettingError(f"{workers} workers, and {len(gpus)} GPUs: give one to each, or take --device cpu.")
     wanted = [room[number % len(room)] for number in range(workers or len(room))]
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return [
-        Slot(
-            node["NodeID"],
-            node["NodeManagerHostname"],
-            gpus=1 if gpus else 0,
-            threads=int(given) if given.isdigit() else max(1, int(node["Resources"]["CPU"]) // wanted.count(node)),
+    found = []
+    for node in wanted:
+        part = node["Resources"]["CPU"] / wanted.count(node)
+        found.append(
+            Seat(
+                node["NodeID"],
+                node["NodeManagerHostname"],
+                gpus=1 if gpus else 0,
+                cpus=min(1.0, int(part * 1000) / 1000),
+                threads=int(given) if given.isdigit() else max(1, int(part)),
+            )
         )
-        for node in wanted
-    ]
+    return found
 
 
 @dataclass(frozen=True)
@@ -195,14 +216,14 @@ class _Call:
     """What a worker was told to do: to open the registry, or to embed an entry."""
 
     hand: Any  # Ray's handle of the actor
-    slot: Slot
+    slot: Seat
     portion: Portion | None = None
 
 
 class _Crew:
     """The workers of one run, and the calls that they are at."""
 
-    def __init__(self, ray: Any, terms: Terms, room: Sequence[Slot], told: "_Told") -> None:  # noqa: ANN401
+    def __init__(self, ray: Any, terms: Terms, room: Sequence[Seat], told: "_Told") -> None:  # noqa: ANN401
         self._ray = ray
         self._terms = terms
         self._told = told
@@ -214,10 +235,10 @@ class _Crew:
         for slot in room:
             self._start(slot)
 
-    def _start(self, slot: Slot) -> None:
+    def _start(self, slot: Seat) -> None:
         """Start a worker."""
         threads = {"env_vars": {"OMP_NUM_THREADS": str(slot.threads)}}
-        hand = self._actor(Hand, slot.node, num_cpus=1, num_gpus=slot.gpus, runtime_env=threads)
+        hand = self._actor(Hand, slot.node, num_cpus=slot.cpus, num_gpus=slot.gpus, runtime_env=threads)
         self._calls[hand.open.remote(self._terms, self._bell)] = _Call(hand, slot)
 
     def _actor(self, of: type, node: str, **needs: object) -> Any:  # noqa: ANN401 - Ray's handle of an actor

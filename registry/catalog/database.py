@@ -113,6 +113,10 @@ class Database:
         with self.read() as session:
             return dict(Counter(self._engine.dangling(session.connection())))
 
+    def must_be_a_file(self) -> None:
+        """Raise `InputError` where the database is none, and the server's own tools copy it."""
+        self._engine.as_file()
+
     def copy_to(self, target: Path) -> None:
         """Copy the database, whole and consistent while it is in use."""
         self._engine.as_file().backup(target)

@@ -75,8 +75,12 @@ class JobStore:
             yield shift
 
     def sees(self, worker: Worker) -> bool:
-        """Say whether a worker, while it is at work, works on this very registry and not on another at such a place."""
-        return (self._database.location.folder / FOLDER / worker.file).exists()
+        """Say whether a worker, while it is at work, works on this very registry and not on another at such a place.
+
+        A server's database is told by its address alone.
+        """
+        location = self._database.location
+        return not location.is_folder or (location.folder / FOLDER / worker.file).exists()
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state; failures that were mended meanwhile are none."""

@@ -33,6 +33,7 @@ def backup(location: Location, target: Path | None = None, *, keep: int | None =
         StorageError: there is no room.
     """
     with closing(Database.open(location)) as database:
+        database.must_be_a_file()
         if target is None:
             target = location.folder / FOLDER / stamped(location).name
             target.parent.mkdir(exist_ok=True)

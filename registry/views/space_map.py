@@ -58,10 +58,10 @@ class SpaceMap:
         points = self.points(*ON_A_PAGE)
         return built("map", points.title, _values(points, self._colour_by))
 
-    def table(self) -> Table["_Spot"]:
+    def table(self) -> Table["_OnMap"]:
         """Return the points as a table: a row for each entry, with its place and its nearest."""
         points = self.points()
-        return Table([_Spot(points, number) for number in range(len(points.names))], title=points.title)
+        return Table([_OnMap(points, number) for number in range(len(points.names))], title=points.title)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the points as a DataFrame with the columns name, kind, ..., x and y."""
@@ -102,7 +102,7 @@ class SpaceMap:
     def _save_for_projector(self, place: Path) -> None:
         vectors, similarity = similarities(self._catalog, self._space, most=DRAWN)
         rows = principal(similarity, min(DIMENSIONS, len(vectors.names)))
-        names, cells = Table([_Spot(self.points(), number) for number in range(len(vectors.names))]).exact()
+        names, cells = Table([_OnMap(self.points(), number) for number in range(len(vectors.names))]).exact()
         kept = [place for place, name in enumerate(names) if name not in ("x", "y")]
         lines = [[names[i] for i in kept], *([_plain(own[i]) for i in kept] for own in cells)]
         with written(place) as draft:
@@ -117,7 +117,7 @@ class SpaceMap:
         return f"<SpaceMap of space {self._space.name}; plot(), page(), to_pandas(), save(PATH)>"
 
 
-class _Spot:
+class _OnMap:
     """One entry as a row."""
 
     def __init__(self, points: Points, number: int) -> None:

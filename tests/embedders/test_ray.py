@@ -21,7 +21,7 @@ from waiting import LIMIT, until
 
 from embedders import create_space, embed, function_model
 from embedders.errors import ClusterError, SettingError
-from embedders.jobs.ray_actors import Terms, opened
+from embedders.jobs.ray_actors import SHARED, Terms, opened
 from embedders.jobs.ray_launcher import slots
 from registry import Registry
 from registry.catalog.jobs import Worker
@@ -193,10 +193,9 @@ def test_a_worker_that_finds_no_registry_or_another_one_says_so(place: Path) -> 
         gone = opened(replace(terms, starter=Worker.here()))
         here_it_is = opened(terms)
 
-    shared_by_all = "must lie in a folder that all nodes share, at the same path."
-    assert copied == f"finds another registry at {place / 'copy'}: it {shared_by_all}"
+    assert copied == f"finds another registry at {place / 'copy'}: {SHARED}"
     assert str(missing).startswith(f"cannot open the registry: No registry at {place / 'nowhere'}: ")
-    assert str(missing).endswith(f"It {shared_by_all}")
+    assert str(missing).endswith(f"A{SHARED[1:]}")
     assert str(older).endswith("and this is 0.0.1")
     assert str(gone).startswith("finds another registry at ")
     assert not isinstance(here_it_is, str)
@@ -253,7 +252,7 @@ def node(name: str, *, cpus: int, gpus: int = 0, is_alive: bool = True) -> dict[
         ([node("a", cpus=8, is_alive=False), node("b", cpus=4)], None, None, [("b", 0, 4)]),
         ([node("a", cpus=8, gpus=2), node("b", cpus=4)], None, None, [("a", 1, 4), ("a", 1, 4)]),
         ([node("a", cpus=8, gpus=2), node("b", cpus=4)], None, "cpu", [("a", 0, 8), ("b", 0, 4)]),
-        ([node("a", cpus=1)], 2, None, [("a", 0, 1), ("a", 0, 1)]),
+        ([node("a", cpus=1)], 3, None, [("a", 0, 1)] * 3),
     ],
 )
 def test_there_is_a_worker_for_each_gpu_or_one_for_each_node(
@@ -268,6 +267,8 @@ def test_there_is_a_worker_for_each_gpu_or_one_for_each_node(
     found = slots(nodes_there, workers, device)
 
     assert [(slot.node, slot.gpus, slot.threads) for slot in found] == expected
+    for one in nodes_there:
+        assert sum(slot.cpus for slot in found if slot.node == one["NodeID"]) <= one["Resources"].get("CPU", 0)
 
 
 def test_more_workers_than_gpus_and_a_cluster_without_processors_are_refused() -> None:

@@ -54,9 +54,8 @@ def in_the_server(engine: EngineKind, folder: Path, url: str = "") -> Location:
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def served(tmp_path: Path) -> str:
     """The URL of a registry in PostgreSQL that is not made yet."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return url_of(str(tmp_path))
 
 

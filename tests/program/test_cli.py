@@ -1005,7 +1005,7 @@ def test_the_environment_must_name_a_folder_too(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FUTE_REGISTRY", location)
 
     assert assert_one_line(run("task", "list")) in (
-        "Only a folder can be a registry so far; database URLs are not supported yet.",
+        "A registry is a folder or postgresql://HOST/DATABASE, not https://...",
         "No registry at file: make one with 'fute init', or name one with --registry.",
     )
 

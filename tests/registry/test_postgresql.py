@@ -110,6 +110,7 @@ def test_a_folder_moves_into_it_and_back_without_a_difference(served: str, tmp_p
 
     assert (there[0], back[0]) == (0, 0), there[1] + back[1]
     assert rows(located(tmp_path / "before")) == rows(located(served)) == rows(located(tmp_path / "after"))
+    assert run("elsewhere", "diff", served, tmp_path / "after") == (0, "No differences\n")
     assert run(str(tmp_path / "after"), "verify")[0] == 0
     assert run(served, "verify")[0] == 0
     with Registry.open(served) as registry:  # new ids come after those that were copied
@@ -304,6 +305,7 @@ def test_what_the_servers_own_tools_do_is_left_to_them(served: str, tmp_path: Pa
 
     assert code == 2
     assert "'pg_dump'" in said
+    assert not (located(served).folder / "backups").exists()
 
 
 def test_a_damaged_vector_is_found(served: str) -> None:

@@ -51,9 +51,10 @@ class PostgresqlEngine:
 
     def exists(self) -> bool:
         """Say whether a registry's tables are there; make the folder for what is derived from them."""
-        self._make_folder()
         with self.errors(), self.reader.connect() as connection:
-            return {"state", "alembic_version"} <= self._tables(connection)
+            found = {"state", "alembic_version"} <= self._tables(connection)
+        self._make_folder()
+        return found
 
     def identity(self) -> Hashable:
         """Return what changes when the server was left and found again, which may hold another database now."""
@@ -61,7 +62,6 @@ class PostgresqlEngine:
 
     def make_place(self, tables: Collection[str]) -> None:
         """Raise `InputError` where the tables of something else are in the way, or the database's encoding is."""
-        self._make_folder()
         if self.exists():
             return
         with self.errors(), self.reader.connect() as connection:
