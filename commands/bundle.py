@@ -50,9 +50,9 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
         return
     tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
     for clash in report.clashes:
-        tell(f"left out: {clash}", err=True)
+        tell(f"left out: {clash}", err=True, is_loss=True)
     if report.left_out.total():
-        tell(f"{told(report.left_out)} left out", err=True)
+        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
 
 
 @click.command()

@@ -116,18 +116,22 @@ def _tell(report: "EmbedReport") -> None:
     for problem in dict.fromkeys(report.failed.values()):
         failed_names = [name for name, reason in report.failed.items() if reason == problem]
         more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
-        tell(f"failed {failed_names[0]}{more}: {problem}", err=True)
+        tell(f"failed {failed_names[0]}{more}: {problem}", err=True, is_loss=True)
     for note in report.notes:
         tell(note, err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
-        tell(f"skipped {first}{more}: {why}", err=True)
+        tell(f"skipped {first}{more}: {why}", err=True, is_loss=True)
     for name, counts in report.unanswered.items():
         if name not in report.failed:
-            tell(f"{name}: {counts}", err=True)
+            tell(f"{name}: {counts}", err=True, is_loss=True)
     for name, holder in report.busy.items():
-        tell(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
+        tell(
+            f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)",
+            err=True,
+            is_loss=True,
+        )
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     tell(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
 
@@ -148,7 +152,7 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
     if plan.requests > (FEW if asks else 0):
-        tell(plan.told, err=True)
+        tell(plan.told, err=True, is_loss=True)
         if asks:
             click.confirm("Go on?", abort=True, err=True)
 

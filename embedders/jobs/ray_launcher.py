@@ -24,6 +24,7 @@ from embedders.jobs.runs import EmbedReport, begun
 from embedders.jobs.worker import PAUSE
 from registry import Registry
 from registry.errors import MissingExtraError
+from registry.shown import bars_off
 
 LOCAL = "local"  # the address that starts a Ray on this machine
 AUTO = "auto"  # that of the Ray that runs on this machine
@@ -100,7 +101,7 @@ def embed_on_ray(
         with (
             registry.catalog.jobs.working() as shift,
             _connected(cluster) as ray,
-            tqdm(total=len(todo), unit="entry", disable=None, dynamic_ncols=True) as bar,
+            tqdm(total=len(todo), unit="entry", disable=bars_off(), dynamic_ncols=True) as bar,
         ):
             terms = Terms(place, shift.worker, record.name, device, again, names is None, take_over)
             told = _Told(bar, listener)

@@ -45,6 +45,7 @@ from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant, entered
 from registry.ranking.queried import EMBEDDABLE
+from registry.shown import bars_off
 from registry.spaces.spec import IMPORTED, SpaceSpec
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Run:
             self._surrogate  # noqa: B018 - loaded before any job is claimed: its faults are those of the run
         with (
             self._registry.catalog.jobs.working() as shift,
-            tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar,
+            tqdm(todo, unit="entry", disable=bars_off(), dynamic_ncols=True) as bar,
         ):
             for entry in bar:
                 bar.set_description(entry.name)

@@ -104,6 +104,13 @@ class Database:
         with self._engine.errors():
             return list(self._engine.faults(SCHEMA))
 
+    def software(self) -> str:
+        """Return which database it is, and its version, such as sqlite 3.45.1."""
+        with self.read() as session:
+            dialect = session.connection().dialect
+            version: Any = dialect.server_version_info or getattr(dialect.dbapi, "sqlite_version_info", ())
+        return " ".join((dialect.name, ".".join(map(str, version)))).strip()
+
     def has_checksums(self) -> bool:
         """Say whether the database was made with checksums of its rows, as far as its tables can be read."""
         return self._engine.has_checksums()

@@ -555,6 +555,8 @@ def test_transfers_are_kept_and_replaced_by_newer_ones(empty: Path, tmp_path: Pa
 
 WITH_JSON = (
     ("status",),
+    ("doctor",),
+    ("config", "show"),
     ("index", "verify"),
     ("verify",),
     ("repair",),
