@@ -1,12 +1,13 @@
 """The pages that answer: an entry with its neighbours, which source, which prompt, which model, how near."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
+from registry.catalog import SpaceRecord
 from registry.choosing.best import BY, SELF_SELECT
 from registry.errors import InputError, NotEmbeddedError, NotFoundError, RegistryError
 from registry.kinds import EntryKind
@@ -53,8 +54,8 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
     def entry(name: str, form: Annotated[EntryForm, Query()]) -> str:
         view = EntryView.of(registry, name)
         spaces = [line.space for line in view.vectors]
-        current = registry.catalog.spaces.all()
-        usual = next((space.name for space in current if space.current), None)
+        known = registry.catalog.spaces.all()
+        usual = next((space.name for space in known if space.current), None)
         space = form.space or (usual if usual in spaces else next(iter(spaces), usual))
         ranking, why_not = _neighbours(desk, view, space if space in spaces else None)
         answers = answers_of(registry, view.record, space, most=REPLIES)
@@ -67,6 +68,7 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
             ranking=ranking,
             why_not=why_not,
             answers=answers,
+            asked_in=_asked_in(known),
         )
 
     @router.get("/answers/{name:path}")
@@ -74,6 +76,12 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
         record = registry.catalog.entries.get(name)
         found = answers_of(registry, record, form.space, most=ANSWERS, rendered=True)
         return page(templates, "answers.html", record=record, answers=found, space=form.space)
+
+
+def _asked_in(spaces: Sequence[SpaceRecord]) -> str | None:
+    """Return the space in which models are asked: the current one if it has a corpus, else the first that has."""
+    with_corpus = [space for space in spaces if space.corpus_version_id is not None]
+    return min(with_corpus, key=lambda space: not space.current).name if with_corpus else None
 
 
 def _neighbours(desk: Desk, view: EntryView, space: str | None) -> tuple[Ranking | None, str | None]:

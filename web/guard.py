@@ -27,8 +27,8 @@ HEADERS = {
     "x-frame-options": "DENY",
 }
 # Of a path as it was typed: what a server, a file system or a proxy may take for another path.
-_STRANGE_PATH = re.compile(rb"\.\.|//|\\|;|%(?:00|0[0-9a-f]|1[0-9a-f]|2f|5c|7f)|%2e(?:%2e|\.)|\.%2e|[^\x21-\x7e]", re.I)
-_CONTROL = re.compile(r"%(?:00|0[0-8be-f]|1[0-9a-f]|7f)", re.I)
+_STRANGE_PATH = re.compile(rb"\.\.|//|\\|;|%(?:0[0-9a-f]|1[0-9a-f]|2f|5c|7f)|%2e(?:%2e|\.)|\.%2e|[^\x21-\x7e]", re.I)
+_CONTROL = re.compile(r"%(?:0[0-9a-f]|1[0-9a-f]|7f)", re.I)
 
 
 class NotLetInError(Exception):

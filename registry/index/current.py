@@ -1,12 +1,14 @@
 """Keeps each space's index at hand: from memory, from its snapshot with what came after it, or built anew."""
 
 import logging
+import shutil
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
 
@@ -82,7 +84,8 @@ class Indexes:
         """
         self._catalog = catalog
         self._folder = folder
-        self._passing = None if keeps else TemporaryDirectory(prefix="fute-index-")
+        self._keeps = keeps
+        self._passing: Path | None = None  # the folder that goes, once there is one
         self._held: dict[str, SpaceIndex] = {}  # by fingerprint
         self.choice = IndexChoice(folder)
 
@@ -99,7 +102,7 @@ class Indexes:
             rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return rebuilt
-        if followed is not found and self._passing is None:
+        if followed is not found and self._keeps:
             self._extend(space)  # so that the next process need not follow
         return self._hold(followed)
 
@@ -110,7 +113,7 @@ class Indexes:
 
     def refresh(self, space: SpaceRecord) -> None:
         """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
-        if self._passing is not None:
+        if not self._keeps:
             self.current(space)
         elif not self._extend(space):
             self.rebuild(space)
@@ -122,7 +125,7 @@ class Indexes:
             must_last: whether it is a failure where it cannot: raise `StorageError`.
         """
         made = self._hold(self._built(space))
-        if self._passing is not None:
+        if not self._keeps:
             return made
         try:
             with self._catalog.database.lock():
