@@ -22,10 +22,10 @@ Written by `make docs` from the help texts of the program; `fute COMMAND --help`
 
 What every command keeps to:
 
-- Results go to stdout, notes and progress to stderr. `--json` prints one object on stdout and nothing else there; `--csv`
-  and `--tsv` print numbers in full.
-- `fute --quiet COMMAND` leaves out notes, verdicts on stderr and bars of progress, but tells what failed or was left out.
-  `FUTE_NO_PROGRESS=1` leaves out the bars alone.
+- Results go to stdout, notes and progress to stderr. `--json` prints one object on stdout and nothing else there;
+  `--csv` and `--tsv` print numbers in full.
+- `fute --quiet COMMAND` leaves out notes, verdicts on stderr and bars of progress, but tells what failed or was left
+  out. `FUTE_NO_PROGRESS=1` leaves out the bars alone.
 - Colours are never printed where `NO_COLOR` is set; bars and bold letters only on a terminal.
 - An error is one line on stderr that says the mend. Exit codes: 0 done, 1 failed, 2 bad use or input, 3 an integrity
   fault, 130 interrupted.

@@ -44,7 +44,7 @@ class ExampleLine:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredLine:
     """Transfers of an entry, the best first, and how many there are."""
 
     lines: Sequence[TransferRecord]
@@ -61,8 +61,8 @@ class EntryView:
     prompt: Prompt | None
     versions: Sequence[VersionLine]
     vectors: Sequence[VectorLine]
-    to_it: Measured
-    from_it: Measured
+    to_it: MeasuredLine
+    from_it: MeasuredLine
     related: Sequence[str]  # MODEL@PROMPT made with it
 
     @classmethod
@@ -178,9 +178,9 @@ def _related(registry: Registry, record: EntryRecord) -> list[str]:
     return []
 
 
-def _measured(records: Sequence[TransferRecord]) -> Measured:
+def _measured(records: Sequence[TransferRecord]) -> MeasuredLine:
     best_first = sorted(records, key=lambda record: -record.score_mean)
-    return Measured(best_first[:TRANSFERS], len(records))
+    return MeasuredLine(best_first[:TRANSFERS], len(records))
 
 
 @dataclass(frozen=True)
