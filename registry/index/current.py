@@ -261,9 +261,12 @@ class Indexes:
 
     def _drafts(self, space: SpaceRecord) -> SnapshotFiles:
         """Return where an index is made: beside its snapshot, or where nothing stays."""
-        return (
-            self._files(space) if self._passing is None else SnapshotFiles(Path(self._passing.name), space.fingerprint)
-        )
+        if self._keeps:
+            return self._files(space)
+        if self._passing is None:
+            self._passing = Path(mkdtemp(prefix="fute-index-"))
+            finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
+        return SnapshotFiles(self._passing, space.fingerprint)
 
 
 def _stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:
