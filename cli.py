@@ -27,6 +27,7 @@ from commands import (
     prompt,
     query,
     safety,
+    serve,
     space,
     task,
     transfer,
@@ -145,6 +146,7 @@ for command in (
     transfer.transfer,
     pack.pack,
     *bundle.COMMANDS,
+    *serve.COMMANDS,
     evaluate.evaluate,
 ):
     main.add_command(command)

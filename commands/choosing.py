@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -101,7 +101,7 @@ def best_prompt(
     of TASK, or of a task like it, say of the texts. Each accuracy has its 95 % interval and the probability of being
     the best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
     """
-    from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery
+    from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, winner
 
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
     labels = _labels(labelled)
@@ -116,10 +116,10 @@ def best_prompt(
     ranking = registry.best_prompt(query, limit=limit, space=space, more=more, labels=labels)
     write_plot(ranking, picture)
     if as_json:
-        print_json({**ranking.as_json(), "winner": _winner(registry, model, ranking[0].name)})
+        print_json({**ranking.as_json(), "winner": winner(registry.catalog, ranking)})
         return
     print_table(ranking.detailed() if verbose else ranking, empty="No prompt to rank.")
-    for key, text in _winner(registry, model, ranking[0].name).items():
+    for key, text in winner(registry.catalog, ranking).items():
         if text:
             say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
     _tell(ranking.verdict, ranking.notes)
@@ -127,12 +127,6 @@ def best_prompt(
         tell(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
     elif by != ACCURACY and ranking.agreement is not None:
         tell(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
-
-
-def _winner(registry: "Registry", model: str, prompt: str) -> dict[str, Any]:
-    """Return what the first prompt asks, and the answers it offers."""
-    spec = registry.prompt(str(registry.entry(f"{model}@{prompt}").spec["prompt"]))  # in the version that was asked
-    return {"prompt": prompt, "template": spec.template, "answers": list(spec.answers)}
 
 
 @click.command("best-model")

@@ -64,6 +64,7 @@ def run_demo(folder: Path, *, say: Callable[[str], None], fresh: bool = False) -
         say(f"7. The space as a page to look around in: {folder / 'map.html'}, and as a picture: {folder / 'map.png'}")
         took = time.perf_counter() - began
         say(f"Done in {took:.0f} s. Go on with: fute --registry {registry.folder} nearest emotion")
+        say(f"Or see all of it in a browser: fute --registry {registry.folder} serve")
 
 
 def _learn(registry: Registry, task: str, target: Path) -> str:

@@ -9,7 +9,21 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, func, literal, select, true, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from registry.catalog.records import EntryRecord, Filter
@@ -62,6 +76,13 @@ def passing(where: Filter) -> ColumnElement[bool]:
         conditions.append(Entry.task_kind == where.task_kind)
     if where.language is not None:
         conditions.append(Entry.language == where.language)
+    if where.text:
+        folded = normal(where.text).casefold()
+        described = (  # whose letters the database lowers as far as they are ASCII
+            func.lower(Entry.description).contains(folded, autoescape=True),
+            Entry.description.contains(normal(where.text), autoescape=True),
+        )
+        conditions.append(or_(Entry.folded.contains(folded, autoescape=True), *described))
     conditions += [Entry.id.in_(select(Tag.entry_id).where(Tag.tag == tag)) for tag in where.tags]
     return and_(*conditions)
 

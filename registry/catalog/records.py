@@ -58,6 +58,7 @@ class Filter:
     tags: tuple[str, ...] = ()  # all of them
     task_kind: str | None = None
     language: str | None = None
+    text: str | None = None  # that the name or the description holds, in any case
 
 
 @dataclass(frozen=True)

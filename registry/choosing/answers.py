@@ -80,12 +80,20 @@ class GivenAnswers(Table[AnsweredText]):
         }
 
 
-def given_answers(catalog: Catalog, name: str, *, prompt: str | None = None, space: str | None = None) -> GivenAnswers:
+def given_answers(
+    catalog: Catalog,
+    name: str,
+    *,
+    prompt: str | None = None,
+    space: str | None = None,
+    rendered_for: int | None = None,
+) -> GivenAnswers:
     """Return what is recorded of a model, or of MODEL@PROMPT, on the corpus of a space; nothing is asked.
 
     Args:
         prompt: of a language model; short for the name MODEL@PROMPT.
         space: whose texts were asked; None for the current one.
+        rendered_for: of how many texts, from the first, it is told what was asked; None for all.
 
     Raises:
         InputError: it is no model, a language model without a prompt, or the space has no corpus.
@@ -109,8 +117,9 @@ def given_answers(catalog: Catalog, name: str, *, prompt: str | None = None, spa
             if len(of) < len(said):
                 raise IntegrityError(f"Recorded answers of {entry.name!r} have no texts: run 'fute index verify'.")
             answers += rows_of(of, said)
-    if template is not None and template.template and answers:
-        answers = _with_questions(template, answers)
+    if template is not None and template.template and answers and rendered_for != 0:
+        first = answers if rendered_for is None else answers[:rendered_for]
+        answers[: len(first)] = _with_questions(template, first)
     return GivenAnswers(answers, name=entry.name, space=record.name, corpus=corpus.name, texts=len(inputs))
 
 

@@ -32,6 +32,7 @@ from registry.errors import InputError, NotEmbeddedError
 from registry.estimates.estimate import Estimate
 from registry.kinds import EntryKind
 from registry.metrics import spearman
+from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -213,6 +214,14 @@ def best_prompt(
         judged=judged,
         notes=[*_relevant(outputs.notes, query.by), *judged.notes],
     )
+
+
+def winner(catalog: Catalog, ranking: PromptRanking) -> dict[str, Any]:
+    """Return what the first prompt of a ranking asks, in the version that was asked, and the answers it offers."""
+    name = ranking[0].name
+    asked = str(catalog.entries.get(f"{ranking.query.model}@{name}").spec["prompt"])
+    spec = Prompt.from_spec(catalog.entries.get(asked, EntryKind.PROMPT).spec)
+    return {"prompt": name, "template": spec.template, "answers": list(spec.answers)}
 
 
 def _relevant(notes: Sequence[str], by: str) -> list[str]:

@@ -1,11 +1,14 @@
 """Keeps each space's index at hand: from memory, from its snapshot with what came after it, or built anew."""
 
 import logging
+import shutil
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
 
@@ -71,9 +74,18 @@ class SpaceIndex:
 class Indexes:
     """The indexes of one registry, each a cache of the catalog's vectors."""
 
-    def __init__(self, catalog: Catalog, folder: Path) -> None:
+    def __init__(self, catalog: Catalog, folder: Path, *, keeps: bool = True) -> None:
+        """Make it.
+
+        Args:
+            catalog: whose vectors they hold.
+            folder: of their snapshots.
+            keeps: whether snapshots are written; else what must be made is held in memory, or in a folder that goes.
+        """
         self._catalog = catalog
         self._folder = folder
+        self._keeps = keeps
+        self._passing: Path | None = None  # the folder that goes, once there is one
         self._held: dict[str, SpaceIndex] = {}  # by fingerprint
         self.choice = IndexChoice(folder)
 
@@ -90,7 +102,7 @@ class Indexes:
             rebuilt = self.rebuild(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return rebuilt
-        if followed is not found:
+        if followed is not found and self._keeps:
             self._extend(space)  # so that the next process need not follow
         return self._hold(followed)
 
@@ -101,7 +113,9 @@ class Indexes:
 
     def refresh(self, space: SpaceRecord) -> None:
         """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
-        if not self._extend(space):
+        if not self._keeps:
+            self.current(space)
+        elif not self._extend(space):
             self.rebuild(space)
 
     def rebuild(self, space: SpaceRecord, *, must_last: bool = False) -> SpaceIndex:
@@ -111,6 +125,8 @@ class Indexes:
             must_last: whether it is a failure where it cannot: raise `StorageError`.
         """
         made = self._hold(self._built(space))
+        if not self._keeps:
+            return made
         try:
             with self._catalog.database.lock():
                 point("index.rebuilt")
@@ -157,7 +173,7 @@ class Indexes:
     def _built(self, space: SpaceRecord) -> SpaceIndex:
         """Return an index of what the catalog holds: begun while others write, it follows what they wrote."""
         for _ in range(TRIES):
-            found = SpaceIndex(*built(self._catalog, space, self._files(space), self.choice))
+            found = SpaceIndex(*built(self._catalog, space, self._drafts(space), self.choice))
             now = self._catalog.spaces.get(space.name)
             followed = self._followed(found, now)
             if followed is not None:
@@ -242,6 +258,15 @@ class Indexes:
 
     def _files(self, space: SpaceRecord) -> SnapshotFiles:
         return SnapshotFiles(self._folder, space.fingerprint)
+
+    def _drafts(self, space: SpaceRecord) -> SnapshotFiles:
+        """Return where an index is made: beside its snapshot, or where nothing stays."""
+        if self._keeps:
+            return self._files(space)
+        if self._passing is None:
+            self._passing = Path(mkdtemp(prefix="fute-index-"))
+            finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
+        return SnapshotFiles(self._passing, space.fingerprint)
 
 
 def _stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:

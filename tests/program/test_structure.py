@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("registry", "embedders", "commands")
+ROOMS = ("registry", "embedders", "commands", "web")
 MODULES, MODULE_LINES, FUNCTION_LINES = 12, 400, 50  # in a folder, in a module, in a function, at most
 
 # From the top down: a folder imports those that stand below it, never one beside it in its line or above. The files
@@ -18,6 +18,7 @@ STOREYS = (
     ("cli",),
     ("commands.evaluate",),
     ("commands",),
+    ("web",),
     ("embedders.evaluation.transfer", "embedders.evaluation.prompts", "embedders.evaluation.unify"),
     ("embedders.evaluation",),
     ("embedders",),
@@ -40,7 +41,7 @@ STOREYS = (
     ("registry.upkeep",),
     ("registry.packs",),
     ("registry.index",),
-    ("registry.catalog.whole", "registry.catalog.incoming"),
+    ("registry.catalog.whole", "registry.catalog.incoming", "registry.catalog.browsing"),
     ("registry.catalog",),
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),
@@ -89,7 +90,7 @@ def storey_of(module: str) -> str:
     parts = module.split(".")
     if ROOT.joinpath(*parts).is_dir() and not ROOT.joinpath(*parts).with_suffix(".py").exists():
         return module
-    return module if len(parts) < 3 and parts[0] != "commands" else ".".join(parts[:-1])
+    return module if len(parts) < 3 and parts[0] not in ("commands", "web") else ".".join(parts[:-1])
 
 
 def module_of(path: Path) -> str:
@@ -124,7 +125,7 @@ def test_every_folder_has_a_storey_and_every_storey_a_folder() -> None:
 
 def test_a_folder_holds_no_more_modules_than_can_be_kept_in_mind() -> None:
     counts: dict[str, int] = defaultdict(int)
-    for path in sources("registry", "embedders"):
+    for path in sources("registry", "embedders", "web"):
         counts[str(path.parent.relative_to(ROOT))] += path.name != "__init__.py"
 
     assert {folder: count for folder, count in counts.items() if count > MODULES} == {}
@@ -198,7 +199,7 @@ def importers(of: str, *rooms: str) -> set[str]:
     return {str(path.relative_to(ROOT)) for path, modules in tops.items() if of in modules}
 
 
-@pytest.mark.parametrize("other", ["torch", "transformers", "peft", "click", "embedders", "commands", "cli"])
+@pytest.mark.parametrize("other", ["torch", "transformers", "peft", "click", "fastapi", "embedders", "commands", "cli"])
 def test_the_registry_never_imports(other: str) -> None:
     assert importers(other, "registry") == set()
 
@@ -211,6 +212,11 @@ def test_the_embedders_never_import(other: str) -> None:
 @pytest.mark.parametrize("other", ["torch", "transformers", "peft", "sqlalchemy", "faiss", "cli"])
 def test_the_commands_never_import(other: str) -> None:
     assert importers(other, "commands", "cli.py") == set()
+
+
+@pytest.mark.parametrize("other", ["torch", "sqlalchemy", "faiss", "click", "embedders", "commands", "cli", "httpx2"])
+def test_the_pages_never_import(other: str) -> None:
+    assert importers(other, "web") == set()
 
 
 @pytest.mark.parametrize("library", ["sqlalchemy", "alembic"])

@@ -1,0 +1,142 @@
+"""`/api`: what it answers is what the command prints with `--json`, and its description is whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_cli import run
+from tiny_pages import NAMES, client_of, fill
+
+fastapi = pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("answers"))
+
+
+@pytest.fixture(scope="module")
+def client(store: Path) -> Iterator[TestClient]:
+    client, registry = client_of(store)
+    with registry:
+        yield client
+
+
+SAME = [
+    ("/api/status", "status"),
+    ("/api/spaces", "space list"),
+    ("/api/spaces/prompts", "space show prompts"),
+    ("/api/tasks?limit=1000", "task list"),
+    ("/api/tasks?tag=two+words&limit=3&after=t05", "task list --tag 'two words' --limit 3 --after t05"),
+    ("/api/models", "model list"),
+    ("/api/prompts", "prompt list"),
+    ("/api/corpora", "corpus list"),
+    ("/api/tasks/t01", "task show t01"),
+    ("/api/tasks/t01:first", "task show t01:first"),
+    ("/api/tasks/hostile", "task show hostile"),
+    ("/api/models/opt", "model show opt"),
+    ("/api/models/opt@good/one", "model show opt@good/one"),
+    ("/api/prompts/good/one", "prompt show good/one"),
+    ("/api/corpora/texts", "corpus show texts"),
+    ("/api/nearest?name=t02", "nearest t02"),
+    ("/api/nearest?name=t02&k=3&kind=task&tag=many", "nearest t02 -k 3 --kind task --tag many"),
+    ("/api/nearest?name=t02&by=memory&setting=small/full", "nearest t02 --by memory --setting small/full"),
+    ("/api/nearest?name=t02&by=gain&own=true&pack=false", "nearest t02 --by gain --own --no-pack"),
+    ("/api/nearest?name=t02&by=size&duplicates=true", "nearest t02 --by size --duplicates"),
+    ("/api/nearest?name=opt@bad&space=prompts", "nearest opt@bad --space prompts"),
+    ("/api/compare?a=t02&b=t03", "compare t02 t03"),
+    ("/api/best-prompt?task=films&model=opt&space=prompts", "best-prompt films --model opt --space prompts"),
+    (
+        "/api/best-prompt?task=films&model=opt&space=prompts&by=mi&k=2&calibration=batch",
+        "best-prompt films --model opt --space prompts --by mi -k 2 --calibration batch",
+    ),
+    ("/api/best-model?task=films&space=prompts&k=2", "best-model films --space prompts -k 2"),
+    ("/api/answers?name=opt&prompt=bad&space=prompts", "model answers opt --prompt bad --space prompts"),
+    ("/api/transfers", "transfer list"),
+    ("/api/transfers?target=t01", "transfer list --target t01"),
+    ("/api/packs", "pack list"),
+    ("/api/packs/taskweb", "pack show taskweb"),
+]
+
+
+@pytest.mark.parametrize(("path", "command"), SAME, ids=[path for path, _ in SAME])
+def test_the_answer_is_what_the_command_prints(client: TestClient, store: Path, path: str, command: str) -> None:
+    import shlex
+
+    answer = client.get(path)
+    printed = run("--registry", store, *shlex.split(command), "--json")
+
+    assert printed.exit_code == 0, printed.output
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == json.loads(printed.stdout)
+
+
+def test_a_list_leads_to_its_next_part(client: TestClient) -> None:
+    names, path = [], "/api/tasks?limit=25"
+    while path:
+        answer = client.get(path)
+        names += [task["name"] for task in answer.json()["tasks"]]
+        path = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
+
+    assert names == sorted([*NAMES, "films", "hostile"])
+
+
+def test_jobs_say_how_far_they_are(client: TestClient) -> None:
+    everything, failed = (client.get(f"/api/jobs{query}").json() for query in ("", "?state=failed"))
+
+    assert everything["counts"] == {"by-hand": {"failed": 1, "running": 1}}
+    assert [(job["name"], job["state"]) for job in failed["jobs"]] == [("hostile", "failed")]
+    assert {job["name"] for job in everything["jobs"]} == {"films", "hostile"}
+
+
+def test_the_map_has_a_place_for_every_vector(client: TestClient) -> None:
+    found = client.get("/api/map").json()
+    names = [point["name"] for point in found["points"]]
+
+    assert set(names) == set(NAMES) - {"t01"}  # whose latest version has none
+    assert found["vectors"] == len(names)
+    assert all(0 <= point[axis] <= 1 for point in found["points"] for axis in ("x", "y"))
+    assert all(point["nearest"] in names and point["nearest"] != point["name"] for point in found["points"])
+
+
+def test_names_are_offered_by_how_they_begin(client: TestClient) -> None:
+    assert client.get("/api/names?begins=opt@g").json() == {"names": ["opt@good/one", "opt@good/two"]}
+    assert client.get("/api/names?begins=t&kind=model").json() == {"names": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/api/nearest", 422, "'name': it is missing."),
+        ("/api/nearest?name=t02&kinds=task", 422, "'kinds': it is not known here."),
+        ("/api/nearest?name=t02&k=100000", 422, "'k': input should be less than or equal to 200."),
+        ("/api/nearest?name=nobody", 404, "No entry named 'nobody' in this registry."),
+        ("/api/nearest?name=opt@bad", 400, "'opt@bad' has no vector in space 'by-hand'"),
+        ("/api/tasks/opt", 404, "No task named 'opt' in this registry."),
+        ("/api/best-prompt?task=films&model=opt&space=prompts&by=luck", 400, "No method 'luck'"),
+        ("/api/nothing", 404, "There is no such page."),
+    ],
+)
+def test_an_error_is_one_line_under_its_name(client: TestClient, path: str, status: int, told: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == status
+    assert list(answer.json()) == ["error"]
+    assert answer.json()["error"].startswith(told)
+
+
+def test_the_description_names_every_address_and_its_fields(client: TestClient) -> None:
+    described = client.get("/api/openapi.json").json()
+    paths = {path.partition("/{")[0] for path in described["paths"]}
+    nearest = {field["name"] for field in described["paths"]["/api/nearest"]["get"]["parameters"]}
+
+    assert {path.partition("?")[0] for path, _ in SAME if path.count("/") == 2} <= paths
+    assert nearest == {
+        *("name", "k", "kind", "tag", "task_kind", "language", "by", "setting", "own", "duplicates", "pack", "space")
+    }
+    assert all(set(methods) == {"get"} for methods in described["paths"].values())
+    assert all(path.startswith("/api/") for path in described["paths"])

@@ -1,0 +1,409 @@
+"""The pages of `fute serve`: every one, of a real registry; what they lead to; what they leave untouched."""
+
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from tiny_pages import BASE, HTML, NAMES, client_of, fill
+
+fastapi = pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient  # noqa: E402
+
+PROMPT = "/prompt?task=films&model=opt&space=prompts"
+PAGES = [
+    "/",
+    "/entries",
+    "/entries?kind=task&text=t0&tag=many",
+    "/entry/t01",
+    "/entry/t01:1",
+    "/entry/t01:first",
+    "/entry/films?space=prompts",
+    "/entry/hostile",
+    "/entry/opt",
+    "/entry/opt@good/one",
+    "/entry/good/one",
+    "/entry/texts",
+    "/answers/opt@good/one?space=prompts",
+    "/source",
+    "/source?name=t02",
+    "/source?name=t02&by=memory",
+    "/source?name=t02&by=gain",
+    "/source?name=t02&by=size&k=3",
+    "/prompt",
+    PROMPT,
+    PROMPT + "&by=mi&k=2",
+    "/model",
+    "/model?task=films&space=prompts",
+    "/compare",
+    "/compare?a=t03&b=t02",
+    "/map",
+    "/map?space=prompts",
+    "/jobs",
+    "/jobs?state=failed",
+    "/packs",
+    "/packs/taskweb",
+    "/spaces/by-hand",
+    "/spaces/prompts",
+]
+
+
+class Parts(HTMLParser):
+    """The links of a page, what it loads, its scripts and its ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.inline: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self._script = tag in ("script", "style")
+        self.ids += [given["id"]] if "id" in given else []
+        self.inline += [name for name in given if name.startswith("on") or name == "style"]
+        if tag == "a":
+            self.links.append(given["href"])
+        elif tag in ("link", "script", "img"):
+            self.loads.append(given.get("href") or given["src"])
+        elif tag == "form":
+            self.links.append(given["action"])
+
+    def handle_data(self, data: str) -> None:
+        if self._script and data.strip():
+            self.inline.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._script = False
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="module")
+def client(store: Path) -> Iterator[TestClient]:
+    client, registry = client_of(store)
+    with registry:
+        yield client
+
+
+def said(text: str) -> str:
+    """Return what is read on a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+# -- every page --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers_with_one_heading_and_nothing_from_elsewhere(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    parts = Parts(answer.text)
+
+    assert answer.status_code == 200, said(answer.text)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert parts.tags.count("h1") == parts.tags.count("main") == 1
+    assert sorted(parts.ids) == sorted(set(parts.ids))
+    assert parts.inline == []
+    assert all(load.startswith("/static/") for load in parts.loads)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_head_is_the_page_without_its_body(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) > 500
+
+
+def test_a_registry_without_anything_has_all_pages(tmp_path: Path) -> None:
+    from registry import Registry
+
+    Registry.create(tmp_path / "store").close()
+    client, registry = client_of(tmp_path / "store")
+    with registry:
+        answers = {
+            path: client.get(path) for path in ("/", "/entries", "/source", "/prompt", "/model", "/map", "/jobs")
+        }
+
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert "Nothing is embedded yet" in answers["/map"].text
+    assert "Nothing is registered yet" in answers["/entries"].text
+
+
+def test_the_start_counts_what_is_there(client: TestClient) -> None:
+    text = said(client.get("/").text)
+
+    assert f"{len(NAMES) + 2} tasks" in text
+    assert "1 model 3 prompts 3 prompted models 1 corpus 1 pack" in text
+    assert "by-hand current textemb" in text
+
+
+def test_what_failed_is_told(client: TestClient) -> None:
+    for path in ("/", "/jobs", "/jobs?state=failed"):
+        assert "cannot be read: &lt;script&gt;" in client.get(path).text
+    assert "hostile" not in said(client.get("/jobs?state=running").text)
+    assert "films" in said(client.get("/jobs?state=running").text)
+
+
+# -- entries -----------------------------------------------------------------------------------------
+
+
+def listed(client: TestClient, path: str) -> list[str]:
+    names = [link.removeprefix("/entry/") for link in Parts(client.get(path).text).links if link.startswith("/entry/")]
+    return [name.replace("%40", "@") for name in names]
+
+
+def test_entries_are_listed_by_name_page_by_page_and_back(client: TestClient) -> None:
+    everything, path = [], "/entries"
+    while path:
+        everything += listed(client, path)
+        path = next((link for link in Parts(client.get(path).text).links if "after=" in link), "")
+    last = "/entries?after=" + everything[49].replace("@", "%40")
+    back = next(link for link in Parts(client.get(last).text).links if "before=" in link)
+
+    assert everything == sorted(everything)
+    assert len(everything) == len(NAMES) + 2 + 1 + 3 + 3 + 1
+    assert listed(client, back) == everything[:50]
+    assert not any("before=" in link for link in Parts(client.get(back).text).links)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("text=T01", ["t01"]),
+        ("text=script", ["hostile"]),  # in its description
+        ("text=%25", []),
+        ("text=_0", []),
+        ("kind=corpus", ["texts"]),
+        ("kind=prompted-model", ["opt@bad", "opt@good/one", "opt@good/two"]),
+        ("language=en", ["films"]),
+        ("tag=two+words&text=t5", [f"t5{number}" for number in range(10)]),
+        ("tag=nobody+has+it", []),
+        ("task_kind=regression", []),
+    ],
+)
+def test_filters_keep_what_passes_them(client: TestClient, query: str, expected: list[str]) -> None:
+    assert listed(client, f"/entries?{query}") == expected
+
+
+def test_a_filter_is_kept_from_page_to_page(client: TestClient) -> None:
+    links = Parts(client.get("/entries?kind=task&tag=many").text).links
+
+    (later,) = [link for link in links if "after=" in link]
+    assert "kind=task" in later
+    assert "tag=many" in later
+    assert listed(client, later) == list(NAMES[50:])
+
+
+# -- an entry ----------------------------------------------------------------------------------------
+
+
+def test_an_entry_shows_versions_aliases_transfers_and_neighbours(client: TestClient) -> None:
+    text = said(client.get("/entry/t01").text)
+
+    assert "version 2" in text
+    assert "first" in text
+    assert "Transfers to it" in text
+    assert "Transfers from it" in text
+    assert "t01 has no vector yet" not in text
+
+
+def test_an_older_version_is_looked_at_as_it_was(client: TestClient) -> None:
+    old, new = (client.get(f"/entry/t01:{number}").text for number in (1, 2))
+
+    assert "Near it" in said(old)
+    assert "It has no vector yet" in said(new)
+    assert old != new
+
+
+def test_a_prompted_model_shows_its_prompt_and_what_it_replied(client: TestClient) -> None:
+    text = client.get("/entry/opt@good/one").text
+    asked = client.get("/answers/opt@good/one?space=prompts").text
+
+    assert "good/one: {{ text }}" in text
+    assert "80 of 80 texts" in said(text)
+    assert "&lt;img src=x onerror" in text
+    assert "good/one: text 3" in said(asked)
+    assert "opt@bad" in client.get("/entry/opt").text
+
+
+# -- the questions -----------------------------------------------------------------------------------
+
+
+def test_a_source_is_told_before_the_reasons(client: TestClient) -> None:
+    text = client.get("/source?name=t02&k=4").text
+
+    verdict, table = text.index('class="verdict'), text.index("<tbody>")
+    assert verdict < table
+    assert text.count('<svg class="interval') == 4
+
+
+def test_memory_says_what_was_measured(client: TestClient) -> None:
+    text = said(client.get("/source?name=t10&by=memory").text)
+
+    assert "First by memory" in text
+    assert "alike) gained" in text
+
+
+def test_a_prompt_is_told_with_its_estimate_drawn(client: TestClient) -> None:
+    text = client.get(PROMPT).text
+
+    assert text.index('class="verdict') < text.index('<svg class="interval')
+    assert text.count('<svg class="interval') == 3
+    assert 'aria-label="' in text
+    assert re.search(r"Use good/one \(right in \d\d% of the texts", said(text))
+    assert "good/one: {{ text }}" in text
+
+
+def test_labels_that_do_not_count_yet_are_told(client: TestClient) -> None:
+    told = "The labels of t03 do not count here"
+
+    assert told in said(client.get("/prompt?task=films&like=t03&model=opt&space=prompts").text)
+    assert told not in said(client.get(PROMPT).text)
+    assert told in client.get("/api/best-prompt?task=films&like=t03&model=opt&space=prompts").json()["notes"][-1]
+
+
+def test_no_model_is_asked(client: TestClient) -> None:
+    answer = client.get(PROMPT + "&by=self-select")
+
+    assert answer.status_code == 400
+    assert "No model is asked here" in said(answer.text)
+
+
+# -- what is wrong -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/nothing", 404, "There is no such page."),
+        ("/entry/t1x", 404, "No entry named 't1x' in this registry. Did you mean 't"),
+        ("/entry/t01:9", 404, "No version named 't01:9'"),
+        ("/spaces/none", 404, "No space named 'none'"),
+        ("/packs/none", 404, "No pack named 'none'"),
+        ("/source?name=nobody", 404, "No entry named 'nobody'"),
+        ("/source?name=films", 400, "has no vector in space 'by-hand'"),
+        ("/source?name=t01&by=dice", 422, "'by'"),
+        ("/source?name=t02&k=0", 422, "'k'"),
+        ("/source?nme=t01", 422, "'nme': it is not known here."),
+        ("/entries?kind=dragon", 422, "'kind'"),
+        ("/entries?text=" + "x" * 301, 422, "'text'"),
+        ("/model?task=t01", 400, "Space by-hand has no corpus"),
+        ("/prompt?task=films&model=nobody&space=prompts", 404, "No model named 'nobody'"),
+        ("/jobs?state=lazy", 422, "'state'"),
+        ("/static/none.css", 404, "There is no such page."),
+    ],
+)
+def test_what_is_wrong_is_a_page_in_plain_words(client: TestClient, path: str, status: int, told: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == status
+    assert told in said(answer.text).replace("&#39;", "'")
+    assert "<main" in answer.text
+    assert "Traceback" not in answer.text
+
+
+# -- what stays as it is -----------------------------------------------------------------------------
+
+
+def crawled(client: TestClient) -> dict[str, str]:
+    """Follow every link from the start, and return the texts of all pages by address."""
+    found: dict[str, str] = {}
+    left = ["/", *PAGES]
+    while left:
+        path = left.pop()
+        if path in found:
+            continue
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        found[path] = answer.text if "html" in answer.headers["content-type"] else ""
+        parts = Parts(found[path])
+        for link in (*parts.links, *parts.loads):
+            whole = urlsplit(urljoin(BASE + path, link))
+            assert f"{whole.scheme}://{whole.netloc}" == BASE, link
+            address = whole.path + (f"?{whole.query}" if whole.query else "")
+            left += [address] if whole.path != "/compare" else []
+    return found
+
+
+def hashes(folder: Path) -> dict[str, tuple[str, int]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in files
+    }
+
+
+def test_a_full_crawl_connects_to_nothing_and_writes_nothing(
+    client: TestClient, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[object] = []
+
+    def refuse(_self: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise OSError("no network here")
+
+    def look_up(host: object, *_more: object, **_named: object) -> None:
+        tried.append(host)
+        raise OSError("no names here")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    before = hashes(store)
+
+    found = crawled(client)
+
+    assert len(found) > 120
+    assert tried == []
+    assert hashes(store) == before
+    assert not any("<script>alert" in text or "<img src=x" in text for text in found.values())
+
+
+def test_what_entries_hold_is_text(client: TestClient) -> None:
+    escaped = HTML.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = escaped.replace("'", "&#39;").replace('"', "&#34;")
+
+    for path in ("/entry/hostile", "/entry/texts", "/entry/opt@good/one", "/jobs"):
+        assert escaped in client.get(path).text
+
+
+def test_an_index_that_is_missing_is_made_in_memory(tmp_path: Path) -> None:
+    store = fill(tmp_path)
+    assert not (store / "index").exists()
+    client, registry = client_of(store)
+    with registry:
+        before = hashes(store)
+        first = client.get("/api/nearest?name=t01:1").json()["matches"]
+        assert first
+        assert hashes(store) == before
+
+
+def test_what_another_process_embeds_is_seen(tmp_path: Path) -> None:
+    from tiny_cli import put_vector
+
+    from registry import Registry
+
+    store = fill(tmp_path)
+    client, registry = client_of(store)
+    with registry:
+        before = [row["name"] for row in client.get("/api/nearest?name=t02&k=100").json()["matches"]]
+        with Registry.open(store) as other:
+            put_vector(other, "films", other.catalog.spaces.get("by-hand"), 77)
+        after = [row["name"] for row in client.get("/api/nearest?name=t02&k=100").json()["matches"]]
+
+    assert set(after) - set(before) == {"films"}
+    assert "films" in said(client.get("/entries?text=films").text)

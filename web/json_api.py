@@ -1,0 +1,160 @@
+"""The answers as JSON, under `/api`: the same objects as the commands print with `--json`."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+
+from registry.catalog import Filter
+from registry.catalog.browsing.progress import job_counts, recent_jobs
+from registry.choosing.answers import given_answers
+from registry.packs.shelf import supplied
+from web.questions import (
+    AnswersQuestion,
+    BestModelQuestion,
+    BestPromptQuestion,
+    CompareQuestion,
+    Desk,
+    JobsForm,
+    ListQuestion,
+    NamesQuestion,
+    NearestQuestion,
+    SpaceForm,
+    TransfersQuestion,
+)
+from web.reading import unread_note
+
+JOBS, NAMES = 200, 50  # that are listed
+KINDS = {"tasks": "task", "models": "model", "prompts": "prompt", "corpora": "corpus"}
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "What is asked does not make sense: `error` says why."},
+    404: {"description": "Nothing has this name: `error` says what may have been meant."},
+    422: {"description": "A field is missing, unknown or out of range: `error` says which."},
+}
+
+
+def as_json(value: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON value as an answer."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, of something damaged
+        body = json.dumps(value).encode()
+    return Response(body, status, headers, media_type="application/json")
+
+
+def routes(desk: Desk) -> APIRouter:
+    """Return what `/api` answers."""
+    router = APIRouter(prefix="/api", responses=ERRORS, default_response_class=Response)
+    _add_lists(router, desk)
+    _add_questions(router, desk)
+    _add_state(router, desk)
+    return router
+
+
+def _add_lists(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
+
+    def lists(plural: str, kind: str) -> Callable[..., Response]:
+        def listed(question: Annotated[ListQuestion, Query()]) -> Response:
+            rows = registry.entries(kind, tags=question.tag, after=question.after, limit=question.limit + 1)
+            found = rows[: question.limit]
+            headers = {}
+            if len(rows) > len(found):
+                more = {"tag": question.tag, "limit": question.limit, "after": found[-1].name}
+                headers["link"] = f'</api/{plural}?{urlencode(more, doseq=True)}>; rel="next"'
+            return as_json({plural: [row.as_json() for row in found]}, headers=headers)
+
+        return listed
+
+    def shows(kind: str) -> Callable[..., Response]:
+        def shown(name: str) -> Response:
+            return as_json(registry.show(name, "prompted-model" if kind == "model" and "@" in name else kind))
+
+        return shown
+
+    for plural, kind in KINDS.items():
+        router.get(f"/{plural}", summary=f"List them, by name: as `fute {kind} list --json`.")(lists(plural, kind))
+        router.get(f"/{plural}/{{name:path}}", summary=f"Show one: as `fute {kind} show --json`.")(shows(kind))
+
+
+def _add_questions(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
+
+    @router.get("/nearest", summary="What is nearest to an entry? As `fute nearest --json`.")
+    def nearest(question: Annotated[NearestQuestion, Query()]) -> Response:
+        return as_json(desk.nearest(question.name, question).as_json())
+
+    @router.get("/compare", summary="How near are two entries? As `fute compare --json`.")
+    def compare(question: Annotated[CompareQuestion, Query()]) -> Response:
+        return as_json(desk.compare(question.a, question.b, question.space).as_json())
+
+    @router.get("/best-prompt", summary="Which prompt is best? As `fute best-prompt --json`.")
+    def best_prompt(question: Annotated[BestPromptQuestion, Query()]) -> Response:
+        ranking = desk.best_prompt(question.task, question.model, question)
+        said = {**ranking.as_json(), "winner": desk.winner(ranking)}
+        return as_json(_with_note(said, unread_note(registry, question.like or question.task, question.space)))
+
+    @router.get("/best-model", summary="Which model is best? As `fute best-model --json`.")
+    def best_model(question: Annotated[BestModelQuestion, Query()]) -> Response:
+        ranking = desk.best_model(question.task, limit=question.k, space=question.space)
+        return as_json(_with_note(ranking.as_json(), unread_note(registry, question.task, question.space)))
+
+    @router.get("/answers", summary="What was a model asked, and what did it answer? As `fute model answers --json`.")
+    def answers(question: Annotated[AnswersQuestion, Query()]) -> Response:
+        given = given_answers(registry.catalog, question.name, prompt=question.prompt, space=question.space)
+        return as_json(given.as_json())
+
+    @router.get("/transfers", summary="Which transfers were measured? As `fute transfer list --json`.")
+    def transfers(question: Annotated[TransfersQuestion, Query()]) -> Response:
+        records = registry.transfers(question.target)
+        named = {name for record in records for name in (record.target, record.source)}
+        unknown = sorted(named - registry.catalog.entries.existing(named))
+        return as_json({"transfers": [record.as_json() for record in records], "not_registered": unknown})
+
+
+def _add_state(router: APIRouter, desk: Desk) -> None:
+    registry = desk.registry
+
+    @router.get("/status", summary="What does the registry hold? As `fute status --json`.")
+    def status() -> Response:
+        return as_json(asdict(registry.status()))
+
+    @router.get("/spaces", summary="Which spaces are there? As `fute space list --json`.")
+    def spaces() -> Response:
+        return as_json({"spaces": [row.as_json() for row in registry.spaces()]})
+
+    @router.get("/spaces/{name:path}", summary="Show one space: as `fute space show --json`.")
+    def space(name: str) -> Response:
+        return as_json(registry.space(name).as_json())
+
+    @router.get("/packs", summary="Which packs are in use? As `fute pack list --json`.")
+    def packs() -> Response:
+        return as_json({"packs": [pack.as_json() for pack in registry.packs.all()], "supplied": supplied()})
+
+    @router.get("/packs/{name}", summary="Show one pack: as `fute pack show --json`.")
+    def pack(name: str) -> Response:
+        return as_json(registry.packs.get(name).as_json())
+
+    @router.get("/jobs", summary="How far are the embeddings? The last jobs, and how many are in each state.")
+    def jobs(question: Annotated[JobsForm, Query()]) -> Response:
+        database = registry.catalog.database
+        rows = recent_jobs(database, question.state, limit=JOBS)
+        return as_json({"counts": job_counts(database), "jobs": [row.as_json() for row in rows]})
+
+    @router.get("/names", summary="Which names begin so? For forms that offer them.")
+    def names(question: Annotated[NamesQuestion, Query()]) -> Response:
+        where = Filter(tuple(question.kind))
+        return as_json({"names": registry.catalog.entries.beginning(question.begins, where, limit=NAMES)})
+
+    @router.get("/map", summary="Where do entries lie in a plane whose distances follow their similarities?")
+    def space_map(question: Annotated[SpaceForm, Query()]) -> Response:
+        return as_json(desk.map(question.space).as_json())
+
+
+def _with_note(said: dict[str, Any], note: str | None) -> dict[str, Any]:
+    return said if note is None else {**said, "notes": [*said["notes"], note]}

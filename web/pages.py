@@ -1,0 +1,82 @@
+"""The pages that lists are on: the start, entries, spaces, the map, jobs, packs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from registry.catalog import Filter
+from registry.catalog.browsing.parts import common_tags, listing
+from registry.catalog.browsing.progress import job_counts, recent_jobs
+from registry.data.examples import KINDS as TASK_KINDS
+from registry.kinds import EntryKind
+from registry.packs.shelf import supplied
+from registry.ranking.queried import EMBEDDABLE
+from web.questions import Desk, EntriesForm, JobsForm, SpaceForm
+from web.rendering import page
+
+PAGE = 50  # entries
+TAGS = 100  # that are offered to filter by
+JOBS = 50
+
+
+def routes(desk: Desk, templates: Environment) -> APIRouter:
+    """Return the pages that show what there is."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+    registry = desk.registry
+
+    @router.get("/")
+    def start() -> str:
+        return page(templates, "start.html", status=registry.status(), spaces=registry.spaces())
+
+    @router.get("/entries")
+    def entries(form: Annotated[EntriesForm, Query()]) -> str:
+        database = registry.catalog.database
+        found = listing(database, form.where(), after=form.after, before=form.before, limit=PAGE)
+        asked = form.model_dump(exclude={"after", "before"}, exclude_none=True)
+        tags = common_tags(database, limit=TAGS)
+        return page(templates, "entries.html", form=form, asked=asked, found=found, tags=tags, task_kinds=TASK_KINDS)
+
+    @router.get("/spaces/{name:path}")
+    def space(name: str) -> str:
+        row = registry.space(name)
+        lacking = _lacking(desk, row.vectors)
+        return page(templates, "space.html", row=row, said=row.as_json(), lacking=lacking)
+
+    @router.get("/map")
+    def space_map(form: Annotated[SpaceForm, Query()]) -> str:
+        spaces = registry.spaces()
+        found = desk.map(form.space) if spaces else None
+        return page(templates, "map.html", spaces=spaces, found=found)
+
+    @router.get("/jobs")
+    def jobs(form: Annotated[JobsForm, Query()]) -> str:
+        database = registry.catalog.database
+        rows = recent_jobs(database, form.state, limit=JOBS)
+        counts = job_counts(database)
+        spaces = {row.name: (row, _lacking(desk, row.vectors)) for row in registry.spaces()}
+        return page(templates, "jobs.html", form=form, rows=rows, counts=counts, spaces=spaces)
+
+    @router.get("/packs")
+    def packs() -> str:
+        known = registry.packs.all()
+        more = sorted(set(supplied()) - {pack.name for pack in known})
+        return page(templates, "packs.html", packs=known, more=more)
+
+    @router.get("/packs/{name}")
+    def pack(name: str) -> str:
+        return page(templates, "pack.html", pack=registry.packs.get(name))
+
+    return router
+
+
+def _lacking(desk: Desk, vectors: int) -> int:
+    """Return how many entries a space could have a vector of and has none."""
+    counts = desk.registry.catalog.entries.counts()
+    return max(sum(counts.get(kind, 0) for kind in EMBEDDABLE) - vectors, 0)
+
+
+def names_of(desk: Desk, *kinds: EntryKind, most: int = 200) -> list[str]:
+    """Return the first names of entries of some kinds, to choose from."""
+    return desk.registry.catalog.entries.beginning("", Filter(kinds=kinds), limit=most)

@@ -1,0 +1,251 @@
+"""The questions as they stand in an address, and how the registry is asked: the same for a page and a program."""
+
+import threading
+from collections.abc import Hashable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from registry import Registry
+from registry.catalog import Filter
+from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, PromptRanking, winner
+from registry.choosing.models import ModelRanking
+from registry.errors import InputError
+from registry.kinds import EntryKind
+from registry.ranking.matches import Comparison, Ranking
+from web.reading import MapOfSpace, map_of
+
+MOST = 200  # rows of an answer
+LONGEST_TEXT = 300  # characters of a name, or of what is looked for
+LISTED = 100  # entries, unless one says how many
+
+
+class AddressFields(BaseModel):
+    """What an address asks. A field that nobody knows is an error; one that a form has left empty was not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was sent
+        if not isinstance(given, dict):
+            return given
+        some = {key: _filled(value) for key, value in given.items()}
+        return {key: value for key, value in some.items() if value not in ("", [])}
+
+
+def _filled(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """Return what was sent, without what is empty of a list."""
+    return [one for one in value if one != ""] if isinstance(value, list) else value
+
+
+class NearestOptions(AddressFields):
+    """Among which, and how, the nearest are looked for; as the options of `fute nearest`."""
+
+    k: int = Field(default=10, ge=1, le=MOST, description="How many matches.")
+    kind: list[Literal["task", "model", "prompted-model"]] = Field(default=[], description="Only these kinds of entry.")
+    tag: list[str] = Field(default=[], max_length=10, description="Only entries with all of these tags.")
+    task_kind: str | None = Field(default=None, max_length=40, description="Only tasks of this kind.")
+    language: str | None = Field(default=None, max_length=20, description="Only entries in this language.")
+    by: Literal["similarity", "memory", "gain", "size"] = Field(default="similarity", description="What ranks.")
+    setting: str | None = Field(default=None, max_length=260, description="MODEL/ADAPTATION, by memory or gain.")
+    own: bool = Field(default=False, description="By memory or gain: use the target's own outcomes too.")
+    duplicates: bool = Field(default=False, description="List near-duplicates of the target too.")
+    pack: bool | None = Field(default=None, description="Only tasks of packs, or none.")
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
+
+
+class NearestQuestion(NearestOptions):
+    """What is nearest to an entry?"""
+
+    name: str = Field(min_length=1, max_length=LONGEST_TEXT, description="The entry; NAME:VERSION too.")
+
+
+class NearestForm(NearestOptions):
+    """The same, to be filled in."""
+
+    name: str = Field(default="", max_length=LONGEST_TEXT)
+
+
+class CompareQuestion(AddressFields):
+    """How near are two entries?"""
+
+    a: str = Field(min_length=1, max_length=LONGEST_TEXT, description="An entry.")
+    b: str = Field(min_length=1, max_length=LONGEST_TEXT, description="Another.")
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
+
+
+class CompareForm(AddressFields):
+    """The same, to be filled in."""
+
+    a: str = Field(default="", max_length=LONGEST_TEXT)
+    b: str = Field(default="", max_length=LONGEST_TEXT)
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+
+class BestOptions(AddressFields):
+    """Among which, and where, the best is looked for."""
+
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
+
+
+class BestPromptOptions(BestOptions):
+    """How prompts are ranked; as the options of `fute best-prompt`."""
+
+    k: int = Field(default=5, ge=1, le=MOST, description="How many prompts.")
+    by: str = Field(default=ACCURACY, max_length=40, description="The method that ranks: accuracy, fute, mi, ...")
+    like: str | None = Field(default=None, max_length=LONGEST_TEXT, description="A labelled task like it.")
+    calibration: str = Field(default="none", max_length=40, description="Of the answers: contextual, batch.")
+
+
+class BestPromptQuestion(BestPromptOptions):
+    """Which prompt of an LLM is best for a task?"""
+
+    task: str = Field(min_length=1, max_length=LONGEST_TEXT, description="The task.")
+    model: str = Field(min_length=1, max_length=LONGEST_TEXT, description="The LLM.")
+
+
+class BestPromptForm(BestPromptOptions):
+    """The same, to be filled in."""
+
+    task: str = Field(default="", max_length=LONGEST_TEXT)
+    model: str = Field(default="", max_length=LONGEST_TEXT)
+
+
+class BestModelQuestion(BestOptions):
+    """Which model is best for a task?"""
+
+    task: str = Field(min_length=1, max_length=LONGEST_TEXT, description="The task.")
+    k: int = Field(default=10, ge=1, le=MOST, description="How many models.")
+
+
+class BestModelForm(BestOptions):
+    """The same, to be filled in."""
+
+    task: str = Field(default="", max_length=LONGEST_TEXT)
+    k: int = Field(default=10, ge=1, le=MOST)
+
+
+class AnswersQuestion(BestOptions):
+    """What was a model asked, and what did it answer?"""
+
+    name: str = Field(min_length=1, max_length=LONGEST_TEXT, description="A model, or MODEL@PROMPT.")
+    prompt: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Short for MODEL@PROMPT.")
+
+
+class ListQuestion(AddressFields):
+    """Which entries of a kind are there?"""
+
+    tag: list[str] = Field(default=[], max_length=10, description="Only entries with all of these tags.")
+    after: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Begin behind this name.")
+    limit: int = Field(default=LISTED, ge=1, le=1000, description="How many; a header `link` leads to the next.")
+
+
+class EntriesForm(AddressFields):
+    """Which entries are to be shown?"""
+
+    text: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    kind: EntryKind | None = None
+    tag: str | None = Field(default=None, max_length=64)
+    task_kind: str | None = Field(default=None, max_length=40)
+    language: str | None = Field(default=None, max_length=20)
+    after: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    before: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+    def where(self) -> Filter:
+        """Return it as the filter of a list."""
+        kinds = () if self.kind is None else (self.kind,)
+        return Filter(kinds, () if self.tag is None else (self.tag,), self.task_kind, self.language, self.text)
+
+
+class EntryForm(AddressFields):
+    """In which space is an entry to be looked at?"""
+
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+
+class SpaceForm(AddressFields):
+    """Which space?"""
+
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT)
+
+
+class TransfersQuestion(AddressFields):
+    """Which transfers were measured?"""
+
+    target: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Only transfers to this task.")
+
+
+class JobsForm(AddressFields):
+    """Which jobs?"""
+
+    state: Literal["running", "done", "failed"] | None = Field(default=None, description="Only jobs in this state.")
+
+
+class NamesQuestion(AddressFields):
+    """Which names begin so?"""
+
+    begins: str = Field(default="", max_length=LONGEST_TEXT, description="How the names begin.")
+    kind: list[EntryKind] = Field(default=[], description="Only of these kinds of entry.")
+
+
+class Desk:
+    """Asks a registry, from several threads."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._index = threading.Lock()  # an index follows the catalog while it is asked
+        self._map = threading.Lock()
+        self._drawn: tuple[Hashable, MapOfSpace] | None = None
+
+    def nearest(self, name: str, options: NearestOptions) -> Ranking:
+        """Return the nearest; see `Registry.nearest` for the errors."""
+        kinds = tuple(EntryKind(kind) for kind in options.kind)
+        where = Filter(kinds, tuple(options.tag), options.task_kind, options.language)
+        with self._index:
+            return self.registry.nearest(
+                name,
+                limit=options.k,
+                where=where,
+                space=options.space,
+                by=options.by,
+                setting=options.setting,
+                own=options.own,
+                duplicates=options.duplicates,
+                packs=options.pack,
+            )
+
+    def compare(self, a: str, b: str, space: str | None) -> Comparison:
+        """Return how near two entries are."""
+        return self.registry.compare(a, b, space=space)
+
+    def map(self, space: str | None) -> MapOfSpace:
+        """Return the map of a space: drawn once for each change of its vectors."""
+        record = self.registry.catalog.spaces.get(space)
+        key = (record.id, record.generation, record.mark)
+        with self._map:
+            if self._drawn is None or self._drawn[0] != key:
+                self._drawn = (key, map_of(self.registry, record.name))
+            return self._drawn[1]
+
+    def warm(self) -> None:
+        """Read the index of the current space into memory."""
+        current = next((space for space in self.registry.catalog.spaces.all() if space.current), None)
+        if current is not None:
+            with self._index:
+                self.registry.refresh_index(current.name)
+
+    def best_prompt(self, task: str, model: str, options: BestPromptOptions) -> PromptRanking:
+        """Return the best prompts, by what was recorded; see `Registry.best_prompt` for the errors."""
+        if options.by == SELF_SELECT:
+            raise InputError("No model is asked here: 'fute best-prompt --by self-select' asks the LLM itself.")
+        query = PromptQuery(task, model, options.by, options.like, options.calibration)
+        return self.registry.best_prompt(query, limit=options.k, space=options.space)
+
+    def winner(self, ranking: PromptRanking) -> dict[str, Any]:
+        """Return what the first prompt of a ranking asks."""
+        return winner(self.registry.catalog, ranking)
+
+    def best_model(self, task: str, *, limit: int, space: str | None) -> ModelRanking:
+        """Return the best models, by what was recorded; see `Registry.best_model` for the errors."""
+        return self.registry.best_model(task, limit=limit, space=space)

@@ -1,0 +1,275 @@
+"""What a page tells of one entry or space, read from the catalog alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from registry import Registry
+from registry.catalog import EntryRecord
+from registry.catalog.browsing.parts import (
+    VectorLine,
+    VersionLine,
+    models_under,
+    vectors_of,
+    versions_of,
+)
+from registry.choosing.answers import AnsweredText, given_answers
+from registry.data.inputs import Input, parse_corpus
+from registry.data.tasks import task_of
+from registry.data.transfers import TransferRecord
+from registry.data.vectors import has_data
+from registry.errors import RegistryError
+from registry.kinds import EntryKind
+from registry.prompts.prompt import Prompt
+from registry.ranking.compare import similarities
+from registry.views.charts.plane import plane
+
+EXAMPLES = 8  # of a task or corpus that are shown
+TRANSFERS = 12  # to an entry, and from it
+LINKED = 60  # models and prompts that belong to an entry
+DRAWN = 300  # points of a map: of more entries a sample is drawn
+LEAST_DRAWN = 3
+
+
+@dataclass(frozen=True)
+class ExampleLine:
+    """One example, or text of a corpus."""
+
+    text: str
+    text_pair: str | None
+    label: str | None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MeasuredLine:
+    """Transfers of an entry, the best first, and how many there are."""
+
+    lines: Sequence[TransferRecord]
+    total: int
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """All that the page of an entry shows, but for its neighbours and answers."""
+
+    record: EntryRecord
+    facts: Mapping[str, str]
+    examples: Sequence[ExampleLine]
+    prompt: Prompt | None
+    versions: Sequence[VersionLine]
+    vectors: Sequence[VectorLine]
+    to_it: MeasuredLine
+    from_it: MeasuredLine
+    related: Sequence[str]  # MODEL@PROMPT made with it
+
+    @classmethod
+    def of(cls, registry: Registry, name: str) -> "EntryView":
+        """Read an entry; raise `NotFoundError` where there is none."""
+        catalog, database = registry.catalog, registry.catalog.database
+        with database.question():
+            record = catalog.entries.get(name)
+            return cls(
+                record=record,
+                facts=facts_of(record),
+                examples=_examples(registry, record),
+                prompt=_prompt(registry, record),
+                versions=versions_of(database, record.name),
+                vectors=vectors_of(database, record.version_id),
+                to_it=_measured(catalog.transfers.fitting(target=record.name)),
+                from_it=_measured(catalog.transfers.fitting(source=record.name)),
+                related=_related(registry, record),
+            )
+
+
+def facts_of(record: EntryRecord) -> dict[str, str]:
+    """Return what is known of an entry in words, by what it is called."""
+    spec = record.spec
+    facts: dict[str, Any] = {"kind": record.task_kind or record.kind.value, "language": record.language}
+    if record.kind is EntryKind.TASK:
+        size = spec.get("examples") or {}
+        facts["examples"] = ", ".join(f"{count:,} {split}" for split, count in size.items() if count)
+        facts["answers"] = _answers(spec)
+    elif record.kind in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
+        facts |= {key: value for key, value in spec.items() if key not in ("limits",)}
+        facts |= spec.get("limits") or {}
+    elif record.kind is EntryKind.CORPUS:
+        facts |= {key: spec.get(key) for key in ("texts", "source")}
+    else:
+        facts["answers"] = ", ".join(spec.get("choices", ()))
+    facts |= {key: spec.get(key) for key in ("source", "license") if key not in facts}
+    facts["registered"] = f"{record.created_at:%Y-%m-%d %H:%M} UTC"
+    facts["content hash"] = record.content_hash
+    return {name: _said(value) for name, value in facts.items() if value not in (None, "", [], {})}
+
+
+def summary_of(record: EntryRecord) -> str:
+    """Return in a line what an entry is, for a list."""
+    spec = record.spec
+    if record.kind is EntryKind.TASK:
+        count = (spec.get("examples") or {}).get("train")
+        parts = [record.task_kind, f"{count:,} examples" if count else None, _answers(spec)]
+    elif record.kind is EntryKind.PROMPT:
+        parts = [", ".join(spec.get("choices", ()))]
+    elif record.kind is EntryKind.CORPUS:
+        parts = [f"{spec['texts']:,} texts" if spec.get("texts") else None, spec.get("source")]
+    elif record.kind is EntryKind.PROMPTED_MODEL:
+        parts = [spec.get("type"), spec.get("prompt")]
+    else:
+        parts = [spec.get("type"), spec.get("source") or spec.get("model")]
+    told = " · ".join(str(part) for part in parts if part)
+    return told if len(told) <= 120 else f"{told[:116]} ..."
+
+
+def _answers(spec: Mapping[str, Any]) -> str | None:
+    """Return a task's labels with their texts, or the ends of its scale."""
+    if spec.get("range"):
+        low, high = spec["range"]
+        return f"{low:g} to {high:g}"
+    texts = spec.get("answers") or {}
+    labels = spec.get("labels") or ()
+    named = [f"{label} ({texts[label]})" if texts.get(label, label) != label else label for label in labels]
+    return ", ".join(named) or None
+
+
+def _said(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _first_lines(body: bytes, count: int) -> bytes:
+    """Return the first lines of a text, so that the others need not be read."""
+    end = -1
+    for _ in range(count):
+        end = body.find(b"\n", end + 1)
+        if end < 0:
+            return body
+    return body[: end + 1]
+
+
+def _examples(registry: Registry, record: EntryRecord) -> list[ExampleLine]:
+    if record.kind is EntryKind.TASK and has_data(record.spec) and "train" in record.contents:
+        body = registry.catalog.entries.content(record.contents["train"])
+        rows = task_of(record.spec, {"train": _first_lines(body, EXAMPLES)}, record.name).train
+        return [ExampleLine(row.text, row.text_pair, row.label, row.choices or ()) for row in rows]
+    if record.kind is EntryKind.CORPUS and "texts" in record.contents:
+        body = registry.catalog.entries.content(record.contents["texts"])
+        texts: list[Input] = parse_corpus(_first_lines(body, EXAMPLES), record.name)
+        return [ExampleLine(text, pair, None) for text, pair in texts]
+    return []
+
+
+def _prompt(registry: Registry, record: EntryRecord) -> Prompt | None:
+    """Return the prompt of an entry that is one, or is asked under one."""
+    if record.kind is EntryKind.PROMPT:
+        return Prompt.from_spec(record.spec)
+    if record.kind is EntryKind.PROMPTED_MODEL and record.spec.get("prompt"):
+        return registry.prompt(str(record.spec["prompt"]))
+    return None
+
+
+def _related(registry: Registry, record: EntryRecord) -> list[str]:
+    if record.kind is EntryKind.MODEL:
+        prompts = registry.catalog.entries.prompts_of(record.name)
+        return [f"{record.name}@{prompt}" for prompt in prompts[:LINKED]]
+    if record.kind is EntryKind.PROMPT:
+        return models_under(registry.catalog.database, record.name, limit=LINKED)
+    return []
+
+
+def _measured(records: Sequence[TransferRecord]) -> MeasuredLine:
+    best_first = sorted(records, key=lambda record: -record.score_mean)
+    return MeasuredLine(best_first[:TRANSFERS], len(records))
+
+
+@dataclass(frozen=True)
+class AnswersView:
+    """What a model was asked and answered, as much of it as a page shows."""
+
+    lines: Sequence[AnsweredText]
+    counts: Mapping[str, int]
+    asked: int  # texts
+    of: int  # texts
+    space: str
+
+
+def answers_of(
+    registry: Registry, record: EntryRecord, space: str | None, *, most: int, rendered: bool = False
+) -> AnswersView | None:
+    """Return what a model answered in a space; None where it was not asked there, or answers under prompts alone.
+
+    Args:
+        most: texts that are shown.
+        rendered: whether it is told what was asked of each: its prompt's template is rendered, in the sandbox.
+    """
+    if record.kind not in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
+        return None
+    try:
+        given = given_answers(registry.catalog, record.name, space=space, rendered_for=most if rendered else 0)
+    except RegistryError:  # no corpus, no prompt, no space at all: there is nothing to show
+        return None
+    return AnswersView(given[:most], given.counts, len(given), given.corpus_size, given.space) if given else None
+
+
+def unread_note(registry: Registry, task: str, space: str | None) -> str | None:
+    """Say that a task's labels do not count in an answer, for no texts were read by them yet; None where they do."""
+    record = registry.catalog.spaces.get(space)
+    entry = registry.catalog.entries.get(task, EntryKind.TASK)
+    labels = entry.spec.get("labels")
+    if record.corpus_version_id is None or not labels:
+        return None
+    if registry.catalog.predictions.chunks(entry.version_id, record.corpus_version_id):
+        return None
+    return (
+        f"The labels of {entry.name} do not count here: the texts were not read by them yet, which "
+        f"'fute best-prompt' and 'fute best-model' do, once."
+    )
+
+
+@dataclass(frozen=True)
+class MapPoint:
+    """An entry in the plane."""
+
+    name: str
+    kind: str
+    task_kind: str | None
+    x: float  # of both, the wider goes from 0 to 1
+    y: float
+    nearest: str  # of the entries that are drawn
+
+
+@dataclass(frozen=True)
+class MapOfSpace:
+    """The entries of a space in a plane whose distances follow their similarities, or a sample of them."""
+
+    space: str
+    vectors: int  # in the space
+    points: Sequence[MapPoint]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"space": self.space, "vectors": self.vectors, "points": [vars(point) for point in self.points]}
+
+
+def map_of(registry: Registry, space: str | None) -> MapOfSpace:
+    """Return where the entries of a space lie; no points where they are fewer than `LEAST_DRAWN`."""
+    record = registry.catalog.spaces.get(space)
+    count = registry.catalog.spaces.counts().get(record.name, 0)
+    if count < LEAST_DRAWN:
+        return MapOfSpace(record.name, count, ())
+    vectors, alike = similarities(registry.catalog, record, most=DRAWN)
+    if len(vectors.names) < LEAST_DRAWN:
+        return MapOfSpace(record.name, count, ())
+    places = plane(alike)
+    places = (places - places.min(axis=0)) / max(float(np.ptp(places, axis=0).max()), 1e-9)
+    others = alike.copy()
+    np.fill_diagonal(others, -np.inf)
+    asked = {record.name: record.task_kind for record in registry.catalog.entries.some(vectors.names)}
+    points = [
+        MapPoint(name, kind, asked.get(name), round(x, 4), round(y, 4), vectors.names[near])
+        for name, kind, (x, y), near in zip(
+            vectors.names, vectors.kinds, places.tolist(), others.argmax(axis=1).tolist(), strict=True
+        )
+    ]
+    return MapOfSpace(record.name, count, points)
