@@ -28,6 +28,7 @@ from registry.resources import resource
 LEARNT = ("news_topic", "question_type", "support_intent", "emotion")
 SEEDS = (0, 1, 2)
 EPOCHS, RATE = 8, 2e-4
+EQUAL = 1e-3  # a difference of similarities that is none: prompts that answer alike are equally near
 PER_TASK = 40  # texts of each other task that the models are asked
 FILMS = 60  # texts of films that the LLM is asked
 TASKS = ("film_reviews", "product_reviews", "restaurant_reviews", "news_topic", "message_spam")
@@ -47,12 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=("models", "prompts"), help="draw one of them")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    with Registry.create(options.out / "registry") as registry:
-        import_tasks(registry, resource("examples"))
-        if options.only != "prompts":
-            _models(registry, options.out)
-        if options.only != "models":
-            _prompts(registry, options.out)
+    for name, draw in (("models", _models), ("prompts", _prompts)):
+        if options.only in (None, name):
+            with Registry.create(options.out / f"{name}-registry") as registry:
+                import_tasks(registry, resource("examples"))
+                draw(registry, options.out)
 
 
 def _models(registry: Registry, out: Path) -> None:
@@ -95,19 +95,23 @@ def _prompts(registry: Registry, out: Path) -> None:
     space = create_space(registry, "prompts", corpus=corpus.name).name
     embed(registry, [*pairs, *TASKS], space=space)
     for pair in pairs:
-        registry.tag(pair, add=(pair.partition("@")[2].partition("/")[0],))
+        registry.tag(pair, add=(pair.rpartition("/")[2],))
     registry.draw_map(out / "prompts.png", space=space, colour_by="tag")
     registry.draw_map(out / "prompts.html", space=space, colour_by="tag")
     vectors, similarity = registry.similarities(space=space)
     place = [vectors.names.index(pair) for pair in pairs]
-    ways = np.array([pair.partition("@")[2].partition("/")[0] for pair in pairs])
     among = similarity[np.ix_(place, place)].copy()
     np.fill_diagonal(among, -np.inf)
-    same = int((ways[among.argmax(axis=1)] == ways).sum())
+    is_nearest = among >= among.max(axis=1, keepdims=True) - EQUAL
+    same = {}
+    for part, place_in_name in (("template", 0), ("words", 1)):
+        whose = np.array([pair.partition("@")[2].split("/")[place_in_name] for pair in pairs])
+        same[part] = int((is_nearest & (whose[:, None] == whose[None, :])).any(axis=1).sum())
     nearest = [registry.nearest(pair, limit=1, kind="task", space=space)[0].name for pair in pairs]
     reviews = sum(name.endswith("_reviews") for name in nearest)
     print(
-        f"prompts: {reviews} of {len(pairs)} are nearest to a task of reviews, {same} to a prompt of the same template"
+        f"prompts: of {len(pairs)}, {reviews} are nearest to a task of reviews, {same['template']} to a prompt of the "
+        f"same template, {same['words']} to one of the same words"
     )
 
 
