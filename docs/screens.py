@@ -21,7 +21,7 @@ SHOTS: dict[str, tuple[str, tuple[int, int], str]] = {  # name -> page, size, sc
     "map": ("/map?space=demo", (1100, 1140), "light"),
     "phone": ("/entry/film_reviews", (400, 1000), "light"),
 }
-COLOURS = 64
+COLOURS, NARROW = 128, 500  # a phone's picture ends with its screen
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def _shot(browser: Any, address: str, size: tuple[int, int], scheme: str) -> byt
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     page = context.new_page()
     page.goto(address)
-    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    taken = Image.open(io.BytesIO(page.screenshot(full_page=size[0] > NARROW))).convert("RGB")
     context.close()
     body = io.BytesIO()
     taken.quantize(COLOURS).save(body, "PNG", optimize=True)
