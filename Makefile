@@ -1,12 +1,12 @@
 # Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= cpu,embed,offline,analysis,plot,web,dev
+EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,dev
 # Threads that wait should sleep: other processes need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all browser test-lowest reliability lint types migrations docs bench gpu wheels clean
+.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,14 @@ test-fast: setup  ## the tests that need no real model
 
 test-all: setup  ## every test, those that take long too
 	$(PYTEST)
+
+# What a catalog must do, whatever it lies in; the files that are left out start the program, which knows no such folders.
+SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog compressed_index differences epochs \
+	housekeeping index labels leases memory names nearest nonsense overlap packs predictions prompt_answers \
+	recorded_outputs selection spread templates transfers vector_files)
+
+test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server that they start
+	$(PYTEST) --postgresql -m 'not full and not file' $(SERVED:=.py) tests/registry/test_postgresql.py
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
 	FUTE_RELIABILITY=full $(PYTEST) -m goal --table docs/reliability.md
@@ -81,6 +89,14 @@ bench: setup  ## measure on the public data that FUTE_DATA names (hours on two c
 	$(BIN)/python -m benchmarks.models_meet_tasks
 	$(BIN)/python -m benchmarks.prompts
 
+peers: .venv-peers/ready  ## measure other stores of vectors beside ours, in an environment of their own (hours on two cores)
+	.venv-peers/bin/python -m benchmarks.peers
+
+.venv-peers/ready: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cpu]' -r benchmarks/peers/requirements.txt
+	@touch $@
+
 # Where no index can be reached, what the machine has is used as it is, its PyTorch above all, and only what it lacks is
 # installed, from the folder WHEELS. Without a GPU and a folder the usual environment does, and all is tried in small.
 HAS_GPU := $(shell command -v nvidia-smi)
@@ -104,5 +120,5 @@ wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine 
 		'.[$(GPU_EXTRAS)]' hatchling editables
 
 clean:  ## remove everything that was made here
-	rm -rf .venv .venv-lowest .venv-gpu .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .venv-gpu .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

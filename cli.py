@@ -18,10 +18,12 @@ from commands import (
     bundle,
     choosing,
     corpus,
+    doctor,
     embedding,
     evaluate,
     model,
     pack,
+    pictures,
     prompt,
     query,
     safety,
@@ -32,11 +34,13 @@ from commands import (
     upkeep,
     vectors,
 )
+from commands.examples import give_examples
+from commands.output import QUIET
 from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError, StorageError
-from registry.shown import shown, without_secrets
+from registry.shown import NO_BARS, shown, without_secrets
 
 INTERRUPTED = 130
 LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
@@ -105,21 +109,30 @@ class RegistryGroup(click.Group):
 
 
 @click.group(cls=RegistryGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--registry", metavar="FOLDER", help="The registry; else $FUTE_REGISTRY, else ./fute-registry.")
+@click.option(
+    "--registry", metavar="PLACE", help="A folder, or postgresql://...; else $FUTE_REGISTRY, else ./fute-registry."
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print results and errors alone: no notes, no bars of progress.")
 @click.version_option(__version__, package_name="fute-registry", prog_name="fute")
 @click.pass_context
-def main(ctx: click.Context, registry: str | None) -> None:
+def main(ctx: click.Context, registry: str | None, *, quiet: bool) -> None:
     """One vector space for tasks, fine-tuned models and prompted LLMs: find what to start from."""
     ctx.obj = registry
     sleep_while_waiting()
     notes = logging.StreamHandler()
     notes.setFormatter(_PlainFormatter("fute: %(message)s"))
-    logging.getLogger("registry").handlers = [notes]
+    log = logging.getLogger("registry")
+    log.handlers = [notes]
+    log.setLevel(logging.ERROR if quiet else logging.NOTSET)
+    if quiet:
+        ctx.meta[QUIET] = True
+        os.environ[NO_BARS] = "1"
 
 
 for command in (
     *upkeep.COMMANDS,
     *safety.COMMANDS,
+    *doctor.COMMANDS,
     task.task,
     model.model,
     prompt.prompt,
@@ -128,6 +141,7 @@ for command in (
     vectors.vectors,
     *embedding.COMMANDS,
     *query.COMMANDS,
+    *pictures.COMMANDS,
     *choosing.COMMANDS,
     transfer.transfer,
     pack.pack,
@@ -136,6 +150,7 @@ for command in (
     evaluate.evaluate,
 ):
     main.add_command(command)
+give_examples(main)
 
 
 def run() -> None:

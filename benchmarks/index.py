@@ -50,12 +50,12 @@ print(json.dumps({"first": first, "median": sorted(took)[20], "peak": peak}))
 """
 
 
-def vectors(count: int, seed: int) -> NDArray[np.float32]:
-    """Return unit vectors around centres, (count, DIMENSION); which seed draws them does not move the centres."""
+def vectors(count: int, seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
+    """Return unit vectors around centres, (count, dimension); which seed draws them does not move the centres."""
     random = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(size=(CLUSTERS, DIMENSION)).astype(np.float32)
+    centres = np.random.default_rng(0).normal(size=(CLUSTERS, dimension)).astype(np.float32)
     near = centres[random.integers(CLUSTERS, size=count)]
-    return unit(near + random.normal(size=(count, DIMENSION)).astype(np.float32))
+    return unit(near + random.normal(size=(count, dimension)).astype(np.float32))
 
 
 def filled(folder: Path, count: int) -> tuple[Registry, float]:
@@ -75,10 +75,10 @@ def filled(folder: Path, count: int) -> tuple[Registry, float]:
     return registry, seconds
 
 
-def chunks(count: int) -> Iterator[NDArray[np.float32]]:
+def chunks(count: int, dimension: int = DIMENSION) -> Iterator[NDArray[np.float32]]:
     """Yield the vectors of a registry again, in the order of their names."""
     for start in range(0, count, AT_ONCE):
-        yield vectors(min(AT_ONCE, count - start), 1 + start)
+        yield vectors(min(AT_ONCE, count - start), 1 + start, dimension)
 
 
 def truly_nearest(count: int, queries: NDArray[np.float32]) -> list[set[str]]:

@@ -50,19 +50,19 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
         return
     tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
     for clash in report.clashes:
-        tell(f"left out: {clash}", err=True)
+        tell(f"left out: {clash}", err=True, is_loss=True)
     if report.left_out.total():
-        tell(f"{told(report.left_out)} left out", err=True)
+        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
 
 
 @click.command()
-@click.argument("a", type=BUNDLE)
-@click.argument("b", type=BUNDLE)
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
 @click.option("--exit-code", is_flag=True, help="End with exit code 1 where they differ.")
 @json_option
 @click.pass_context
-def diff(ctx: click.Context, a: Path, b: Path, *, exit_code: bool, as_json: bool) -> None:
-    """Say what B has that A has not, and the other way round. Each is a registry's folder or a bundle.
+def diff(ctx: click.Context, a: str, b: str, *, exit_code: bool, as_json: bool) -> None:
+    """Say what B has that A has not, and the other way round. Each is a registry or a bundle.
 
     A line for each entry, version, tag, alias, space, vector, run of answers, transfer and pack: + is in B alone, - in
     A alone, ~ is another. In spaces that both have, the entries whose five nearest changed are told as well. When

@@ -10,6 +10,7 @@ import click
 
 from commands.completion import names_of, spaces
 from commands.output import print_json, print_table, registry_of, say, table_options, tell
+from commands.pictures import plot_option, write_plot
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -76,6 +77,7 @@ def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
 )
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.option("--verbose", is_flag=True, help="Show what every method says, as ranks.")
+@plot_option
 @table_options
 @click.pass_context
 def best_prompt(
@@ -90,6 +92,7 @@ def best_prompt(
     space: str | None,
     *,
     verbose: bool,
+    picture: Path | None,
     as_json: bool,
 ) -> None:
     """Rank the prompts of an LLM for TASK by how accurate they are on the texts of a space, as estimated.
@@ -111,6 +114,7 @@ def best_prompt(
         registry.best_prompt(plain, space=space)  # reports what is wrong before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
     ranking = registry.best_prompt(query, limit=limit, space=space, more=more, labels=labels)
+    write_plot(ranking, picture)
     if as_json:
         print_json({**ranking.as_json(), "winner": winner(registry.catalog, ranking)})
         return
@@ -130,10 +134,18 @@ def best_prompt(
 @click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many models.")
 @labelled_option
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
+@plot_option
 @table_options
 @click.pass_context
 def best_model(
-    ctx: click.Context, task: str, limit: int, labelled: Path | None, space: str | None, *, as_json: bool
+    ctx: click.Context,
+    task: str,
+    limit: int,
+    labelled: Path | None,
+    space: str | None,
+    *,
+    picture: Path | None,
+    as_json: bool,
 ) -> None:
     """Rank every model and prompted model that answered the texts of a space, as `best-prompt` ranks prompts.
 
@@ -142,6 +154,7 @@ def best_model(
     registry, labels = registry_of(ctx), _labels(labelled)
     _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
     ranking = registry.best_model(task, limit=limit, space=space, labels=labels)
+    write_plot(ranking, picture)
     if as_json:
         print_json(ranking.as_json())
         return

@@ -3,7 +3,8 @@
 import signal
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,8 @@ FEW = 200  # requests to an endpoint that are sent without a question
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
 @click.option("--take-over", is_flag=True, help="Take also what another run is at: one that hangs, or is lost.")
+@click.option("--ray", "cluster", metavar="ADDRESS", help="Workers on a Ray cluster: HOST:PORT, auto, or local.")
+@click.option("--workers", type=click.IntRange(min=1), help="On Ray; else one for each GPU, or one for each node.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked of which model, and stop.")
 @click.option("--yes", is_flag=True, help="Send an endpoint many requests without a question.")
 @json_option
@@ -36,23 +39,39 @@ def embed(
     everything: bool,
     again: bool,
     take_over: bool,
+    cluster: str | None,
+    workers: int | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Embed tasks and models. What is done is not done again; run it again to go on after an interruption."""
+    """Embed tasks and models. What is done is not done again; run it again to go on after an interruption.
+
+    With --ray workers on a cluster do it: on that at HOST:PORT, on that of this machine (auto), or on one that is
+    started here and ended after (local). All its nodes must reach the registry: in a folder that they share, or in
+    PostgreSQL.
+    """
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")
+    if workers is not None and cluster is None:
+        raise click.UsageError("--workers goes with --ray.")
     if dry_run or (not yes and _is_terminal()):
         _tell_plan(ctx, names, space, asks=not dry_run, as_json=as_json)
     if dry_run:
         return
-    from embedders import embed as embed_entries
-
     on_done = None if as_json else lambda name, seconds: tell(f"embedded {name} in {seconds:.1f} s")
-    report = embed_entries(
-        registry_of(ctx), names or None, space=space, device=device, again=again, take_over=take_over, on_done=on_done
-    )
+    settings: dict[str, Any] = {"space": space, "device": device, "again": again, "take_over": take_over}
+    if cluster is None:
+        from embedders import embed as embed_entries
+
+        report = embed_entries(registry_of(ctx), names or None, on_done=on_done, **settings)
+    else:
+        from embedders.jobs.ray_launcher import Cluster, Listener, embed_on_ray
+
+        listener = Listener(on_done, _tell_wait, partial(tell, err=True))
+        report = embed_on_ray(
+            registry_of(ctx), names or None, cluster=Cluster(cluster, workers), listener=listener, **settings
+        )
     if as_json:
         print_json(asdict(report))
     _tell(report)
@@ -97,18 +116,22 @@ def _tell(report: "EmbedReport") -> None:
     for problem in dict.fromkeys(report.failed.values()):
         failed_names = [name for name, reason in report.failed.items() if reason == problem]
         more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
-        tell(f"failed {failed_names[0]}{more}: {problem}", err=True)
+        tell(f"failed {failed_names[0]}{more}: {problem}", err=True, is_loss=True)
     for note in report.notes:
         tell(note, err=True)
     if report.skipped:
         first, why = next(iter(report.skipped.items()))
         more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
-        tell(f"skipped {first}{more}: {why}", err=True)
+        tell(f"skipped {first}{more}: {why}", err=True, is_loss=True)
     for name, counts in report.unanswered.items():
         if name not in report.failed:
-            tell(f"{name}: {counts}", err=True)
+            tell(f"{name}: {counts}", err=True, is_loss=True)
     for name, holder in report.busy.items():
-        tell(f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)", err=True)
+        tell(
+            f"left {name}: {holder} is embedding it (--take-over takes it from a run that hangs)",
+            err=True,
+            is_loss=True,
+        )
     done = f"{len(report.embedded)} embedded, {len(report.known)} known already"
     tell(f"{done}, {len(report.failed)} failed in space {report.space}", err=True)
 
@@ -129,7 +152,7 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
     if plan.requests > (FEW if asks else 0):
-        tell(plan.told, err=True)
+        tell(plan.told, err=True, is_loss=True)
         if asks:
             click.confirm("Go on?", abort=True, err=True)
 

@@ -47,7 +47,7 @@ def print_page(
     if most is not None and len(rows) == most:
         more = registry.catalog.entries.count(Filter((EntryKind(kind),), tags), after=rows[-1].name)
         if more:
-            tell(f"{more:,} more: --after {rows[-1].name} goes on, --limit 0 lists all", err=True)
+            tell(f"{more:,} more: --after {rows[-1].name} goes on, --limit 0 lists all", err=True, is_loss=True)
 
 
 def is_asked() -> bool:

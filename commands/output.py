@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+QUIET = "fute.quiet"  # under which the context keeps that no notes are wanted
 FORM = "fute.form"  # under which the context keeps how a table is to be printed
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 MOST_FRAMED = 500  # rows: drawing a frame around thousands takes seconds
@@ -55,8 +56,18 @@ def is_for_programs() -> bool:
     return _form() in SEPARATORS
 
 
-def tell(text: object, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text, all but what a terminal would obey: data, files and servers are not to move its cursor."""
+def tell(text: object, *, err: bool = False, nl: bool = True, is_loss: bool = False) -> None:
+    """Print a text, all but what a terminal would obey: data, files and servers are not to move its cursor.
+
+    Args:
+        text: what to print.
+        err: on stderr, as a note, which `--quiet` leaves out.
+        nl: end the line.
+        is_loss: whether the note tells of something that was not done, which is told all the same.
+    """
+    ctx = click.get_current_context(silent=True)
+    if err and not is_loss and ctx is not None and ctx.meta.get(QUIET):
+        return
     click.echo(shown(str(text)), err=err, nl=nl)
 
 
@@ -110,7 +121,7 @@ def print_table(table: "Table[Any]", *, empty: str) -> None:
     Console(width=max(wide, len(table.title or ""))).print(framed)
     if gone:
         names = ", ".join(reversed(gone))
-        tell(f"Left out for want of room: {names} (--no-truncate, --csv and --json have all)", err=True)
+        tell(f"Left out for want of room: {names} (--no-truncate, --csv and --json have all)", err=True, is_loss=True)
 
 
 def _width() -> int | None:

@@ -162,7 +162,7 @@ def import_(
         for name in report.added:
             tell(f"registered {name}")
     for name, problem in report.left_out.items():
-        tell(f"left out {name}: {' '.join(problem.split())}", err=True)
+        tell(f"left out {name}: {' '.join(problem.split())}", err=True, is_loss=True)
     for note in report.notes:
         tell(f"note: {note}", err=True)
     counts = f"{len(report.added)} prompts added, {len(report.known)} known already, {len(report.left_out)} left out"

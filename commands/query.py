@@ -1,4 +1,4 @@
-"""`fute nearest`, `compare` and `map`: what is near, how near, and a picture of it."""
+"""`fute nearest` and `compare`: what is near, and how near."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 
 from commands.completion import names_of, spaces
 from commands.output import print_json, print_table, registry_of, table_options, tags_option, tell
+from commands.pictures import plot_option, write_plot
 
 if TYPE_CHECKING:
     from registry.ranking.matches import Ranking
@@ -61,6 +62,7 @@ def _as_weights(_ctx: click.Context, _param: click.Parameter, text: str | None) 
     "--pack/--no-pack", "packs", default=None, help="Only tasks of packs, or none; else memory and gain count them in."
 )
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
+@plot_option
 @table_options
 @click.pass_context
 def nearest(
@@ -80,6 +82,7 @@ def nearest(
     own: bool,
     duplicates: bool,
     packs: bool | None,
+    picture: Path | None,
     as_json: bool,
 ) -> None:
     """List the tasks and models nearest to NAME: what to start from.
@@ -106,6 +109,7 @@ def nearest(
         duplicates=duplicates,
         packs=packs,
     )
+    write_plot(ranking, picture)
     _tell(ranking, as_json=as_json)
 
 
@@ -142,14 +146,4 @@ def compare(
         print_table(Table([comparison]), empty="")
 
 
-@click.command("map")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--space", shell_complete=spaces, help="The space; else the current one.")
-@click.pass_context
-def map_(ctx: click.Context, file: Path, space: str | None) -> None:
-    """Draw the space as a picture, FILE.png, .svg or .pdf."""
-    registry_of(ctx).draw_map(file, space=space)
-    tell(f"Map written to {file}")
-
-
-COMMANDS = (nearest, compare, map_)
+COMMANDS = (nearest, compare)

@@ -1,4 +1,4 @@
-"""`fute verify`, `repair`, `backup` and `restore`: nothing lost, and nothing silently wrong."""
+"""`fute verify`, `repair`, `backup`, `restore` and `copy`: nothing lost, and nothing silently wrong."""
 
 from pathlib import Path
 
@@ -104,4 +104,18 @@ def restore(ctx: click.Context, file: Path) -> None:
         say("It is of an earlier release: run 'fute db upgrade'")
 
 
-COMMANDS = (verify, repair, backup, restore)
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy a whole registry to a new place: a folder, or postgresql://HOST/DATABASE.
+
+    The place that is copied stays as it is, and may be in use meanwhile.
+    """
+    from registry.location import located
+    from registry.upkeep.copying import copy as copied
+
+    say(f"Copied: {copied(located(source), located(target))}")
+
+
+COMMANDS = (verify, repair, backup, restore, copy)

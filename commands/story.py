@@ -59,9 +59,9 @@ def run_demo(folder: Path, *, say: Callable[[str], None], fresh: bool = False) -
             _show(registry, f"{task}-minilm", say)
         say("6. Which prompt should I use, without labels? (MiniLM, asked which word is nearest to the prompt)")
         _prompts(registry, say)
-        picture = folder / "map.png"
-        registry.draw_map(picture, space=space.name)
-        say(f"7. The space as a picture: {picture}")
+        for name in ("map.html", "map.png"):
+            registry.draw_map(folder / name, space=space.name)
+        say(f"7. The space as a page to look around in: {folder / 'map.html'}, and as a picture: {folder / 'map.png'}")
         took = time.perf_counter() - began
         say(f"Done in {took:.0f} s. Go on with: fute --registry {registry.folder} nearest emotion")
         say(f"Or see all of it in a browser: fute --registry {registry.folder} serve")

@@ -112,9 +112,9 @@ def import_(ctx: click.Context, folder: Path, prefix: str, tags: tuple[str, ...]
     if as_json:
         print_json(asdict(report))
     for name, kind in report.skipped.items():
-        tell(f"skipped {name}: {kind} tasks cannot be embedded yet", err=True)
+        tell(f"skipped {name}: {kind} tasks cannot be embedded yet", err=True, is_loss=True)
     for name, problem in report.failed.items():
-        tell(f"failed {name}: {problem}", err=True)
+        tell(f"failed {name}: {problem}", err=True, is_loss=True)
     tell(f"{len(report.added)} tasks added, {len(report.known)} known already", err=True)
     ctx.exit(2 if report.failed else 0)
 
@@ -156,7 +156,7 @@ def export(ctx: click.Context, paths: tuple[str, ...], *, everything: bool) -> N
             registry.export_task(name, folder / name)
         tell(f"{len(names)} tasks written to {folder}")
         if len(names) < len(tasks):
-            tell(f"{len(tasks) - len(names)} left out, of which only the vectors are known", err=True)
+            tell(f"{len(tasks) - len(names)} left out, of which only the vectors are known", err=True, is_loss=True)
     else:
         registry.export_task(paths[0], folder)
         tell(f"{paths[0]} written to {folder}")

@@ -27,7 +27,7 @@ def init(ctx: click.Context, *, with_pack: bool) -> None:
             registry.packs.add(STARTER)
         elif not with_pack:
             registry.packs.decline()
-        tell(f"Registry ready in {registry.folder}")
+        tell(f"Registry ready in {registry.catalog.database.location}")
 
 
 @click.command()

@@ -10,13 +10,27 @@ from textwrap import fill
 import click
 
 import cli
+from commands.examples import EXAMPLES
 
 PATH = Path(__file__).parent / "commands.md"
 WIDTH = 120  # columns
 HEAD = """# Commands
 
 Written by `make docs` from the help texts of the program; `fute COMMAND --help` says the same. Every command also takes
-`--help`. [README](../README.md) shows the usual ones at work, [formats.md](formats.md) describes the files.
+`--help`. [README](../README.md) shows the usual ones at work, [formats.md](formats.md) describes the files,
+[pictures.md](pictures.md) shows pictures and pages.
+
+What every command keeps to:
+
+- Results go to stdout, notes and progress to stderr. `--json` prints one object on stdout and nothing else there;
+  `--csv` and `--tsv` print numbers in full.
+- `fute --quiet COMMAND` leaves out notes, verdicts on stderr and bars of progress, but tells what failed or was left
+  out. `FUTE_NO_PROGRESS=1` leaves out the bars alone.
+- Colours are never printed where `NO_COLOR` is set; bars and bold letters only on a terminal.
+- An error is one line on stderr that says the mend. Exit codes: 0 done, 1 failed, 2 bad use or input, 3 an integrity
+  fault, 130 interrupted.
+- `fute doctor` says what a report of a bug should say, `fute config show --origin` where each setting comes from. An
+  option before the command wins over the environment, that over the default; there is no file of settings.
 
 """
 
@@ -45,6 +59,9 @@ def section(path: tuple[str, ...], command: click.Command) -> str:
         usage.append("COMMAND ...")
     lines = [f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", f"    {' '.join(usage)}", ""]
     lines += [paragraph for text in _paragraphs(command) for paragraph in (text, "")]
+    examples = EXAMPLES.get(" ".join(path[1:]), ())
+    if examples:
+        lines += ["For example:", "", *(f"    {line}" for line in examples), ""]
     if isinstance(command, click.Group):
         links = ", ".join(f"[{name}](#{'-'.join((*path, name))})" for name in sorted(command.commands))
         lines += [fill(f"{links}.", WIDTH, break_on_hyphens=False), ""]

@@ -42,6 +42,10 @@ class TooLargeError(BlackBoxError):
         super().__init__(f"{name!r} needs more memory than the device has left: free some, or take --device cpu.")
 
 
+class ClusterError(EmbedderError):
+    """A cluster cannot be reached, or its workers cannot work."""
+
+
 class NotEmbeddableError(EmbedderError):
     """An entry is nothing that this space can embed; `fute embed --all` passes it over."""
 

@@ -12,12 +12,13 @@ from registry.catalog.database import Database
 from registry.catalog.incoming.bringing import BroughtReport
 from registry.catalog.incoming.matrices import add_vectors
 from registry.catalog.incoming.new_entries import new_corpus, new_model, new_task
+from registry.catalog.incoming.sampling import sampled
 from registry.catalog.records import NewEntry
-from registry.data.inputs import Input, parse_corpus, sample_inputs
+from registry.data.inputs import Input, parse_corpus
 from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
-from registry.data.vectors import Similarities, VectorFile, has_data
+from registry.data.vectors import Similarities, VectorFile
 from registry.formats.corpora import read_corpus
 from registry.formats.tasks import as_task, write_task
 from registry.index.current import Indexes
@@ -35,6 +36,7 @@ from registry.ranking.queried import embedding_of, kind_named
 from registry.results import Table
 from registry.sources.likeness import Likeness
 from registry.spaces.spec import SpaceSpec
+from registry.views.notebook import Drawing, registry_html
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from registry.prompts.files import PromptOptions
 
 
-class Registry:
+class Registry(Drawing):
     """A registry in a folder. Use it as a context manager, or call `close`.
 
     >>> with Registry.open("fute-registry") as registry:
@@ -152,13 +154,8 @@ class Registry:
         self, name: str, *, per_task: int = 60, exclude: Sequence[str] = (), seed: int = 0
     ) -> EntryRecord:
         """Register a corpus drawn from the registered tasks' texts, those in `exclude` left out."""
-        left_out = {self.catalog.entries.get(task, EntryKind.TASK).name for task in exclude}
-        known = self.catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))
-        used = (task for task in known if task.name not in left_out and has_data(task.spec))
-        tasks = {task.name: self.task_data(task).train for task in used}
-        inputs = sample_inputs(tasks, per_task=per_task, seed=seed)
-        without = f", without {', '.join(sorted(left_out))}" if left_out else ""
-        return self.add_corpus(name, inputs, source=f"{per_task} texts of each of {len(tasks)} tasks{without}")
+        inputs, source = sampled(self.catalog, per_task=per_task, exclude=exclude, seed=seed)
+        return self.add_corpus(name, inputs, source=source)
 
     def add_space(self, name: str, spec: SpaceSpec, *, corpus: NewEntry | EntryRecord | None) -> SpaceRecord:
         """Register a space, with its corpus if that is new. `embedders.create_space` makes the settings of one."""
@@ -357,11 +354,8 @@ class Registry:
         """Return how alike the tasks of a space are to one another, facet by facet, as `memory.Memory` needs it."""
         return Likeness.from_space(self.catalog, self.catalog.spaces.get(space))
 
-    def draw_map(self, path: str | os.PathLike[str], *, space: str | None = None) -> None:
-        """Draw a space's entries in two dimensions, as .png, .svg or .pdf; see `registry.views.picture`."""
-        from registry.views.picture import draw_space
-
-        draw_space(self.catalog, self.catalog.spaces.get(space), Path(path))
+    def _repr_html_(self) -> str:
+        return registry_html(self.status(), self.spaces())
 
     # -- the index -----------------------------------------------------------------------------------
 

@@ -1,14 +1,15 @@
 """Results that are sequences, and tables for a terminal, a notebook and pandas as well."""
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar, overload
 
 from registry.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas
     from rich.table import Table as RichTable
+
+    from registry.markup import Drawn
 
 Cell = str | int | float | bool | None
 
@@ -31,6 +32,7 @@ class Table(Sequence[R]):
     """An immutable sequence of rows: `table[0]`, `table[:5]`, `table.to_pandas()`."""
 
     gives_way: tuple[str, ...] = ()  # columns that matter least, the least first, where there is no room for all
+    bars: tuple[str, ...] = ()  # columns of numbers from -1 to 1, of which a notebook draws the length
 
     def __init__(self, rows: Sequence[R], *, title: str | None = None) -> None:
         self._rows = tuple(rows)
@@ -98,11 +100,28 @@ class Table(Sequence[R]):
         return table
 
     def _repr_html_(self) -> str:
+        from registry.markup import framed, sentences
+
+        return framed(self.drawn().html(), sentences(*self.comes_to()))
+
+    def drawn(self) -> "Drawn":
+        """Return the table as it is to be drawn in HTML, the numbers of `bars` as bars too."""
+        from registry.markup import Drawn
+
         header, *lines = self.texts()
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        cells = [row.cells() for row in self]
+        numbers = [place for place, name in enumerate(header) if any(_is_number(own.get(name)) for own in cells)]
+        bars = {
+            (row, place): float(value)
+            for row, own in enumerate(cells)
+            for place, name in enumerate(header)
+            if name in self.bars and _is_number(value := own.get(name))
+        }
+        return Drawn(header, lines, self.title, numbers, bars)
+
+    def comes_to(self) -> tuple[object | None, Sequence[object]]:
+        """Return what the table comes to, if anything, and what is to be said with it."""
+        return None, ()
 
     def texts(self) -> list[list[str]]:
         """Return the cells as text, the names of the columns first."""
@@ -119,6 +138,10 @@ def _in_order(rows: Sequence[Mapping[str, Cell]]) -> list[str]:
                 names.insert(place, name)
             place = names.index(name) + 1
     return names
+
+
+def _is_number(value: Cell) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: Cell) -> str:

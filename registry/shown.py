@@ -1,9 +1,13 @@
-"""What may be shown, and kept, of texts that come from elsewhere: no key, and no character that a terminal obeys."""
+"""What may be shown, and kept, of texts that come from elsewhere: no key, and no character that a terminal obeys.
+
+Whether bars of progress are shown is said here too.
+"""
 
 import os
 import re
 
 HIDDEN = "***"
+NO_BARS = "FUTE_NO_PROGRESS"  # the environment variable
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$")  # of an environment variable
 _LEAST = 8  # characters of what such a variable holds; less is found by chance in any text
 _SECRETS = (
@@ -30,6 +34,11 @@ def without_secrets(text: str) -> str:
     for secret in _SECRETS:
         text = secret.sub(HIDDEN, text)
     return text
+
+
+def bars_off() -> bool | None:
+    """Say what tqdm is to be told: True where no bars are wanted, None where a terminal decides."""
+    return True if os.environ.get(NO_BARS) else None
 
 
 def holds_secret(text: str) -> bool:

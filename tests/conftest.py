@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from goal_table import goal, pytest_addoption, pytest_terminal_summary
+from goal_table import goal, pytest_terminal_summary
+from goal_table import pytest_addoption as add_table_option
 from hypothesis import HealthCheck, settings
+from served import NEEDED, every_folder_is_served, served, server
 
 from benchmarks.data import data_folder
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 
-__all__ = ["goal", "pytest_addoption", "pytest_terminal_summary"]  # pytest finds them here
+__all__ = ["goal", "pytest_terminal_summary", "served"]  # pytest finds them here
 
 ROOT = Path(__file__).parent.parent
 DATA = data_folder()
@@ -39,10 +41,27 @@ LONG = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_table_option(parser)
+    parser.addoption("--postgresql", action="store_true", help="Let every folder be a registry in a PostgreSQL server.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--postgresql"):
+        if server() is None:
+            raise pytest.UsageError(NEEDED)
+        every_folder_is_served()
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that no process is left alone with one of them at the end."""
     items.sort(key=lambda item: item.path.name not in LONG)
+    if config.getoption("--postgresql"):
+        of_a_file = pytest.mark.skip(reason="of the file of a catalog")
+        for item in items:
+            if item.get_closest_marker("file"):
+                item.add_marker(of_a_file)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +80,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("FUTE_REGISTRY", "COLUMNS"):  # tables are as wide as they are, unless a test says otherwise
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
     monkeypatch.chdir(tmp_path)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from web.reading import MapPoint, SpaceMap
+from web.reading import MapOfSpace, MapPoint
 
 WIDTH, HEIGHT, EDGE = 240, 22, 8  # of one row's picture; the edge keeps a dot at an end whole
 MAP_WIDTH, MAP_EDGE = 900, 40
@@ -84,7 +84,7 @@ def share(part: float, *, told: str) -> Markup:
     ).format(" less" if part < 0 else "", told, width)
 
 
-def drawn_map(found: SpaceMap) -> Markup:
+def drawn_map(found: MapOfSpace) -> Markup:
     """Draw the map of a space: each entry a link, its shape by its kind, tied to its nearest."""
     height = max((point.y for point in found.points), default=0.0) * (MAP_WIDTH - 2 * MAP_EDGE) + 2 * MAP_EDGE
     places = {point.name: _place(point, height) for point in found.points}

@@ -14,7 +14,7 @@ from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
-from web.reading import SpaceMap, map_of
+from web.reading import MapOfSpace, map_of
 
 MOST = 200  # rows of an answer
 LONGEST_TEXT = 300  # characters of a name, or of what is looked for
@@ -198,7 +198,7 @@ class Desk:
         self.registry = registry
         self._index = threading.Lock()  # an index follows the catalog while it is asked
         self._map = threading.Lock()
-        self._drawn: tuple[Hashable, SpaceMap] | None = None
+        self._drawn: tuple[Hashable, MapOfSpace] | None = None
         self._answered: dict[Hashable, Ranking] = {}  # by memory, gain and size, which take seconds over many entries
         self._answered_at: Hashable = None
 
@@ -242,7 +242,7 @@ class Desk:
         """Return how near two entries are."""
         return self.registry.compare(a, b, space=space)
 
-    def map(self, space: str | None) -> SpaceMap:
+    def map(self, space: str | None) -> MapOfSpace:
         """Return the map of a space: drawn once for each change of its vectors."""
         record = self.registry.catalog.spaces.get(space)
         key = (record.id, record.generation, record.mark)

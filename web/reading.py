@@ -24,7 +24,7 @@ from registry.errors import RegistryError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import similarities
-from registry.views.plane import plane
+from registry.views.charts.plane import plane
 
 EXAMPLES = 8  # of a task or corpus that are shown
 TRANSFERS = 12  # to an entry, and from it
@@ -44,7 +44,7 @@ class ExampleLine:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredLine:
     """Transfers of an entry, the best first, and how many there are."""
 
     lines: Sequence[TransferRecord]
@@ -61,8 +61,8 @@ class EntryView:
     prompt: Prompt | None
     versions: Sequence[VersionLine]
     vectors: Sequence[VectorLine]
-    to_it: Measured
-    from_it: Measured
+    to_it: MeasuredLine
+    from_it: MeasuredLine
     related: Sequence[str]  # MODEL@PROMPT made with it
 
     @classmethod
@@ -178,9 +178,9 @@ def _related(registry: Registry, record: EntryRecord) -> list[str]:
     return []
 
 
-def _measured(records: Sequence[TransferRecord]) -> Measured:
+def _measured(records: Sequence[TransferRecord]) -> MeasuredLine:
     best_first = sorted(records, key=lambda record: -record.score_mean)
-    return Measured(best_first[:TRANSFERS], len(records))
+    return MeasuredLine(best_first[:TRANSFERS], len(records))
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class MapPoint:
 
 
 @dataclass(frozen=True)
-class SpaceMap:
+class MapOfSpace:
     """The entries of a space in a plane whose distances follow their similarities, or a sample of them."""
 
     space: str
@@ -252,24 +252,24 @@ class SpaceMap:
         return {"space": self.space, "vectors": self.vectors, "points": [vars(point) for point in self.points]}
 
 
-def map_of(registry: Registry, space: str | None) -> SpaceMap:
+def map_of(registry: Registry, space: str | None) -> MapOfSpace:
     """Return where the entries of a space lie; no points where they are fewer than `LEAST_DRAWN`."""
     record = registry.catalog.spaces.get(space)
     count = registry.catalog.spaces.counts().get(record.name, 0)
     if count < LEAST_DRAWN:
-        return SpaceMap(record.name, count, ())
+        return MapOfSpace(record.name, count, ())
     vectors, alike = similarities(registry.catalog, record, most=DRAWN)
     if len(vectors.names) < LEAST_DRAWN:
-        return SpaceMap(record.name, count, ())
+        return MapOfSpace(record.name, count, ())
     places = plane(alike)
     places = (places - places.min(axis=0)) / max(float(np.ptp(places, axis=0).max()), 1e-9)
     others = alike.copy()
     np.fill_diagonal(others, -np.inf)
-    asked = registry.catalog.entries.task_kinds(vectors.names)
+    asked = {record.name: record.task_kind for record in registry.catalog.entries.some(vectors.names)}
     points = [
         MapPoint(name, kind, asked.get(name), round(x, 4), round(y, 4), vectors.names[near])
         for name, kind, (x, y), near in zip(
             vectors.names, vectors.kinds, places.tolist(), others.argmax(axis=1).tolist(), strict=True
         )
     ]
-    return SpaceMap(record.name, count, points)
+    return MapOfSpace(record.name, count, points)

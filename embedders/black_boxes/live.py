@@ -15,6 +15,7 @@ from registry.catalog import EntryRecord
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
+from registry.shown import bars_off
 
 AT_ONCE = 256  # texts
 
@@ -55,7 +56,7 @@ def live_model(
     inputs = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
     asked = AskedFunction(model, name, takes_numbers=True)
     parts: list[Predictions] = []
-    for start in tqdm(range(0, len(inputs), AT_ONCE), desc=name, unit="batch", disable=None):
+    for start in tqdm(range(0, len(inputs), AT_ONCE), desc=name, unit="batch", disable=bars_off()):
         parts.append(asked.predict(inputs[start : start + AT_ONCE]))
     names = None if answers is None else {str(as_text(key)): text for key, text in answers.items()}
     recording = named_recording(Recording(tuple(inputs), Predictions.joined(parts)), names, name)

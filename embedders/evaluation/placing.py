@@ -16,6 +16,7 @@ from embedders.spaces import create_space
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.data.tasks import TaskData
+from registry.shown import bars_off
 from registry.spaces.spec import SpaceSpec
 
 T = TypeVar("T")
@@ -62,4 +63,4 @@ def shown(items: Iterable[T], what: str) -> Iterable[T]:
     """Go through items with a bar on stderr, where that is a terminal."""
     from tqdm.auto import tqdm
 
-    return cast("Iterable[T]", tqdm(list(items), desc=what, disable=None, dynamic_ncols=True))
+    return cast("Iterable[T]", tqdm(list(items), desc=what, disable=bars_off(), dynamic_ncols=True))

@@ -23,6 +23,17 @@ def best_device(wanted: str | None = None) -> torch.device:
     return device
 
 
+def described() -> str:
+    """Return the device that is used unless another is asked for, in words."""
+    device = best_device()
+    if device.type == "cuda":
+        free, whole = torch.cuda.mem_get_info()
+        return (
+            f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {whole / 1e9:.1f} GB free, CUDA {torch.version.cuda}"
+        )
+    return f"cpu, {torch.get_num_threads()} threads"
+
+
 def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return a tensor of the CPU on a device, without waiting for what the device is at."""
     if device.type != "cuda":

@@ -45,6 +45,7 @@ from registry.errors import InputError, LeaseLostError
 from registry.kinds import EntryKind
 from registry.prompts.pairs import all_meant, entered
 from registry.ranking.queried import EMBEDDABLE
+from registry.shown import bars_off
 from registry.spaces.spec import IMPORTED, SpaceSpec
 
 if TYPE_CHECKING:
@@ -89,14 +90,7 @@ def embed(
         surrogates: that this run shares with others; None to load the space's own, on `device`.
     """
     sleep_while_waiting()
-    names = [names] if isinstance(names, str) else names
-    record = current_space(registry, space)
-    spec = SpaceSpec.from_document(record.spec)
-    notes: list[str] = []
-    entries = _named(registry, names, spec, notes) if names is not None else embeddable(registry, spec)
-    held = set() if again else registry.catalog.embeddings.known(record.id)
-    report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
-    todo = [entry for entry in entries if entry.version_id not in held]
+    record, spec, report, todo = begun(registry, names, space=space, again=again)
     if todo:
         load = partial(surrogate_of, spec, device) if surrogates is None else partial(surrogates.for_space, spec)
         run = Run(registry, record, spec, report, load, boxes=Boxes(registry, device=device), on_done=on_done)
@@ -105,8 +99,28 @@ def embed(
     return report
 
 
+def begun(
+    registry: Registry, names: Sequence[str] | None, *, space: str | None, again: bool
+) -> tuple[SpaceRecord, SpaceSpec, EmbedReport, list[EntryRecord]]:
+    """Return the space, its settings, a report in which nothing is done yet, and what is to be done.
+
+    A new MODEL@PROMPT is entered, and the default space made where there is none. The arguments are those of `embed`.
+    """
+    names = [names] if isinstance(names, str) else names
+    record = current_space(registry, space)
+    spec = SpaceSpec.from_document(record.spec)
+    notes: list[str] = []
+    entries = _named(registry, names, spec, notes) if names is not None else embeddable(registry, spec)
+    held = set() if again else registry.catalog.embeddings.known(record.id)
+    report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
+    return record, spec, report, [entry for entry in entries if entry.version_id not in held]
+
+
 class Run:
-    """One run over one space: its surrogate and language model stay loaded."""
+    """One run over one space: its surrogate and language model stay loaded.
+
+    `report` is what came of it so far; another may be put in its place between two calls.
+    """
 
     def __init__(
         self,
@@ -122,7 +136,7 @@ class Run:
         self._registry = registry
         self._space = space
         self._spec = spec
-        self._report = report
+        self.report = report
         self._boxes = boxes
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
@@ -141,7 +155,7 @@ class Run:
             self._surrogate  # noqa: B018 - loaded before any job is claimed: its faults are those of the run
         with (
             self._registry.catalog.jobs.working() as shift,
-            tqdm(todo, unit="entry", disable=None, dynamic_ncols=True) as bar,
+            tqdm(todo, unit="entry", disable=bars_off(), dynamic_ncols=True) as bar,
         ):
             for entry in bar:
                 bar.set_description(entry.name)
@@ -158,7 +172,7 @@ class Run:
         clear: Callable[[], None],
     ) -> None:
         """Embed an entry if its job can be had, and report what came of it."""
-        report = self._report
+        report = self.report
         try:
             held_by = shift.claim(entry.version_id, self._space.id, again=again, take_over=take_over)
             if held_by:
@@ -281,7 +295,7 @@ class Run:
                     keep(CONTENT_FREE, said)
         predictions = joined(chunks)
         if predictions.counts():
-            self._report.unanswered[entry.name] = told_missing(predictions)
+            self.report.unanswered[entry.name] = told_missing(predictions)
         inputs, predictions = with_answers(inputs, predictions, entry.name, is_live=is_live)
         if predictor.form == "spans":
             return from_spans(inputs, predictions.likeliest(), seed=self._spec.seed)

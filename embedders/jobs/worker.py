@@ -1,4 +1,4 @@
-"""A worker: it embeds whatever a space lacks, beside any number of others on the same registry.
+"""A worker: it embeds whatever a space lacks, or what it is handed, beside any number of others on the same registry.
 
 Each entry is a job that one of them holds at a time, and whose vector is committed once. A job of a worker that is gone
 is free again, and the next one takes it.
@@ -69,3 +69,30 @@ def work(
             on_wait(dict(report.busy))
         is_waiting = True
         time.sleep(PAUSE)
+
+
+class HandedWorker:
+    """A worker that is handed one entry after the other; what it has loaded stays loaded."""
+
+    def __init__(self, registry: Registry, *, space: str, device: str | None) -> None:
+        sleep_while_waiting()
+        self._registry = registry
+        record = registry.catalog.spaces.get(space)
+        spec = SpaceSpec.from_document(record.spec)
+        load, boxes = partial(surrogate_of, spec, device), Boxes(registry, device=device)
+        self._space = record.name
+        self._run = Run(registry, record, spec, EmbedReport(record.name), load, boxes=boxes, on_done=None)
+
+    def embed(self, version_id: int, *, again: bool, skip: bool, take_over: bool) -> EmbedReport:
+        """Embed one entry if its job can be had, and return what came of it.
+
+        Args:
+            version_id: of the entry.
+            again: embed it although it has a vector.
+            skip: whether what the space cannot embed is skipped, and has not failed.
+            take_over: take it from another run that is at it.
+        """
+        self._run.report = EmbedReport(self._space)
+        entry = self._registry.catalog.entries.by_version_id(version_id)
+        self._run.embed([entry], again=again, skip=skip, take_over=take_over)
+        return self._run.report

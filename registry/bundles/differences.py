@@ -60,7 +60,7 @@ class Differences:
             yield f"~ nearest to {one.name} in {one.space}: {before}; now {after}"
 
 
-def differences(first: Path, second: Path) -> Differences:
+def differences(first: str | Path, second: str | Path) -> Differences:
     """Compare two registries or bundles; raise `DataError` or `NotARegistryError` where one is none."""
     before, near_before = _known(first)
     after, near_after = _known(second)
@@ -72,8 +72,8 @@ def differences(first: Path, second: Path) -> Differences:
     )
 
 
-def _known(path: Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
-    with _opened(path) as (whole, packs):
+def _known(place: str | Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
+    with _opened(place) as (whole, packs):
         things = {
             thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
         }
@@ -82,13 +82,15 @@ def _known(path: Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Whole, list[Path]]]:
-    """Hand out what a registry's folder or a bundle holds, with the folders of its packs."""
-    if path.is_dir() and not (path / NAME).exists():
-        catalog, shelf = Catalog.open(located(path)), Shelf(path)
+def _opened(place: str | Path) -> Iterator[tuple[Whole, list[Path]]]:
+    """Hand out what a registry or a bundle holds, with the folders of its packs."""
+    path = Path(place)
+    if "://" in str(place) or (path.is_dir() and not (path / NAME).exists()):
+        catalog = Catalog.open(located(place))
+        shelf = Shelf(catalog.database.location.folder)
         try:
             if catalog.database.dangling():  # what is not there could not be told from what is
-                raise IntegrityError(f"Of {path} something is missing: see 'fute verify'.")
+                raise IntegrityError(f"Of {catalog.database.location} something is missing: see 'fute verify'.")
             with whole_of(catalog) as whole:
                 yield whole, [shelf.place(name) for name in shelf.names()]
         finally:

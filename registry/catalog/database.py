@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import String, column, insert, inspect, select, table, update
+from sqlalchemy import String, Table, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import restart_logs
@@ -56,7 +56,7 @@ class Database:
     def create(cls, location: Location) -> None:
         """Make the place and its database, or leave what another process has made meanwhile."""
         database = cls(location)
-        database._engine.make_place()
+        database._engine.make_place(Base.metadata.tables)
         database.upgrade()
         database.close()
 
@@ -79,15 +79,13 @@ class Database:
         """Bring the tables to this release, under the lock; return the backup of what was there before."""
         from alembic import command
 
-        with self.lock():
+        with self.lock(), self._engine.changing():
             found = self._sound_schema() if self._engine.exists() else None
             if found == SCHEMA:
                 return None
             if found is not None and found > SCHEMA:
                 raise SchemaError(found, newer=True)
-            copy = self.location.folder / f"catalog-before-{SCHEMA}.db" if found else None
-            if copy is not None:
-                self._engine.backup(copy)
+            copy = self._engine.keep_old(SCHEMA) if found else None
             point("catalog.migrate.before")
             with self._engine.errors(), self._engine.writer.begin() as connection:  # schema and first row: all or none
                 config = alembic_config()
@@ -106,6 +104,13 @@ class Database:
         with self._engine.errors():
             return list(self._engine.faults(SCHEMA))
 
+    def software(self) -> str:
+        """Return which database it is, and its version, such as sqlite 3.45.1."""
+        with self.read() as session:
+            dialect = session.connection().dialect
+            version: Any = dialect.server_version_info or getattr(dialect.dbapi, "sqlite_version_info", ())
+        return " ".join((dialect.name, ".".join(map(str, version)))).strip()
+
     def has_checksums(self) -> bool:
         """Say whether the database was made with checksums of its rows, as far as its tables can be read."""
         return self._engine.has_checksums()
@@ -115,9 +120,13 @@ class Database:
         with self.read() as session:
             return dict(Counter(self._engine.dangling(session.connection())))
 
+    def must_be_a_file(self) -> None:
+        """Raise `InputError` where the database is none, and the server's own tools copy it."""
+        self._engine.as_file()
+
     def copy_to(self, target: Path) -> None:
         """Copy the database, whole and consistent while it is in use."""
-        self._engine.backup(target)
+        self._engine.as_file().backup(target)
 
     def repair(self, kept: Path, *, quarantine: Callable[[Salvaged], object]) -> Salvaged:
         """Make the database anew of what can be believed in it, and keep it as it was in a file.
@@ -125,20 +134,21 @@ class Database:
         Args:
             quarantine: told what came of it before it takes the place of the old one.
         """
-        with self.lock(), self._engine.errors(), self._engine.held() as body, self._workplace() as place:
+        file = self._engine.as_file()
+        with self.lock(), file.errors(), file.held() as body, self._workplace() as place:
             fresh = Database(replace(self.location, folder=place))
             fresh.upgrade()
             copy = place / "damaged.db"
-            with copy.open("wb") as file:
-                shutil.copyfileobj(body, file)
+            with copy.open("wb") as copied:
+                shutil.copyfileobj(body, copied)
             point("catalog.repair.copied")
-            salvaged = fresh._engine.salvage(copy)
+            salvaged = fresh._engine.as_file().salvage(copy)
             with fresh.write() as session:
                 restart_logs(session)
             fresh.close()
             quarantine(salvaged)
             point("catalog.repair.salvaged")
-            self._engine.replace(fresh._engine.path, kept=kept)
+            file.replace(fresh._engine.as_file().path, kept=kept)
         return salvaged
 
     def restore(self, source: Path, kept: Path) -> str:
@@ -152,13 +162,15 @@ class Database:
             IntegrityError: it is damaged.
             SchemaError: a newer release wrote it.
         """
-        self._engine.make_place()
+        file = self._engine.as_file()
+        file.make_place(Base.metadata.tables)
         with self.lock(), self._workplace() as place:
             other = Database(replace(self.location, folder=place))
-            shutil.copyfile(source, other._engine.path)
-            if not other._engine.is_one():
+            copy = other._engine.as_file()
+            shutil.copyfile(source, copy.path)
+            if not copy.is_one():
                 raise InputError(f"{source} is no backup of a registry.")
-            for fault in other._engine.faults(SCHEMA):
+            for fault in copy.faults(SCHEMA):
                 raise IntegrityError(f"{source} is damaged ({fault}): take another backup.")
             found = other.schema()
             if found is None:
@@ -166,8 +178,8 @@ class Database:
             if found > SCHEMA:
                 raise SchemaError(found, newer=True)
             point("catalog.restore.checked")
-            with self._engine.errors(), self._engine.held() if self._engine.exists() else nullcontext():
-                self._engine.replace(other._engine.path, kept=kept)
+            with file.errors(), file.held() if file.exists() else nullcontext():
+                file.replace(copy.path, kept=kept)
         return found
 
     @contextmanager
@@ -259,9 +271,14 @@ class Database:
             if was_sound:
                 self._engine.note()
 
-    def insert(self, session: Session, table: type[Base], columns: Mapping[str, Sequence[Any]]) -> list[int]:
+    def insert(self, session: Session, table: type[Base] | Table, columns: Mapping[str, Sequence[Any]]) -> list[int]:
         """Write many rows at once, within a transaction, and return their ids in order; see `engines.contract`."""
-        return self._engine.insert(session.connection(), Base.metadata.tables[table.__tablename__], columns)
+        its = table if isinstance(table, Table) else Base.metadata.tables[table.__tablename__]
+        return self._engine.insert(session.connection(), its, columns)
+
+    def renumber(self, session: Session) -> None:
+        """Let new ids come after those that were brought in with their rows."""
+        self._engine.renumber(session.connection())
 
     def close(self) -> None:
         """Let go of the database."""

@@ -62,6 +62,16 @@ _OF_VERSION = _WITH_NAMES.where(
     _EMBEDDING.version_id == bindparam("version_id"), _EMBEDDING.space_id == bindparam("space_id")
 )
 _SOME = _WITH_NAMES.where(_EMBEDDING.id.in_(bindparam("ids", expanding=True)))
+_LOGGED = select(VectorChange.id).where(
+    VectorChange.space_id == bindparam("space_id"), VectorChange.mark == bindparam("since")
+)
+_LAST = _LOGGED.order_by(VectorChange.id.desc()).limit(1)
+_LATER = select(VectorChange.embedding_id).where(  # `+ 0`: by number, for all changes of the space are many
+    VectorChange.space_id + 0 == bindparam("space_id"), VectorChange.id > bindparam("last")
+)
+_CHANGED = _WITH_NAMES.where(
+    _EMBEDDING.id.in_(_LATER), _EMBEDDING.space_id == bindparam("space_id"), is_newest()
+).order_by(_EMBEDDING.id)
 _BODY = select(_CONTENT.sha256, _CONTENT.body).where(
     _CONTENT.sha256 == _HELD.sha256,
     _HELD.version_id == _EMBEDDING.version_id,
@@ -209,21 +219,18 @@ class EmbeddingStore:
 
         It is not known of the changes of a former epoch, of an older release, and of what a restored backup has undone.
         """
-        logged = select(VectorChange.id).where(VectorChange.space_id == space_id, VectorChange.mark == since)
         with self._database.read() as session:
-            last = session.scalar(logged.order_by(VectorChange.id.desc()).limit(1))
+            last = session.scalar(_LAST, {"space_id": space_id, "since": since})
             if last is None:
                 return None
-            later = select(VectorChange.embedding_id).where(VectorChange.space_id == space_id, VectorChange.id > last)
-            space = session.get_one(Space, space_id)
-            query = _named().where(Embedding.id.in_(later), Embedding.space_id == space_id, is_newest())
-            records = [_record(*row) for row in session.execute(query.order_by(Embedding.id))]
+            after, space = {"space_id": space_id, "last": last}, session.get_one(Space, space_id)
+            records = [_read(row) for row in session.connection().execute(_CHANGED, after)]
             ids = _ids_of(records)
             return ChangedVectors(
                 generation=space.generation,
                 mark=space.mark,
                 centring=centring_of(session, space),
-                removed=np.setdiff1d(np.array(session.scalars(later).all(), np.int64), ids),
+                removed=np.setdiff1d(np.array(session.scalars(_LATER, after).all(), np.int64), ids),
                 ids=ids,
                 matrix=_matrix_of(records, space.dimension),
             )

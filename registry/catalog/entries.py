@@ -100,19 +100,20 @@ class EntryStore:
 
     def existing(self, names: Collection[str], kinds: Collection[EntryKind] = _SOURCES) -> set[str]:
         """Return those of some names that are entries of these kinds: tasks and models, if not told."""
-        return {name for name, kind, _ in self._named(names) if kind in kinds}
+        return {name for name, kind in self._named(names) if kind in kinds}
 
-    def task_kinds(self, names: Collection[str]) -> dict[str, str | None]:
-        """Return what some tasks ask, by name; those of which it is not known, and others, have None."""
-        return {name: task_kind for name, _, task_kind in self._named(names)}
+    def some(self, names: Collection[str]) -> list[EntryRecord]:
+        """Return the latest versions of those of some names, thousands at most, that are there."""
+        with self._database.read() as session:
+            return _records(session, Entry.name.in_(names))
 
-    def _named(self, names: Collection[str]) -> Iterator[tuple[str, EntryKind, str | None]]:
+    def _named(self, names: Collection[str]) -> Iterator[tuple[str, EntryKind]]:
         some = sorted(names)
         with self._database.read() as session:
             for start in range(0, len(some), AT_ONCE):
                 these = Entry.name.in_(some[start : start + AT_ONCE])
-                for row in session.execute(select(Entry.name, Entry.kind, Entry.task_kind).where(these)):
-                    yield row[0], row[1], row[2]
+                for row in session.execute(select(Entry.name, Entry.kind).where(these)):
+                    yield row[0], row[1]
 
     def beginning(self, prefix: str, where: Filter | None = None, *, limit: int | None) -> list[str]:
         """Return the first names that begin so, or all, of entries that pass a filter."""
@@ -347,7 +348,7 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
         return _latest(session, entry_id)
     query = select(Version).where(Version.entry_id == entry_id)
     if reference.version.isdecimal():
-        query = query.where(Version.number == min(int(reference.version), 2**31))  # SQLite's integers end
+        query = query.where(Version.number == min(int(reference.version), 2**31 - 1))  # integers end
     else:
         aliases = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
         meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]

@@ -74,6 +74,14 @@ class JobStore:
         with _held_file(self._database.location.folder / FOLDER, shift.worker), shift.renewed():
             yield shift
 
+    def sees(self, worker: Worker) -> bool:
+        """Say whether a worker, while it is at work, works on this very registry and not on another at such a place.
+
+        A server's database is told by its address alone.
+        """
+        location = self._database.location
+        return not location.is_folder or (location.folder / FOLDER / worker.file).exists()
+
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state; failures that were mended meanwhile are none."""
         query = select(Job.state, func.count()).where(Job.state != JobState.FAILED).group_by(Job.state)
@@ -166,8 +174,9 @@ class Shift:
         holder = Worker.parse(job.owner)
         if holder.token in ("", self.worker.token) or job.lease_until is None:
             return False
-        on_this_machine = holder.kernel == self.worker.kernel != "-"
-        if on_this_machine and _is_free(self._database.location.folder / FOLDER / holder.file):
+        location = self._database.location
+        on_this_machine = location.is_folder and holder.kernel == self.worker.kernel != "-"
+        if on_this_machine and _is_free(location.folder / FOLDER / holder.file):
             return False
         return now < job.lease_until.replace(tzinfo=UTC)
 

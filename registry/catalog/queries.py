@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from datetime import UTC
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -122,6 +123,7 @@ def names_near(session: Session, name: str, kind: EntryKind | None) -> list[str]
     return [near for near, its in (*after, *before) if kind in (None, its)]
 
 
+@cache
 def is_newest(version: type[Version] = Version) -> ColumnElement[bool]:
     """Return the condition that a version is the latest of its entry: older ones are kept, not compared."""
     other = aliased(Version)

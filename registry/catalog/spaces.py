@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select, update
@@ -127,6 +128,7 @@ class SpaceStore:
             return session.scalars(select(State.generation)).one()
 
 
+@cache
 def _with_corpus() -> Select[Space, str]:
     return (
         select(Space, Entry.name)

@@ -36,6 +36,7 @@ from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
+from registry.views.charts.picture import Picture
 
 ACCURACY = "accuracy"  # as it is estimated
 FUTE = "fute"
@@ -89,6 +90,8 @@ class PromptRanking(Table[PromptAdvice]):
     there is.
     """
 
+    bars: tuple[str, ...] = ("accuracy", "best")
+
     def __init__(
         self,
         rows: Sequence[PromptAdvice],
@@ -111,6 +114,15 @@ class PromptRanking(Table[PromptAdvice]):
         self.judged = judged
         self.verdict = judged.verdict
         self.notes = tuple(notes)
+
+    def comes_to(self) -> tuple[object | None, Sequence[object]]:
+        """Return the verdict and the notes."""
+        return self.verdict.sentence, self.notes
+
+    def plot(self) -> Picture:
+        """Draw the estimated accuracies with their intervals, and the ranks that the other methods give."""
+        methods = [name for name in (self[0].ranks if self else ()) if name != ACCURACY]
+        return self.judged.plotted(str(self.title), self, {name: [row.ranks[name] for row in self] for name in methods})
 
     def detailed(self) -> Table["_Detailed"]:
         """Return the same rows with what every method says."""

@@ -7,6 +7,7 @@ said what it makes of the texts (`embedders.black_boxes.witnesses`), and that is
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,13 @@ from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import LEAST_TRUST, Verdict, verdict
+from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
 from registry.estimates.votes import Votes
 from registry.estimates.witness import Expectation, Witness
 from registry.kinds import EntryKind
 from registry.prompts.prompt import PAIR, Prompt
+from registry.views.charts.bars import Measures, drawn
+from registry.views.charts.picture import Picture
 
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
@@ -38,6 +41,19 @@ class Answered:
     votes: Votes
     inputs: tuple[Input, ...]
     rows: NDArray[np.int64]  # of the corpus, (inputs,)
+
+
+class Advised(Protocol):
+    """A prompt or model, and how accurate it is taken to be."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def accuracy(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float: ...  # noqa: D102
+    @property
+    def high(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +70,31 @@ class Judged:
     def labelled(self) -> int:
         """How many of the inputs had a known answer."""
         return 0 if self.labels is None else int((self.labels != NONE).sum())
+
+    def plotted(self, title: str, rows: Sequence[Advised], ranks: Mapping[str, Sequence[int]]) -> Picture:
+        """Draw estimated accuracies with their 95 % intervals, and the verdict below.
+
+        Args:
+            title: of the picture.
+            rows: whose accuracies.
+            ranks: of the rows by other methods, 1 is best; drawn beside them.
+        """
+        pick = None if self.verdict.kind is Kind.OPEN else self.answered.names[self.estimate.pick]
+        marked = frozenset(place for place, row in enumerate(rows) if row.name == pick)
+        return drawn(
+            Measures(
+                title,
+                "estimated accuracy, with its 95 % interval",
+                [row.name for row in rows],
+                [row.accuracy for row in rows],
+                [row.low for row in rows],
+                [row.high for row in rows],
+                marked=marked,
+                meaning="the one to use" if marked else None,
+                ranks=ranks,
+                verdict=self.verdict.sentence,
+            )
+        )
 
 
 @dataclass

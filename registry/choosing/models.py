@@ -12,6 +12,7 @@ from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
 from registry.results import Cell, Table
+from registry.views.charts.picture import Picture
 
 VOTERS = (EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
@@ -41,6 +42,8 @@ class ModelAdvice:
 class ModelRanking(Table[ModelAdvice]):
     """Models for a task, best first, with what to do."""
 
+    bars: tuple[str, ...] = ("accuracy", "best")
+
     def __init__(
         self, rows: Sequence[ModelAdvice], judged: Judged, task: str, space: str, notes: Sequence[str]
     ) -> None:
@@ -49,6 +52,14 @@ class ModelRanking(Table[ModelAdvice]):
         self.task = task
         self.space = space
         self.notes = tuple(notes)
+
+    def comes_to(self) -> tuple[object | None, Sequence[object]]:
+        """Return the verdict and the notes."""
+        return self.judged.verdict.sentence, self.notes
+
+    def plot(self) -> Picture:
+        """Draw the estimated accuracies with their intervals."""
+        return self.judged.plotted(str(self.title), self, {})
 
     def as_json(self) -> dict[str, Any]:
         """Return the ranking as JSON values."""

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import InputError, MissingExtraError
+from registry.views.charts.heat import heat
+from registry.views.charts.order import clustered
+from registry.views.charts.picture import Picture
 
 if TYPE_CHECKING:
     import pandas
 
+MOST_SHOWN = 12  # entries, each with each, in a notebook
 VECTOR_ALONE = {"type": "imported"}  # the description of a task or model of which nothing but its vector is known
 NO_CONTENT = hashlib.sha256(b"imported").hexdigest()  # the hash of what such an entry consists of
 
@@ -72,6 +76,22 @@ class Similarities(NamedTuple):
         """Return a DataFrame with the names as rows and columns."""
         names = self.vectors.names
         return _pandas().DataFrame(self.matrix, index=_pandas().Index(names, name="name"), columns=names)
+
+    def plot(self) -> Picture:
+        """Draw them in clusters; raise `MissingExtraError` without matplotlib."""
+        title = f"How alike are {len(self.vectors.names):,} entries?"
+        return heat(title, self.vectors.names, self.matrix, clustered(self.matrix))
+
+    def _repr_html_(self) -> str:
+        from registry.markup import Drawn, framed, sentences
+
+        count, names = len(self.vectors.names), self.vectors.names[:MOST_SHOWN]
+        shown = self.matrix[: len(names), : len(names)]
+        lines = [[name, *(f"{value:.2f}" for value in own)] for name, own in zip(names, shown.tolist(), strict=True)]
+        shades = {(row, column + 1): float(value) for (row, column), value in np.ndenumerate(shown)}
+        more = [f"{count - len(names):,} more are not shown: plot(), to_pandas()"] if count > len(names) else []
+        table = Drawn(["", *names], lines, "similarities", range(1, len(names) + 1), shades=shades)
+        return framed(table.html(), sentences(None, more))
 
 
 def _pandas() -> Any:  # noqa: ANN401 - the module

@@ -9,6 +9,7 @@ in full, from a file that is mapped into memory, so that a similarity is as exac
 import io
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,17 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
-from registry.index.faiss_flat import load_faiss
+from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.growing import Growing
 from registry.index.stored import Places, StoredRows, write_rows
 
 PART, BITS = 16, 4  # numbers of a row that one code stands for, and its bits
 MOST_TRAINED = 20_000  # rows that the codes are made from
+AT_ONCE = 128  # rows that are compared together
 EXACT = 512  # rows among which all are ranked
 TRIED = (128, 256, 512, 1024, 2048, 4096)  # candidates, of which the first is taken that finds enough
 ENOUGH = 0.99  # of the ten nearest rows
+SURE = 2.0  # of the usual error of a code: what is farther behind the nearest is not among them
 SPARE = 4  # candidates for each neighbour that is asked for, at least
 WITHIN = 10
+MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
 
 
@@ -120,8 +124,9 @@ class FaissCompressed(FileIndex):
         self._later |= {row_id: start + i for i, row_id in enumerate(ids.tolist())}
         if self._codes is not None and self._scan is not None:
             padded = _padded(np.asarray(rows, np.float32), self._quantizer.d)
-            self._codes.append(self._quantizer.sa_encode(padded))
-            self._scan.add(padded)
+            with one_thread() if len(ids) < MANY_ADDED else nullcontext():
+                self._codes.append(self._quantizer.sa_encode(padded))
+                self._scan.add(padded)
 
     def remove(self, ids: Ids) -> None:
         """Forget the rows of some ids; those that are not known change nothing."""
@@ -139,13 +144,21 @@ class FaissCompressed(FileIndex):
         """
         row = np.ascontiguousarray(query, np.float32)
         wanted = max(self.candidates, SPARE * limit)
+        if limit < 1:
+            return []
         if where is None:
-            found = self._found(self._scan, row, wanted + len(self._lives.rows) - len(self))
-        else:
-            places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
-            found = self._found(scan, row, wanted, places)
-        found = found[self._lives.rows[found]]
-        return self._ranked(found, self._take(found) @ row, limit) if limit > 0 else []
+            found, _ = self._found(self._scan, row, wanted + len(self._lives.rows) - len(self))
+            found = found[self._lives.rows[found]]
+            return self._ranked(found, self._similarities(found, row), limit)
+        places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
+        found, estimates = self._found(scan, row, wanted, places)
+        similarities = self._similarities(found, row)
+        least = _least_that_matters(estimates, similarities, limit)
+        if least is not None:
+            found, estimates = self._found(scan, row, max(wanted, TRIED[-1]), places)
+            found = found if estimates is None else found[estimates >= least]
+            similarities = self._similarities(found, row)
+        return self._ranked(found, similarities, limit)
 
     def tune(self, queries: NDArray[np.floating]) -> None:
         """Choose how many candidates find enough of the rows that are truly nearest to some queries, (q, dimension)."""
@@ -212,10 +225,20 @@ class FaissCompressed(FileIndex):
         is_added = places >= len(self._base)
         if self._stored is None or is_added.all():
             return self._added.rows[places - len(self._base)]
+        if not is_added.any():
+            return self._stored.take(places)
         rows = np.empty((len(places), self.dimension), np.float32)
         rows[~is_added] = self._stored.take(places[~is_added])
         rows[is_added] = self._added.rows[places[is_added] - len(self._base)]
         return rows
+
+    def _similarities(self, places: Places, row: Rows) -> Rows:
+        """Return the inner products of some rows with one, (places,): so many at a time as a cache holds."""
+        found = np.empty(len(places), np.float32)
+        for start in range(0, len(places), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            found[some] = self._take(places[some]) @ row
+        return found
 
     def _subset(self, where: Selection) -> tuple[Places, Any]:
         """Return where the rows lie that may be returned, and a scan of their codes if they are many."""
@@ -225,14 +248,24 @@ class FaissCompressed(FileIndex):
             return places, None
         return places, _scan_of(self._quantizer, self._codes.rows[places])
 
-    def _found(self, scan: Any, row: Rows, wanted: int, places: Places | None = None) -> Places:  # noqa: ANN401 - FAISS has no types
-        """Return the places of candidates; of all rows, where there is nothing to scan or most are wanted."""
+    def _found(
+        self,
+        scan: Any,  # noqa: ANN401 - FAISS has no types
+        row: Rows,
+        wanted: int,
+        places: Places | None = None,
+    ) -> tuple[Places, Rows | None]:
+        """Return the places of candidates, with what their codes tell of their similarities.
+
+        Where there is nothing to scan or most are wanted they are those of all rows, and nothing is told.
+        """
         places = np.arange(len(self._ids.rows)) if places is None else places
         if scan is None or 2 * wanted >= len(places):
-            return places
-        _, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
-        chosen: Places = places[found[0][found[0] >= 0]]
-        return chosen
+            return places, None
+        with one_thread():
+            estimates, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
+        is_found = found[0] >= 0
+        return places[found[0][is_found]], estimates[0][is_found]
 
     def _ranked(self, places: Places, similarities: Rows, limit: int) -> list[Neighbor]:
         ids = self._ids.rows[places]
@@ -262,6 +295,19 @@ class FaissCompressed(FileIndex):
         if self._stored is not None:
             yield from self._stored.parts()
         yield len(self._base) + np.arange(len(self._added.rows)), self._added.rows
+
+
+def _least_that_matters(estimates: Rows | None, similarities: Rows, limit: int) -> float | None:
+    """Return the least estimate of a row that may be among the nearest; None where no row left out has as much.
+
+    A filter may leave so few rows near a question that those behind them are all as far, and codes cannot tell which
+    are nearest. How far codes are off is told by the candidates.
+    """
+    if estimates is None or len(similarities) < limit:
+        return None
+    off = float(np.sqrt(np.mean((similarities - estimates) ** 2)))
+    least = float(np.partition(similarities, -limit)[-limit]) - SURE * off
+    return least if least < estimates.min() else None
 
 
 def _padded(rows: Rows, width: int) -> Rows:

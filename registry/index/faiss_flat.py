@@ -1,5 +1,7 @@
 """An exact index by FAISS: every row is looked at."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +30,19 @@ def load_faiss() -> ModuleType:
         raise MissingExtraError("The index needs FAISS ('cpu', or 'gpu' with CUDA)", "cpu") from error
     module: ModuleType = faiss
     return module
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let FAISS answer a single question by one thread: more have nothing to do, and it waits for each of them."""
+    import faiss
+
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 class FaissFlat(FileIndex):
@@ -88,7 +103,8 @@ class FaissFlat(FileIndex):
         self._searched = self._searched or on_device(load_faiss(), self._index)
         while True:
             count = min(most, 2 * count + SPARE)
-            similarities, found = self._searched.search(row, count, params=chosen)
+            with one_thread():
+                similarities, found = self._searched.search(row, count, params=chosen)
             pairs = zip(similarities[0].tolist(), found[0].tolist(), strict=True)
             neighbors = sorted((Neighbor(i, s) for s, i in pairs if i >= 0), key=lambda n: (-n.similarity, n.id))
             is_all = count == most or len(neighbors) < count

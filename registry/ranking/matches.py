@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from registry.data.signatures import NEAR_DUPLICATE, WORTH_SAYING
 from registry.kinds import EntryKind
-from registry.ranking.uncertainty import interval
+from registry.ranking.uncertainty import STUDENT, interval
 from registry.results import Cell, Table
+from registry.views.charts.bars import Measures, drawn
+from registry.views.charts.picture import Picture
 
 SHARED = "shared examples"
 
 if TYPE_CHECKING:
+    import pandas
+
     from registry.ranking.verdict import Finding
 
 
@@ -108,6 +112,7 @@ class Ranking(Table[Match]):
         verdict: "Finding | None" = None,
     ) -> None:
         super().__init__(matches, title=f"nearest to {query} in space {space}")
+        self.bars = ("similarity", *(matches[0].facets if matches else ()))
         self.query = query
         self.space = space
         self.epoch = epoch  # of the space's centre, see registry/spaces/centring.py
@@ -117,6 +122,29 @@ class Ranking(Table[Match]):
         if set_aside:
             names = ", ".join(map(str, set_aside))
             self.notes = (f"Set aside as nearly {query} itself: {names}; '--duplicates' lists them too.",)
+
+    def comes_to(self) -> tuple[object | None, Sequence[object]]:
+        """Return the verdict and the notes."""
+        return self.verdict, self.notes
+
+    def plot(self) -> Picture:
+        """Draw how near each is, with the interval that holds it in 90 of 100 cases, where that is known."""
+        return drawn(self._plotted("similarity", [match.similarity for match in self]))
+
+    def _plotted(self, axis: str, values: Sequence[float], *, errors: float = STUDENT) -> Measures:
+        ends = [interval(value, match.deviation, errors=errors) for value, match in zip(values, self, strict=True)]
+        return Measures(
+            str(self.title),
+            axis,
+            [match.name for match in self],
+            values,
+            [None if end is None else end[0] for end in ends],
+            [None if end is None else end[1] for end in ends],
+            marked=frozenset(place for place, match in enumerate(self) if match.alike),
+            meaning="more than unrelated entries are" if any(match.alike for match in self) else None,
+            verdict=None if self.verdict is None else str(self.verdict),
+            from_zero=True,
+        )
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""
@@ -148,6 +176,36 @@ class Comparison:
         error: dict[str, Cell] = {} if self.deviation is None else {"±": self.deviation}
         return {"a": self.a, "b": self.b, "similarity": self.similarity, **error, **facets, "epoch": self.epoch}
 
+    def table(self) -> Table["Comparison"]:
+        """Return it as a table of one row."""
+        return _Compared([self])
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return it as a DataFrame of one row."""
+        return self.table().to_pandas()
+
+    def plot(self) -> Picture:
+        """Draw the similarity, and the facets that make it."""
+        names = ["similarity", *(self.facets if len(self.facets) > 1 else ())]
+        values = [self.similarity, *(self.facets[name] for name in names[1:])]
+        low, high = interval(self.similarity, self.deviation) or (None, None)
+        unknown = [None] * (len(names) - 1)
+        title, marked = f"{self.a} and {self.b} in space {self.space}", frozenset([0])
+        return drawn(
+            Measures(title, "cosine", names, values, [low, *unknown], [high, *unknown], marked=marked, from_zero=True)
+        )
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values; the interval holds what the similarity estimates in 90 of 100 cases."""
         return {**asdict(self), "interval": interval(self.similarity, self.deviation)}
+
+
+class _Compared(Table[Comparison]):
+    """A comparison as a table, with bars."""
+
+    def __init__(self, rows: Sequence[Comparison]) -> None:
+        super().__init__(rows)
+        self.bars = ("similarity", *rows[0].facets)

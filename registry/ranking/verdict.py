@@ -162,7 +162,8 @@ class Yardstick:
     def _level_of_tasks(self, weights: Mapping[str, float]) -> Level | None:
         """Return what most pairs of the space's own tasks reach; None where these are few."""
         ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)), most=MOST_TASKS)
-        ids = ids[np.isin(ids, self._index.index.ids)]
+        if len(ids) >= LEAST_TASKS:  # else all ids of the index would be sorted for nothing
+            ids = ids[np.isin(ids, self._index.index.ids)]
         if len(ids) < LEAST_TASKS:
             return None
         rows = self._index.index.rows(ids)

@@ -24,12 +24,20 @@ from registry.sources.track import TrackRecord, track_record
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
+from registry.views.charts.bars import drawn
+from registry.views.charts.picture import Picture
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
 CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
 HOW_TO_MEASURE = "'fute transfer import' records yours, 'fute pack add' brings those of others"
 SOURCES = frozenset({EntryKind.TASK, EntryKind.MODEL})  # what a task can start from
+AXES = {  # what a score by each is
+    SIMILARITY: "similarity",
+    MEMORY: "expected gain, in standard deviations of a target's sources",
+    GAIN: "usual gain, in standard deviations of a target's sources",
+    SIZE: "examples",
+}
 TOLD = 10  # reasons of a row, at most
 
 
@@ -91,6 +99,11 @@ class SourceRanking(Ranking):
         self.own = how.own
         self.record = record
         self.notes = (*self.notes, *notes, *([] if record is None else [str(record)]))
+
+    def plot(self) -> Picture:
+        """Draw each source's score, with the interval that holds it in 90 of 100 cases, where that is known."""
+        scores = [match.score if isinstance(match, SourceMatch) else match.similarity for match in self]
+        return drawn(self._plotted(AXES[self.by], scores, errors=NORMAL))
 
     def as_json(self) -> dict[str, object]:
         """Return the ranking as JSON values."""

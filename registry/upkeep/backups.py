@@ -1,5 +1,6 @@
 """Copies of the catalog: made while it is in use, checked, and put back."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,16 +32,16 @@ def backup(location: Location, target: Path | None = None, *, keep: int | None =
         InputError: there is such a file.
         StorageError: there is no room.
     """
-    database = Database.open(location)
-    if target is None:
-        target = location.folder / FOLDER / stamped(location).name
-        target.parent.mkdir(exist_ok=True)
-    if target.exists():
-        raise InputError(f"{target} is there already: name another file.")
-    if not target.parent.is_dir():
-        raise StorageError(f"Cannot write {target}: there is no such folder.")
-    database.copy_to(target)
-    database.close()
+    with closing(Database.open(location)) as database:
+        database.must_be_a_file()
+        if target is None:
+            target = location.folder / FOLDER / stamped(location).name
+            target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            raise InputError(f"{target} is there already: name another file.")
+        if not target.parent.is_dir():
+            raise StorageError(f"Cannot write {target}: there is no such folder.")
+        database.copy_to(target)
     point("backup.copied")
     if keep is not None:
         for old in backups(location)[: -max(keep, 1)]:

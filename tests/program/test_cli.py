@@ -555,6 +555,8 @@ def test_transfers_are_kept_and_replaced_by_newer_ones(empty: Path, tmp_path: Pa
 
 WITH_JSON = (
     ("status",),
+    ("doctor",),
+    ("config", "show"),
     ("index", "verify"),
     ("verify",),
     ("repair",),
@@ -865,7 +867,10 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "junk vectors": (("nearest", "--vector", "files/junk.npz"), "not a .npz file of vectors"),
     "half a character": (("nearest", "film", "--language", "\udcff"), ""),
     "half a target": (("transfer", "list", "--target", "\udcff"), ""),
-    "map of unknown ending": (("map", "m.html"), "a map is written as .png, .svg, .pdf"),
+    "map of unknown ending": (("map", "m.gif"), "m.gif: a map is written as .png, .svg, .pdf, .html, .csv"),
+    "map of unknown layout": (("map", "m.png", "--layout", "ring"), "'ring' is not one of 'distances', 'pca', 'tsne'"),
+    "heatmap of unknown ending": (("heatmap", "h.csv"), "h.csv: a picture is written as .png, .svg, .pdf, .html."),
+    "plot of unknown ending": (("nearest", "film", "--plot", "n.html"), "a picture is written as .png, .svg, .pdf."),
     "nothing to embed": (("embed", "texts"), "'texts' is a corpus: only tasks and models are embedded."),
     "model without answers": (("embed", "oracle", "--space", "words"), "textemb sees no answers"),
     "no device": (("embed", "alone", "--device", "abacus"), "No device 'abacus' here"),
@@ -1002,7 +1007,7 @@ def test_the_environment_must_name_a_folder_too(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FUTE_REGISTRY", location)
 
     assert assert_one_line(run("task", "list")) in (
-        "Only a folder can be a registry so far; database URLs are not supported yet.",
+        "A registry is a folder or postgresql://HOST/DATABASE, not https://...",
         "No registry at file: make one with 'fute init', or name one with --registry.",
     )
 

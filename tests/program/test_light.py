@@ -15,7 +15,7 @@ from registry.spaces.facets import Facet, Facets
 from registry.spaces.spec import SpaceSpec
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"torch", "transformers", "peft", "pandas", "matplotlib"}
+HEAVY = {"torch", "transformers", "peft", "pandas", "matplotlib", "ray"}
 
 
 # -- what a fresh process loads ----------------------------------------------------------------------

@@ -46,8 +46,9 @@ STOREYS = (
     ("registry.catalog.engines", "registry.formats", "registry.estimates"),
     ("registry.reading",),
     ("registry.data", "registry.spaces"),
+    ("registry.views.charts",),
     ("registry.files", "registry.names", "registry.location", "registry.metrics", "registry.results"),
-    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources"),
+    ("registry.kinds", "registry.errors", "registry.faults", "registry.resources", "registry.markup"),
     ("registry.shown",),
 )
 STOREY = {folder: number for number, folders in enumerate(STOREYS) for folder in folders}
@@ -232,6 +233,10 @@ def test_sqlite_is_known_to_its_engine_alone() -> None:
     assert importers("sqlite3", *ROOMS, "cli.py") == of_sqlite
 
 
+def test_postgresql_is_known_to_its_engine_alone() -> None:
+    assert importers("psycopg", *ROOMS, "cli.py") == {"registry/catalog/engines/postgresql.py"}
+
+
 def test_faiss_is_known_to_its_index_alone() -> None:
     using = {
         str(path.relative_to(ROOT))
@@ -240,6 +245,10 @@ def test_faiss_is_known_to_its_index_alone() -> None:
     }
 
     assert using == {"registry/index/faiss_flat.py", "registry/index/faiss_compressed.py"}
+
+
+def test_ray_is_known_to_its_launcher_alone() -> None:
+    assert importers("ray", *ROOMS, "cli.py") == {"embedders/jobs/ray_launcher.py"}
 
 
 def test_a_migration_imports_nothing_of_ours() -> None:

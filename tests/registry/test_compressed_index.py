@@ -87,6 +87,23 @@ def test_only_what_may_be_returned_is(index: FaissCompressed, every: int) -> Non
     assert {n.id for q in QUERIES for n in index.nearest(q, limit=10, where=where)} <= set(IDS[::every].tolist())
 
 
+def test_a_filter_that_leaves_few_near_a_question_loses_none_of_the_others(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    groups = np.repeat(random.normal(size=(MANY // 12, 512)), 12, axis=0)
+    rows = unit((groups + random.normal(size=groups.shape)).astype(np.float32))
+    index = FaissCompressed.built(tmp_path / "some.rows", 512, IDS, [rows])
+    index.tune(rows[:50])
+    flat = FaissFlat.empty(512)
+    flat.add(IDS, rows)
+    where = Selection(IDS[::3])  # four of each dozen: six of the ten nearest are far away, among many that are as far
+
+    found = [{n.id for n in index.nearest(row, limit=10, where=where)} for row in rows[:60]]
+    truth = [{n.id for n in flat.nearest(row, limit=10, where=where)} for row in rows[:60]]
+
+    assert index.candidates == 128
+    assert np.mean([len(one & other) / 10 for one, other in zip(found, truth, strict=True)]) >= 0.99
+
+
 def test_what_came_and_went_since_is_in_every_answer(index: FaissCompressed) -> None:
     gone, new, moved = IDS[::7], IDS[:900] + 1, IDS[1::50]
     where = Selection(IDS[::2])

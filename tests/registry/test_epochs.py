@@ -1,11 +1,11 @@
 """The centre of a space: it moves while tasks are few, and is then frozen for an epoch."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from behind import count, tamper, value
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
@@ -97,9 +97,9 @@ def answers(registry: Registry, query: int, limit: int = 50) -> dict[str, float]
 
 def test_with_few_tasks_the_centre_moves_with_each_of_them(registry: Registry) -> None:
     registry.add_space("s", SPEC, corpus=None)
-    for count in range(3, FEW):
-        fill(registry, [count - 1] if count > 3 else range(3))
-        assert centre_of(registry).tolist() == mean_of(range(count)).tolist()
+    for tasks in range(3, FEW):
+        fill(registry, [tasks - 1] if tasks > 3 else range(3))
+        assert centre_of(registry).tolist() == mean_of(range(tasks)).tolist()
         assert (space_of(registry).epoch, space_of(registry).centred_on) == (0, None)
 
 
@@ -249,11 +249,8 @@ def test_answers_say_which_epoch_they_are_of(filled: Registry) -> None:
 
 
 def test_a_damaged_centre_is_told_and_a_new_epoch_mends_it(filled: Registry) -> None:
-    connection = sqlite3.connect(filled.folder / "catalog.db")
-    (body,) = connection.execute("SELECT centre FROM spaces").fetchone()
-    with connection:
-        connection.execute("UPDATE spaces SET centre = ?", (body[:5] + bytes([body[5] ^ 1]) + body[6:],))
-    connection.close()
+    body = value(filled, "SELECT centre FROM spaces")
+    tamper(filled, "UPDATE spaces SET centre = ?", body[:5] + bytes([body[5] ^ 1]) + body[6:])
 
     with pytest.raises(IntegrityError, match="The centre of space 's' is damaged: run 'fute index rebuild --recentre'"):
         filled.compare("t000", "t001")
@@ -263,10 +260,7 @@ def test_a_damaged_centre_is_told_and_a_new_epoch_mends_it(filled: Registry) -> 
 
 
 def test_a_damaged_vector_keeps_no_new_one_out(filled: Registry) -> None:
-    connection = sqlite3.connect(filled.folder / "catalog.db")
-    with connection:
-        connection.execute("UPDATE embeddings SET vector = zeroblob(24) WHERE id = (SELECT min(id) FROM embeddings)")
-    connection.close()
+    tamper(filled, "UPDATE embeddings SET vector = ? WHERE id = (SELECT min(id) FROM embeddings)", bytes(24))
 
     fill(filled, range(FEW, 2 * FEW + 1))  # a new epoch would begin at the last but one
 
@@ -285,9 +279,7 @@ def test_the_log_of_changes_does_not_grow_for_ever(filled: Registry, monkeypatch
     for number in range(60):
         filled.catalog.embeddings.put(version, space_of(filled), vector(100 + number), {})
 
-    connection = sqlite3.connect(filled.folder / "catalog.db")
-    assert connection.execute("SELECT count(*) FROM vector_changes").fetchone() == (20,)
-    connection.close()
+    assert count(filled, "vector_changes") == 20
     with Registry.open(filled.folder) as fresh:  # its snapshot is too old to be followed
         expected = brute_force(fresh, 0, centre_of(fresh))
         assert list(answers(fresh, 0).values()) == pytest.approx([s for _, s in expected], abs=1e-5)

@@ -15,7 +15,7 @@ from registry.catalog import SpaceRecord
 from registry.data.tasks import TaskData
 from registry.errors import InputError, SpaceMismatchError
 from registry.index.contract import FileIndex, Ids, Neighbor, Selection
-from registry.index.faiss_flat import FaissFlat
+from registry.index.faiss_flat import FaissFlat, load_faiss, one_thread
 from registry.spaces.centring import Centring, centre_of
 from registry.spaces.facets import Facet, Facets
 from registry.spaces.spec import SpaceSpec
@@ -26,6 +26,24 @@ ONE = (Facet("text", 4),)
 class TestFaissFlat(FileIndexContract):
     def empty(self) -> FileIndex:
         return FaissFlat.empty(DIMENSION)
+
+
+def test_a_question_is_answered_by_one_thread_and_leaves_their_number_as_it_was() -> None:
+    faiss = load_faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        with one_thread():
+            within = faiss.omp_get_max_threads()
+        index = FaissFlat.empty(DIMENSION)
+        index.add(np.arange(3), np.eye(3, DIMENSION, dtype=np.float32))
+        found = index.nearest(np.eye(3, DIMENSION)[1], limit=1)
+        after = faiss.omp_get_max_threads()
+    finally:
+        faiss.omp_set_num_threads(before)
+
+    assert (within, after) == (1, 3)
+    assert [(neighbor.id, neighbor.similarity) for neighbor in found] == [(1, 1.0)]
 
 
 # -- indexes that are wrong --------------------------------------------------------------------------

@@ -1,15 +1,14 @@
 """Jobs are held by leases: by whom, until when, and what becomes of those that are lost."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from behind import tamper, value
 from waiting import LIMIT
 
 from registry import Registry
@@ -59,15 +58,9 @@ def other(registry: Registry) -> Iterator[Shift]:
         yield shift
 
 
-def tamper(registry: Registry, statement: str, *values: object) -> None:
-    with closing(sqlite3.connect(registry.folder / "catalog.db")) as database, database:
-        assert database.execute(statement, values).rowcount == 1
-
-
 def lease_of(registry: Registry) -> datetime | None:
-    with closing(sqlite3.connect(registry.folder / "catalog.db")) as database:
-        ((until,),) = database.execute("SELECT lease_until FROM jobs")
-    return None if until is None else datetime.fromisoformat(until).replace(tzinfo=UTC)
+    until = value(registry, "SELECT lease_until FROM jobs")
+    return None if until is None else datetime.fromisoformat(str(until)).replace(tzinfo=UTC)
 
 
 def files_of_workers(registry: Registry) -> list[str]:
@@ -98,6 +91,7 @@ def test_a_job_that_was_done_meanwhile_is_nobodys(
     assert shift.claim(films.version_id, space.id, again=True) is None
 
 
+@pytest.mark.file
 def test_the_job_of_a_killed_process_is_free_at_once(
     registry: Registry, films: EntryRecord, space: SpaceRecord, shift: Shift
 ) -> None:
@@ -116,6 +110,7 @@ def test_the_job_of_a_killed_process_is_free_at_once(
     assert files_of_workers(registry) == [shift.worker.file], "what the dead one left is swept"
 
 
+@pytest.mark.file
 def test_a_process_of_the_same_number_and_host_name_is_another_worker(
     registry: Registry, films: EntryRecord, space: SpaceRecord, shift: Shift, other: Shift
 ) -> None:

@@ -533,6 +533,7 @@ def test_an_old_version_is_compared_by_its_own_examples(compass: Registry) -> No
     assert compass.nearest("story:2", kind="task").set_aside == ()
 
 
+@pytest.mark.file  # by SQLite's own words
 @pytest.mark.parametrize("damage", ["x''", "3", "zeroblob(28)", "randomblob(28)"])
 def test_damage_to_what_tells_the_error_is_an_integrity_fault(compass: Registry, damage: str) -> None:
     record = compass.catalog.spaces.get("s")

@@ -122,3 +122,23 @@ def test_of_a_kind_that_is_rare_all_names_are_looked_at(store: Path) -> None:
         models = names_near(session, "zzz", EntryKind.MODEL)
 
     assert len(models) == len([n for n in range(COUNT) if n % 10 == 9]) - 1  # but for the one that was removed
+
+
+def test_what_has_changed_in_a_space_is_read_from_the_last_change_on(store: Path) -> None:
+    told: list[str] = []
+
+    def explain(connection: Any, _cursor: object, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401
+        if statement.startswith("SELECT") and "vector_changes.id > ?" in statement:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            told.extend(row[-1] for row in rows if "vector_changes" in row[-1])
+
+    with Registry.open(store / "store") as registry:
+        space = registry.catalog.spaces.get("brought")
+        event.listen(Engine, "before_cursor_execute", explain)
+        try:
+            changes = registry.catalog.embeddings.changes(space.id, since=space.mark)
+        finally:
+            event.remove(Engine, "before_cursor_execute", explain)
+
+    assert changes is not None
+    assert told == ["SEARCH vector_changes USING INTEGER PRIMARY KEY (rowid>?)"] * 2

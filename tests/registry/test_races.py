@@ -14,7 +14,7 @@ from together import PATIENCE, at_once
 
 import cli
 from registry import Registry
-from registry.catalog.engines import sqlite
+from registry.catalog.engines import locks, sqlite
 from registry.errors import RegistryError
 from registry.formats.tasks import read_task
 
@@ -56,7 +56,7 @@ def test_two_processes_that_miss_the_index_both_answer(store: Path) -> None:
 def test_a_lock_held_elsewhere_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "new"
     folder.mkdir()
-    monkeypatch.setattr(sqlite, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.2)
 
     with filelock.FileLock(folder / "lock"):
         result = CliRunner().invoke(cli.main, ["--registry", str(folder), "init"])
@@ -70,7 +70,7 @@ def test_a_question_is_answered_while_the_lock_is_held(store: Path, monkeypatch:
     with Registry.open(store) as registry:
         right = [match.name for match in registry.nearest("film")]
         shutil.rmtree(store / "index")
-    monkeypatch.setattr(sqlite, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.2)
 
     with filelock.FileLock(store / "lock"), Registry.open(store) as registry:
         found = [match.name for match in registry.nearest("film")]

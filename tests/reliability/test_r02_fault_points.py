@@ -93,6 +93,8 @@ SCENARIO = (
     Step("nearest task0", before=add_a_vector),  # appends to the log
     Step("vectors import {}/brought.npz --space made --tag new", before=bring_vectors),
     Step("index rebuild", before=leave_half_an_index),
+    Step("index use pq"),  # rows beside the codes
+    Step("index use flat"),
     Step("backup {}/copy.db", is_refused_twice=True),
     Step("backup --keep 1"),
     Step("backup --keep 1"),

@@ -1,11 +1,12 @@
 """The databases that can hold a catalog, each in a file of its own."""
 
-from registry.catalog.engines.contract import Engine
+from registry.catalog.engines.contract import Engine, FileEngine
+from registry.catalog.engines.postgresql import PostgresqlEngine
 from registry.catalog.engines.salvage import LostRow, Salvaged
 from registry.catalog.engines.sqlite import SqliteEngine
 from registry.location import EngineKind, Location
 
-__all__ = ["Engine", "LostRow", "Salvaged", "engine_at"]
+__all__ = ["Engine", "FileEngine", "LostRow", "Salvaged", "engine_at"]
 
 
 def engine_at(location: Location) -> Engine:
@@ -13,3 +14,5 @@ def engine_at(location: Location) -> Engine:
     match location.engine:
         case EngineKind.SQLITE:
             return SqliteEngine(location.folder)
+        case EngineKind.POSTGRESQL:
+            return PostgresqlEngine(location)

@@ -1,6 +1,6 @@
 """What a database must offer to hold a catalog. All that only one kind of database knows stays in its own file."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -13,7 +13,6 @@ from registry.catalog.engines.salvage import Salvaged
 class Engine(Protocol):
     """The database of one registry, opened for reading and for writing."""
 
-    path: Path  # of the file that it lies in
     reader: sqlalchemy.Engine  # each transaction sees one state, and cannot write
     writer: sqlalchemy.Engine  # each transaction has the right to write from its beginning
 
@@ -25,12 +24,12 @@ class Engine(Protocol):
         """Return what tells the database from another that was put in its place."""
         ...
 
-    def is_one(self) -> bool:
-        """Say whether what is there looks like a database of this kind at all."""
-        ...
+    def make_place(self, tables: Collection[str]) -> None:
+        """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be.
 
-    def make_place(self) -> None:
-        """Make what the database will lie in; raise `InputError` or `StorageError` where that cannot be."""
+        Args:
+            tables: the names of those that will be made: something else may have taken them.
+        """
         ...
 
     def check(self, schema: str) -> None:
@@ -49,6 +48,10 @@ class Engine(Protocol):
         Args:
             columns: the values of all rows, by column; one that is left out stays empty, and ids are given.
         """
+        ...
+
+    def renumber(self, connection: sqlalchemy.Connection) -> None:
+        """Let the ids that the database gives come after those of rows that were brought in."""
         ...
 
     def seal(self, connection: sqlalchemy.Connection) -> None:
@@ -71,6 +74,40 @@ class Engine(Protocol):
         """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
         ...
 
+    def keep_old(self, schema: str) -> Path | None:
+        """Keep what is there before its tables are changed; None where the database undoes a change that fails."""
+        ...
+
+    def as_file(self) -> "FileEngine":
+        """Return it as a file; raise `InputError` where it is none, and other tools copy and mend it."""
+        ...
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the one lock between processes; raise `StorageError` where another holds on to it."""
+        ...
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Keep every other client from changing the tables, on whatever machine it is."""
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn to write, so that nobody waits for ever; held for one transaction."""
+        ...
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn the driver's errors into ours: damage, failures, and what another process has removed."""
+        ...
+
+
+class FileEngine(Engine, Protocol):
+    """A database in a file, which is copied, mended and replaced as one."""
+
+    path: Path
+
+    def is_one(self) -> bool:
+        """Say whether what is there looks like a database of this kind at all."""
+        ...
+
     def backup(self, target: Path) -> None:
         """Copy the database, whole and consistent while it is in use, to a file."""
         ...
@@ -85,16 +122,4 @@ class Engine(Protocol):
 
     def replace(self, source: Path, *, kept: Path) -> None:
         """Put a file in the place of this database, whole or not at all, and keep the old one elsewhere."""
-        ...
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the one lock between processes; raise `StorageError` where another holds on to it."""
-        ...
-
-    def turn(self) -> AbstractContextManager[None]:
-        """Wait for a turn to write, so that nobody waits for ever; held for one transaction."""
-        ...
-
-    def errors(self) -> AbstractContextManager[None]:
-        """Turn the driver's errors into ours: damage, failures, and what another process has removed."""
         ...

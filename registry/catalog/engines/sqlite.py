@@ -5,27 +5,26 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from itertools import repeat
-from operator import is_
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import sqlalchemy
-from sqlalchemy import URL, Column, Dialect, LargeBinary, create_engine, event, exc, func, select
+from sqlalchemy import URL, create_engine, event, exc, func, select
 from sqlalchemy.pool import NullPool, QueuePool
 
 from registry.catalog.engines import checksums
 from registry.catalog.engines.checked import CheckedNote
+from registry.catalog.engines.locks import held_lock
 from registry.catalog.engines.salvage import Salvaged, salvage
+from registry.catalog.engines.values import bound
 from registry.errors import InputError, IntegrityError, StorageError
 from registry.faults import point
 from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
 BUSY_SECONDS = 30
-LOCK_SECONDS = 120
 CACHE = 32_768  # KiB: a transaction that outgrows it is written, and synced, twice
 LONG_CHECK = 500_000_000  # bytes: checking takes seconds from here on, which is told
 NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 23}  # SQLite's codes for locks, rights, room, interrupts: not of the file
@@ -57,7 +56,7 @@ class SqliteEngine:
         with self.path.open("rb") as file:
             return file.read(len(checksums.MAGIC)) == checksums.MAGIC
 
-    def make_place(self) -> None:
+    def make_place(self, tables: Collection[str]) -> None:
         """Make the folder; raise `InputError` where it is a file, `StorageError` where it cannot be made."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is a file: a registry is a folder.")
@@ -122,11 +121,14 @@ class SqliteEngine:
         if "id" in names and "id" not in columns:
             last = connection.scalar(select(func.max(table.c.id))) or 0
             columns = {"id": range(last + 1, last + count + 1), **columns}
-        made = [_stored(table.c[name], columns.get(name, [None] * count), connection.dialect) for name in names]
+        made = [bound(table.c[name], columns.get(name, [None] * count), connection.dialect) for name in names]
         if count:
             statement = checksums.insertion(table.name, names)
             connection.exec_driver_sql(statement, list(checksums.sealed_rows(table.name, made)))
         return list(columns.get("id", ()))
+
+    def renumber(self, connection: sqlalchemy.Connection) -> None:
+        """Do nothing: an id is one more than the last."""
 
     def seal(self, connection: sqlalchemy.Connection) -> None:
         """Write the checksums of everything as it is now, after the tables were changed."""
@@ -148,6 +150,16 @@ class SqliteEngine:
         """Return the table of each row that belongs to nothing, and the table of what it should belong to."""
         found = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         return [(table, parent) for table, _, parent, _ in found]
+
+    def keep_old(self, schema: str) -> Path | None:
+        """Copy the file beside itself before it is changed, and return the copy."""
+        copy = self.folder / f"catalog-before-{schema}.db"
+        self.backup(copy)
+        return copy
+
+    def as_file(self) -> "SqliteEngine":
+        """Return itself: its file can be copied, and put back."""
+        return self
 
     def backup(self, target: Path) -> None:
         """Copy the file, whole and consistent while it is in use, to another place."""
@@ -201,6 +213,10 @@ class SqliteEngine:
         """Hold the lock file of the folder; raise `StorageError` where another process holds on to it."""
         return self._holding("lock", look_every=0.05)
 
+    def changing(self) -> AbstractContextManager[None]:
+        """Do nothing: tables are changed under the lock."""
+        return nullcontext()
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn to write; raise `StorageError` where another process writes for too long.
@@ -213,21 +229,9 @@ class SqliteEngine:
                 held.enter_context(self._holding("turn", look_every=0.005))
             yield
 
-    @contextmanager
-    def _holding(self, name: str, *, look_every: float) -> Iterator[None]:
-        import filelock
-
-        path = self.folder / name
+    def _holding(self, name: str, *, look_every: float) -> AbstractContextManager[None]:
         mode = stat.S_IMODE(self.path.stat().st_mode) | 0o600 if self.exists() else 0o644  # for whoever may write
-        try:
-            with filelock.FileLock(path, timeout=LOCK_SECONDS, mode=mode, poll_interval=look_every):
-                yield
-        except filelock.Timeout as error:
-            raise StorageError(f"Another process has held {path} for {LOCK_SECONDS} s.") from error
-        except OSError as error:
-            if error.filename is None or Path(error.filename) != path:
-                raise  # of what is done under the lock
-            raise StorageError(f"Cannot write in {self.folder}: {error.strerror}.") from error
+        return held_lock(self.folder / name, look_every=look_every, mode=mode)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -305,16 +309,6 @@ def _number_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _stored(column: Column[Any], values: Sequence[Any], dialect: Dialect) -> Sequence[checksums.Stored]:
-    """Return the values of a column as they are stored; where all rows share one, it is made once."""
-    make = column.type.dialect_impl(dialect).bind_processor(dialect)
-    if make is None or not values or isinstance(column.type, LargeBinary):
-        return values
-    if all(map(is_, values, repeat(values[0]))):
-        return [make(values[0])] * len(values)
-    return [make(value) for value in values]
 
 
 def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:

@@ -1,0 +1,1 @@
+"""Numbers and texts as pictures and pages: nothing here knows the catalog."""
