@@ -9,11 +9,8 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 from tiny_pages import BASE, HTML, NAMES, client_of, fill
-
-fastapi = pytest.importorskip("fastapi")
-
-from starlette.testclient import TestClient  # noqa: E402
 
 PROMPT = "/prompt?task=films&model=opt&space=prompts"
 PAGES = [
