@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,mcp,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
+.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -46,6 +46,16 @@ test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
 	FUTE_RELIABILITY=full $(PYTEST) -m goal --table docs/reliability.md
+
+AXE := build/axe-core/package/axe.min.js
+
+browser: setup $(AXE)  ## the pages in Chromium, which is the system's: searched, asked, by keyboard, looked at by axe
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt playwright==1.65.2
+	$(BIN)/python -m pytest -m browser tests/web/test_browser.py
+
+$(AXE):
+	mkdir -p build/axe-core
+	cd build/axe-core && npm pack --silent axe-core@4.14.1 && tar -xzf axe-core-4.14.1.tgz package/axe.min.js
 
 test-lowest: .venv-lowest/ready  ## the registry's tests with the lowest versions that pyproject.toml admits (three minutes)
 	.venv-lowest/bin/python -m pytest tests/registry tests/program/test_light.py

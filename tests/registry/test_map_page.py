@@ -74,3 +74,42 @@ def test_the_heatmap_s_script_runs_too(registry: Registry, tmp_path: Path) -> No
 
     assert "Point at a cell to read it." in shown
     assert len(re.findall(r'<option value="(?:m|a_task_of_number_)\d+"', shown)) == 90
+
+
+def test_the_map_is_moved_searched_and_filtered(registry: Registry, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    expect = playwright.expect
+    registry.map().page().save(tmp_path / "page.html")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        faults: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((tmp_path / "page.html").as_uri())
+        mark, headings = page.locator("#points path").nth(5), page.locator("#details h2")
+
+        whole = mark.get_attribute("transform")
+        page.fill("#search", "m5")
+        page.press("#search", "Enter")
+        expect(page.locator("#points .is-faint")).to_have_count(89)
+        expect(headings.nth(1)).to_have_text("m5")
+        expect(page.locator("#details .list").nth(1).locator("button")).to_have_count(10)
+        page.fill("#search", "")
+        expect(headings.first).to_have_text("m5")
+
+        page.focus("#map")
+        page.keyboard.press("+")
+        expect(mark).not_to_have_attribute("transform", whole)
+        page.click("#reset")
+        expect(mark).to_have_attribute("transform", whole)
+
+        page.locator("#shapes button").nth(1).click()
+        expect(page.locator("#points path[display=none]")).to_have_count(20)
+        page.select_option("#layout", "pca")
+        expect(mark).not_to_have_attribute("transform", whole)
+        browser.close()
+    assert faults == []
+    assert asked == [(tmp_path / "page.html").as_uri()]

@@ -17,6 +17,7 @@ MARKERS = {"task": "o", "model": "^", "prompted-model": "s"}
 WORDS = {"task": "tasks", "model": "models", "prompted-model": "prompted models"}
 OTHER = "other"
 WIDTH, HEIGHT = 10.0, 7.5
+CROWDED = 100  # points; beyond, a name stands beside its point or nowhere
 MOST_COLOURS = len(COLOURS) - 1
 
 
@@ -91,14 +92,18 @@ def _name(axes: "Axes", points: Points) -> None:
     """Write names where there is room, those in sparse places first."""
     at = axes.transData.transform(points.places)
     frame = axes.get_window_extent()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(axes.figure).get_renderer()  # one for all: making it takes long
     probe = [axes.text(0, 0, name, fontsize=8.5, parse_math=False, family=fonts()) for name in points.names]
-    sizes = [(box.width + 2, box.height) for box in (text.get_window_extent() for text in probe)]
+    sizes = [(box.width + 2, box.height) for box in (text.get_window_extent(renderer) for text in probe)]
     for text in probe:
         text.remove()
     room = np.sort(np.hypot(*(at[:, None, :] - at[None, :, :]).transpose(2, 0, 1)), axis=1)
     order = np.argsort(-room[:, min(3, len(at) - 1)], kind="stable")
+    rings = 5 if len(at) <= CROWDED else 1
     edges = (frame.x0 + 3, frame.y0 + 3, frame.x1 - 3, frame.y1 - 3)
-    for label in placed(at, sizes, edges, order.tolist(), radius=6.5):
+    for label in placed(at, sizes, edges, order.tolist(), radius=6.5, rings=rings):
         _write(axes, points.names[label.point], label, at[label.point])
 
 

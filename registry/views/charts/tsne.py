@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from registry.views.charts.plane import squares_between
 
-STEPS, EXAGGERATED = 500, 120  # of the descent, and of its beginning, in which groups are drawn together
+STEPS, EXAGGERATED = 350, 100  # of the descent, and of its beginning, in which groups are drawn together
 EXAGGERATION = 12.0
 BISECTIONS = 40
 TINY = 1e-12

@@ -135,7 +135,7 @@
     context.rect(0, top, left, side);
     context.clip();
     context.strokeStyle = shades.soft;
-    context.lineWidth = 1;
+    context.lineWidth = size < 3 ? 0.3 : 1;
     data.merges.forEach(([one, other, far], number) => {
       const own = Math.max(far, depth.get(one), depth.get(other));
       const first = top + state.y + at.get(one) * size, second = top + state.y + at.get(other) * size;
