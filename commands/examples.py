@@ -35,6 +35,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "init": ("fute init", "fute --registry ~/team init --no-pack"),
     "label suggest": ("fute label suggest product_reviews --model llama --out few.csv",),
     "map": ("fute map map.html", "fute map map.png --layout tsne --colour-by model"),
+    "mcp": ("fute mcp", "fute --registry ~/team mcp"),
     "model add": (
         "fute model add triage --function mycode:triage",
         "fute model add llama --endpoint http://localhost:8000/v1 --model-id llama-3",
@@ -68,7 +69,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "prompt test": ("fute prompt test short --task product_reviews",),
     "repair": ("fute repair",),
     "restore": ("fute restore before.db",),
-    "serve": ("fute serve", "fute serve --port 0"),
+    "serve": ("fute serve", "fute serve --port 8080 --allow-host pages.example"),
     "space create": (
         "fute space create tickets --corpus tickets",
         "fute space create ours --method imported --surrogate openai/clip-vit-base-patch32 --dimension 512",

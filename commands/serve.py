@@ -1,4 +1,4 @@
-"""`fute serve`: the registry in a browser."""
+"""`fute serve` and `fute mcp`: the registry in a browser, and for an agent."""
 
 import click
 
@@ -25,4 +25,18 @@ def serve(ctx: click.Context, host: str, port: int, allowed: tuple[str, ...]) ->
     serve_pages(ctx.obj, host=host, port=port, allowed=allowed, tell=tell)
 
 
-COMMANDS = (serve,)
+@click.command()
+@click.pass_context
+def mcp(ctx: click.Context) -> None:
+    """Answer an agent's questions over the Model Context Protocol, on standard input and output.
+
+    A host such as an editor or a chat program starts this command itself. Its tools are the questions of nearest,
+    best-prompt, best-model and compare, and list-entries, show-entry and status; their answers are what the commands
+    print with --json. Nothing is written, embedded or asked of a model.
+    """
+    from web.agents.server import serve as serve_agents
+
+    serve_agents(ctx.obj, tell=lambda line: tell(line, err=True))
+
+
+COMMANDS = (serve, mcp)

@@ -15,7 +15,7 @@ from registry.errors import RegistryError
 from web import asked_pages, json_api, pages
 from web.asked_pages import status_of
 from web.guard import Guard
-from web.questions import Desk
+from web.questions import Desk, problems_of
 from web.rendering import HERE, page, pages_of
 
 ABOUT = """What a registry knows, as JSON: the same objects as the commands of `fute` print with `--json`.
@@ -27,7 +27,6 @@ TITLES = {
     422: "That cannot be asked",
     500: "Something is wrong",
 }
-PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 
 
 def app_of(desk: Desk, *, hosts: Collection[str]) -> ASGIApp:
@@ -68,7 +67,7 @@ def _tell_errors(app: FastAPI, templates: Environment) -> None:
 
     @app.exception_handler(RequestValidationError)
     def of_fields(request: Request, error: RequestValidationError) -> Response:
-        return told(request, 422, " ".join(_problem(one) for one in error.errors()[:3]))
+        return told(request, 422, problems_of(error.errors()))
 
     @app.exception_handler(HTTPException)
     def of_address(request: Request, error: HTTPException) -> Response:
@@ -78,11 +77,3 @@ def _tell_errors(app: FastAPI, templates: Environment) -> None:
     @app.exception_handler(Exception)  # which the server writes into its log
     def of_anything(request: Request, _error: Exception) -> Response:
         return told(request, 500, "This page failed, which is a fault of the program; its log says more.")
-
-
-def _problem(error: dict[str, object]) -> str:
-    """Say what is wrong with a field of an address."""
-    place = error.get("loc") or ()
-    field = str(place[-1]) if isinstance(place, tuple | list) and place else "address"
-    told = PROBLEMS.get(str(error.get("type"))) or str(error.get("msg", "is not understood")).lower()
-    return f"{field[:60]!r}: {told}."

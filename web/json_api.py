@@ -25,7 +25,6 @@ from web.questions import (
     SpaceForm,
     TransfersQuestion,
 )
-from web.reading import unread_note
 
 JOBS, NAMES = 200, 50  # that are listed
 KINDS = {"tasks": "task", "models": "model", "prompts": "prompt", "corpora": "corpus"}
@@ -95,14 +94,11 @@ def _add_questions(router: APIRouter, desk: Desk) -> None:
 
     @router.get("/best-prompt", summary="Which prompt is best? As `fute best-prompt --json`.")
     def best_prompt(question: Annotated[BestPromptQuestion, Query()]) -> Response:
-        ranking = desk.best_prompt(question.task, question.model, question)
-        said = {**ranking.as_json(), "winner": desk.winner(ranking)}
-        return as_json(_with_note(said, unread_note(registry, question.like or question.task, question.space)))
+        return as_json(desk.best_prompt_told(question))
 
     @router.get("/best-model", summary="Which model is best? As `fute best-model --json`.")
     def best_model(question: Annotated[BestModelQuestion, Query()]) -> Response:
-        ranking = desk.best_model(question.task, limit=question.k, space=question.space)
-        return as_json(_with_note(ranking.as_json(), unread_note(registry, question.task, question.space)))
+        return as_json(desk.best_model_told(question))
 
     @router.get("/answers", summary="What was a model asked, and what did it answer? As `fute model answers --json`.")
     def answers(question: Annotated[AnswersQuestion, Query()]) -> Response:
@@ -154,7 +150,3 @@ def _add_state(router: APIRouter, desk: Desk) -> None:
     @router.get("/map", summary="Where do entries lie in a plane whose distances follow their similarities?")
     def space_map(question: Annotated[SpaceForm, Query()]) -> Response:
         return as_json(desk.map(question.space).as_json())
-
-
-def _with_note(said: dict[str, Any], note: str | None) -> dict[str, Any]:
-    return said if note is None else {**said, "notes": [*said["notes"], note]}

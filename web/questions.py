@@ -1,7 +1,7 @@
 """The questions as they stand in an address, and how the registry is asked: the same for a page and a program."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,12 +14,13 @@ from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
-from web.reading import MapOfSpace, map_of
+from web.reading import MapOfSpace, map_of, unread_note
 
 MOST = 200  # rows of an answer
 LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 REMEMBERED = 100  # answers
+PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 
 
 class AddressFields(BaseModel):
@@ -34,6 +35,18 @@ class AddressFields(BaseModel):
             return given
         some = {key: _filled(value) for key, value in given.items()}
         return {key: value for key, value in some.items() if value not in ("", [])}
+
+
+def problems_of(errors: Iterable[Mapping[str, Any]]) -> str:
+    """Say in a line what is wrong with fields, the first three of them."""
+    return " ".join(_problem(error) for error in list(errors)[:3])
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    place = error.get("loc") or ()
+    field = str(place[-1]) if isinstance(place, tuple | list) and place else "address"
+    told = PROBLEMS.get(str(error.get("type"))) or str(error.get("msg", "is not understood")).lower()
+    return f"{field[:60]!r}: {told}."
 
 
 def _filled(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
@@ -274,3 +287,18 @@ class Desk:
     def best_model(self, task: str, *, limit: int, space: str | None) -> ModelRanking:
         """Return the best models, by what was recorded; see `Registry.best_model` for the errors."""
         return self.registry.best_model(task, limit=limit, space=space)
+
+    def best_prompt_told(self, question: BestPromptQuestion) -> dict[str, Any]:
+        """Return the best prompts as `fute best-prompt --json` prints them, and whether the task's labels count."""
+        ranking = self.best_prompt(question.task, question.model, question)
+        said = {**ranking.as_json(), "winner": self.winner(ranking)}
+        return self._with_note(said, question.like or question.task, question.space)
+
+    def best_model_told(self, question: BestModelQuestion) -> dict[str, Any]:
+        """Return the best models as `fute best-model --json` prints them, and whether the task's labels count."""
+        ranking = self.best_model(question.task, limit=question.k, space=question.space)
+        return self._with_note(ranking.as_json(), question.task, question.space)
+
+    def _with_note(self, said: dict[str, Any], task: str, space: str | None) -> dict[str, Any]:
+        note = unread_note(self.registry, task, space)
+        return said if note is None else {**said, "notes": [*said["notes"], note]}

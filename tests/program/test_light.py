@@ -43,7 +43,7 @@ def test_help_loads_neither_numpy_nor_the_database_nor_the_index(store: Path) ->
 
 
 @pytest.mark.parametrize(
-    "command", ["task", "model", "prompt", "corpus", "space", "embed", "nearest", "transfer", "demo", "serve"]
+    "command", ["task", "model", "prompt", "corpus", "space", "embed", "nearest", "transfer", "demo", "serve", "mcp"]
 )
 def test_help_on_a_command_is_as_light(store: Path, command: str) -> None:
     loaded, _ = loaded_by_program(command, "--help", registry=store)

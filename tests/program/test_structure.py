@@ -18,6 +18,7 @@ STOREYS = (
     ("cli",),
     ("commands.evaluate",),
     ("commands",),
+    ("web.agents",),
     ("web",),
     ("embedders.evaluation.transfer", "embedders.evaluation.prompts", "embedders.evaluation.unify"),
     ("embedders.evaluation",),
@@ -249,6 +250,10 @@ def test_faiss_is_known_to_its_index_alone() -> None:
 
 def test_ray_is_known_to_its_launcher_alone() -> None:
     assert importers("ray", *ROOMS, "cli.py") == {"embedders/jobs/ray_launcher.py"}
+
+
+def test_the_protocol_of_agents_is_known_to_its_server_alone() -> None:
+    assert importers("mcp", *ROOMS, "cli.py") == {"web/agents/server.py"}
 
 
 def test_a_migration_imports_nothing_of_ours() -> None:
