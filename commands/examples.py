@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "bundle export": ("fute bundle export all.zip",),
     "bundle import": ("fute bundle import all.zip --dry-run",),
+    "card": ("fute card product_reviews", "fute card 'llama@short'"),
     "compare": ("fute compare film_reviews product_reviews",),
     "config show": ("fute config show --origin",),
     "copy": ("fute copy fute-registry postgresql://registry.example/team",),

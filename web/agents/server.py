@@ -37,6 +37,7 @@ def serve(location: str | os.PathLike[str] | None, *, tell: Callable[[str], obje
     """
     try:
         import anyio
+        import mcp_types  # noqa: F401 - which the first versions of mcp lack
         from mcp.server.stdio import stdio_server
 
         from web.questions import Desk
