@@ -16,6 +16,7 @@ import click
 
 from commands import (
     bundle,
+    card,
     choosing,
     corpus,
     doctor,
@@ -146,6 +147,7 @@ for command in (
     transfer.transfer,
     pack.pack,
     *bundle.COMMANDS,
+    *card.COMMANDS,
     *serve.COMMANDS,
     evaluate.evaluate,
 ):

@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "bundle export": ("fute bundle export all.zip",),
     "bundle import": ("fute bundle import all.zip --dry-run",),
+    "card": ("fute card product_reviews", "fute card 'llama@short'"),
     "compare": ("fute compare film_reviews product_reviews",),
     "config show": ("fute config show --origin",),
     "copy": ("fute copy fute-registry postgresql://registry.example/team",),
@@ -69,7 +70,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "prompt test": ("fute prompt test short --task product_reviews",),
     "repair": ("fute repair",),
     "restore": ("fute restore before.db",),
-    "serve": ("fute serve", "fute serve --port 8080 --allow-host pages.example"),
+    "serve": ("fute serve", "fute serve --port 0"),
     "space create": (
         "fute space create tickets --corpus tickets",
         "fute space create ours --method imported --surrogate openai/clip-vit-base-patch32 --dimension 512",

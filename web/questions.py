@@ -19,8 +19,8 @@ from web.reading import MapOfSpace, map_of, unread_note
 MOST = 200  # rows of an answer
 LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
-REMEMBERED = 100  # answers
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
+REMEMBERED = 100  # answers
 
 
 class AddressFields(BaseModel):

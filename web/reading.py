@@ -25,6 +25,7 @@ from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import similarities
 from registry.views.charts.plane import plane
+from registry.views.facts import answers_line, facts_of
 
 EXAMPLES = 8  # of a task or corpus that are shown
 TRANSFERS = 12  # to an entry, and from it
@@ -84,33 +85,12 @@ class EntryView:
             )
 
 
-def facts_of(record: EntryRecord) -> dict[str, str]:
-    """Return what is known of an entry in words, by what it is called."""
-    spec = record.spec
-    facts: dict[str, Any] = {"kind": record.task_kind or record.kind.value, "language": record.language}
-    if record.kind is EntryKind.TASK:
-        size = spec.get("examples") or {}
-        facts["examples"] = ", ".join(f"{count:,} {split}" for split, count in size.items() if count)
-        facts["answers"] = _answers(spec)
-    elif record.kind in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
-        facts |= {key: value for key, value in spec.items() if key not in ("limits",)}
-        facts |= spec.get("limits") or {}
-    elif record.kind is EntryKind.CORPUS:
-        facts |= {key: spec.get(key) for key in ("texts", "source")}
-    else:
-        facts["answers"] = ", ".join(spec.get("choices", ()))
-    facts |= {key: spec.get(key) for key in ("source", "license") if key not in facts}
-    facts["registered"] = f"{record.created_at:%Y-%m-%d %H:%M} UTC"
-    facts["content hash"] = record.content_hash
-    return {name: _said(value) for name, value in facts.items() if value not in (None, "", [], {})}
-
-
 def summary_of(record: EntryRecord) -> str:
     """Return in a line what an entry is, for a list."""
     spec = record.spec
     if record.kind is EntryKind.TASK:
         count = (spec.get("examples") or {}).get("train")
-        parts = [record.task_kind, f"{count:,} examples" if count else None, _answers(spec)]
+        parts = [record.task_kind, f"{count:,} examples" if count else None, answers_line(spec)]
     elif record.kind is EntryKind.PROMPT:
         parts = [", ".join(spec.get("choices", ()))]
     elif record.kind is EntryKind.CORPUS:
@@ -121,21 +101,6 @@ def summary_of(record: EntryRecord) -> str:
         parts = [spec.get("type"), spec.get("source") or spec.get("model")]
     told = " · ".join(str(part) for part in parts if part)
     return told if len(told) <= 120 else f"{told[:116]} ..."
-
-
-def _answers(spec: Mapping[str, Any]) -> str | None:
-    """Return a task's labels with their texts, or the ends of its scale."""
-    if spec.get("range"):
-        low, high = spec["range"]
-        return f"{low:g} to {high:g}"
-    texts = spec.get("answers") or {}
-    labels = spec.get("labels") or ()
-    named = [f"{label} ({texts[label]})" if texts.get(label, label) != label else label for label in labels]
-    return ", ".join(named) or None
-
-
-def _said(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _first_lines(body: bytes, count: int) -> bytes:

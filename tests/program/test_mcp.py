@@ -98,13 +98,15 @@ class Session:
     left: dict[str, str] = field(default_factory=dict)
 
 
-def session(store: Path, calls: Sequence[Call], log: Path, *, mode: str = "auto") -> Session:
+def session(store: Path | str, calls: Sequence[Call], log: Path, *, mode: str = "auto") -> Session:
     """Start the program, ask it all of this at once, and end it."""
 
     async def ask() -> Session:
         answers: list[Any] = [None] * len(calls)
         with log.open("w", encoding="utf-8") as errors:
-            program = StdioServerParameters(command=str(FUTE), args=["--registry", str(store), "mcp"])
+            program = StdioServerParameters(
+                command=str(FUTE), args=["--registry", str(store), "mcp"], env={**os.environ}
+            )
             async with Client(stdio_client(program, errors), mode=mode, read_timeout_seconds=LIMIT) as client:
                 tools = {tool.name: tool for tool in (await client.list_tools()).tools}
 
@@ -230,6 +232,19 @@ def test_an_older_host_is_answered_and_an_unknown_tool_refused(store: Path, tmp_
     assert isinstance(strange, MCPError)
     assert len(strange.error.message) < 200
     assert near.structured_content["a"] == "t02"
+
+
+def test_a_teams_registry_gives_the_same_answers(asked: Session, store: Path, served: str, tmp_path: Path) -> None:
+    copied = run("copy", store, served)
+    assert copied.exit_code == 0, copied.output
+    calls: list[Call] = [(name, arguments) for name, arguments, _ in SAME if name != "status"]
+
+    answered = session(served, calls, tmp_path / "log")
+
+    assert "postgresql://" in answered.errors.splitlines()[0]
+    assert [one.structured_content for one in answered.answers] == [
+        one.structured_content for one in asked.answers[: len(calls)]
+    ]
 
 
 def test_what_is_no_message_ends_nothing(store: Path) -> None:

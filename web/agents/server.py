@@ -37,6 +37,7 @@ def serve(location: str | os.PathLike[str] | None, *, tell: Callable[[str], obje
     """
     try:
         import anyio
+        import mcp_types  # noqa: F401 - which the first versions of mcp lack
         from mcp.server.stdio import stdio_server
 
         from web.questions import Desk
@@ -49,7 +50,9 @@ def serve(location: str | os.PathLike[str] | None, *, tell: Callable[[str], obje
             await server.run(questions, answers, server.create_initialization_options())
 
     with open_to_read(location) as registry, _ended_by_ctrl_c():
-        tell(f"Answering questions about {registry.folder} on standard input and output (Ctrl-C ends)")
+        tell(
+            f"Answering questions about {registry.catalog.database.location} on standard input and output (Ctrl-C ends)"
+        )
         anyio.run(answered, server_of(Desk(registry)))
 
 
