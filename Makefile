@@ -82,7 +82,7 @@ docs: setup  ## write docs/commands.md from the commands
 	$(BIN)/python -m docs.reference
 
 site: .venv-site/ready  ## the documents as a site in build/site, in an environment of its own; a broken link fails
-	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --strict --clean
 	@echo "build/site/index.html; its search needs a server: $(PYTHON) -m http.server --directory build/site"
 
 .venv-site/ready: pyproject.toml constraints.txt
