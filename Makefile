@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,mcp,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql reliability lint types migrations docs bench peers gpu wheels clean
+.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql reliability lint types migrations docs site bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -81,6 +81,15 @@ migrations: setup  ## the database's migrations: up, down, up again, and no diff
 docs: setup  ## write docs/commands.md from the commands
 	$(BIN)/python -m docs.reference
 
+site: .venv-site/ready  ## the documents as a site in build/site, in an environment of its own; a broken link fails
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --strict --clean
+	@echo "build/site/index.html; its search needs a server: $(PYTHON) -m http.server --directory build/site"
+
+.venv-site/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv-site
+	.venv-site/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 bench: setup  ## measure on the public data that FUTE_DATA names (hours on two cores): methods, Fisher, early stops, neighbours, prompts
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.fisher
@@ -120,5 +129,5 @@ wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine 
 		'.[$(GPU_EXTRAS)]' hatchling editables
 
 clean:  ## remove everything that was made here
-	rm -rf .venv .venv-lowest .venv-gpu .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .venv-gpu .venv-peers .venv-site .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

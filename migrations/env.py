@@ -17,6 +17,7 @@ def migrate(connection: Connection) -> None:
         render_as_batch=True,  # SQLite cannot alter most things in place
         transactional_ddl=True,  # a kill in the middle of a revision must leave the old schema
         compare_type=True,
+        version_table_schema=None if connection.dialect.name == "sqlite" else connection.dialect.default_schema_name,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -56,7 +56,7 @@ def located(location: str | os.PathLike[str] | None) -> Location:
         InputError: it is neither.
     """
     text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
-    if "://" in text:
+    if "://" in text or text.startswith(tuple(f"{scheme}:" for scheme in SCHEMES)):
         return _at_server(text)
     if "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
         raise InputError(f"{text[:60]!r} is not the path of a folder.")
@@ -75,10 +75,9 @@ def _at_server(text: str) -> Location:
     if parts.scheme not in SCHEMES:
         told = without_secrets(parts.scheme[:20])
         raise InputError(f"A registry is a folder or postgresql://HOST/DATABASE, not {told}://...")
-    if not parts.path.strip("/") or "\0" in text:
+    if "://" not in text or not parts.path.strip("/") or "\0" in text:
         raise InputError("The URL of a registry names a database: postgresql://HOST/DATABASE.")
-    parts = parts._replace(scheme="postgresql")
-    return Location(EngineKind.POSTGRESQL, _own_folder(_shown(parts)), urlunsplit(parts))
+    return Location(EngineKind.POSTGRESQL, _own_folder(_shown(parts)), _joined(parts))
 
 
 def _own_folder(shown: str) -> Path:
@@ -91,4 +90,9 @@ def _shown(parts: SplitResult) -> str:
     """Return a URL as it may be shown: without a password."""
     user, at, host = parts.netloc.rpartition("@")
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in SECRET], safe="/=,-")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=query))
+    return _joined(parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=query))
+
+
+def _joined(parts: SplitResult) -> str:
+    """Return a URL whose host may be left out: `urlunsplit` would leave out the two strokes before it too."""
+    return f"postgresql://{urlunsplit(parts._replace(scheme='', netloc=''))}".replace("://", f"://{parts.netloc}", 1)

@@ -1,4 +1,4 @@
-"""A registry that is only looked at: nothing in its folder changes, whatever it is asked."""
+"""A registry that is only looked at, for days: nothing in its folder changes, and damage is told when it happens."""
 
 import os
 
@@ -17,4 +17,5 @@ def open_to_read(location: str | os.PathLike[str] | None = None) -> Registry:
     """
     place = located(location)
     catalog = Catalog.open(place)
+    catalog.database.is_watched = True
     return Registry(catalog, Indexes(catalog, place.indexes, keeps=False))

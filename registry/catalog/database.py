@@ -40,6 +40,7 @@ class Database:
         self.location = location
         self._engine = engine_at(location)
         self._open_view = threading.local()
+        self.is_watched = False  # whether it is checked anew before each view: by who reads for days
         self._remembered: tuple[Hashable, dict[Hashable, Any]] = (None, {})  # of one generation
 
     @classmethod
@@ -216,6 +217,8 @@ class Database:
         if view is not None:
             yield view
             return
+        if self.is_watched:
+            self._engine.check(SCHEMA)  # reads nothing, as long as nobody but this program has changed the file
         with self._engine.errors(), Session(self._engine.reader) as session:
             yield session
 

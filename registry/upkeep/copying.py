@@ -27,19 +27,20 @@ class Copied:
 def copy(source: Location, target: Location) -> Copied:
     """Copy a registry with all that is in it, versions, answers, jobs and packs; an index is made where it is asked.
 
-    All rows are read in one view, and written in one transaction: a copy that is broken off holds nothing.
+    All rows are read in one view, and written in one transaction: of a copy that is broken off none is there, and it can
+    be made again.
 
     Raises:
         NotARegistryError: there is none to copy.
         InputError: there is something in the other place.
     """
-    if str(source) == str(target):
+    if source.folder.resolve() in (target.folder.resolve(), *target.folder.resolve().parents):
         raise InputError(f"{source} is copied into another place, not into itself.")
+    packs = Shelf(source.folder).names()
     with closing(Database.open(source)) as given:
         Database.create(target)
+        if (source.folder / "packs").is_dir():  # first: once there are rows, nothing is copied there again
+            shutil.copytree(source.folder / "packs", target.folder / "packs", dirs_exist_ok=True)
         with closing(Database.open(target)) as made:
             rows = copy_rows(given, made)
-    packs = Shelf(source.folder).names()
-    if (source.folder / "packs").is_dir():
-        shutil.copytree(source.folder / "packs", target.folder / "packs", dirs_exist_ok=True)
     return Copied(rows, tuple(packs))

@@ -5,28 +5,21 @@ import importlib.util
 import logging
 import re
 import runpy
-import shlex
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import pytest
-from tiny_cli import LABELS, run, tiny_bert, tiny_rows, write_rows
-from tiny_families import tiny_family
-from tiny_server import CONNECT, TinyServer, running
+from tiny_cli import run
+from tiny_server import CONNECT, TinyServer
+from typed_commands import FENCE, ROOT, Typed, adapted, typed
 
 import cli
 from docs.reference import PATH, commands, reference
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
-PROGRAMS = ("fute", "make", "python", "pip", "git", "bash", "pre-commit", "hatch", ".ci/run", "export")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`([^`]+)`")
 SESSION = "fute init"  # a block that begins so is the walk through a registry, and what follows it in that document
 
 # Typed by hand and checked by nobody, each for a reason.
@@ -35,41 +28,6 @@ UNCHECKED = {
     "git tag": "marks a release",
     "pre-commit install": "needs pre-commit, which the project does not bring",
 }
-
-
-class Typed(NamedTuple):
-    """One command of a document."""
-
-    document: str
-    text: str
-    block: int | None  # the number of its fenced block; None in a sentence
-    is_alternative: bool = False  # stands in the comment behind another
-
-    @property
-    def words(self) -> list[str]:
-        return shlex.split(self.text, comments=True)
-
-    @property
-    def comment(self) -> str:
-        return self.text.partition(" #")[2]
-
-
-def typed(path: Path) -> Iterator[Typed]:
-    """Yield the commands of a document: of its blocks, and of the code within sentences."""
-    text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
-    for number, (language, block) in enumerate(FENCE.findall(text)):
-        lines = block.replace("\\\n", " ").splitlines()
-        marked = [line[2:] for line in lines if line.startswith("$ ")]
-        plain = [line.strip() for line in lines if line.split()[:1] and line.split()[0] in PROGRAMS]
-        for line in marked or ([] if language == "python" else plain):
-            yield Typed(name, line, number)
-            alternative = re.search(r"# or: (.+)$", line)
-            if alternative:
-                yield Typed(name, alternative[1], number, is_alternative=True)
-    for code in INLINE.findall(FENCE.sub("", text)):
-        line = " ".join(code.split())
-        if line.partition(" ")[0] in PROGRAMS and " " in line:
-            yield Typed(name, line, None)
 
 
 ALL = [one for path in DOCUMENTS if path != PATH for one in typed(path)]
@@ -207,49 +165,6 @@ def test_commands_are_found_in_the_documents() -> None:
 
 
 # -- the walk through a registry, as typed -------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that the README names, and a tiny surrogate in the place of MiniLM."""
-    folder = tmp_path_factory.mktemp("walk")
-    shutil.copytree(ROOT / "examples", folder / "examples")
-    tiny_bert(folder / "tiny")
-    reviews = [f"{row['text']},{1 + number % 5}" for number, row in enumerate(tiny_rows(0))]
-    (folder / "reviews.csv").write_text("\n".join(("body,stars", *reviews)) + "\n")
-    for seed, name in ((5, "tickets"), (6, "few")):
-        (folder / f"{name}.txt").write_text("".join(f"{row['text']}\n" for row in tiny_rows(seed, 33)))
-    answers = ("negative", "positive")
-    write_rows(
-        folder / "prompts.jsonl",
-        [
-            {"name": name, "template": template, "choices": answers, "words": [["bad"], ["good"]]}
-            for name, template in (("plain", "{{ text }} is"), ("asked", "The film {{ text }} was"))
-        ],
-    )
-    (folder / "measured.csv").write_text(
-        "model,adaptation,target,source,score_mean\n"
-        "minilm,full,film_reviews,product_reviews,0.8\n"
-        "minilm,full,film_reviews,restaurant_reviews,0.7\n"
-        "minilm,full,restaurant_reviews,film_reviews,0.75\n"
-        "minilm,full,restaurant_reviews,emotion,0.6\n"
-    )
-    (folder / "mycode.py").write_text(
-        f"LABELS = {LABELS[0]}\n\ndef triage(texts):\n    return [LABELS[len(text) % 2] for text in texts]\n"
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyServer]:
-    with running(TinyServer(tiny_family(tmp_path_factory.mktemp("served") / "gpt2", "gpt2"))) as served:
-        yield served
-
-
-def adapted(words: list[str], url: str) -> list[str]:
-    """Return what is typed in the test: the tiny surrogate for MiniLM, our server for the user's."""
-    made = [url if word.startswith("http://localhost") else word for word in words]
-    return [*made, "--surrogate", "tiny"] if made[:2] == ["space", "create"] else made
 
 
 @pytest.fixture(scope="module")
