@@ -66,7 +66,7 @@ def _tell(found: "Checkup", device: str | None) -> None:
         "device": device or "none: torch is not installed",
         "registry": found.location,
         "folder": f"{place['folder']} ({where}, {_bytes(place['free_bytes'])} free)",
-        "database": f"{database.get('software', database['kind'])}, schema {database['schema_of_this_release']}",
+        "database": f"{database.get('software', database['kind'])}, this release reads schema {database['schema_of_this_release']}",
         "entries": entries,
     }
     for name, text in lines.items():

@@ -42,7 +42,7 @@ def test_the_doctor_says_versions_device_registry_and_index(store: Path) -> None
     assert re.search(rf"^python +{re.escape(sys.version.split()[0])}$", text, re.MULTILINE)
     assert re.search(r"^libraries +.*numpy \d", text, re.MULTILINE)
     assert re.search(r"^device +\S", text, re.MULTILINE)
-    assert re.search(r"^database +sqlite 3\.\d+\.\d+, schema \d{4}$", text, re.MULTILINE)
+    assert re.search(r"^database +sqlite 3\.\d+\.\d+, this release reads schema \d{4}$", text, re.MULTILINE)
     assert re.search(r"^entries +3 task$", text, re.MULTILINE)
     assert re.search(
         r"^space +by-hand \(current\): textemb, 3 vectors of 8, index [\d.]+ (bytes|kB)$", text, re.MULTILINE

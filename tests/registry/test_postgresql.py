@@ -326,3 +326,37 @@ def test_one_schema_knows_nothing_of_another(served: str, tmp_path: Path) -> Non
     with Registry.create(other) as registry:
         assert list(registry.tasks()) == []
         assert registry.folder != located(served).folder
+
+
+def test_a_registry_that_stands_later_in_the_search_path_is_not_touched(served: str, tmp_path: Path) -> None:
+    filled(served, count=2)
+    other = url_of(f"{tmp_path} before it")
+    both = f"{other},{served.rpartition('%3D')[2]}"
+
+    assert run(both, "status")[0] == 2
+    assert run(both, "init")[0] == 0
+
+    with Registry.open(both) as registry, Registry.open(served) as behind:
+        assert (len(registry.tasks()), len(behind.tasks())) == (0, 2)
+
+
+def test_a_host_that_is_left_out_is_the_socket_of_this_machine() -> None:
+    location = located("postgresql:///registry?host=/var/run/postgresql")
+
+    assert location.url == str(location) == "postgresql:///registry?host=/var/run/postgresql"
+
+
+def test_a_url_with_a_stroke_too_few_is_no_folder() -> None:
+    with pytest.raises(InputError, match="names a database") as told:
+        located("postgresql:/me:geheim@host/registry")
+
+    assert "geheim" not in str(told.value)
+
+
+def test_a_folder_is_not_copied_into_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path / "one", count=2)
+    monkeypatch.chdir(tmp_path)
+
+    for target in ("one/two", str(tmp_path / "one"), "./one"):
+        with pytest.raises(InputError, match="not into itself"):
+            copy(located("one"), located(target))

@@ -3,7 +3,9 @@
 import hashlib
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -11,6 +13,11 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from starlette.testclient import TestClient
 from tiny_pages import BASE, HTML, NAMES, client_of, fill
+
+from registry import Registry
+from registry.data.tasks import TaskData
+from registry.errors import IntegrityError
+from web.opening import open_to_read
 
 PROMPT = "/prompt?task=films&model=opt&space=prompts"
 PAGES = [
@@ -426,3 +433,16 @@ def test_an_answer_by_memory_is_remembered_until_something_is_measured(tmp_path:
     assert measured["matches"][0]["name"] == "t33" != first["matches"][0]["name"]
     assert "taskweb" in " ".join(measured["notes"])
     assert "taskweb" not in " ".join(without["notes"])
+
+
+def test_damage_that_happens_while_it_is_served_is_told(tmp_path: Path, sentiment: TaskData) -> None:
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_task("films", sentiment)
+        registry.add_task("shops", sentiment)
+    with open_to_read(tmp_path / "store") as registry:
+        assert registry.entry("films").name == "films"
+        with closing(sqlite3.connect(tmp_path / "store" / "catalog.db")) as database, database:
+            database.execute("UPDATE entries SET name = 'cooks' WHERE name = 'films'")
+
+        with pytest.raises(IntegrityError, match="does not match its checksum"):
+            registry.entry("cooks")
