@@ -91,7 +91,7 @@ def main() -> None:
             desk = Desk(registry)
             began = time.perf_counter()
             desk.warm()
-            print(f"{given.entries:,} entries of {given.dimension:,} numbers; index read in {_ms(began):.0f} ms")
+            print(f"{given.entries:,} entries of {given.dimension:,} numbers; warmed up in {_ms(began):.0f} ms")
             client = TestClient(app_of(desk, hosts=["testserver"]))
             client.get("/")  # compiles what all pages share
             print("| page | first, ms | median, ms | longest, ms |\n| --- | ---: | ---: | ---: |")

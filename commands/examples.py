@@ -68,6 +68,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "prompt test": ("fute prompt test short --task product_reviews",),
     "repair": ("fute repair",),
     "restore": ("fute restore before.db",),
+    "serve": ("fute serve", "fute serve --port 0"),
     "space create": (
         "fute space create tickets --corpus tickets",
         "fute space create ours --method imported --surrogate openai/clip-vit-base-patch32 --dimension 512",

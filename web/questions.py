@@ -13,11 +13,13 @@ from registry.choosing.models import ModelRanking
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
+from registry.ranking.nearest import SIMILARITY
 from web.reading import MapOfSpace, map_of
 
 MOST = 200  # rows of an answer
 LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
+REMEMBERED = 100  # answers
 
 
 class AddressFields(BaseModel):
@@ -197,9 +199,30 @@ class Desk:
         self._index = threading.Lock()  # an index follows the catalog while it is asked
         self._map = threading.Lock()
         self._drawn: tuple[Hashable, MapOfSpace] | None = None
+        self._answered: dict[Hashable, Ranking] = {}  # by memory, gain and size, which take seconds over many entries
+        self._answered_at: Hashable = None
 
     def nearest(self, name: str, options: NearestOptions) -> Ranking:
-        """Return the nearest; see `Registry.nearest` for the errors."""
+        """Return the nearest; see `Registry.nearest` for the errors.
+
+        Other answers than by similarity are remembered until the catalog or a pack changes.
+        """
+        if options.by == SIMILARITY:
+            return self._nearest(name, options)
+        now, key = self._now(), (name, options.model_dump_json())
+        if self._answered_at != now or len(self._answered) >= REMEMBERED:
+            self._answered_at, self._answered = now, {}
+        held = self._answered
+        if key not in held:
+            held[key] = self._nearest(name, options)
+        return held[key]
+
+    def _now(self) -> Hashable:
+        """Return what changes with the catalog and the packs."""
+        packs = sorted(self.registry.folder.glob("packs/*/pack.json"))
+        return self.registry.catalog.database.now(), *((path, path.stat().st_mtime_ns) for path in packs)
+
+    def _nearest(self, name: str, options: NearestOptions) -> Ranking:
         kinds = tuple(EntryKind(kind) for kind in options.kind)
         where = Filter(kinds, tuple(options.tag), options.task_kind, options.language)
         with self._index:
@@ -229,11 +252,13 @@ class Desk:
             return self._drawn[1]
 
     def warm(self) -> None:
-        """Read the index of the current space into memory."""
+        """Do what the first questions would wait for: read the index of the current space, and draw its map."""
         current = next((space for space in self.registry.catalog.spaces.all() if space.current), None)
         if current is not None:
             with self._index:
                 self.registry.refresh_index(current.name)
+            for point in self.map(current.name).points[:1]:
+                self._nearest(point.name, NearestOptions())
 
     def best_prompt(self, task: str, model: str, options: BestPromptOptions) -> PromptRanking:
         """Return the best prompts, by what was recorded; see `Registry.best_prompt` for the errors."""

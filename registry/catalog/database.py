@@ -238,6 +238,11 @@ class Database:
             finally:
                 self._open_view.session = None
 
+    def now(self) -> Hashable:
+        """Return what is another after every change, and of another database in the place of this one."""
+        with self.read() as session:
+            return self._engine.identity(), session.connection().execute(_GENERATION).scalar()
+
     def remembered(self, key: Hashable, look_up: Callable[[], T]) -> T:
         """Return what is looked up: within a `question`, once for each change of the catalog. Nobody changes it."""
         if getattr(self._open_view, "session", None) is None:

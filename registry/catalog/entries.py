@@ -115,8 +115,8 @@ class EntryStore:
                 for row in session.execute(select(Entry.name, Entry.kind).where(these)):
                     yield row[0], row[1]
 
-    def beginning(self, prefix: str, where: Filter | None = None, *, limit: int) -> list[str]:
-        """Return the first names that begin so, of entries that pass a filter."""
+    def beginning(self, prefix: str, where: Filter | None = None, *, limit: int | None) -> list[str]:
+        """Return the first names that begin so, or all, of entries that pass a filter."""
         query = select(Entry.name).where(passing(where or Filter()), begins(Entry.name, normal(prefix)))
         with self._database.read() as session:
             return list(session.scalars(query.order_by(Entry.name).limit(limit)))

@@ -241,7 +241,7 @@ def _models(catalog: Catalog, measured: Collection[str], query: NearestQuery) ->
     """Return the models that may be sources: all where models are asked for, else those that were measured as one."""
     if query.by == SIZE:
         return set()
-    names = {entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.MODEL,)))}
+    names = set(catalog.entries.beginning("", Filter(kinds=(EntryKind.MODEL,)), limit=None))
     return names if EntryKind.MODEL in query.where.kinds else names & set(measured)
 
 
@@ -279,7 +279,7 @@ def _candidates(catalog: Catalog, evidence: _Evidence, target: str, query: Neare
     of_packs = evidence.theirs.passing(query.where) if EntryKind.TASK in kinds else []
     if query.packs:
         return sorted(of_packs)
-    passing = {entry.name for entry in catalog.entries.all(replace(query.where, kinds=tuple(sorted(kinds))))}
+    passing = set(catalog.entries.beginning("", replace(query.where, kinds=tuple(sorted(kinds))), limit=None))
     models, candidates = evidence.likeness.models, set(evidence.likeness.names)
     if query.by in (MEMORY, GAIN):
         measured = {measurement.source for measurement in evidence.own if query.own or measurement.target != target}

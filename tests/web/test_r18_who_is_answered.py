@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from tiny_cli import FUTE, fill_by_hand, told
 from tiny_pages import PORT, client_of
 from waiting import LIMIT
 
 from registry import Registry
-
-fastapi = pytest.importorskip("fastapi")
-
-from starlette.testclient import TestClient  # noqa: E402
 
 CONNECT = socket.socket.connect  # as it is before the tests take the network away
 OWN = f"127.0.0.1:{PORT}"

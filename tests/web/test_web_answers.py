@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from tiny_cli import run
 from tiny_pages import NAMES, client_of, fill
-
-fastapi = pytest.importorskip("fastapi")
-
-from starlette.testclient import TestClient  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,8 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 from tiny_pages import BASE, HTML, NAMES, client_of, fill
-
-fastapi = pytest.importorskip("fastapi")
-
-from starlette.testclient import TestClient  # noqa: E402
 
 PROMPT = "/prompt?task=films&model=opt&space=prompts"
 PAGES = [
@@ -407,3 +404,25 @@ def test_what_another_process_embeds_is_seen(tmp_path: Path) -> None:
 
     assert set(after) - set(before) == {"films"}
     assert "films" in said(client.get("/entries?text=films").text)
+
+
+def test_an_answer_by_memory_is_remembered_until_something_is_measured(tmp_path: Path) -> None:
+    from registry import Registry
+    from registry.data.transfers import TransferRecord
+
+    store = fill(tmp_path)
+    client, registry = client_of(store)
+    path = "/api/nearest?name=t20&by=memory&k=60"
+    with registry:
+        first, again = (client.get(path).json() for _ in range(2))
+        with Registry.open(store) as other:
+            other.add_transfers(TransferRecord("small", "full", f"t{number:02}", "t33", 0.99) for number in range(6))
+        measured = client.get(path).json()
+        with Registry.open(store) as other:
+            other.packs.remove("taskweb")
+        without = client.get(path).json()
+
+    assert first == again
+    assert measured["matches"][0]["name"] == "t33" != first["matches"][0]["name"]
+    assert "taskweb" in " ".join(measured["notes"])
+    assert "taskweb" not in " ".join(without["notes"])

@@ -80,13 +80,13 @@ def _positions(similarity: NDArray[np.float32], layout: str) -> NDArray[np.float
 
 
 def _umap(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
-    try:
-        import umap
-    except ImportError as error:
-        raise InputError("The layout umap needs the library umap-learn: pip install umap-learn.") from error
     distances = np.sqrt(np.maximum(2.0 - 2.0 * similarity.astype(np.float64), 0.0))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed takes away threads, and that distances cannot be undone
+        warnings.simplefilter("ignore")  # of what is not installed, of a seed that takes away threads, ...
+        try:
+            import umap
+        except ImportError as error:
+            raise InputError("The layout umap needs the library umap-learn: pip install umap-learn.") from error
         fitted = umap.UMAP(
             metric="precomputed",
             n_neighbors=min(15, len(distances) - 1),
