@@ -249,3 +249,10 @@ def test_links_and_paths_of_a_document_lead_somewhere(path: Path) -> None:
             broken.append(named)
 
     assert broken == []
+
+
+def test_every_document_stands_in_the_navigation_of_the_site() -> None:
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split()
+    folder = ROOT / "docs"
+
+    assert [path for path in sorted(folder.rglob("*.md")) if path.relative_to(folder).as_posix() not in listed] == []
