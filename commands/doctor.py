@@ -60,13 +60,14 @@ def _tell(found: "Checkup", device: str | None) -> None:
     place, database = found.place, found.database
     entries = ", ".join(f"{count:,} {kind}" for kind, count in database.get("entries", {}).items() if count)
     where = place["file_system"] or "unknown file system"
+    software = database.get("software", database["kind"])
     lines: dict[str, Any] = {
         **found.program,
         "libraries": ", ".join(f"{name} {version}" for name, version in found.libraries.items()),
         "device": device or "none: torch is not installed",
         "registry": found.location,
         "folder": f"{place['folder']} ({where}, {_bytes(place['free_bytes'])} free)",
-        "database": f"{database.get('software', database['kind'])}, this release reads schema {database['schema_of_this_release']}",
+        "database": f"{software}, this release reads schema {database['schema_of_this_release']}",
         "entries": entries,
     }
     for name, text in lines.items():

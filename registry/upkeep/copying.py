@@ -27,8 +27,8 @@ class Copied:
 def copy(source: Location, target: Location) -> Copied:
     """Copy a registry with all that is in it, versions, answers, jobs and packs; an index is made where it is asked.
 
-    All rows are read in one view, and written in one transaction: of a copy that is broken off none is there, and it can
-    be made again.
+    All rows are read in one view, and written in one transaction: of a copy that is broken off none is there, and it
+    can be made again.
 
     Raises:
         NotARegistryError: there is none to copy.
