@@ -2,10 +2,12 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 from registry import Registry
+from registry.location import Location
 
 
 def tamper(registry: Registry, sql: str, *values: object) -> None:
@@ -22,6 +24,17 @@ def count(registry: Registry, table: str) -> int:
 def value(registry: Registry, sql: str) -> Any:  # noqa: ANN401 - whatever is there
     """Return the one value of the first row that a query finds."""
     return _executed(registry, sql)[0]
+
+
+def everything(location: Location) -> Iterator[str]:
+    """Yield each row of a server's catalog as text, table by table."""
+    import psycopg
+
+    with psycopg.connect(location.url) as connection:
+        tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY 1"
+        for (table,) in connection.execute(tables).fetchall():
+            rows = connection.execute(f'SELECT t::text FROM "{table}" AS t ORDER BY 1')  # noqa: S608
+            yield from (f"{table} {row}" for (row,) in rows)
 
 
 def _executed(registry: Registry, sql: str, *values: object) -> tuple[Any, int]:

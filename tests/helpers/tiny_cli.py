@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from behind import everything
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
@@ -21,6 +22,7 @@ from registry import Registry
 from registry.catalog import SpaceRecord
 from registry.catalog.jobs import Shift, Worker
 from registry.formats.tasks import read_task
+from registry.location import located
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -139,6 +141,9 @@ def write_task(folder: Path, number: int, examples: int = 12) -> Path:
 
 def dump(folder: Path) -> str:
     """Return the hash of everything that the catalog of a registry folder holds."""
+    location = located(folder)
+    if not location.is_folder:  # `--postgresql`: it stands for a server's
+        return hashlib.sha256("\n".join(everything(location)).encode()).hexdigest()
     connection = sqlite3.connect(f"file:{folder / 'catalog.db'}?mode=ro", uri=True)
     try:
         return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()

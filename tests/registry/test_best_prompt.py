@@ -278,6 +278,7 @@ def test_the_command_says_in_one_line_what_is_missing(opt: Registry) -> None:
     assert said.stderr.count("\n") == 1
 
 
+@pytest.mark.file
 def test_the_answer_needs_no_torch(opt: Registry) -> None:
     opt.close()
 

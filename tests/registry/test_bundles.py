@@ -502,6 +502,7 @@ def test_an_archive_that_somebody_packed_anew_is_refused_and_its_folder_is_not(
     assert theirs.import_bundle(bundle).added["entries"] == 6
 
 
+@pytest.mark.file
 def test_a_damaged_vector_is_told_and_not_exported(mine: Registry, tmp_path: Path) -> None:
     fill(mine, 1)
     with sqlite3.connect(mine.folder / "catalog.db") as database:

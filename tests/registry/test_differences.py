@@ -31,6 +31,7 @@ def after(before: Registry) -> Registry:
     return Registry.open(copy)
 
 
+@pytest.mark.file
 def test_a_registry_its_copy_and_its_bundles_are_equal(before: Registry, tmp_path: Path) -> None:
     before.export_bundle(tmp_path / "folder")
     before.export_bundle(tmp_path / "file.zip")
@@ -43,6 +44,7 @@ def test_a_registry_its_copy_and_its_bundles_are_equal(before: Registry, tmp_pat
         assert not differences(tmp_path / other, before.folder)
 
 
+@pytest.mark.file
 def test_every_kind_of_difference_is_told(before: Registry) -> None:
     before.packs.add("taskweb")
     with after(before) as changed:
