@@ -1,17 +1,16 @@
 """`fute worker`: several processes on one registry, one of them killed; and one that watches."""
 
-import contextlib
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
-from nursery import INTERRUPTED, interruptible
+from nursery import INTERRUPTED
+from running import started
 from tiny import opinions, sentences, tiny_encoder
 from tiny_cli import FUTE, told
 from waiting import LIMIT, until
@@ -37,25 +36,9 @@ def answer(texts):
 """
 
 
-@contextlib.contextmanager
-def worker(registry: Path, output: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(registry: Path, output: Path, *more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Start `fute worker`, which writes to a file; whatever becomes of the test, it ends."""
-    command = [FUTE, "--registry", str(registry), "worker", "--device", "cpu", *more]
-    paths = os.pathsep.join([str(ROOT), str(output.parent)])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            command,
-            stdout=file,
-            stderr=file,
-            env=environment,
-            preexec_fn=interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(LIMIT)
+    return started([FUTE, "--registry", registry, "worker", "--device", "cpu", *more], output)
 
 
 def jobs(registry: Path, names: Sequence[str]) -> list[tuple[str, int, str | None]]:

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nursery import INTERRUPTED, interruptible
+from nursery import INTERRUPTED
+from running import started
 from test_many_workers import jobs, vectors
 from tiny import opinions, sentences, tiny_encoder
 from tiny_cli import FUTE, fute, told
@@ -94,24 +96,10 @@ def nodes(log: Path) -> Iterator[Nodes]:
             process.communicate(timeout=LIMIT)
 
 
-@contextlib.contextmanager
-def embedding(registry: Path, output: Path, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+def embedding(registry: Path, output: Path, *more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Start `fute embed --all`, which finds the boxes beside its output, and writes to it; whatever comes, it ends."""
-    paths = os.pathsep.join([str(ROOT), str(output.parent)])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "RAY_AUTH_MODE": "disabled"}
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [FUTE, "--registry", str(registry), "embed", "--all", "--device", "cpu", *more],
-            stdout=file,
-            stderr=file,
-            env=environment,
-            preexec_fn=interruptible,  # noqa: PLW1509 - no threads here that could hold a lock
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(LIMIT)
+    command = [FUTE, "--registry", registry, "embed", "--all", "--device", "cpu", *more]
+    return started(command, output, RAY_AUTH_MODE="disabled")
 
 
 @pytest.fixture

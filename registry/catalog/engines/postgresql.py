@@ -189,7 +189,7 @@ class PostgresqlEngine:
         if code in _DAMAGE:
             return IntegrityError(f"{self._location} is damaged ({said}): put a backup of it back.")
         if error.connection_invalidated or code.startswith(_LOST):
-            said = f"the server cannot be reached any more, and what was not acknowledged is undone ({said})"
+            said = f"the server cannot be reached any more; look whether the last change was kept ({said})"
         return StorageError(f"{self._location}: {said}.")
 
     def _make_folder(self) -> None:
