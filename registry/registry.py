@@ -32,7 +32,7 @@ from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, similarities, vectors_of
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY, NearestQuery, nearest
-from registry.ranking.queried import embedding_of, kind_named
+from registry.ranking.queried import kind_named
 from registry.results import Table
 from registry.sources.likeness import Likeness
 from registry.spaces.spec import SpaceSpec
@@ -305,10 +305,9 @@ class Registry(Drawing):
         asked = NearestQuery(by, setting, own, limit, where, weights, duplicates, packs)
         if by == SIMILARITY and setting is None and not own and not packs:
             return nearest(self.catalog, self._indexes, query, space, asked)
-        from registry.sources.rank import rank_sources
+        from registry.sources.rank import sources
 
-        record = self.catalog.spaces.get(space)
-        return rank_sources(self.catalog, record, embedding_of(self.catalog, query, record), asked)
+        return sources(self.catalog, self._indexes, query, space, asked)
 
     def compare(
         self, a: str, b: str, *, weights: Mapping[str, float] | None = None, space: str | None = None

@@ -1,7 +1,7 @@
 """Which vectors are there, and where did they come from?"""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -139,20 +139,19 @@ class EmbeddingStore:
 
     def get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         """Return the vector of a version in a space, if it has one."""
-        return self._database.remembered(("vector", version_id, space_id), lambda: self._get(version_id, space_id))
-
-    def _get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
-        with self._database.read() as session:
-            return _vector_of(session, version_id, space_id)
+        return self._remembered(_OF_VERSION, version_id=version_id, space_id=space_id)
 
     def newest(self, name: str, space_id: int) -> EmbeddingRecord | None:
         """Return the vector of the latest version of the entry that has this very name, if it has one in a space."""
-        return self._database.remembered(("newest", name, space_id), lambda: self._newest(normal(name), space_id))
+        return self._remembered(_OF_NEWEST, name=normal(name), space_id=space_id)
 
-    def _newest(self, name: str, space_id: int) -> EmbeddingRecord | None:
-        with self._database.read() as session:
-            row = session.connection().execute(_OF_NEWEST, {"name": name, "space_id": space_id}).first()
-            return None if row is None else _read(row)
+    def _remembered(self, query: Select[*tuple[Any, ...]], **given: int | str) -> EmbeddingRecord | None:
+        def look_up() -> EmbeddingRecord | None:
+            with self._database.read() as session:
+                row = session.connection().execute(query, given).first()
+                return None if row is None else _read(row)
+
+        return self._database.remembered(("vector", *given.items()), look_up)
 
     def named(self, ids: Sequence[int]) -> dict[int, tuple[str, EntryKind]]:
         """Return the names and kinds of the entries of an answer's few ids; those that are gone are left out."""
@@ -160,15 +159,30 @@ class EmbeddingStore:
             rows = session.connection().execute(_NAMES, {"ids": list(ids)}) if ids else ()
             return {row_id: (name, kind) for row_id, name, kind in rows}
 
+    def having(self, space_id: int, names: Collection[str]) -> dict[str, tuple[int, EntryKind]]:
+        """Return the ids of the vectors in a space that entries of some names have, and the kinds of these entries."""
+        query = select(Entry.name, Embedding.id, Entry.kind).where(
+            Embedding.space_id == space_id,
+            Version.id == Embedding.version_id,
+            Entry.id == Version.entry_id,
+            is_newest(),
+        )
+        some = sorted(names)
+        with self._database.read() as session:
+            parts = (some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE))
+            rows = (row for part in parts for row in session.execute(query.where(Entry.name.in_(part))))
+            return {name: (row_id, kind) for name, row_id, kind in rows}
+
     def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
         """Return the embeddings of an answer's few ids, with their deviations; those that are gone are left out."""
         with self._database.read() as session:
-            return {record.id: record for record in _vectors_by_id(session, ids)}
+            rows = session.connection().execute(_SOME, {"ids": list(ids)}) if ids else ()
+            return {record.id: record for record in map(_read, rows)}
 
     def content_of(self, embedding_id: int, role: str) -> bytes | None:
         """Return what the version behind an embedding holds in a role, if it does."""
         with self._database.read() as session:
-            row = _body_behind(session, embedding_id, role)
+            row = session.connection().execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
             return None if row is None else body_of(row, row.sha256)
 
     def known(self, space_id: int) -> set[int]:
@@ -365,23 +379,6 @@ def _named() -> Select[Embedding, str, EntryKind, str]:
 def _record(row: Embedding, name: str, kind: EntryKind, space: str) -> EmbeddingRecord:
     vector = checked_numbers(row.vector, row.sha256, name, space)
     return EmbeddingRecord(row.id, name, kind, vector, row.provenance)
-
-
-def _vector_of(session: Session, version_id: int, space_id: int) -> EmbeddingRecord | None:
-    """Return the vector of a version in a space, if it has one."""
-    row = session.connection().execute(_OF_VERSION, {"version_id": version_id, "space_id": space_id}).first()
-    return None if row is None else _read(row)
-
-
-def _vectors_by_id(session: Session, ids: Sequence[int]) -> Iterator[EmbeddingRecord]:
-    """Yield the vectors with these ids, in any order; those that are gone are left out."""
-    if ids:
-        yield from map(_read, session.connection().execute(_SOME, {"ids": list(ids)}))
-
-
-def _body_behind(session: Session, embedding_id: int, role: str) -> Row | None:  # type: ignore[type-arg]
-    """Return the hash and the compressed bytes that the version behind a vector holds in a role."""
-    return session.connection().execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
 
 
 def _read(row: Row) -> EmbeddingRecord:  # type: ignore[type-arg] # of the columns above

@@ -100,20 +100,20 @@ class EntryStore:
 
     def existing(self, names: Collection[str], kinds: Collection[EntryKind] = _SOURCES) -> set[str]:
         """Return those of some names that are entries of these kinds: tasks and models, if not told."""
-        return {name for name, kind in self._named(names) if kind in kinds}
+        return self.passing(names, Filter(kinds=tuple(kinds)))
 
     def some(self, names: Collection[str]) -> list[EntryRecord]:
         """Return the latest versions of those of some names, thousands at most, that are there."""
         with self._database.read() as session:
             return _records(session, Entry.name.in_(names))
 
-    def _named(self, names: Collection[str]) -> Iterator[tuple[str, EntryKind]]:
+    def passing(self, names: Collection[str], where: Filter) -> set[str]:
+        """Return those of some names that are entries which pass a filter."""
         some = sorted(names)
+        query = select(Entry.name).where(passing(where))
         with self._database.read() as session:
-            for start in range(0, len(some), AT_ONCE):
-                these = Entry.name.in_(some[start : start + AT_ONCE])
-                for row in session.execute(select(Entry.name, Entry.kind).where(these)):
-                    yield row[0], row[1]
+            parts = (some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE))
+            return {name for part in parts for name in session.scalars(query.where(Entry.name.in_(part)))}
 
     def beginning(self, prefix: str, where: Filter | None = None, *, limit: int | None) -> list[str]:
         """Return the first names that begin so, or all, of entries that pass a filter."""

@@ -26,6 +26,7 @@ SIMILARITY = "similarity"
 JUDGED = 5  # matches, at least, are looked at for the verdict
 
 M = TypeVar("M", bound=Match)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,37 @@ def nearest(
     catalog: Catalog, indexes: Indexes, query: str | VectorFile, space: str | None, asked: NearestQuery
 ) -> Ranking:
     """Rank entries by similarity to an entry of a space, or to a vector that was exported from it."""
+
+    def rank(index: SpaceIndex, record: SpaceRecord, target: EmbeddingRecord) -> Ranking:
+        return ranked(catalog, index, record, target, asked)
+
+    return asked_of_index(catalog, indexes, query, space, rank)
+
+
+def asked_of_index(
+    catalog: Catalog,
+    indexes: Indexes,
+    query: str | VectorFile,
+    space: str | None,
+    answer: Callable[[SpaceIndex, SpaceRecord, EmbeddingRecord], R],
+) -> R:
+    """Answer a question by the index of a space, and by one that is made anew if that is damaged.
+
+    Args:
+        answer: is given the index, its space and the vector of the query, within one view of the catalog.
+    """
     with catalog.database.question():
         record = catalog.spaces.get(space)
         target = embedding_of(catalog, query, record)
         index = indexes.at_hand(record)
         if index is not None:
             with suppress(DamagedIndexError):
-                return ranked(catalog, index, record, target, asked)
+                return answer(index, record, target)
             indexes.forget(record)
     for make in (indexes.current, indexes.rebuild):  # which may take long, while others write
         index = make(record)
         with catalog.database.question(), suppress(DamagedIndexError):
-            return ranked(catalog, index, record, target, asked)
+            return answer(index, record, target)
     raise StorageError(f"The index of space {record.name!r} cannot be read a moment after it was written.")
 
 

@@ -1,37 +1,32 @@
 """Which task or model should one start from? Sources ranked by likeness, memory, usual gain, or size."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.catalog.records import SpaceVectors
+from registry.data.vectors import VectorFile
 from registry.errors import InputError
+from registry.index.current import Indexes, SpaceIndex
 from registry.kinds import EntryKind
-from registry.packs.shelf import Shelf
-from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.nearest import SIMILARITY, NearestQuery, duplicates_of, kept_apart
+from registry.ranking.nearest import SIMILARITY, NearestQuery, asked_of_index, duplicates_of, kept_apart
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
-from registry.sources.borrowed import Borrowed, borrowed
-from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
+from registry.sources.borrowed import Borrowed
+from registry.sources.evidence import GAIN, MEMORY, SIZE, SOURCES, Evidence, gathered
+from registry.sources.history import Measurement, mean_gains, settings_of, without
 from registry.sources.likeness import Likeness
-from registry.sources.memory import MOST, Memory, Reason
+from registry.sources.memory import Expected, Memory, Reason
 from registry.sources.track import TrackRecord, track_record
-from registry.spaces.centring import Centring
-from registry.spaces.facets import weights_between
-from registry.spaces.spec import SpaceSpec
 from registry.views.charts.bars import drawn
 from registry.views.charts.picture import Picture
 
-MEMORY, GAIN, SIZE = "memory", "gain", "size"
 BY = (SIMILARITY, MEMORY, GAIN, SIZE)
-CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
 HOW_TO_MEASURE = "'fute transfer import' records yours, 'fute pack add' brings those of others"
-SOURCES = frozenset({EntryKind.TASK, EntryKind.MODEL})  # what a task can start from
 AXES = {  # what a score by each is
     SIMILARITY: "similarity",
     MEMORY: "expected gain, in standard deviations of a target's sources",
@@ -117,8 +112,10 @@ class SourceRanking(Ranking):
         }
 
 
-def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery) -> SourceRanking:
-    """Rank tasks and models as sources for a target task.
+def sources(
+    catalog: Catalog, indexes: Indexes, query: str | VectorFile, space: str | None, asked: NearestQuery
+) -> SourceRanking:
+    """Rank tasks and models as sources for a target task of a space, or for a vector that was exported from it.
 
     Where no kind is asked for, these are tasks, and the models that were measured as sources. By memory, where nothing
     was measured on other tasks, plain similarity ranks, and a note says so.
@@ -127,8 +124,18 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
         InputError: there is no such method, the target is no task, what is asked for is neither task nor model, or
             nothing was measured in the setting.
     """
+
+    def rank(index: SpaceIndex, record: SpaceRecord, target: EmbeddingRecord) -> SourceRanking:
+        return _ranked_for(catalog, index, record, target, asked)
+
+    return asked_of_index(catalog, indexes, query, space, rank)
+
+
+def _ranked_for(
+    catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
+) -> SourceRanking:
     _check(query, target)
-    evidence = _evidence(catalog, space, target, query)
+    evidence = gathered(catalog, index, space, target, query)
     usable = evidence.history if query.own else without(evidence.history, target.name)
     notes = [*evidence.notes]
     if query.setting is not None and evidence.history and query.setting not in settings_of(evidence.history):
@@ -139,10 +146,11 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
         query = replace(query, by=SIMILARITY, setting=None)
         notes.append(f"No transfers to other tasks are recorded: ranked by similarity ({HOW_TO_MEASURE}).")
     candidates = _candidates(catalog, evidence, target.name, query)
-    record = None
+    record, explained = None, _as_they_are
     if query.by == MEMORY:
         memory = Memory(evidence.most_alike(target.name), evidence.likeness)
-        rows = _by_memory(memory, target.name, candidates, query)
+        rows, expected = _by_memory(memory, target.name, candidates, query)
+        explained = partial(_explained, memory=memory, expected=expected, setting=query.setting)
         record = track_record(memory, setting=query.setting, targets={m.target for m in evidence.own} or None)
         record = record and replace(record, borrowed=not evidence.own)
         notes += _which_setting(usable, query)
@@ -155,7 +163,7 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
     ordered = _ranked([_with_home(row, evidence.theirs) for row in rows])
     kept, aside = kept_apart(lambda count: ordered[:count], duplicates_of(catalog, evidence.centring, target), query)
     return SourceRanking(
-        [replace(row, rank=place) for place, row in enumerate(kept, start=1)],
+        [replace(row, rank=place) for place, row in enumerate(explained(kept), start=1)],
         query=target.name,
         space=space.name,
         epoch=evidence.centring.epoch,
@@ -164,53 +172,6 @@ def rank_sources(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, 
         notes=notes,
         set_aside=aside,
     )
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What speaks for sources: one's own measurements, those of packs, and how alike the tasks are."""
-
-    own: tuple[Measurement, ...]
-    theirs: Borrowed
-    likeness: Likeness
-    centring: Centring
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is to be said of the packs, and of measurements that one memory does not hold."""
-        count = len(self.history)
-        more = f"Of {count:,} measurements those on the targets most alike count, at most {MOST:,}."
-        return (*self.theirs.notes, *([more] if count > MOST else []))
-
-    @property
-    def history(self) -> tuple[Measurement, ...]:
-        """All measurements."""
-        return (*self.own, *self.theirs.history)
-
-    def most_alike(self, target: str) -> tuple[Measurement, ...]:
-        """Return the measurements on the tasks most like a target, as many as one memory holds."""
-        similar = dict(zip(self.likeness.names, self.likeness.similarity[self.likeness.row[target]], strict=True))
-        return of_most_alike(self.history, similar, most=MOST)
-
-
-def _evidence(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery) -> _Evidence:
-    own = standardised(catalog.transfers.all())
-    wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
-    packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
-    theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
-    held = catalog.embeddings.all(space.id)
-    measured = {name for measurement in own for name in (measurement.target, measurement.source)}
-    models = _models(catalog, measured, query)
-    likeness = _likeness(held, target, theirs, measured, models, query)
-    if not query.own:
-        theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
-    return _Evidence(own, theirs, likeness, held.centring)
-
-
-def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:
-    """Return the tasks that have almost the same vector as a target: their outcomes are its own."""
-    row = likeness.row
-    return {name for name in names if (likeness.facets[row[target], row[name]] >= ALMOST_EQUAL).all()}
 
 
 def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
@@ -237,67 +198,47 @@ def _which_setting(history: Sequence[Measurement], query: NearestQuery) -> list[
     return [f"In which setting will you train? Measured are {shown}: name the nearest with --setting to be told more."]
 
 
-def _models(catalog: Catalog, measured: Collection[str], query: NearestQuery) -> set[str]:
-    """Return the models that may be sources: all where models are asked for, else those that were measured as one."""
-    if query.by == SIZE:
-        return set()
-    names = set(catalog.entries.beginning("", Filter(kinds=(EntryKind.MODEL,)), limit=None))
-    return names if EntryKind.MODEL in query.where.kinds else names & set(measured)
-
-
-def _likeness(
-    held: SpaceVectors,
-    target: EmbeddingRecord,
-    theirs: Borrowed,
-    measured: Collection[str],
-    models: Collection[str],
-    query: NearestQuery,
-) -> Likeness:
-    """Compare the target, what was measured, what packs bring, and of the others those most like the target."""
-    facets = held.centring.facets
-    others = [
-        i
-        for i, (name, kind) in enumerate(zip(held.names, held.kinds, strict=True))
-        if name in models or (kind is EntryKind.TASK and name != target.name)
-    ]  # the target's vector may be an older version's, or come from a file
-    rows = held.centring.centred(np.concatenate([target.vector[None], theirs.matrix, held.matrix[others]]))
-    names = [target.name, *theirs.names, *(held.names[i] for i in others)]
-    measured = {*measured, *theirs.names}
-    scales = {
-        kind: rows[0] * facets.scale(weights_between(facets, kind, chosen=query.weights)) for kind in sorted(SOURCES)
-    }
-    as_task, as_model = rows @ scales[EntryKind.TASK], rows @ scales[EntryKind.MODEL]
-    similarity = np.where([name in models for name in names], as_model, as_task)
-    order = sorted(range(1, len(names)), key=lambda i: (names[i] not in measured, -similarity[i], names[i]))
-    kept = [0, *sorted(order[:CANDIDATES])]
-    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights=query.weights, models=models)
-
-
-def _candidates(catalog: Catalog, evidence: _Evidence, target: str, query: NearestQuery) -> list[str]:
+def _candidates(catalog: Catalog, evidence: Evidence, target: str, query: NearestQuery) -> list[str]:
     """Return who may be a source, sorted: those with a vector, those that were measured elsewhere, those of packs."""
     kinds = set(query.where.kinds) or SOURCES
     of_packs = evidence.theirs.passing(query.where) if EntryKind.TASK in kinds else []
     if query.packs:
         return sorted(of_packs)
-    passing = set(catalog.entries.beginning("", replace(query.where, kinds=tuple(sorted(kinds))), limit=None))
-    models, candidates = evidence.likeness.models, set(evidence.likeness.names)
+    models, candidates, measured = evidence.likeness.models, set(evidence.likeness.names), set[str]()
     if query.by in (MEMORY, GAIN):
         measured = {measurement.source for measurement in evidence.own if query.own or measurement.target != target}
         candidates |= measured
-        if EntryKind.TASK in kinds and replace(query.where, kinds=()) == Filter():
-            passing |= measured - models  # they need not be registered
+    passing = catalog.entries.passing(candidates, replace(query.where, kinds=tuple(sorted(kinds))))
+    if EntryKind.TASK in kinds and replace(query.where, kinds=()) == Filter():
+        passing |= measured - models  # they need not be registered
     return sorted((candidates & passing - {target}) | {*of_packs})
 
 
-def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery) -> list[SourceMatch]:
+def _by_memory(
+    memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery
+) -> tuple[list[SourceMatch], Expected]:
     expected = memory.predict(target, candidates, setting=query.setting, own=query.own)
-    rows = []
-    for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True):
-        reasons = memory.reasons(expected, name, setting=query.setting)
-        match = _match(memory.likeness, target, name)
-        why = because(reasons, name, score, memory.likeness)
-        rows.append(replace(match, score=score, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))
+    rows = [
+        replace(_match(memory.likeness, target, name), score=score, deviation=deviation)
+        for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True)
+    ]
+    return rows, expected
+
+
+def _as_they_are(rows: Sequence[SourceMatch]) -> Sequence[SourceMatch]:
     return rows
+
+
+def _explained(
+    rows: Sequence[SourceMatch], memory: Memory, expected: Expected, setting: str | None
+) -> list[SourceMatch]:
+    """Return rows with the measurements that speak for each."""
+    explained = []
+    for row in rows:
+        reasons = memory.reasons(expected, row.name, setting=setting)
+        why = because(reasons, row.name, row.score, memory.likeness)
+        explained.append(replace(row, because=why, reasons=tuple(reasons[:TOLD])))
+    return explained
 
 
 def because(reasons: Sequence[Reason], source: str, score: float, likeness: Likeness) -> str:
@@ -341,10 +282,7 @@ def _by_gain(
 
 
 def _by_size(catalog: Catalog, likeness: Likeness, target: str, candidates: Sequence[str]) -> list[SourceMatch]:
-    sizes = {
-        r.name: int(r.spec.get("examples", {}).get("train", 0))
-        for r in catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))
-    }
+    sizes = {r.name: int(r.spec.get("examples", {}).get("train", 0)) for r in catalog.entries.some(candidates)}
     return [
         replace(_match(likeness, target, name), score=float(sizes[name]), because=f"{sizes[name]:,} training examples")
         for name in candidates

@@ -208,7 +208,7 @@ def test_of_very_many_tasks_those_that_were_measured_and_the_most_alike_are_comp
         TransferRecord("m", "full", "rain", name, score) for name, score in [("bank", 1), ("m", 0)]
     )
     nearest = [m.name for m in unmeasured.nearest("song", kind="task") if m.name not in ("rain", "bank")]
-    monkeypatch.setattr("registry.sources.rank.CANDIDATES", 3)
+    monkeypatch.setattr("registry.sources.evidence.CANDIDATES", 3)
 
     ranking = ask(unmeasured, by="size")
 
