@@ -46,7 +46,7 @@ class PackTask:
         return {"name": self.name, "kind": self.kind, "where to get it": self.home}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pack:
     """Reference tasks and measured transfers among them."""
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from registry.errors import InputError, NotFoundError, StorageError
@@ -53,7 +54,9 @@ class Shelf:
 
     def get(self, name: str) -> Pack:
         """Return a pack in use."""
-        return read_pack(self.place(name))
+        place = self.place(name)
+        found = (os.stat(place / file) for file in (VECTORS, TRANSFERS, DESCRIPTION) if (place / file).exists())
+        return _read_once(place, tuple((file.st_ino, file.st_size, file.st_mtime_ns) for file in found))
 
     def place(self, name: str) -> Path:
         """Return the folder of a pack in use."""
@@ -109,6 +112,12 @@ class Shelf:
         _delete(self._former / name)
         with suppress(OSError):  # there is none, or another pack is in it
             self._former.rmdir()
+
+
+@lru_cache(maxsize=8)
+def _read_once(place: Path, _files: tuple[tuple[int, int, int], ...]) -> Pack:
+    """Read a pack, and again where one of its files is another than it was."""
+    return read_pack(place)
 
 
 def _is_pack(folder: Path) -> bool:

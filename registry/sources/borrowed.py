@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,15 +59,20 @@ def borrowed(packs: Iterable[Pack], spec: SpaceSpec) -> Borrowed:
             continue
         tasks |= {_marked(pack, task.name): (pack.name, task) for task in pack.tasks}
         rows.append(pack.matrix)
-        history += [
-            replace(m, target=_marked(pack, m.target), source=_marked(pack, m.source))
-            for m in standardised(pack.transfers)
-        ]
+        history += _outcomes(pack)
         used.append(pack)
     if used:
         notes.append(_said(used))
     matrix = np.concatenate(rows) if rows else np.zeros((0, spec.dimension), np.float32)
     return Borrowed(tasks, matrix, tuple(history), tuple(notes))
+
+
+@lru_cache(maxsize=8)
+def _outcomes(pack: Pack) -> tuple[Measurement, ...]:
+    """Return what was measured among a pack's tasks, worked out once."""
+    return tuple(
+        replace(m, target=_marked(pack, m.target), source=_marked(pack, m.source)) for m in standardised(pack.transfers)
+    )
 
 
 def _marked(pack: Pack, name: str) -> str:
