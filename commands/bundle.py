@@ -1,13 +1,24 @@
 """`fute bundle` and `fute diff`: all that a registry knows, into a folder or file and back, and what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+from commands.completion import packs, spaces
 from commands.output import json_option, print_json, registry_of, tell
 
 BUNDLE = click.Path(path_type=Path)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def part_options(command: F) -> F:
+    """Give a command the options `--space` and `--pack`, which name a part of the registry."""
+    own = "One space alone: its entries, its corpus, their answers to it, the transfers among them."
+    command = click.option("--pack", shell_complete=packs, help="One pack alone.")(command)
+    return click.option("--space", shell_complete=spaces, help=own)(command)
 
 
 @click.group()
@@ -17,15 +28,18 @@ def bundle() -> None:
 
 @bundle.command("export")
 @click.argument("path", type=BUNDLE, metavar="FILE.zip|FOLDER")
+@part_options
 @json_option
 @click.pass_context
-def export(ctx: click.Context, path: Path, *, as_json: bool) -> None:
+def export(ctx: click.Context, path: Path, *, space: str | None, pack: str | None, as_json: bool) -> None:
     """Write all that the registry knows: entries, spaces, vectors, answers, transfers and packs.
 
     The same registry gives the same bytes. Jobs are left out: they are of this machine, and so is the index, which is
     made anew.
     """
-    counts = registry_of(ctx).export_bundle(path)
+    from registry.bundles.part import BundlePart
+
+    counts = registry_of(ctx).export_bundle(path, BundlePart(space, pack))
     if as_json:
         print_json({"path": str(path), **counts})
         return

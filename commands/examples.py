@@ -9,7 +9,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fute best-prompt product_reviews --model llama --space tickets -k 5",
         "fute best-prompt product_reviews --model llama --labelled few.csv --plot prompts.png",
     ),
-    "bundle export": ("fute bundle export all.zip",),
+    "bundle export": ("fute bundle export all.zip", "fute bundle export tickets.zip --space tickets"),
     "bundle import": ("fute bundle import all.zip --dry-run",),
     "card": ("fute card product_reviews", "fute card 'llama@short'"),
     "compare": ("fute compare film_reviews product_reviews",),
