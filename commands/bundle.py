@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from commands.completion import packs, spaces
 from commands.output import json_option, print_json, registry_of, tell
+
+if TYPE_CHECKING:
+    from registry.catalog.whole.merge import MergeReport
 
 BUNDLE = click.Path(path_type=Path)
 
@@ -63,10 +66,7 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
         print_json({"dry_run": dry_run, **report.as_json()})
         return
     tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
-    for clash in report.clashes:
-        tell(f"left out: {clash}", err=True, is_loss=True)
-    if report.left_out.total():
-        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
+    tell_of_losses(report)
 
 
 @click.command()
@@ -90,6 +90,14 @@ def diff(ctx: click.Context, a: str, b: str, *, exit_code: bool, as_json: bool) 
     else:
         tell("\n".join(found.lines()) if found else "No differences")
     ctx.exit(1 if found and exit_code else 0)
+
+
+def tell_of_losses(report: "MergeReport") -> None:
+    """Tell of what clashed, and of what was left out with it."""
+    for clash in report.clashes:
+        tell(f"left out: {clash}", err=True, is_loss=True)
+    if report.left_out.total():
+        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
 
 
 def told(counts: Mapping[str, int]) -> str:

@@ -68,6 +68,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "prompt show": ("fute prompt show short",),
     "prompt tag": ("fute prompt tag short films",),
     "prompt test": ("fute prompt test short --task product_reviews",),
+    "pull": ("fute pull /shared/team", "fute pull hf://datasets/ann/team --dry-run"),
+    "push": ("fute push /shared/team", "fute push hf://datasets/ann/tickets --space tickets --license cc-by-4.0"),
     "repair": ("fute repair",),
     "restore": ("fute restore before.db",),
     "serve": ("fute serve", "fute serve --port 0"),

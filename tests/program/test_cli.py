@@ -603,6 +603,8 @@ def test_every_command_with_json_is_among_the_tested() -> None:
         "label",
         "pack",
         "prompt",
+        "pull",
+        "push",
         "test",
     }  # test files
     assert tested == {path for path in having if not of_their_own & {path[0], path[-1]}}

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import pytest
 from goals import Goal
+from loopback import reach_loopback_alone
 from reply_modes import Json, choice, reply
 from tiny_cli import run, tiny_bert, write_rows, write_task
-from tiny_server import Offers, TinyServer, reach_loopback_alone, running
+from tiny_server import Offers, TinyServer, running
 
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
