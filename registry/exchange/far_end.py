@@ -1,14 +1,16 @@
 """Where a registry is pushed to and pulled from: what such a place must offer, and how one is named."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from registry.errors import InputError
+from registry.errors import DataError, InputError
 from registry.location import LONGEST_PART
 from registry.shown import without_secrets
+
+T = TypeVar("T")
 
 BUNDLE, README, CARDS = "bundle.zip", "README.md", "cards"  # all that a push writes
 SCHEME = "hf://datasets/"
@@ -59,6 +61,16 @@ class FarEnd(Protocol):
             StorageError: somebody else has pushed since it was seen, or it cannot be done.
         """
         ...
+
+
+def with_bundle(far_end: FarEnd, seen: Sighting, use: Callable[[Path], T]) -> T:
+    """Return what comes of the bundle at a far end; one that was kept here, and is faulty, is fetched anew."""
+    try:
+        return use(far_end.fetch(BUNDLE, seen))
+    except DataError:
+        if not far_end.is_elsewhere:
+            raise
+    return use(far_end.fetch(BUNDLE, seen, anew=True))
 
 
 def far_end_of(where: str, *, public: bool = False) -> FarEnd:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from registry.catalog.whole.merge import MergeReport
 from registry.errors import DataError, InputError
-from registry.exchange.far_end import BUNDLE, FarEnd, Sighting, far_end_of
+from registry.exchange.far_end import BUNDLE, far_end_of, with_bundle
 from registry.registry import Registry
 
 
@@ -36,17 +36,10 @@ def pull(registry: Registry, where: str, **options: bool) -> Pulled:
         raise InputError(f"{far_end} is not there{mend}.")
     if BUNDLE not in seen.files:
         raise InputError(f"{far_end} has no {BUNDLE}: nothing was pushed there, or not to its end.")
-    return Pulled(str(far_end), seen.state if far_end.is_elsewhere else None, _taken(registry, far_end, seen, options))
-
-
-def _taken(registry: Registry, far_end: FarEnd, seen: Sighting, options: dict[str, bool]) -> MergeReport:
     try:
-        return registry.import_bundle(far_end.fetch(BUNDLE, seen), **options)
+        report = with_bundle(far_end, seen, lambda path: registry.import_bundle(path, **options))
     except DataError as error:
         if not far_end.is_elsewhere:
             raise
-        kept = error
-    try:  # what this machine kept of an earlier pull may be what is damaged
-        return registry.import_bundle(far_end.fetch(BUNDLE, seen, anew=True), **options)
-    except DataError:
-        raise DataError(str(far_end), f"what was pushed there cannot be taken in ({kept}).") from kept
+        raise DataError(str(far_end), f"what was pushed there cannot be taken in ({error}).") from error
+    return Pulled(str(far_end), seen.state if far_end.is_elsewhere else None, report)

@@ -11,7 +11,7 @@ from registry.bundles.reading import Bundle, opened_bundle
 from registry.catalog.whole.pieces import Section
 from registry.errors import DataError, InputError
 from registry.exchange.cards import NO_CARD, FormerCard, read_former, whole_card, write_cards
-from registry.exchange.far_end import BUNDLE, CARDS, README, FarEnd, Sighting, far_end_of
+from registry.exchange.far_end import BUNDLE, CARDS, README, FarEnd, Sighting, far_end_of, with_bundle
 from registry.exchange.inventory import Inventory
 from registry.files.yaml_data import FILE_LIMIT
 from registry.registry import Registry
@@ -98,17 +98,21 @@ def _check_nothing_is_lost(
         held = f"the {kind} {name!r}" if name else f"a whole {kind}"
         raise InputError(f"{far_end} holds {held}: name another place, or say --replace.")
     try:
-        there = far_end.fetch(BUNDLE, seen)
-        report = registry.import_bundle(there, dry_run=True, keep_mine=True, trust=True)
-        with opened_bundle(there) as known:
-            labels = sorted(_labels(known) - _labels(bundle))
-            missing = [*report.clashes, *(f"the {what} {told}" for what, told in labels)]
+        missing = with_bundle(far_end, seen, lambda path: _missing(registry, bundle, path))
     except DataError as error:
-        raise InputError(f"What {far_end} holds is damaged ({error}): --replace puts yours in its place.") from error
-    missing += [f"{count:,} {what} that are not here" for what, count in report.added.items() if count]
+        raise InputError(f"What {far_end} holds cannot be taken in ({error}): --replace puts yours there.") from error
     if missing:
         told = "; ".join(missing[:TOLD]) + (f"; and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
         raise InputError(f"{far_end} holds what would be lost: {told}. 'fute pull {far_end}' first, or say --replace.")
+
+
+def _missing(registry: Registry, bundle: Bundle, there: Path) -> list[str]:
+    """Return what a bundle from there has that is another here, or is not here at all."""
+    report = registry.import_bundle(there, dry_run=True, keep_mine=True, trust=True)
+    with opened_bundle(there) as known:
+        labels = sorted(_labels(known) - _labels(bundle))
+    missing = [*report.clashes, *(f"the {what} {name}" for what, name in labels)]
+    return missing + [f"{count:,} {what} that are not here" for what, count in report.added.items() if count]
 
 
 def _labels(bundle: Bundle) -> set[tuple[str, str]]:

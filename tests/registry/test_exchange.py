@@ -337,7 +337,7 @@ def test_what_is_damaged_there_is_told_and_can_be_replaced(mine: Registry, their
     with pytest.raises(DataError, match=r"bundle\.zip: is not the file that was written"):
         pull(theirs, str(team))
     assert list(theirs.tasks()) == []
-    with pytest.raises(InputError, match=r"is damaged .*--replace puts yours in its place"):
+    with pytest.raises(InputError, match=r"cannot be taken in .*--replace puts yours there"):
         sent(mine, team)
 
     sent(mine, team, replace=True)

@@ -255,6 +255,8 @@ def test_what_is_damaged_in_the_cache_is_fetched_anew(
 
     with Registry.create(tmp_path / "third") as third:
         assert pull(third, TEAM).report.added["entries"] == 12
+    kept.resolve().write_bytes(kept.read_bytes()[:-1])
+    assert not sent(mine).is_changed
 
 
 def test_a_pull_that_breaks_off_changes_nothing(hub: TinyHub, mine: Registry, theirs: Registry) -> None:

@@ -54,6 +54,8 @@ TYPED: tuple[Callable[[str], tuple[str, ...]], ...] = (
     lambda key: ("prompt", "import", f"https://user:{key}@data.example/p.jsonl"),
     lambda key: ("transfer", "import", f"https://data.example/t.csv?X-Signature={key}"),
     lambda key: ("pack", "add", f"https://user:{key}@data.example/pack"),
+    lambda key: ("push", f"https://user:{key}@hub.example/team"),
+    lambda key: ("pull", f"hf://datasets/{key}@ann/team"),
     lambda key: ("nearest", "films", "--space", f"https://user:{key}@x.example"),
     lambda key: ("status", "--registry", f"https://user:{key}@registry.example/"),
 )
