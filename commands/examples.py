@@ -101,6 +101,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fute transfer record --model minilm --adaptation full --target reviews --source film_reviews --score 0.91",
     ),
     "transfer remove": ("fute transfer remove --run may --yes",),
+    "transfer show": (
+        "fute transfer show film_reviews",
+        "fute transfer show reviews --setting minilm/full --plot measured.png",
+    ),
     "vectors export": ("fute vectors export vectors.parquet",),
     "vectors import": ("fute vectors import vectors.npz --space ours --kind model",),
     "verify": ("fute verify",),

@@ -574,6 +574,7 @@ WITH_JSON = (
     ("nearest", "film"),
     ("compare", "film", "shop"),
     ("transfer", "list"),
+    ("transfer", "show", "film"),
     ("worker",),
     ("vectors", "import", "more.npz", "--space", "mine"),
 )

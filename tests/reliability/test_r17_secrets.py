@@ -157,5 +157,5 @@ def test_a_planted_key_is_found_nowhere(
         if any(form in body for form in spellings(key))
     ]
     assert hits == []
-    assert len(keys) == 30
+    assert len(keys) >= 30
     goal.reached(f"{len(keys)} keys, {len(places)} places: {len(hits)} found")
