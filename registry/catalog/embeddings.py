@@ -41,6 +41,7 @@ from registry.catalog.tables import (
 )
 from registry.errors import IntegrityError
 from registry.kinds import EntryKind
+from registry.names import normal
 from registry.spaces.centring import Centring
 from registry.spaces.vectors import checked_vector
 
@@ -61,7 +62,15 @@ _WITH_NAMES = select(
 _OF_VERSION = _WITH_NAMES.where(
     _EMBEDDING.version_id == bindparam("version_id"), _EMBEDDING.space_id == bindparam("space_id")
 )
+_OF_NEWEST = _WITH_NAMES.where(
+    _ENTRY.name == bindparam("name"), _EMBEDDING.space_id == bindparam("space_id"), is_newest()
+)
 _SOME = _WITH_NAMES.where(_EMBEDDING.id.in_(bindparam("ids", expanding=True)))
+_NAMES = select(_EMBEDDING.id, _ENTRY.name, _ENTRY.kind).where(
+    _VERSION.id == _EMBEDDING.version_id,
+    _ENTRY.id == _VERSION.entry_id,
+    _EMBEDDING.id.in_(bindparam("ids", expanding=True)),
+)
 _LOGGED = select(VectorChange.id).where(
     VectorChange.space_id == bindparam("space_id"), VectorChange.mark == bindparam("since")
 )
@@ -135,6 +144,21 @@ class EmbeddingStore:
     def _get(self, version_id: int, space_id: int) -> EmbeddingRecord | None:
         with self._database.read() as session:
             return _vector_of(session, version_id, space_id)
+
+    def newest(self, name: str, space_id: int) -> EmbeddingRecord | None:
+        """Return the vector of the latest version of the entry that has this very name, if it has one in a space."""
+        return self._database.remembered(("newest", name, space_id), lambda: self._newest(normal(name), space_id))
+
+    def _newest(self, name: str, space_id: int) -> EmbeddingRecord | None:
+        with self._database.read() as session:
+            row = session.connection().execute(_OF_NEWEST, {"name": name, "space_id": space_id}).first()
+            return None if row is None else _read(row)
+
+    def named(self, ids: Sequence[int]) -> dict[int, tuple[str, EntryKind]]:
+        """Return the names and kinds of the entries of an answer's few ids; those that are gone are left out."""
+        with self._database.read() as session:
+            rows = session.connection().execute(_NAMES, {"ids": list(ids)}) if ids else ()
+            return {row_id: (name, kind) for row_id, name, kind in rows}
 
     def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
         """Return the embeddings of an answer's few ids, with their deviations; those that are gone are left out."""

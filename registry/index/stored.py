@@ -36,7 +36,7 @@ class StoredRows:
         try:
             if path.stat().st_size != 4 * count * dimension:
                 raise DamagedIndexError(f"{path.name} has another size")
-            self._rows: Rows = np.memmap(path, "<f4", "r", shape=(count, dimension))
+            self._rows: Rows = np.asarray(np.memmap(path, "<f4", "r", shape=(count, dimension)))
         except OSError as error:
             raise DamagedIndexError(str(error)) from error
 

@@ -72,8 +72,7 @@ def ranked(
     matches, aside = kept_apart(search.best, duplicates, query)
     if query.limit < JUDGED:
         matches, _ = kept_apart(search.best, duplicates, replace(query, limit=JUDGED))
-    entry = None if target.id == OUTSIDE else catalog.entries.get(target.name)
-    yardstick = Yardstick(catalog, index, space, target, entry, query.weights)
+    yardstick = Yardstick(catalog, index, space, target, query.weights)
     marked = yardstick.marked(search.with_errors(matches))
     matches = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
     return Ranking(
@@ -134,7 +133,7 @@ class _Search:
             (weights, selected(catalog, index, space, replace(query.where, kinds=alike)))
             for weights, alike in _weighed_alike(self._weights)
         ]
-        self._held: dict[str, EmbeddingRecord] = {}
+        self._ids: dict[str, int] = {}  # of the matches, by name
 
     def best(self, count: int) -> list[Match]:
         """Return the nearest, nearest first, not ranked yet."""
@@ -144,22 +143,21 @@ class _Search:
             neighbours += self._index.nearest(query, limit=count + 1, where=among)  # the target is among them, or not
         others = [neighbour for neighbour in neighbours if neighbour.id != self._target.id]
         neighbours = sorted(others, key=lambda n: (-n.similarity, n.id))[:count]
-        held = self._catalog.embeddings.some([n.id for n in neighbours])
-        self._held = {record.name: record for record in held.values()}
-        neighbours = [n for n in neighbours if n.id in held]  # else it was removed a moment ago
+        named = self._catalog.embeddings.named([n.id for n in neighbours])
+        self._ids |= {name: row_id for row_id, (name, _) in named.items()}
+        neighbours = [n for n in neighbours if n.id in named]  # else it was removed a moment ago
         rows = self._index.rows(np.array([n.id for n in neighbours], np.int64))
         cosines = self._centring.facets.cosines(self._row, rows)
-        return [
-            Match(0, held[n.id].name, held[n.id].kind, n.similarity, facets)
-            for n, facets in zip(neighbours, cosines, strict=True)
-        ]
+        return [Match(0, *named[n.id], n.similarity, facets) for n, facets in zip(neighbours, cosines, strict=True)]
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches with the standard errors of their similarities."""
-        return [replace(match, deviation=self._error(match)) for match in matches]
+        if self._target.deviations is None:  # then nothing is known of how sure any is
+            return list(matches)
+        held = self._catalog.embeddings.some([self._ids[match.name] for match in matches])
+        return [replace(match, deviation=self._error(match, held[self._ids[match.name]])) for match in matches]
 
-    def _error(self, match: Match) -> float | None:
-        other = self._held[match.name]
+    def _error(self, match: Match, other: EmbeddingRecord) -> float | None:
         return standard_error(self._target, other, self._centring, self._weights[match.kind])
 
 

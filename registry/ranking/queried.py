@@ -27,6 +27,9 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     pack, colon, task = checked_text(query, "query").partition(":")
     if colon and pack in Shelf(catalog.database.location.folder).names():
         raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
+    found = catalog.embeddings.newest(query, space.id)
+    if found is not None:
+        return found
     entry = catalog.entries.get(query)
     embedding = catalog.embeddings.get(entry.version_id, space.id)
     if embedding is not None:

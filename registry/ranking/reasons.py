@@ -41,9 +41,12 @@ class UsualAnswer:
         return f"{self.name} answers {self.usual!r} to {100 * self.share:.0f} of 100 texts"
 
 
-def answered(catalog: Catalog, space: SpaceRecord, entry: EntryRecord) -> UsualAnswer | None:
+def answered(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -> UsualAnswer | None:
     """Return what a black box answered on a space's corpus; None for a task, a number, and where nothing is kept."""
-    if entry.kind is EntryKind.TASK or space.corpus_version_id is None or _is_number(entry):
+    if kind is EntryKind.TASK or space.corpus_version_id is None:
+        return None
+    entry = catalog.entries.get(name)
+    if _is_number(entry):
         return None
     chunks = catalog.predictions.chunks(entry.version_id, space.corpus_version_id)
     if not chunks:

@@ -11,10 +11,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, Filter, SpaceRecord
+from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.index.current import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
+from registry.ranking.queried import OUTSIDE
 from registry.ranking.reasons import UsualAnswer, answered, because
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
@@ -87,18 +88,16 @@ class Yardstick:
         index: SpaceIndex,
         space: SpaceRecord,
         target: EmbeddingRecord,
-        entry: EntryRecord | None,
         weights: Mapping[str, float] | None,
     ) -> None:
         """Make it for the matches of a target.
 
         Args:
-            entry: the target's; None for a vector from a file.
             weights: the user's own, of the facets; None for the usual ones.
         """
         self._kind = target.kind
-        self._entry = entry
-        self._said = None if entry is None else answered(catalog, space, entry)
+        self._entry = None if target.id == OUTSIDE else target.name  # None for a vector from a file
+        self._said = None if self._entry is None else answered(catalog, space, self._entry, target.kind)
         self._catalog = catalog
         self._index = index
         self._space = space
@@ -116,7 +115,7 @@ class Yardstick:
             return None
         first = matches[0]
         level = self._level(self._kind, first.kind)
-        for answers in (self._said, answered(self._catalog, self._space, self._catalog.entries.get(first.name))):
+        for answers in (self._said, answered(self._catalog, self._space, first.name, first.kind)):
             if answers is not None and answers.is_near_constant:
                 sentence = f"Nothing here is alike: {answers}, which tells nothing of what it does."
                 return Finding(Outcome.NOTHING, (first.name,), None, level, answers, sentence)
@@ -130,7 +129,8 @@ class Yardstick:
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
-        why = because(self._catalog, self._entry, self._said, first, usual)
+        entry = None if self._entry is None else self._catalog.entries.get(self._entry)
+        why = because(self._catalog, entry, self._said, first, usual)
         equal = tuple(m.name for m in matches if m.kind is first.kind and m.alike and _are_equal(first, m))
         if len(equal) == 1:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")

@@ -537,11 +537,12 @@ def test_an_old_version_is_compared_by_its_own_examples(compass: Registry) -> No
 @pytest.mark.parametrize("damage", ["x''", "3", "zeroblob(28)", "randomblob(28)"])
 def test_damage_to_what_tells_the_error_is_an_integrity_fault(compass: Registry, damage: str) -> None:
     record = compass.catalog.spaces.get("s")
-    version = compass.catalog.entries.get("east").version_id
     apart = np.full((4, 3), 0.01, np.float32)
-    compass.catalog.embeddings.put(version, record, np.array(COMPASS["east"], np.float32), {}, apart)
+    versions = {name: compass.catalog.entries.get(name).version_id for name in ("north", "east")}
+    for name, version in versions.items():
+        compass.catalog.embeddings.put(version, record, np.array(COMPASS[name], np.float32), {}, apart)
     with closing(sqlite3.connect(compass.folder / "catalog.db")) as database:
-        database.execute(f"UPDATE embeddings SET deviations = {damage} WHERE deviations IS NOT NULL")  # noqa: S608
+        database.execute(f"UPDATE embeddings SET deviations = {damage} WHERE version_id = {versions['east']}")  # noqa: S608
         database.commit()
 
     with pytest.raises(IntegrityError, match="vector of 'east' is damaged: run 'fute embed east"):
