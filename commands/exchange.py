@@ -67,7 +67,7 @@ def push(
         at = f" (commit {plan.revision[:12]})" if plan.revision else ""
         tell(f"pushed to {plan.where}{at}" if plan.is_changed else f"{plan.where} has all of it already{at}")
     if plan.cards_left_out:
-        tell(f"{plan.cards_left_out:,} entries have no card: they are too many", err=True, is_loss=True)
+        tell(f"{plan.cards_left_out:,} entries have no card: there are too many", err=True, is_loss=True)
 
 
 @click.command()

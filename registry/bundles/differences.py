@@ -74,11 +74,15 @@ def differences(first: str | Path, second: str | Path) -> Differences:
 
 def _known(place: str | Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
     with _opened(place) as (whole, packs):
-        things = {
-            thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
-        }
-        things |= {("pack", folder.name): _hash(read_file(folder / DESCRIPTION)) for folder in packs}
-        return things, neighbours_of(whole)
+        return things_of(whole, packs), neighbours_of(whole)
+
+
+def things_of(whole: Whole, packs: list[Path]) -> dict[Thing, str]:
+    """Return what is in a registry or a bundle, thing by thing, each with a hash of what it says."""
+    things = {
+        thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
+    }
+    return things | {("pack", folder.name): _hash(read_file(folder / DESCRIPTION)) for folder in packs}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from registry.bundles.part import BundlePart
 from registry.bundles.reading import Bundle
 from registry.catalog import Catalog
 from registry.catalog.whole.pieces import Section
-from registry.errors import DataError
+from registry.errors import DataError, NotFoundError
 from registry.exchange.far_end import CARDS
 from registry.exchange.inventory import NOUNS, Inventory, pack_titles
 from registry.files.lines import decoded
@@ -64,7 +64,7 @@ def read_former(path: Path) -> FormerCard:
 
 
 def write_cards(catalog: Catalog, bundle: Bundle, folder: Path) -> tuple[dict[tuple[str, str], str], int]:
-    """Write a card of each task, model and prompt of a bundle, as many as fit beside it.
+    """Write a card of each task, model and prompt of a bundle, as many as fit beside it, from a registry with all that.
 
     Returns:
         The files by kind and name, and how many cards are left out.
@@ -76,9 +76,14 @@ def write_cards(catalog: Catalog, bundle: Bundle, folder: Path) -> tuple[dict[tu
         if len(files) == MOST:
             left_out += 1
             continue
+        try:
+            card = card_of(catalog, name, EntryKind(kind))
+        except NotFoundError:  # it was removed a moment ago
+            left_out += 1
+            continue
         file = _file(kind, name, taken)
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_text(card_of(catalog, name, EntryKind(kind)), encoding="utf-8", newline="\n")
+        (folder / file).write_text(card, encoding="utf-8", newline="\n")
         files[kind, name] = file
     return files, left_out
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from registry.bundles.differences import Thing, things_of
 from registry.bundles.part import BundlePart
 from registry.bundles.reading import Bundle, opened_bundle
 from registry.catalog.whole.pieces import Section
@@ -75,7 +76,7 @@ def push(
         with opened_bundle(laid / BUNDLE) as bundle:
             if seen is not None and BUNDLE in seen.files and not options.replace:
                 _check_nothing_is_lost(registry, bundle, far_end, seen, former, options.part)
-            plan = _lay_out(bundle, laid, far_end, seen, former, options)
+            plan = _lay_out(registry, bundle, laid, far_end, seen, former, options)
         return _put(far_end, seen, laid, plan) if is_wanted(plan) else plan
 
 
@@ -108,11 +109,23 @@ def _check_nothing_is_lost(
 
 def _missing(registry: Registry, bundle: Bundle, there: Path) -> list[str]:
     """Return what a bundle from there has that is another here, or is not here at all."""
-    report = registry.import_bundle(there, dry_run=True, keep_mine=True, trust=True)
     with opened_bundle(there) as known:
-        labels = sorted(_labels(known) - _labels(bundle))
+        try:
+            here = _contents(bundle)
+            if all(here.get(thing) == told for thing, told in _contents(known).items()):
+                return []
+            labels = sorted(_labels(known) - _labels(bundle))
+        except (KeyError, TypeError, AttributeError, ValueError):  # a stranger's: the import says what is wrong with it
+            labels = []
+    report = registry.import_bundle(there, dry_run=True, keep_mine=True, trust=True)  # knows what comes to the same
     missing = [*report.clashes, *(f"the {what} {name}" for what, name in labels)]
     return missing + [f"{count:,} {what} that are not here" for what, count in report.added.items() if count]
+
+
+def _contents(bundle: Bundle) -> dict[Thing, str]:
+    """Return what is in a bundle, thing by thing; of a space its settings alone: its centre moves as it grows."""
+    spaces = (piece.document for piece in bundle.pieces(Section.SPACES))
+    return things_of(bundle, bundle.packs()) | {("space", told["name"]): told["fingerprint"] for told in spaces}
 
 
 def _labels(bundle: Bundle) -> set[tuple[str, str]]:
@@ -125,14 +138,29 @@ def _labels(bundle: Bundle) -> set[tuple[str, str]]:
     return found
 
 
+def _lay_cards(
+    registry: Registry, bundle: Bundle, laid: Path, part: BundlePart
+) -> tuple[dict[tuple[str, str], str], int]:
+    """Write the cards of what is in the bundle; those of a space tell of nothing else that the registry knows."""
+    if part.kind == "registry":
+        return write_cards(registry.catalog, bundle, laid)
+    with Registry.create(laid / "taken-in") as taken:
+        taken.import_bundle(laid / BUNDLE, trust=True)
+        return write_cards(taken.catalog, bundle, laid)
+
+
 def _lay_out(
-    bundle: Bundle, laid: Path, far_end: FarEnd, seen: Sighting | None, former: FormerCard, options: PushOptions
+    registry: Registry,
+    bundle: Bundle,
+    laid: Path,
+    far_end: FarEnd,
+    seen: Sighting | None,
+    former: FormerCard,
+    options: PushOptions,
 ) -> PushPlan:
     """Write the cards beside the bundle; return what there is to push."""
     part, inventory = options.part, Inventory.of(bundle)
-    with Registry.create(laid / "taken-in") as taken:  # the cards tell of what is in the bundle, and of nothing else
-        taken.import_bundle(laid / BUNDLE, trust=True)
-        files, left_out = write_cards(taken.catalog, bundle, laid)
+    files, left_out = _lay_cards(registry, bundle, laid, part)
     card = whole_card(bundle, inventory, part, far_end.name, former, files, options.license)
     (laid / README).write_text(card, encoding="utf-8", newline="\n")
     return PushPlan(

@@ -265,7 +265,7 @@ def test_cards_beyond_the_most_are_left_out_and_told(
     code, text = told("--registry", mine.folder, "push", tmp_path / "team")
 
     assert code == 0
-    assert "5 entries have no card: they are too many\n" in text
+    assert "5 entries have no card: there are too many\n" in text
     assert len(files_of(tmp_path / "team" / "cards")) == 3
 
 
@@ -442,6 +442,30 @@ def test_a_bundle_that_means_harm_is_refused(
     assert list(theirs.tasks()) == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        edited("entries.jsonl", 0, lambda one: one.pop("name")),
+        edited("entries.jsonl", 0, lambda one: one.update(tags=7)),
+        edited("spaces.jsonl", 0, lambda one: one.update(fingerprint=[])),
+        edited("transfers.jsonl", 0, lambda one: one.pop("run")),
+    ],
+)
+def test_a_push_beside_a_bundle_that_means_harm_says_so(
+    mine: Registry, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    team = tmp_path / "team"
+    sent(mine, team)
+    mine.export_bundle(tmp_path / "folder")
+    pack(tampered(tmp_path / "folder", tmp_path / "harm", change), team / "bundle.zip")
+    before = files_of(team)
+
+    with pytest.raises(InputError, match=r"holds cannot be taken in .*--replace puts yours there"):
+        sent(mine, team)
+
+    assert files_of(team) == before
+
+
 def test_a_model_that_runs_code_needs_trust(mine: Registry, theirs: Registry, tmp_path: Path) -> None:
     spec = ModelSpec.function("os:system").as_document()
     mine.add_model("runs", spec, content_hash=hashlib.sha256(b"runs").hexdigest())
@@ -477,7 +501,7 @@ def test_a_killed_push_leaves_a_folder_that_can_be_pulled(mine: Registry, tmp_pa
     assert {"push.cards", "push.placed"} <= set(passed)
     found = set()
     for number, place in enumerate(places):
-        if number <= len(passed) - 1 - passed[::-1].index("bundle.imported"):
+        if number <= len(passed) - 1 - passed[::-1].index("bundle.written"):
             continue  # until then nothing in the folder is touched
         assert pushed(f"{place}=kill") == -9, place
         with Registry.create(tmp_path / f"other{number}") as other:
