@@ -155,6 +155,7 @@ def _hub() -> str:
 def _said_by(error: Exception) -> str:
     """Return what the library says in one line, with the cause that it names."""
     told, *cause = [" ".join(str(one).split()) or first_line(one) for one in (error, error.__cause__) if one]
+    cause = [one for one in cause if one not in told]
     return "".join((told, *(f" ({one})" for one in cause)))[:LONGEST]
 
 

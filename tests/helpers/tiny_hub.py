@@ -115,7 +115,7 @@ class TinyHub:
             raise _RefusedError(401 if token is None else 403)
         if name in self.repositories:
             return _json({"url": f"{self.url}/datasets/{name}"}, 409)
-        self.create(name, private=said.get("visibility") == "private")
+        self.create(name, private=said.get("visibility") == "private" or said.get("private", False))
         return _json({"url": f"{self.url}/datasets/{name}"})
 
     def uploaded(self, request: "Request") -> Answer:
