@@ -79,9 +79,7 @@ def _known(place: str | Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             if not isinstance(whole, Bundle):
                 raise
-            raise DataError(
-                str(place), "is not what a registry wrote: 'fute bundle import' says why."
-            ) from error
+            raise DataError(str(place), "is not what a registry wrote: 'fute bundle import' says why.") from error
 
 
 def things_of(whole: Whole, packs: list[Path]) -> dict[Thing, str]:
