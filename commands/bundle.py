@@ -1,13 +1,27 @@
 """`fute bundle` and `fute diff`: all that a registry knows, into a folder or file and back, and what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from commands.completion import packs, spaces
 from commands.output import json_option, print_json, registry_of, tell
 
+if TYPE_CHECKING:
+    from registry.catalog.whole.merge import MergeReport
+
 BUNDLE = click.Path(path_type=Path)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def part_options(command: F) -> F:
+    """Give a command the options `--space` and `--pack`, which name a part of the registry."""
+    own = "One space alone: its entries, its corpus, their answers to it, the transfers among them."
+    command = click.option("--pack", shell_complete=packs, help="One pack alone.")(command)
+    return click.option("--space", shell_complete=spaces, help=own)(command)
 
 
 @click.group()
@@ -17,15 +31,18 @@ def bundle() -> None:
 
 @bundle.command("export")
 @click.argument("path", type=BUNDLE, metavar="FILE.zip|FOLDER")
+@part_options
 @json_option
 @click.pass_context
-def export(ctx: click.Context, path: Path, *, as_json: bool) -> None:
+def export(ctx: click.Context, path: Path, *, space: str | None, pack: str | None, as_json: bool) -> None:
     """Write all that the registry knows: entries, spaces, vectors, answers, transfers and packs.
 
     The same registry gives the same bytes. Jobs are left out: they are of this machine, and so is the index, which is
     made anew.
     """
-    counts = registry_of(ctx).export_bundle(path)
+    from registry.bundles.part import BundlePart
+
+    counts = registry_of(ctx).export_bundle(path, BundlePart(space, pack))
     if as_json:
         print_json({"path": str(path), **counts})
         return
@@ -49,10 +66,7 @@ def import_(ctx: click.Context, path: Path, *, dry_run: bool, keep_mine: bool, t
         print_json({"dry_run": dry_run, **report.as_json()})
         return
     tell(f"{told(report.added)} {'would be ' if dry_run else ''}added; {report.known.total():,} were here")
-    for clash in report.clashes:
-        tell(f"left out: {clash}", err=True, is_loss=True)
-    if report.left_out.total():
-        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
+    tell_of_losses(report)
 
 
 @click.command()
@@ -76,6 +90,14 @@ def diff(ctx: click.Context, a: str, b: str, *, exit_code: bool, as_json: bool) 
     else:
         tell("\n".join(found.lines()) if found else "No differences")
     ctx.exit(1 if found and exit_code else 0)
+
+
+def tell_of_losses(report: "MergeReport") -> None:
+    """Tell of what clashed, and of what was left out with it."""
+    for clash in report.clashes:
+        tell(f"left out: {clash}", err=True, is_loss=True)
+    if report.left_out.total():
+        tell(f"{told(report.left_out)} left out", err=True, is_loss=True)
 
 
 def told(counts: Mapping[str, int]) -> str:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion import names_of
 from commands.nouns import confirmed, yes_option
-from commands.output import print_json, print_table, registry_of, table_options, tell
+from commands.output import print_json, print_table, registry_of, say, table_options, tell
+from commands.pictures import plot_option, write_plot
 
 if TYPE_CHECKING:
     from registry.data.transfers import TransferRecord
@@ -98,6 +100,29 @@ def list_(ctx: click.Context, target: str | None, *, as_json: bool) -> None:
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         tell(f"Not registered: {', '.join(unknown[:5])}{more}", err=True)
+
+
+@transfer.command()
+@click.argument("target", shell_complete=names_of("task"))
+@click.option("--setting", metavar="MODEL/ADAPTATION", help="Which, where it was measured in several.")
+@plot_option
+@table_options
+@click.pass_context
+def show(ctx: click.Context, target: str, setting: str | None, picture: Path | None, *, as_json: bool) -> None:
+    """Show what was measured on TARGET: each source's score beside the base model's without a source, best first.
+
+    That is the transfer of TARGET from itself. The spread is the standard deviation over seeds and runs.
+    """
+    from registry.sources.measured import transfer_curve
+
+    curve = transfer_curve(registry_of(ctx).catalog, target, setting)
+    write_plot(curve, picture)
+    if as_json:
+        print_json(curve.as_json())
+        return
+    say(curve.title)
+    print_table(curve, empty="")
+    say(curve.verdict())
 
 
 @transfer.command()

@@ -40,6 +40,7 @@ from registry.views.notebook import Drawing, registry_html
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
+    from registry.bundles.part import BundlePart
     from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
     from registry.choosing.models import ModelRanking, Suggestion
@@ -249,11 +250,11 @@ class Registry(Drawing):
         record = self.catalog.entries.get(name, EntryKind.TASK)
         write_task(self.task_data(record), record.name, Path(folder))
 
-    def export_bundle(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Write all that is known as a folder, or as a file that ends in .zip; return how many of each section."""
+    def export_bundle(self, path: str | os.PathLike[str], part: "BundlePart | None" = None) -> dict[str, int]:
+        """Write all that is known, or a part, as a folder or a file that ends in .zip; return how many of each."""
         from registry.bundles.writing import export_bundle
 
-        return export_bundle(self.catalog, self.packs, Path(path))
+        return export_bundle(self.catalog, self.packs, Path(path), part)
 
     def import_bundle(self, path: str | os.PathLike[str], **options: bool) -> "MergeReport":
         """Merge a bundle with what is here, all of it or nothing; the options are `ImportOptions`'."""

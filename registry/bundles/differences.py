@@ -10,11 +10,11 @@ from typing import Any
 
 from registry.bundles.manifest import NAME
 from registry.bundles.neighbours import Neighbours, neighbours_of
-from registry.bundles.reading import opened_bundle
+from registry.bundles.reading import Bundle, opened_bundle
 from registry.catalog import Catalog
 from registry.catalog.whole.pieces import Piece, Section, Whole
 from registry.catalog.whole.reading import whole_of
-from registry.errors import IntegrityError
+from registry.errors import DataError, IntegrityError
 from registry.files.whole import read_file
 from registry.location import located
 from registry.packs.pack import DESCRIPTION
@@ -74,11 +74,20 @@ def differences(first: str | Path, second: str | Path) -> Differences:
 
 def _known(place: str | Path) -> tuple[dict[Thing, str], dict[str, Neighbours]]:
     with _opened(place) as (whole, packs):
-        things = {
-            thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
-        }
-        things |= {("pack", folder.name): _hash(read_file(folder / DESCRIPTION)) for folder in packs}
-        return things, neighbours_of(whole)
+        try:
+            return things_of(whole, packs), neighbours_of(whole)
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            if not isinstance(whole, Bundle):
+                raise
+            raise DataError(str(place), "is not what a registry wrote: 'fute bundle import' says why.") from error
+
+
+def things_of(whole: Whole, packs: list[Path]) -> dict[Thing, str]:
+    """Return what is in a registry or a bundle, thing by thing, each with a hash of what it says."""
+    things = {
+        thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
+    }
+    return things | {("pack", folder.name): _hash(read_file(folder / DESCRIPTION)) for folder in packs}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from registry.bundles.archive import ENDING, pack
 from registry.bundles.arrays import ArrayWriter
 from registry.bundles.manifest import write_manifest
+from registry.bundles.part import BundlePart
 from registry.catalog import Catalog
 from registry.catalog.whole.pieces import Section, Whole
 from registry.catalog.whole.reading import whole_of
@@ -22,15 +23,17 @@ from registry.packs.shelf import Shelf
 CONTENTS, PACKS = "contents", "packs"
 
 
-def export_bundle(catalog: Catalog, packs: Shelf, path: Path) -> dict[str, int]:
-    """Write all that a registry knows, whole or not at all; return how many pieces of each section.
+def export_bundle(catalog: Catalog, packs: Shelf, path: Path, part: BundlePart | None = None) -> dict[str, int]:
+    """Write all that a registry knows, or a part, whole or not at all; return how many pieces of each section.
 
     Args:
         path: a new folder; one file, replacing what is there, where it ends in `.zip`.
+        part: what of it; None for all.
     """
+    part = part or BundlePart()
     if path.suffix == ENDING:
         with written(path) as draft, _unpacked(draft) as folder:
-            counts = _write(catalog, packs, folder)
+            counts = _write(catalog, packs, folder, part)
             point("bundle.written")
             pack(folder, draft)
         return counts
@@ -38,7 +41,7 @@ def export_bundle(catalog: Catalog, packs: Shelf, path: Path) -> dict[str, int]:
         raise InputError(f"{path} is there already: name a new folder, or a file that ends in {ENDING}.")
     with written(path) as draft:
         draft.mkdir(parents=True)
-        return _write(catalog, packs, draft)
+        return _write(catalog, packs, draft, part)
 
 
 @contextmanager
@@ -52,17 +55,19 @@ def _unpacked(draft: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(catalog: Catalog, packs: Shelf, folder: Path) -> dict[str, int]:
+def _write(catalog: Catalog, packs: Shelf, folder: Path, part: BundlePart) -> dict[str, int]:
+    names = part.packs_of(packs.names())
     (folder / CONTENTS).mkdir()
-    with whole_of(catalog) as whole:
+    with whole_of(catalog) as everything:
+        whole = part.of(everything)
         counts = {section.value: _write_section(whole, section, folder) for section in Section}
         counts[CONTENTS] = sum(1 for _ in (folder / CONTENTS).iterdir())
-    for name in packs.names():
+    for name in names:
         packs.get(name)  # a pack that is damaged is told here, not to whoever takes the bundle in
         (folder / PACKS / name).mkdir(parents=True)
         for file in (DESCRIPTION, VECTORS, TRANSFERS):
             shutil.copyfile(packs.place(name) / file, folder / PACKS / name / file)
-    counts[PACKS] = len(packs.names())
+    counts[PACKS] = len(names)
     write_manifest(folder, counts)
     return counts
 

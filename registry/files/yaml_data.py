@@ -64,17 +64,21 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file, every value that is not a list or a mapping as text, or None for null."""
-    body = read_file(path, most=FILE_LIMIT)
+    return yaml_mapping(decoded(read_file(path, most=FILE_LIMIT), path), str(path))
+
+
+def yaml_mapping(text: str, place: str) -> dict[str, Any]:
+    """Return the mapping that a text is, as `read_yaml` does; raise `DataError` with the place."""
     try:
-        loader = _Loader(decoded(body, path))
+        loader = _Loader(text)
         try:
             value = _plain(loader.get_single_node())
         finally:
             loader.dispose()
     except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(str(path), f"not YAML that can be read as data ({_told(error)}).") from error
+        raise DataError(place, f"not YAML that can be read as data ({_told(error)}).") from error
     if not isinstance(value, dict):
-        raise DataError(str(path), "not a mapping.")
+        raise DataError(place, "not a mapping.")
     return value
 
 

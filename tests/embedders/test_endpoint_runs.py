@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from loopback import CONNECT, reach_loopback_alone
 from nursery import EMBEDDING, INTERRUPTED, Nursery
 from reply_modes import NOT_READABLE, Says, choice, reply
 from test_prompted import ANSWERS, done, embedded, held, recorded, told
 from tiny import BAD, GOOD, sentences
 from tiny_cli import dump, tiny_bert, write_rows
 from tiny_families import tiny_family
-from tiny_server import CONNECT, TinyServer, reach_loopback_alone, running
+from tiny_server import TinyServer, running
 from waiting import LIMIT, until
 
 import cli

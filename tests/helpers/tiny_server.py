@@ -13,24 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 import transformers
 from waiting import until
 
-CONNECT = socket.socket.connect  # the real one: the tests' own refuses every connection
 MOST_WRITTEN = 12  # tokens, to be quick
 Json = dict[str, Any]
-
-
-def reach_loopback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test reach loopback, and nothing else."""
-
-    def connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401 - whatever a family's address is
-        assert str(address[0]).startswith("127.0.0."), "a test tried to use the network"
-        CONNECT(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
 
 
 @dataclass

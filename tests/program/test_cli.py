@@ -574,6 +574,7 @@ WITH_JSON = (
     ("nearest", "film"),
     ("compare", "film", "shop"),
     ("transfer", "list"),
+    ("transfer", "show", "film"),
     ("worker",),
     ("vectors", "import", "more.npz", "--space", "mine"),
 )
@@ -603,6 +604,8 @@ def test_every_command_with_json_is_among_the_tested() -> None:
         "label",
         "pack",
         "prompt",
+        "pull",
+        "push",
         "test",
     }  # test files
     assert tested == {path for path in having if not of_their_own & {path[0], path[-1]}}

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 import pytest
+from loopback import CONNECT
 from tiny_cli import run
-from tiny_server import CONNECT, TinyServer
+from tiny_server import TinyServer
 from typed_commands import FENCE, ROOT, Typed, adapted, typed
 
 import cli

@@ -4,12 +4,15 @@ import csv
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loopback import CONNECT
 from served import url_of
 from tiny_cli import run
-from tiny_server import CONNECT, TinyServer
+from tiny_hub import TinyHub, let_library_ask, running_hub
+from tiny_server import TinyServer
 from typed_commands import FENCE, ROOT, Typed, adapted, typed
 
 GUIDES = sorted(set((ROOT / "docs" / "guides").glob("*.md")) - {ROOT / "docs" / "guides" / "README.md"})
@@ -51,6 +54,15 @@ def small_space(url: str) -> None:
         assert made.exit_code == 0, made.output
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyHub]:
+    with running_hub() as running:
+        let_library_ask(running, tmp_path / "cache", monkeypatch)
+        yield running
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the hub's library's own call
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_a_guide_runs_from_its_first_command_to_its_last(
     guide: Path, place: Path, server: TinyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -84,6 +96,6 @@ def test_a_guide_runs_from_its_first_command_to_its_last(
 def test_every_guide_is_there_and_little_is_only_parsed() -> None:
     everything = [one for guide in GUIDES for one in typed(guide)]
 
-    assert len(GUIDES) == 7
+    assert len(GUIDES) == 8
     for part in ONLY_PARSED:
         assert len([one for one in everything if one.block is not None and part in one.text]) == 1

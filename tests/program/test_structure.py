@@ -35,6 +35,7 @@ STOREYS = (
     ("embedders.hardware", "embedders.foreign"),
     ("embedders.errors",),
     ("registry", "registry.importing"),
+    ("registry.exchange",),
     ("registry.registry",),
     ("registry.views", "registry.sources", "registry.bundles"),
     ("registry.choosing",),

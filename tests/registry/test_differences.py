@@ -2,12 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_bundles import fill, some_task
+from tiny_bundles import edited, fill, some_task, tampered
 from tiny_cli import hand_made_space, put_vector, told
 
 from registry import Registry
@@ -131,3 +131,24 @@ def test_what_is_neither_is_told_in_one_line(before: Registry, tmp_path: Path, n
     assert code == 2
     assert text.startswith("Error: ")
     assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edited("entries.jsonl", 0, lambda one: one.pop("name")),
+        edited("entries.jsonl", 0, lambda one: one.update(tags=7)),
+        edited("spaces.jsonl", 0, lambda one: one.update(spec=7)),
+        edited("vectors.jsonl", 0, lambda one: one.update(space="another")),
+    ],
+)
+def test_a_bundle_that_means_harm_is_told_in_one_line(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    with Registry.create(tmp_path / "store") as registry:
+        fill(registry, 1)
+        registry.export_bundle(tmp_path / "bundle")
+    tampered(tmp_path / "bundle", tmp_path / "harm", change)
+
+    code, text = told("diff", tmp_path / "store", tmp_path / "harm")
+
+    assert (code, text.count("\n")) == (2, 1)
+    assert "is not what a registry wrote" in text

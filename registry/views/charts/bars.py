@@ -33,6 +33,7 @@ class Measures:
     ranks: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by other methods, 1 is best
     verdict: str | None = None
     from_zero: bool = False  # bars from zero; else dots
+    line: float | None = None  # a number that all are held against
 
 
 def drawn(rows: Measures) -> Picture:
@@ -77,6 +78,8 @@ def _measures(axes: "Axes", rows: Measures, places: NDArray[np.int64]) -> None:
     else:
         axes.hlines(places, lows, highs, color=colours, linewidth=2.2, alpha=0.55)
         axes.scatter(values, places, s=52, c=colours, zorder=3, edgecolors=GROUND)
+    if rows.line is not None:
+        axes.axvline(rows.line, color=ORANGE, linewidth=1.0, linestyle="--", alpha=0.8, zorder=1)
     ends = np.maximum(highs, values)
     reach = float(np.ptp([*lows, *ends, *([0.0] if rows.from_zero else [])])) or 1.0
     if rows.from_zero:
