@@ -1,0 +1,130 @@
+"""What speaks for sources: one's own measurements, those of packs, and how alike the tasks are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.index.current import SpaceIndex
+from registry.kinds import EntryKind
+from registry.packs.shelf import Shelf
+from registry.ranking.duplicates import ALMOST_EQUAL
+from registry.ranking.nearest import NearestQuery
+from registry.ranking.selecting import selected
+from registry.sources.borrowed import Borrowed, borrowed
+from registry.sources.history import Measurement, of_most_alike, standardised
+from registry.sources.likeness import Likeness
+from registry.sources.memory import MOST
+from registry.spaces.centring import Centring
+from registry.spaces.facets import weights_between
+from registry.spaces.spec import SpaceSpec
+
+MEMORY, GAIN, SIZE = "memory", "gain", "size"
+SOURCES = frozenset({EntryKind.TASK, EntryKind.MODEL})  # what a task can start from
+CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured, and how alike are the target, what was measured, and the entries most like the target."""
+
+    own: tuple[Measurement, ...]
+    theirs: Borrowed
+    likeness: Likeness
+    centring: Centring
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the packs, and of measurements that one memory does not hold."""
+        count = len(self.history)
+        more = f"Of {count:,} measurements those on the targets most alike count, at most {MOST:,}."
+        return (*self.theirs.notes, *([more] if count > MOST else []))
+
+    @cached_property
+    def history(self) -> tuple[Measurement, ...]:
+        """All measurements."""
+        return (*self.own, *self.theirs.history)
+
+    def most_alike(self, target: str) -> tuple[Measurement, ...]:
+        """Return the measurements on the tasks most like a target, as many as one memory holds."""
+        similar = dict(zip(self.likeness.names, self.likeness.similarity[self.likeness.row[target]], strict=True))
+        return of_most_alike(self.history, similar, most=MOST)
+
+
+def gathered(
+    catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
+) -> Evidence:
+    """Gather what speaks for the sources of a target task."""
+    own = standardised(catalog.transfers.all())
+    wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
+    packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
+    theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
+    measured = {name for measurement in own for name in (measurement.target, measurement.source)}
+    likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
+    if not query.own:
+        theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
+    return Evidence(own, theirs, likeness, index.centring)
+
+
+def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:
+    """Return the tasks that have almost the same vector as a target: their outcomes are its own."""
+    row = likeness.row
+    return {name for name in names if (likeness.facets[row[target], row[name]] >= ALMOST_EQUAL).all()}
+
+
+@dataclass(frozen=True)
+class _Nearby:
+    """The entries of a space that may be compared with a target: what was measured, and what is most like it."""
+
+    catalog: Catalog
+    index: SpaceIndex
+    space: SpaceRecord
+    target: EmbeddingRecord
+    query: NearestQuery
+
+    def models(self, measured: Collection[str]) -> set[str]:
+        """Return the models among what was measured; by size, models do not count."""
+        return set() if self.query.by == SIZE else self.catalog.entries.existing(measured, (EntryKind.MODEL,))
+
+    def held(self, measured: Collection[str], models: Collection[str]) -> dict[str, tuple[int, EntryKind]]:
+        """Return what is compared, by name: the id of its vector, and its kind."""
+        found = self.catalog.embeddings.having(self.space.id, measured)
+        asked = {EntryKind.TASK, *({EntryKind.MODEL} & set(self.query.where.kinds))}
+        for kind in asked:
+            ids = self._most_alike(kind)
+            found |= {name: (row_id, its) for row_id, (name, its) in self.catalog.embeddings.named(ids).items()}
+        return {
+            name: (row_id, kind)
+            for name, (row_id, kind) in sorted(found.items())
+            if name != self.target.name and (kind is EntryKind.TASK or kind in asked or name in models)
+        }  # the target's own vector may be an older version's, or come from a file
+
+    def _most_alike(self, kind: EntryKind) -> list[int]:
+        facets = self.index.centring.facets
+        row = self.index.centring.centred(self.target.vector[None])[0]
+        scaled = row * facets.scale(weights_between(facets, kind, chosen=self.query.weights))
+        among = selected(self.catalog, self.index, self.space, Filter(kinds=(kind,)))
+        return [n.id for n in self.index.index.nearest(scaled, limit=CANDIDATES + 1, where=among)]
+
+
+def _likeness(nearby: _Nearby, theirs: Borrowed, measured: Collection[str]) -> Likeness:
+    """Compare the target, what was measured, what packs bring, and of the others those most like the target."""
+    index, target, weights = nearby.index, nearby.target, nearby.query.weights
+    models = nearby.models(measured)
+    held = nearby.held(measured, models)
+    models |= {name for name, (_, kind) in held.items() if kind is EntryKind.MODEL}
+    facets = index.centring.facets
+    given = index.centring.centred(np.concatenate([target.vector[None], theirs.matrix]))
+    rows = np.concatenate([given, index.index.rows(np.array([row_id for row_id, _ in held.values()], np.int64))])
+    names = [target.name, *theirs.names, *held]
+    first = {*measured, *theirs.names}
+    as_task, as_model = (
+        rows @ (rows[0] * facets.scale(weights_between(facets, kind, chosen=weights)))
+        for kind in (EntryKind.TASK, EntryKind.MODEL)
+    )
+    similarity = np.where([name in models for name in names], as_model, as_task)
+    order = sorted(range(1, len(names)), key=lambda i: (names[i] not in first, -similarity[i], names[i]))
+    kept = [0, *sorted(order[:CANDIDATES])]
+    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights=weights, models=models)
