@@ -1,7 +1,7 @@
 # Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,mcp,dev
+EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,milvus,web,mcp,dev
 # Threads that wait should sleep: other processes need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 

@@ -10,8 +10,9 @@ import numpy as np
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, StorageError
+from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
-from registry.index.current import Indexes, SpaceIndex
+from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
@@ -54,7 +55,7 @@ def nearest(
             with suppress(DamagedIndexError):
                 return ranked(catalog, index, record, target, asked)
             indexes.forget(record)
-    for make in (indexes.current, indexes.rebuild):  # which may take long, while others write
+    for make in (indexes.current, indexes.current, indexes.rebuild):  # which may take long, while others write
         index = make(record)
         with catalog.database.question(), suppress(DamagedIndexError):
             return ranked(catalog, index, record, target, asked)
