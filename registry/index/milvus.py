@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError, StorageError, first_line
-from registry.index.contract import DamagedIndexError, Ids, Neighbor, Rows, Selection, VectorIndex
+from registry.index.contract import TOLERANCE, DamagedIndexError, Ids, Neighbor, Rows, Selection, VectorIndex
 from registry.shown import without_secrets
 
 TOKEN = "FUTE_MILVUS_TOKEN"  # noqa: S105 - the name of an environment variable, whose value is kept nowhere
@@ -29,7 +29,6 @@ AT_ONCE = 4 * 2**20  # bytes of rows that are sent or read together
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 HEAD_ID = -1  # of the row that says what the others are
 MOST_HEAD = 2_000  # bytes
-_OURS = f"id > {HEAD_ID}"
 _GONE = 100  # Milvus's number for a collection that is not there
 _UNLOADED = 101
 
@@ -237,7 +236,7 @@ class MilvusIndex(VectorIndex):
         Raises:
             DamagedIndexError: somebody else has changed the rows.
         """
-        among, most = _OURS, len(self)
+        among, most = "", len(self)
         if where is not None:
             among, most = where.prepared((self.name, self._changes), lambda: self._filter(where))
         if limit < 1 or most == 0:
@@ -245,14 +244,14 @@ class MilvusIndex(VectorIndex):
         count = limit
         while True:
             count = min(most, 2 * count + SPARE)
-            if count > MOST:
-                neighbors = self._by_hand(query, self._ids if where is None else np.intersect1d(where.ids, self._ids))
-                break
+            if count >= MOST:  # with the head one more
+                among_ids = self._ids if where is None else np.intersect1d(where.ids, self._ids)
+                return self._by_hand(query, among_ids)[:limit]
             neighbors = sorted(self._search(query, count, among), key=lambda n: (-n.similarity, n.id))
-            if count == most or neighbors[-1].similarity < neighbors[limit - 1].similarity:
+            if count == most or neighbors[-1].similarity < neighbors[limit - 1].similarity - TOLERANCE:
                 break
-        self.check()
-        return neighbors[:limit]
+        ids = np.array([neighbor.id for neighbor in neighbors], np.int64)
+        return self._by_hand(query, ids)[:limit]  # by the rows that were written; how a server sums is its own affair
 
     def _filter(self, where: Selection) -> tuple[str, int]:
         """Return what Milvus is told to look among, and how many rows that is."""
@@ -260,23 +259,24 @@ class MilvusIndex(VectorIndex):
         others = np.setdiff1d(self._ids, known)
         if len(known) <= len(others):
             return f"id in [{_listed(known)}]", len(known)
-        return f"{_OURS} and id not in [{_listed(others)}]" if len(others) else _OURS, len(known)
+        return f"id not in [{HEAD_ID},{_listed(others)}]" if len(others) else "", len(known)
 
     def _search(self, query: NDArray[np.floating], count: int, among: str) -> list[Neighbor]:
-        row = np.asarray(query, np.float32)
-        (found,) = self._server.call(
-            "search", self.name, data=[row], limit=count, filter=among, consistency_level="Strong"
+        row, spare = np.asarray(query, np.float32), int(not among)  # without a filter the head is a row like others
+        (hits,) = self._server.call(
+            "search", self.name, data=[row], limit=count + spare, filter=among, consistency_level="Strong"
         )
+        found = [Neighbor(int(hit["id"]), float(hit["distance"])) for hit in hits if hit["id"] != HEAD_ID][:count]
         if len(found) != count:
             raise DamagedIndexError("the collection holds fewer rows than it should")
-        return [Neighbor(int(hit["id"]), float(hit["distance"])) for hit in found]
+        return found
 
     def _by_hand(self, query: NDArray[np.floating], ids: Ids) -> list[Neighbor]:
-        """Return all of some rows in the order of their inner products, for Milvus does not return so many."""
-        row, products = np.asarray(query, np.float32), np.empty(len(ids), np.float32)
+        """Return all of some rows in the order of their inner products."""
+        row, products = np.asarray(query, np.float64), np.empty(len(ids), np.float32)
         for start in range(0, len(ids), MOST):
             part = slice(start, start + MOST)
-            products[part] = self.rows(ids[part]) @ row
+            products[part] = self.rows(ids[part]).astype(np.float64) @ row
         order = np.lexsort((ids, -products))
         return [Neighbor(int(ids[i]), float(products[i])) for i in order]
 
@@ -298,19 +298,19 @@ def _queried(server: Milvus, name: str, among: str, fields: list[str], limit: in
 
 def _head_of(server: Milvus, name: str) -> str:
     """Return what the head of a collection says, as it is written there; nothing where it has none."""
-    held = _queried(server, name, f"id == {HEAD_ID}", ["head"], 1)
+    held = _queried(server, name, f"id in [{HEAD_ID}]", ["head"], 1)
     return str(held[0].get("head", "")) if held else ""
 
 
 def _all_ids(server: Milvus, name: str) -> Ids:
     """Return the ids of a collection's rows, rising."""
     pages = server.call(
-        "query_iterator", name, batch_size=MOST, filter=_OURS, output_fields=["id"], consistency_level="Strong"
+        "query_iterator", name, batch_size=MOST, filter="", output_fields=["id"], consistency_level="Strong"
     )
     ids: list[int] = []
     with server.errors():
         while page := pages.next():
-            ids += [row["id"] for row in page]
+            ids += [row["id"] for row in page if row["id"] != HEAD_ID]
         pages.close()
     return np.sort(np.array(ids, np.int64))
 

@@ -132,7 +132,7 @@ def test_it_gives_the_neighbours_of_the_other_kinds_before_and_after_deletions_a
     asked = ({}, {"kind": "task"}, {"kind": "model"}, {"limit": 60})
 
     def answers(registry: Registry) -> list[list[str]]:
-        return [nearest(registry, NAMES[i], **how) for i in range(1, COUNT, 9) for how in asked]
+        return [nearest(registry, NAMES[i], **how) for i in range(1, COUNT, 20) for how in asked]
 
     by_milvus = answers(store)
     assert_right(store)
