@@ -170,6 +170,7 @@ class SharedCollections:
                 index.remove(change.removed)
                 index.add(change.ids, change.rows)
                 found = found.at(change)
+            server.call("flush", name)  # what is not sealed is searched slowly
             index.end(self._about(found.header))
         except BaseException:
             with suppress(DamagedIndexError, StorageError):
