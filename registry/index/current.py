@@ -125,6 +125,9 @@ class Indexes:
         if kind == SERVED:
             self._served.reach(address)
         self.choice.choose(kind, address)
+        self._held.clear()  # else what is at hand would go on answering
+        for space in spaces:
+            self._served.forget(space)
         if kind == SERVED:
             for space in spaces:
                 self._served.current(space)
