@@ -1,7 +1,7 @@
 # Every target sets up what it needs: `make demo` and `make test` are all that a fresh clone has to know.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,web,mcp,dev
+EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,milvus,web,mcp,dev
 # Threads that wait should sleep: other processes need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -38,7 +38,7 @@ test-all: setup  ## every test, those that take long too
 
 # What a catalog must do, whatever it lies in; the files that are left out start the program, which knows no such folders.
 SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog compressed_index differences epochs \
-	housekeeping index labels leases memory names nearest nonsense overlap packs predictions prompt_answers \
+	housekeeping index labels leases memory milvus names nearest nonsense overlap packs predictions prompt_answers \
 	recorded_outputs selection spread templates transfers vector_files)
 
 test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server that they start

@@ -6,7 +6,12 @@ import click
 
 from commands.output import json_option, print_json, registry_of, tell
 
-INDEX_KINDS = ("auto", "flat", "pq")  # registry.index.kinds has them, and needs numpy; a test holds the two together
+INDEX_KINDS = (
+    "auto",
+    "flat",
+    "pq",
+    "milvus",
+)  # registry.index.kinds has them, and needs numpy; a test holds the two together
 
 
 @click.command()
@@ -64,14 +69,18 @@ def verify(ctx: click.Context, *, as_json: bool) -> None:
 
 @index.command()
 @click.argument("kind", type=click.Choice(INDEX_KINDS))
+@click.option("--address", help="Of Milvus: http://HOST:PORT, or a file of milvus-lite that ends in .db.")
 @click.pass_context
-def use(ctx: click.Context, kind: str) -> None:
+def use(ctx: click.Context, kind: str, address: str | None) -> None:
     """Choose the kind of index: flat looks at every vector in full, pq at codes of them first; auto at their number.
+
+    milvus keeps it in a Milvus server, which looks at every vector, and which all users of the registry may ask. Its
+    address is $FUTE_MILVUS, else --address, which is remembered; its token is $FUTE_MILVUS_TOKEN.
 
     An index of another kind is made anew, now.
     """
     registry = registry_of(ctx)
-    registry.use_index(kind)
+    registry.use_index(kind, address)
     tell(f"Index in use: {kind}")
 
 

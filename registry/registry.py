@@ -367,9 +367,9 @@ class Registry(Drawing):
         """Bring a space's index up to date, so that the next question need not wait for it."""
         self._indexes.refresh(self.catalog.spaces.get(space))
 
-    def use_index(self, kind: str) -> None:
-        """Choose the kind of index, `auto`, `flat` or `pq`, and make it anew; raise `InputError` for another."""
-        self._indexes.use(kind, self.catalog.spaces.all())
+    def use_index(self, kind: str, address: str | None = None) -> None:
+        """Choose the kind of index, `auto`, `flat`, `pq` or `milvus`, and make it anew; see `index.kinds`."""
+        self._indexes.use(kind, self.catalog.spaces.all(), address)
 
     def rebuild_index(self, *, recentre: bool = False) -> int:
         """Make every space's index anew, in a new epoch where it is to be centred anew; return how many vectors."""

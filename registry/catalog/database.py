@@ -211,6 +211,17 @@ class Database:
         return self._engine.lock()
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the one lock between processes, and between machines where several share the catalog."""
+        with self.lock(), self._engine.changing():
+            yield
+
+    def uuid(self) -> str:
+        """Return who this registry is: what it and its copies have in common."""
+        with self.read() as session:
+            return str(session.scalars(select(State.uuid)).one())
+
+    @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent view of the catalog, which cannot write; within a `question`, the question's."""
         view = getattr(self._open_view, "session", None)

@@ -2,22 +2,87 @@
 
 import contextlib
 import logging
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.records import StreamedVectors
-from registry.index.contract import FileIndex, Rows
+from registry.index.contract import FileIndex, Rows, VectorIndex
 from registry.index.faiss_flat import FaissFlat
 from registry.index.kinds import IndexChoice
-from registry.index.snapshot import SnapshotFiles, SnapshotHeader, hash_of
+from registry.index.snapshot import Change, SnapshotFiles, SnapshotHeader, hash_of
 from registry.kinds import EntryKind
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 
 log = logging.getLogger("registry")
 
+MOST_DERIVED = 200  # things that are remembered of an index until it changes
+
+T = TypeVar("T")
+
 QUERIES = 32  # by which an index learns how much to look at, and by which its recall is measured
+
+
+@dataclass(frozen=True)
+class SpaceIndex:
+    """The index of a space at one change of it, with the centring that its rows were made with."""
+
+    header: SnapshotHeader
+    centring: Centring
+    index: VectorIndex
+    _derived: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was worked out of the vectors as they are now, the first time that it is asked for."""
+        if key not in self._derived:
+            if len(self._derived) >= MOST_DERIVED:
+                self._derived.clear()
+            self._derived[key] = make()
+        found: T = self._derived[key]
+        return found
+
+    def stands_for(self, held: StreamedVectors) -> bool:
+        """Say whether it is of this change of the catalog, compared in this way."""
+        return (self.header.generation, self.header.mark) == (held.generation, held.mark) and self.centring.is_same_as(
+            held.centring
+        )
+
+    def at(self, change: Change) -> Self:
+        """Return it after a change that its index has followed."""
+        header = replace(self.header, generation=change.generation, mark=change.mark)
+        return type(self)(header, self.centring, self.index)
+
+
+@dataclass(frozen=True)
+class KeptIndex(SpaceIndex):
+    """The index of a space that is kept in files."""
+
+    index: FileIndex
+
+
+def stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:
+    """Say whether an index is of the last change of a space."""
+    return (header.generation, header.mark) == (space.generation, space.mark)
+
+
+def change_since(catalog: Catalog, header: SnapshotHeader, space: SpaceRecord) -> Change | None:
+    """Return what has changed since an index; None where that is not known, or the centre has moved."""
+    if header.fingerprint != space.fingerprint or header.mark == space.mark:
+        return None  # what names the last change and another generation was never written by us
+    changes = catalog.embeddings.changes(space.id, since=header.mark)
+    if changes is None or (header.epoch, header.centre) != (changes.centring.epoch, hash_of(changes.centring.centre)):
+        return None
+    return Change(
+        generation=changes.generation,
+        mark=changes.mark,
+        removed=changes.removed,
+        ids=changes.ids,
+        rows=changes.centring.centred(changes.matrix),
+    )
 
 
 def built(
@@ -48,18 +113,20 @@ def _built_as(
         with contextlib.suppress(OSError):
             place.unlink()
         raise
-    header = SnapshotHeader(
+    return replace(header_of(space, held, index.kind), recall=index.recall, files=index.files), held.centring, index
+
+
+def header_of(space: SpaceRecord, held: StreamedVectors, kind: str) -> SnapshotHeader:
+    """Return what an index of vectors stands for."""
+    return SnapshotHeader(
         fingerprint=space.fingerprint,
         dimension=space.dimension,
-        kind=index.kind,
+        kind=kind,
         epoch=held.centring.epoch,
         centre=hash_of(held.centring.centre),
         generation=held.generation,
         mark=held.mark,
-        recall=index.recall,
-        files=index.files,
     )
-    return header, held.centring, index
 
 
 def queries_of(index: FileIndex, held: StreamedVectors) -> Rows:

@@ -3,30 +3,21 @@
 import logging
 import shutil
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar
 from weakref import finalize
 
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
-from registry.catalog.records import StreamedVectors
-from registry.errors import StorageError
+from registry.errors import RegistryError, StorageError
 from registry.faults import point
-from registry.index.building import built
-from registry.index.contract import DamagedIndexError, FileIndex
-from registry.index.kinds import KINDS, IndexChoice
-from registry.index.snapshot import (
-    Change,
-    Snapshot,
-    SnapshotFiles,
-    SnapshotHeader,
-    SnapshotOutdatedError,
-    hash_of,
-)
+from registry.index.building import KeptIndex, SpaceIndex, built, change_since, stands_at
+from registry.index.contract import DamagedIndexError
+from registry.index.kinds import KINDS, SERVED, IndexChoice
+from registry.index.served import SharedCollections
+from registry.index.snapshot import Snapshot, SnapshotFiles, SnapshotOutdatedError
 from registry.index.verify import Verification, verified
 from registry.spaces.centring import Centring
 from registry.spaces.spec import SpaceSpec
@@ -34,41 +25,8 @@ from registry.spaces.spec import SpaceSpec
 LEAST_LOG = 4_000_000  # bytes: a shorter log is never folded into its base
 
 TRIES = 5  # at an index whose space is centred anew meanwhile
-MOST_DERIVED = 200  # things that are remembered of an index until it changes
 
-T = TypeVar("T")
 log = logging.getLogger("registry")
-
-
-@dataclass(frozen=True)
-class SpaceIndex:
-    """The index of a space at one change of it, with the centring that its rows were made with."""
-
-    header: SnapshotHeader
-    centring: Centring
-    index: FileIndex
-    _derived: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was worked out of the vectors as they are now, the first time that it is asked for."""
-        if key not in self._derived:
-            if len(self._derived) >= MOST_DERIVED:
-                self._derived.clear()
-            self._derived[key] = make()
-        found: T = self._derived[key]
-        return found
-
-    def stands_for(self, held: StreamedVectors) -> bool:
-        """Say whether it is of this change of the catalog, compared in this way."""
-        return (self.header.generation, self.header.mark) == (held.generation, held.mark) and self.centring.is_same_as(
-            held.centring
-        )
-
-    def at(self, change: Change) -> "SpaceIndex":
-        """Return it after a change that its index has followed."""
-        return SpaceIndex(
-            replace(self.header, generation=change.generation, mark=change.mark), self.centring, self.index
-        )
 
 
 class Indexes:
@@ -86,20 +44,28 @@ class Indexes:
         self._folder = folder
         self._keeps = keeps
         self._passing: Path | None = None  # the folder that goes, once there is one
-        self._held: dict[str, SpaceIndex] = {}  # by fingerprint
+        self._held: dict[str, KeptIndex] = {}  # by fingerprint
         self.choice = IndexChoice(folder)
+        self._served = SharedCollections(catalog, self.choice)
 
     def current(self, space: SpaceRecord) -> SpaceIndex:
         """Return the index of a space, as the catalog has it now."""
+        if self.choice.is_served:
+            served = self._served.current(space) if self._keeps else self._served.as_it_is(space)
+            if served is not None:
+                return served
+        return self._current_kept(space)
+
+    def _current_kept(self, space: SpaceRecord) -> KeptIndex:
         held = self._held.get(space.fingerprint)
         if held is not None:
             followed = self._followed(held, space)
-            return self._hold(followed or self.rebuild(space))
+            return self._hold(followed or self._rebuild_kept(space))
         found, state = self._from_snapshot(space)
         followed = None if found is None or state == "damaged" else self._followed(found, space)
         if followed is None or followed.index.is_worn:
             state = "stale" if state == "sound" else state
-            rebuilt = self.rebuild(space)
+            rebuilt = self._rebuild_kept(space)
             log.warning("Index of space %r was %s: rebuilt from the catalog.", space.name, state)
             return rebuilt
         if followed is not found and self._keeps:
@@ -108,15 +74,22 @@ class Indexes:
 
     def at_hand(self, space: SpaceRecord) -> SpaceIndex | None:
         """Return the index of a space, if it is in memory as the catalog has it now."""
-        held = self._held.get(space.fingerprint)
-        return held if held is not None and _stands_at(held.header, space) else None
+        for held in (self._held.get(space.fingerprint), self._served.held(space)):
+            if held is not None and stands_at(held.header, space):
+                return held
+        return None
 
     def refresh(self, space: SpaceRecord) -> None:
         """Bring the snapshot up to date without a word, for vectors have just come: what is new is added to it."""
         if not self._keeps:
             self.current(space)
+        elif self.choice.is_served:
+            try:
+                self._served.current(space)
+            except RegistryError as error:
+                log.warning("The index of space %r will follow when it is asked: %s", space.name, error)
         elif not self._extend(space):
-            self.rebuild(space)
+            self._rebuild_kept(space)
 
     def rebuild(self, space: SpaceRecord, *, must_last: bool = False) -> SpaceIndex:
         """Make the index anew from the catalog and keep a snapshot of it, if the folder can be written.
@@ -124,6 +97,11 @@ class Indexes:
         Args:
             must_last: whether it is a failure where it cannot: raise `StorageError`.
         """
+        if self.choice.is_served and self._keeps:
+            return self._served.rebuild(space)
+        return self._rebuild_kept(space, must_last=must_last)
+
+    def _rebuild_kept(self, space: SpaceRecord, *, must_last: bool = False) -> KeptIndex:
         made = self._hold(self._built(space))
         if not self._keeps:
             return made
@@ -138,25 +116,41 @@ class Indexes:
             log.warning("%s", told)
         return made
 
-    def use(self, kind: str, spaces: Sequence[SpaceRecord]) -> None:
-        """Choose the kind of index, and make those of spaces anew that are of another."""
-        self.choice.choose(kind)
+    def use(self, kind: str, spaces: Sequence[SpaceRecord], address: str | None = None) -> None:
+        """Choose the kind of index, and make those of spaces anew that are of another.
+
+        Args:
+            address: of the server where indexes of this kind lie; None for the one that is known.
+        """
+        if kind == SERVED:
+            self._served.reach(address)
+        self.choice.choose(kind, address)
+        self._held.clear()  # else what is at hand would go on answering
+        for space in spaces:
+            self._served.forget(space)
+        if kind == SERVED:
+            for space in spaces:
+                self._served.current(space)
+            return
         for space in spaces:
             found = self._files(space).head()
             if found is not None and found.kind != self.choice.of(self._catalog.spaces.counts()[space.name]).kind:
-                self.rebuild(space, must_last=True)
+                self._rebuild_kept(space, must_last=True)
 
     def forget(self, space: SpaceRecord) -> None:
         """Let go of an index that is in memory."""
         self._held.pop(space.fingerprint, None)
+        self._served.forget(space)
 
     def recall_of(self, space: SpaceRecord) -> float | None:
         """Return the share of the nearest that an index was measured to find when it was made; None if that is all."""
-        head = self._files(space).head()
+        head = None if self.choice.is_served else self._files(space).head()
         return None if head is None else head.recall
 
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the snapshot against the catalog: ids, vectors, and its answers against brute force."""
+        if self.choice.is_served:
+            return self._served.verify(space)
         found, state = self._from_snapshot(space)
         with self._catalog.embeddings.streamed(space.id) as held:
             if found is None or not found.stands_for(held):
@@ -170,17 +164,17 @@ class Indexes:
             faults.append("the snapshot does not match its checksum")
         return Verification(space.name, len(held.ids), state, tuple(faults), found.index.kind, recall)
 
-    def _built(self, space: SpaceRecord) -> SpaceIndex:
+    def _built(self, space: SpaceRecord) -> KeptIndex:
         """Return an index of what the catalog holds: begun while others write, it follows what they wrote."""
         for _ in range(TRIES):
-            found = SpaceIndex(*built(self._catalog, space, self._drafts(space), self.choice))
+            found = KeptIndex(*built(self._catalog, space, self._drafts(space), self.choice))
             now = self._catalog.spaces.get(space.name)
             followed = self._followed(found, now)
             if followed is not None:
                 return followed
         raise StorageError(f"The vectors of space {space.name!r} change faster than an index of them is made.")
 
-    def _from_snapshot(self, space: SpaceRecord) -> tuple[SpaceIndex | None, str]:
+    def _from_snapshot(self, space: SpaceRecord) -> tuple[KeptIndex | None, str]:
         try:
             found = self._read(space)
         except DamagedIndexError:
@@ -196,7 +190,7 @@ class Indexes:
         centring = Centring(facets, found.centre, found.header.epoch)
         if not np.array_equal(centring.centre, found.centre):
             return None, "stale"  # its rows were made when other facets were centred
-        return SpaceIndex(found.header, centring, found.index), "sound" if found.is_whole else "damaged"
+        return KeptIndex(found.header, centring, found.index), "sound" if found.is_whole else "damaged"
 
     def _read(self, space: SpaceRecord) -> Snapshot:
         try:
@@ -206,11 +200,11 @@ class Indexes:
         except DamagedIndexError:  # or its rows went, for another process has just put a new one in its place
             return self._files(space).read(KINDS)
 
-    def _followed(self, found: SpaceIndex, space: SpaceRecord) -> SpaceIndex | None:
+    def _followed(self, found: KeptIndex, space: SpaceRecord) -> KeptIndex | None:
         """Return an index with what has changed since; None where that is not known, or the centre has moved."""
-        if _stands_at(found.header, space):
+        if stands_at(found.header, space):
             return found
-        change = self._change_since(found.header, space)
+        change = change_since(self._catalog, found.header, space)
         if change is None:
             return None
         found.index.remove(change.removed)
@@ -225,8 +219,8 @@ class Indexes:
                 head = files.head()
                 if head is None or files.log_size() > max(LEAST_LOG, files.base_size()):
                     return False
-                if not _stands_at(head, space):
-                    change = self._change_since(head, space)
+                if not stands_at(head, space):
+                    change = change_since(self._catalog, head, space)
                     if change is None:
                         return False
                     files.append(change, head)
@@ -234,25 +228,7 @@ class Indexes:
             log.warning("The index of space %r could not be saved (%s); answers are not affected.", space.name, error)
         return True
 
-    def _change_since(self, header: SnapshotHeader, space: SpaceRecord) -> Change | None:
-        """Return what has changed since a snapshot; None where that is not known, or the centre has moved."""
-        if header.fingerprint != space.fingerprint or header.mark == space.mark:
-            return None  # what names the last change and another generation was never written by us
-        changes = self._catalog.embeddings.changes(space.id, since=header.mark)
-        if changes is None or (header.epoch, header.centre) != (
-            changes.centring.epoch,
-            hash_of(changes.centring.centre),
-        ):
-            return None
-        return Change(
-            generation=changes.generation,
-            mark=changes.mark,
-            removed=changes.removed,
-            ids=changes.ids,
-            rows=changes.centring.centred(changes.matrix),
-        )
-
-    def _hold(self, found: SpaceIndex) -> SpaceIndex:
+    def _hold(self, found: KeptIndex) -> KeptIndex:
         self._held[found.header.fingerprint] = found
         return found
 
@@ -267,7 +243,3 @@ class Indexes:
             self._passing = Path(mkdtemp(prefix="fute-index-"))
             finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
         return SnapshotFiles(self._passing, space.fingerprint)
-
-
-def _stands_at(header: SnapshotHeader, space: SpaceRecord) -> bool:
-    return (header.generation, header.mark) == (space.generation, space.mark)

@@ -11,14 +11,13 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
 from registry.index.faiss_flat import load_faiss, one_thread
-from registry.index.growing import Growing
 from registry.index.stored import Places, StoredRows, write_rows
 
 PART, BITS = 16, 4  # numbers of a row that one code stands for, and its bits
@@ -32,6 +31,9 @@ SPARE = 4  # candidates for each neighbour that is asked for, at least
 WITHIN = 10
 MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
+LEAST_ROOM = 256  # rows
+
+N = TypeVar("N", bound=np.generic)
 
 
 class FaissCompressed(FileIndex):
@@ -323,3 +325,26 @@ def _scan_of(quantizer: Any, codes: Any) -> Any:  # noqa: ANN401 - FAISS has no 
     packed = faiss.clone_index(quantizer)
     packed.add_sa_codes(np.ascontiguousarray(codes))
     return faiss.IndexPQFastScan(packed)
+
+
+class Growing(Generic[N]):
+    """Rows, (n, ...), with room for more behind them: added to in the time that the new rows take."""
+
+    def __init__(self, rows: NDArray[N]) -> None:
+        self._room = rows
+        self._count = len(rows)
+
+    @property
+    def rows(self) -> NDArray[N]:
+        """The rows, (n, ...), a view."""
+        return self._room[: self._count]
+
+    def append(self, more: NDArray[N]) -> None:
+        """Add rows behind the others."""
+        count = self._count + len(more)
+        if count > len(self._room):
+            room = np.empty((max(LEAST_ROOM, count + count // 4), *self._room.shape[1:]), self._room.dtype)
+            room[: self._count] = self.rows
+            self._room = room
+        self._room[self._count : count] = more
+        self._count = count

@@ -7,7 +7,7 @@ import numpy as np
 
 from registry.catalog.records import StreamedVectors
 from registry.index.building import queries_of
-from registry.index.contract import DamagedIndexError, FileIndex, Ids, Rows
+from registry.index.contract import DamagedIndexError, Ids, Rows, VectorIndex
 from registry.index.faiss_compressed import FaissCompressed
 
 LEAST_RECALL = 0.9  # below, what is found is not what was asked for
@@ -26,10 +26,11 @@ class Verification:
 
     def __str__(self) -> str:
         kind = "" if self.recall is None else f" ({self.kind}, finds {self.recall:.1%} of the nearest)"
-        return f"{self.space}: {self.vectors} vectors, snapshot {self.snapshot}{kind}; {'; '.join(self.faults) or 'ok'}"
+        what = "collection" if self.kind == "milvus" else "snapshot"
+        return f"{self.space}: {self.vectors} vectors, {what} {self.snapshot}{kind}; {'; '.join(self.faults) or 'ok'}"
 
 
-def verified(index: FileIndex, held: StreamedVectors, rows: Iterable[Rows]) -> tuple[list[str], float | None]:
+def verified(index: VectorIndex, held: StreamedVectors, rows: Iterable[Rows]) -> tuple[list[str], float | None]:
     """Hold an index against the vectors of a space, as they are compared.
 
     Returns:

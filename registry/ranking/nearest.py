@@ -10,8 +10,9 @@ import numpy as np
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, StorageError
+from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
-from registry.index.current import Indexes, SpaceIndex
+from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
@@ -74,7 +75,7 @@ def asked_of_index(
             with suppress(DamagedIndexError):
                 return answer(index, record, target)
             indexes.forget(record)
-    for make in (indexes.current, indexes.rebuild):  # which may take long, while others write
+    for make in (indexes.current, indexes.current, indexes.rebuild):  # which may take long, while others write
         index = make(record)
         with catalog.database.question(), suppress(DamagedIndexError):
             return answer(index, record, target)

@@ -5,8 +5,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from registry.catalog import Catalog, Filter, SpaceRecord
+from registry.index.building import SpaceIndex
 from registry.index.contract import Selection
-from registry.index.current import SpaceIndex
 from registry.ranking.queried import EMBEDDABLE
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.index.current import SpaceIndex
+from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
 from registry.ranking.queried import OUTSIDE

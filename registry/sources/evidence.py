@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.index.current import SpaceIndex
+from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.packs.shelf import Shelf
 from registry.ranking.duplicates import ALMOST_EQUAL

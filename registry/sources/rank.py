@@ -10,7 +10,8 @@ import numpy as np
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.vectors import VectorFile
 from registry.errors import InputError
-from registry.index.current import Indexes, SpaceIndex
+from registry.index.building import SpaceIndex
+from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import SIMILARITY, NearestQuery, asked_of_index, duplicates_of, kept_apart

@@ -249,6 +249,11 @@ def test_faiss_is_known_to_its_index_alone() -> None:
     assert using == {"registry/index/faiss_flat.py", "registry/index/faiss_compressed.py"}
 
 
+@pytest.mark.parametrize("library", ["pymilvus", "grpc"])
+def test_milvus_is_known_to_its_index_alone(library: str) -> None:
+    assert importers(library, *ROOMS, "cli.py") == {"registry/index/milvus.py"}
+
+
 def test_ray_is_known_to_its_launcher_alone() -> None:
     assert importers("ray", *ROOMS, "cli.py") == {"embedders/jobs/ray_launcher.py"}
 

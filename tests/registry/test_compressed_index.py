@@ -12,7 +12,7 @@ from registry import Registry
 from registry.index.contract import DamagedIndexError, FileIndex, Selection
 from registry.index.faiss_compressed import EXACT, FaissCompressed
 from registry.index.faiss_flat import FaissFlat
-from registry.index.kinds import AUTOMATIC, KINDS
+from registry.index.kinds import NAMES
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
@@ -179,7 +179,7 @@ def test_vectors_whose_length_is_no_multiple_of_a_part_are_found_as_well(tmp_pat
 
 
 def test_the_command_offers_the_kinds_that_there_are() -> None:
-    assert (AUTOMATIC, *KINDS) == INDEX_KINDS
+    assert NAMES == INDEX_KINDS
 
 
 @pytest.fixture

@@ -1,0 +1,214 @@
+"""Keeps each space's index in a server, for all who share the registry: found there, brought up to date, or made anew.
+
+A collection is named after the registry and the space; no name is used twice. What it holds stands in its head. Who
+changes it holds the registry's lock, between processes and machines. A change that was not completed is never read: the
+collection is made anew under another name, and the old one removed.
+"""
+
+import json
+import logging
+import uuid
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from registry.catalog import Catalog, SpaceRecord
+from registry.errors import StorageError
+from registry.index.building import SpaceIndex, change_since, header_of, stands_at
+from registry.index.contract import DamagedIndexError
+from registry.index.kinds import IndexChoice, checked_address
+from registry.index.milvus import Milvus, MilvusIndex
+from registry.index.snapshot import SnapshotHeader, hash_of
+from registry.index.verify import Verification, verified
+
+FORMAT = 1  # of a collection: what is written in another is made anew
+TRIES = 5  # at a collection that others change, or a space that is centred anew meanwhile
+_HEADER = ("fingerprint", "dimension", "kind", "epoch", "centre", "generation", "mark")
+
+log = logging.getLogger("registry")
+
+
+@dataclass(frozen=True)
+class ServedIndex(SpaceIndex):
+    """The index of a space that lies in a server."""
+
+    index: MilvusIndex
+
+
+class SharedCollections:
+    """The indexes of one registry that lie in a server."""
+
+    def __init__(self, catalog: Catalog, choice: IndexChoice) -> None:
+        self._catalog = catalog
+        self._choice = choice
+        self._server: Milvus | None = None
+        self._held: dict[str, ServedIndex] = {}  # by fingerprint
+
+    def reach(self, address: str | None = None) -> Milvus:
+        """Connect to the server, the one given or the one that is known.
+
+        Raises:
+            InputError: no address is known, or it is none.
+            MissingExtraError: its client is not installed.
+            StorageError: nobody answers there.
+        """
+        meant = self._choice.address if address is None else checked_address(address)
+        if self._server is None or self._server.address != meant:
+            self._held.clear()
+            self._server = Milvus(meant)
+        return self._server
+
+    def held(self, space: SpaceRecord) -> ServedIndex | None:
+        """Return the index of a space that was last used: it says itself where others have changed it since."""
+        return self._held.get(space.fingerprint)
+
+    def forget(self, space: SpaceRecord) -> None:
+        """Look for the index in the server, when it is asked for again."""
+        self._held.pop(space.fingerprint, None)
+
+    def as_it_is(self, space: SpaceRecord) -> ServedIndex | None:
+        """Return the index of a space, if the server has it as the catalog has it now; nothing is written."""
+        found, _ = self._found(space)
+        return found if found is not None and stands_at(found.header, space) else None
+
+    def current(self, space: SpaceRecord) -> ServedIndex:
+        """Return the index of a space, as the catalog has it now."""
+        for _ in range(TRIES):
+            with suppress(DamagedIndexError):
+                return self.as_it_is(space) or self._brought_up(space)
+        raise StorageError(f"The collection of space {space.name!r} changes faster than it is read.")
+
+    def rebuild(self, space: SpaceRecord) -> ServedIndex:
+        """Make the index anew from the catalog, in the place of what the server has of it."""
+        with self._catalog.database.alone():
+            return self._rebuilt(space)
+
+    def verify(self, space: SpaceRecord) -> Verification:
+        """Hold the collection against the catalog: ids, vectors, and its answers against brute force."""
+        self.forget(space)
+        found, state = self._found(space)
+        faults = ["the collection does not hold what was written"] if state == "damaged" else []
+        with self._catalog.embeddings.streamed(space.id) as held:
+            count = len(held.ids)
+            if found is None or not found.stands_for(held):
+                deque(held.parts, maxlen=0)  # raises IntegrityError for a damaged vector
+                return Verification(space.name, count, "stale" if found else state, tuple(faults), MilvusIndex.kind)
+            try:
+                faults, recall = verified(found.index, held, (held.centring.centred(part) for part in held.parts))
+            except DamagedIndexError as error:
+                state, faults, recall = "damaged", [str(error)], None
+        return Verification(space.name, count, state, tuple(faults), MilvusIndex.kind, recall)
+
+    def _found(self, space: SpaceRecord) -> tuple[ServedIndex | None, str]:
+        """Return a whole collection of a space as it is compared now, and in what state they were found."""
+        server, state = self.reach(), "missing"
+        held = self._held.pop(space.fingerprint, None)
+        centring = self._catalog.embeddings.centring(space.id)
+        for name in self._names(server, space):
+            state = "stale" if state == "missing" else state
+            try:
+                text = server.head(name)
+                header = self._header(text, space)
+                if header is None or (header.epoch, header.centre) != (centring.epoch, hash_of(centring.centre)):
+                    continue
+                if held is None or held.index.name != name or not held.index.is_at(text):
+                    held = ServedIndex(header, centring, MilvusIndex.opened(server, name, space.dimension, text))
+            except DamagedIndexError:
+                state = "damaged"
+                continue
+            self._held[space.fingerprint] = held
+            return held, "sound"
+        return None, state
+
+    def _brought_up(self, space: SpaceRecord) -> ServedIndex:
+        """Return the index of a space after what has changed since, or made anew."""
+        with self._catalog.database.alone():
+            found, state = self._found(space)
+            now = self._catalog.spaces.get(space.name)
+            change = None if found is None else change_since(self._catalog, found.header, now)
+            if found is not None and stands_at(found.header, now):
+                return found
+            if found is None or change is None:
+                if state == "damaged":
+                    log.warning("The collection of space %r was damaged: it is made anew.", space.name)
+                return self._rebuilt(space)
+            found.index.begin()
+            found.index.remove(change.removed)
+            found.index.add(change.ids, change.rows)
+            followed = found.at(change)
+            found.index.end(self._about(followed.header))
+            self._drop_others(space, found.index.name)
+            return self._hold(followed)
+
+    def _rebuilt(self, space: SpaceRecord) -> ServedIndex:
+        """Fill a new collection, and remove those that were there; the caller holds the lock."""
+        self.forget(space)
+        for _ in range(TRIES):
+            index = self._filled(space)
+            if index is not None:
+                self._drop_others(space, index.index.name)
+                return self._hold(index)
+        raise StorageError(f"The vectors of space {space.name!r} change faster than an index of them is made.")
+
+    def _filled(self, space: SpaceRecord) -> ServedIndex | None:
+        """Return a new collection of what the catalog holds, followed up to now; None where it cannot be."""
+        server, name = self.reach(), f"{self._prefix(space)}{uuid.uuid4().hex[:12]}"
+        try:
+            with self._catalog.embeddings.paged(space.id) as held:
+                header, start = header_of(space, held, MilvusIndex.kind), 0
+                index = server.create(name, space.dimension, self._about(header))
+                for part in held.parts:
+                    index.add(held.ids[start : start + len(part)], held.centring.centred(part))
+                    start += len(part)
+            found, now = ServedIndex(header, held.centring, index), self._catalog.spaces.get(space.name)
+            if not stands_at(header, now):
+                change = change_since(self._catalog, header, now)
+                if change is None:
+                    server.drop(name)
+                    return None
+                index.remove(change.removed)
+                index.add(change.ids, change.rows)
+                found = found.at(change)
+            server.call("flush", name)  # what is not sealed is searched slowly
+            index.end(self._about(found.header))
+        except BaseException:
+            with suppress(DamagedIndexError, StorageError):
+                server.drop(name)
+            raise
+        return found
+
+    def _drop_others(self, space: SpaceRecord, kept: str) -> None:
+        """Remove the other collections of a space, which nobody fills: the caller holds the lock."""
+        server = self.reach()
+        for name in self._names(server, space):
+            if name != kept:
+                server.drop(name)
+
+    def _about(self, header: SnapshotHeader) -> dict[str, Any]:
+        """Return what the head of a collection says."""
+        fields = asdict(header)
+        return {"format": FORMAT, "registry": self._catalog.database.uuid(), **{name: fields[name] for name in _HEADER}}
+
+    def _header(self, text: str, space: SpaceRecord) -> SnapshotHeader | None:
+        """Return what a head says; None where it is not of this space, not whole, or of another release."""
+        try:
+            fields = json.loads(text)
+            is_whole = fields["format"] == FORMAT and "count" in fields
+            header = SnapshotHeader(**{name: fields[name] for name in _HEADER})
+        except (ValueError, KeyError, TypeError):
+            return None
+        whose = (fields.get("registry"), header.fingerprint, header.dimension)
+        is_ours = whose == (self._catalog.database.uuid(), space.fingerprint, space.dimension)
+        return header if is_whole and is_ours else None
+
+    def _names(self, server: Milvus, space: SpaceRecord) -> list[str]:
+        return server.collections(self._prefix(space))
+
+    def _prefix(self, space: SpaceRecord) -> str:
+        """Return how the names of a space's collections begin: two registries never share one."""
+        return f"fute_{self._catalog.database.uuid()}_{space.fingerprint[:32]}_"
+
+    def _hold(self, found: ServedIndex) -> ServedIndex:
+        self._held[found.header.fingerprint] = found
+        return found
