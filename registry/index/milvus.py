@@ -29,6 +29,7 @@ AT_ONCE = 4 * 2**20  # bytes of rows that are sent or read together
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 HEAD_ID = -1  # of the row that says what the others are
 MOST_HEAD = 2_000  # bytes
+_CONNECTING = {"grpc.use_local_subchannel_pool": 1}  # anew: not after the pause that a cut connection has to make
 _GONE = 100  # Milvus's number for a collection that is not there
 _UNLOADED = 101
 
@@ -49,7 +50,9 @@ class Milvus:
         self.address = address
         client = _client()
         with self.errors():
-            self._client = client(uri=address, token=os.environ.get(TOKEN, ""), timeout=SECONDS)
+            self._client = client(
+                uri=address, token=os.environ.get(TOKEN, ""), timeout=SECONDS, dedicated=True, grpc_options=_CONNECTING
+            )
 
     def collections(self, prefix: str) -> list[str]:
         """Return the names of the collections that begin so."""

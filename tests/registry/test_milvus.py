@@ -280,12 +280,12 @@ def test_a_change_that_was_not_completed_is_not_read(store: Registry, client: Mi
 def test_a_connection_that_is_lost_while_it_catches_up_is_told_and_made_good(
     store: Registry, server: MilvusServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("registry.index.milvus.SECONDS", 2.0)
     add = MilvusIndex.add
 
     def cut_off(index: MilvusIndex, ids: np.ndarray, rows: np.ndarray) -> None:
         add(index, ids[:5], rows[:5])
         server.kill()
+        monkeypatch.setattr("registry.index.milvus.SECONDS", 2.0)  # nobody will answer
         add(index, ids[5:], rows[5:])
 
     monkeypatch.setattr(MilvusIndex, "add", cut_off)
@@ -294,7 +294,7 @@ def test_a_connection_that_is_lost_while_it_catches_up_is_told_and_made_good(
     with pytest.raises(StorageError, match=r"^Milvus at http://127.0.0.1:\d+ does not answer .*use auto'\.$"):
         nearest(store, "m1")
 
-    monkeypatch.setattr(MilvusIndex, "add", add)
+    monkeypatch.undo()
     server.start()
     assert_right(store, NAMES)
 
@@ -302,8 +302,8 @@ def test_a_connection_that_is_lost_while_it_catches_up_is_told_and_made_good(
 def test_a_server_that_is_away_is_told_in_one_line_and_one_may_go_on_without(
     store: Registry, server: MilvusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.index.milvus.SECONDS", 2.0)
     server.kill()
+    monkeypatch.setattr("registry.index.milvus.SECONDS", 2.0)  # nobody will answer
     try:
         code, said = told("--registry", store.folder, "nearest", "m1", "--space", "s")
         assert (code, said.count("\n")) == (1, 1)
