@@ -18,6 +18,7 @@ VARIABLES = {  # of the environment, that are read here or by what embeds, and w
     "FUTE_NO_PROGRESS": "no bars of progress",
     "NO_COLOR": "no colours",
     "COLUMNS": "the width of tables",
+    "FUTE_MILVUS": "where the Milvus server of an index is",
     "OMP_NUM_THREADS": "how many threads compute",
     "XDG_DATA_HOME": "where indexes of a server's registry lie",
     "XDG_CACHE_HOME": "where models of 'evaluate unify' lie",

@@ -14,6 +14,7 @@ from commands.output import json_option, print_json, print_table, registry_of, t
 if TYPE_CHECKING:
     from embedders import EmbedReport
 
+LONG = 10.0  # seconds: what takes longer is told before
 FEW = 200  # requests to an endpoint that are sent without a question
 
 
@@ -151,6 +152,8 @@ def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *,
         print_json(plan.as_json())
     elif not asks:
         print_table(plan, empty="Nothing is to be embedded.")
+    if plan.told_here is not None and (not asks or plan.seconds_here > LONG):
+        tell(plan.told_here, err=True)
     if plan.requests > (FEW if asks else 0):
         tell(plan.told, err=True, is_loss=True)
         if asks:

@@ -1,7 +1,8 @@
 """What would a run ask of which model? Told before anything is entered, loaded or asked."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from statistics import median
 from typing import Any
 
 from embedders.jobs.runs import embeddable
@@ -31,11 +32,13 @@ class PlannedEntry:
     kind: str
     texts: int
     requests: int  # that are sent to an endpoint, at least; 0 where the model is here
-    seconds: float | None = None  # that they take at the rate that the endpoint is asked at; None where it has none
+    seconds: float | None = None  # at the rate that an endpoint is asked at, or that its like took; None: not known
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""
-        return {"name": self.name, "kind": self.kind, "texts": self.texts, "requests": self.requests or None}
+        about = None if self.seconds is None else _span(self.seconds)
+        asked: dict[str, Cell] = {"texts": self.texts, "requests": self.requests or None}
+        return {"name": self.name, "kind": self.kind, **asked, "about": about}
 
 
 class Plan(Table[PlannedEntry]):
@@ -53,11 +56,27 @@ class Plan(Table[PlannedEntry]):
         """The requests in one sentence, with how long they take where a rate is set."""
         asking = [row for row in self if row.requests]
         times = [row.seconds for row in asking if row.seconds is not None]
-        took = f", {sum(times) / 60:.0f} minutes or more at the rate that is set" if times else ""
+        took = f", {_span(sum(times))} or more at the rate that is set" if times else ""
         texts = sorted({row.texts for row in asking})
         of = str(texts[0]) if len(texts) == 1 else f"up to {texts[-1]}"
         noun = "prompt" if len(asking) == 1 else "prompts"
         return f"{len(asking)} {noun} x {of} texts: {self.requests} requests or more{took}"
+
+    @property
+    def seconds_here(self) -> float:
+        """How long what is embedded here takes, as far as that is known."""
+        return sum(row.seconds or 0.0 for row in self if not row.requests)
+
+    @property
+    def told_here(self) -> str | None:
+        """The same in one sentence; None where nothing is known."""
+        here = [row for row in self if not row.requests]
+        known = [row.seconds for row in here if row.seconds is not None]
+        if not known:
+            return None
+        new = f", and {len(here) - len(known)} of which nothing is known" if len(known) < len(here) else ""
+        noun = "entry" if len(known) == 1 else "entries"
+        return f"{len(known)} {noun} here: about {_span(self.seconds_here)}, as the last ones of their kind took{new}."
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -84,10 +103,31 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
         meant = [entry for entry in every if has_data(entry.spec) and not is_language_model(entry.spec)]
     held = set() if record is None else catalog.embeddings.known(record.id)
     todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
-    inputs = _inputs(registry, record)
-    plan = Plan([_planned(registry, one, record, inputs) for one in todo.values()])
+    inputs, usual = _inputs(registry, record), _usual_seconds(registry, record)
+    rows = [_planned(registry, one, record, inputs) for one in todo.values()]
+    plan = Plan([row if row.requests else replace(row, seconds=usual.get(_like(row.name, row.kind))) for row in rows])
     plan.notes = tuple(notes)
     return plan
+
+
+def _like(name: str, kind: str) -> tuple[str, str]:
+    """Return what takes about as long: all tasks, all models, and the prompts of one model."""
+    return kind, name.partition("@")[0] if kind == EntryKind.PROMPTED_MODEL else ""
+
+
+def _usual_seconds(registry: Registry, space: SpaceRecord | None) -> dict[tuple[str, str], float]:
+    """Return the median of the seconds that entries took in a space; what was copied or brought says nothing."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for name, kind, seconds in [] if space is None else registry.catalog.spaces.last_seconds(space.id):
+        took.setdefault(_like(name, kind.value), []).append(seconds)
+    return {like: median(its) for like, its in took.items()}
+
+
+def _span(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def _inputs(registry: Registry, space: SpaceRecord | None) -> list[Input]:

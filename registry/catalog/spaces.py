@@ -15,6 +15,7 @@ from registry.catalog.queries import named, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
+from registry.kinds import EntryKind
 from registry.names import checked_name
 
 
@@ -121,6 +122,22 @@ class SpaceStore:
         with self._database.write() as session:
             session.execute(delete(Space).where(Space.id == space.id))
             session.execute(update(State).where(State.current_space == space.name).values(current_space=None))
+
+    def last_seconds(self, space_id: int, *, most: int = 500) -> list[tuple[str, EntryKind, float]]:
+        """Return the names and kinds of what was embedded last, the newest first, and the seconds that it took."""
+        query = (
+            select(Entry.name, Entry.kind, Embedding.provenance)
+            .where(
+                Embedding.space_id == space_id,
+                Version.id == Embedding.version_id,
+                Entry.id == Version.entry_id,
+            )
+            .order_by(Embedding.id.desc())
+            .limit(most)
+        )
+        with self._database.read() as session:
+            rows = [(name, kind, provenance.get("seconds")) for name, kind, provenance in session.execute(query)]
+        return [(name, kind, float(seconds)) for name, kind, seconds in rows if isinstance(seconds, int | float)]
 
     def generation(self) -> int:
         """Return the number of the registry's last change."""

@@ -173,6 +173,28 @@ def test_beside_a_task_a_pattern_means_the_prompts_that_answer_as_it_does_and_sa
     assert embedded(store, "enc@*", "--again") == ["enc@long", "enc@nli/pair", "enc@short", "enc@topic"]
 
 
+def test_before_a_run_it_is_told_how_long_it_takes_by_what_the_last_of_their_kind_took(store: Path) -> None:
+    nothing = done(store, "embed", "enc@long", "--dry-run", "--json")
+    assert [row["seconds"] for row in nothing["entries"]] == [None]
+
+    embedded(store, "enc@short")
+    with Registry.open(store) as registry:
+        space = registry.catalog.spaces.get(None)
+        ((name, _, took),) = registry.catalog.spaces.last_seconds(space.id)
+        version = registry.catalog.entries.get(name).version_id
+        known = registry.catalog.embeddings.get(version, space.id)
+        registry.catalog.embeddings.put(version, space, known.vector, {**known.provenance, "seconds": 400.0})
+    assert took > 0
+    plan = done(store, "embed", "enc@long", "films", "--dry-run", "--json")
+    told = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "enc@long", "films", "--dry-run"])
+
+    assert {row["name"]: row["seconds"] for row in plan["entries"]} == {"enc@long": 400.0, "films": None}
+    assert "7 minutes" in told.stdout
+    assert told.stderr.splitlines() == [
+        "1 entry here: about 7 minutes, as the last ones of their kind took, and 1 of which nothing is known."
+    ]
+
+
 def test_a_model_is_tried_on_a_few_texts_and_nothing_of_it_is_kept(store: Path) -> None:
     before = dump(store)
 
