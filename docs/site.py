@@ -23,6 +23,12 @@ MOVED = {
     "CHANGELOG.md": "changelog.md",
     "docs/notebooks/own_table.ipynb": "tutorial.md",
 }
+PYTHON = (  # what people use of the packages, in the order of a first use
+    *("registry.registry.Registry", "registry.catalog.records.Filter", "embedders.spaces.create_space"),
+    *("embedders.jobs.runs.embed", "embedders.jobs.runs.EmbedReport", "embedders.black_boxes.registering"),
+    *("embedders.black_boxes.live.live_model", "registry.ranking.matches.Match", "registry.ranking.matches.Ranking"),
+    *("registry.ranking.matches.Comparison", "registry.spaces.spec.SpaceSpec"),
+)
 PLACES = {page: place for place, page in MOVED.items()}
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -35,6 +41,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         path = ROOT / place
         text = path.read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=notebook(text) if path.suffix == ".ipynb" else text))
+    files.append(File.generated(config, "python.md", content=python()))
     return files
 
 
@@ -64,6 +71,12 @@ def on_post_build(config: MkDocsConfig) -> None:
         foreign = LOADED.findall(path.read_text(encoding="utf-8"))
         if foreign:
             raise PluginError(f"{path}: loads {', '.join(foreign)}")
+
+
+def python() -> str:
+    """Return the page of the Python names that people use, each with its docstring."""
+    names = "\n\n".join(f"::: {name}" for name in PYTHON)
+    return f"# Python\n\nWhat is used from Python: the same that the commands use.\n\n{names}\n"
 
 
 def notebook(text: str) -> str:

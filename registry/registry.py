@@ -50,8 +50,9 @@ if TYPE_CHECKING:
 class Registry(Drawing):
     """A registry in a folder. Use it as a context manager, or call `close`.
 
-    >>> with Registry.open("fute-registry") as registry:
-    ...     registry.nearest("movie_review", kind="task")[:3]
+    Examples:
+        >>> with Registry.open("fute-registry") as registry:
+        ...     registry.nearest("movie_review", kind="task")[:3]
     """
 
     def __init__(self, catalog: Catalog, indexes: Indexes) -> None:
