@@ -14,6 +14,12 @@ from the base model alone, and counts as no transfer. Then every method ranks th
     python -m benchmarks.paper_tables --data TASKS --model roberta-base --device cuda ...   where there is a GPU
 
 It is not the paper's own table: that has other tasks, and T5-base.
+
+`measured/minilm_finetune_1000.csv` is the same matrix with 1,000 test examples for each target, in the place of 300. It
+is not complete, and no published figure rests on it: one seed is whole, a second half. This goes on with it:
+
+    python -m benchmarks.paper_tables --test-examples 1000 --seeds 3 --measure-only \
+        --out benchmarks/measured/minilm_finetune_1000.csv
 """
 
 import argparse
@@ -57,7 +63,7 @@ def main() -> None:
     """Measure the cells that are missing, score every method, and print the tables."""
     options = _options()
     tasks = {name: read_task(str(options.data / name)) for name in options.tasks}
-    recipe = Recipe(model=options.model)
+    recipe = Recipe(model=options.model, test_examples=options.test_examples)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(recipe, options.models or Path(folder), device=options.device)
         measure(tasks, trainer, options.out, seeds=range(options.seeds))
@@ -198,6 +204,7 @@ def _options() -> argparse.Namespace:
         default=COMMON["examples"],
         help="examples of a task for methods that tune the surrogate",
     )
+    parser.add_argument("--test-examples", type=int, default=Recipe.test_examples, help="of a target, at most")
     parser.add_argument("--device")
     parser.add_argument("--out", type=Path, default=KEPT / "minilm_finetune.csv", help="the measured transfers")
     parser.add_argument("--models", type=Path, help="where trained sources are kept")
