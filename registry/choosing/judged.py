@@ -127,7 +127,8 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     missing = 1 - float(answered.votes.given.mean())
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
-    said = verdict(answered.names, answered.votes, estimate, mend=mend)
+    told = 0 if labels is None else int((labels != NONE).sum())
+    said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told)
     return Judged(answered, estimate, said, labels, tuple(notes))
 
 

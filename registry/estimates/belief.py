@@ -25,6 +25,7 @@ NEWTON = 25
 OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right
 APART = 0.05  # the share of inputs on which voters differ from which on this is each voter's own
 LABELS_THAT_SETTLE = 100.0  # leave half of the variance between the members, and of this
+FEW_VOTERS = {2: 3.0, 3: 2.0}  # so few, and how many times wider intervals have to be to hold
 LEAST = 0.02  # probability that a first opinion leaves every answer that somebody gave
 
 
@@ -65,7 +66,17 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     off = np.stack([votes.accuracy(own) for own in opinions]) - votes.accuracy(mean)
     between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * _alike(votes))
     covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
-    return Belief(truth, accuracy, np.asarray(covariance), features, slopes, spread)
+    doubt = 1 + left * (_doubt(votes) - 1)
+    return Belief(truth, accuracy, np.asarray(doubt**2 * covariance), features, slopes, spread)
+
+
+def _doubt(votes: Votes) -> float:
+    """Return how many times wider accuracies have to be told where the voters are few.
+
+    Of two or three voters none can be outvoted for sure: which one errs is told by the assumptions of the committee
+    alone, whose members then share what is wrong with them. With two answers they differ enough among themselves.
+    """
+    return 1.0 if votes.answers == 2 else FEW_VOTERS.get(len(votes), 1.0)
 
 
 def _alike(votes: Votes) -> Floats:

@@ -16,6 +16,7 @@ POSSIBLE = 0.5  # who is not worse with at least this probability is one of the 
 LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the same
 LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, they copy each other
 LEAST_INPUTS = 20
+LEAST_VOTERS, LEAST_LABELS = 4, 20  # of more than two answers fewer voters do not tell who errs, but with labels
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
 SHOWN = 4
 
@@ -41,7 +42,7 @@ class Verdict:
         return {"kind": self.kind.value, "sentence": self.sentence, "doubt": self.doubt}
 
 
-def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str) -> Verdict:
+def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str, labels: int = 0) -> Verdict:
     """Return what to do.
 
     Args:
@@ -49,12 +50,16 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
         votes: what they said.
         estimate: what follows from it.
         mend: how to find out more.
+        labels: how many right answers are known.
     """
     thin = why_thin(votes)
     pick = estimate.pick
     if thin is not None:
         return Verdict(Kind.OPEN, f"Not enough evidence: {thin}. {mend}", thin)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
+    if len(votes) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
+        few = f"so few ({len(votes)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
+        return Verdict(Kind.OPEN, f"Not enough evidence: {few}. Until then {shown}. {mend}", few)
     as_sure = [i for i in range(len(names)) if i != pick and estimate.worse[i] <= SURE]
     if estimate.worse[pick] <= SURE and not as_sure:
         sure = min(1 - float(estimate.worse[pick]), 0.99)

@@ -5,7 +5,7 @@ from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EntryKind
-from registry.names import checked_text
+from registry.names import Reference, checked_text
 from registry.packs.shelf import Shelf
 from registry.spaces.spec import IMPORTED
 from registry.spaces.vectors import checked_vector
@@ -27,7 +27,8 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     pack, colon, task = checked_text(query, "query").partition(":")
     if colon and pack in Shelf(catalog.database.location.folder).names():
         raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
-    found = catalog.embeddings.newest(query, space.id)
+    reference = Reference.parse(query)
+    found = catalog.embeddings.newest(reference.name, space.id) if reference.version is None else None
     if found is not None:
         return found
     entry = catalog.entries.get(query)

@@ -111,7 +111,7 @@ def test_few_points_and_equal_ones_can_be_laid_out(layout: str, count: int) -> N
 
 
 def test_two_points_are_no_map() -> None:
-    with pytest.raises(InputError, match=r"There are 2 vectors; a map needs three\."):
+    with pytest.raises(InputError, match=r"A map needs three vectors, and there are 2\."):
         laid_out(np.eye(2, dtype=np.float32), ["pca"])
 
 

@@ -55,7 +55,8 @@ def laid_out(similarity: NDArray[np.float32], layouts: Sequence[str]) -> dict[st
         InputError: there is no such layout, umap-learn is not there, or there are fewer than three points.
     """
     if len(similarity) < FEWEST:
-        raise InputError(f"There are {len(similarity)} vectors; a map needs three.")
+        number = f"is {len(similarity)}" if len(similarity) == 1 else f"are {len(similarity)}"
+        raise InputError(f"A map needs three vectors, and there {number}.")
     return {layout: _framed(_positions(similarity, layout)) for layout in layouts}
 
 
