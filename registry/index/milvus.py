@@ -29,7 +29,10 @@ AT_ONCE = 4 * 2**20  # bytes of rows that are sent or read together
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 HEAD_ID = -1  # of the row that says what the others are
 MOST_HEAD = 2_000  # bytes
-_CONNECTING = {"grpc.use_local_subchannel_pool": 1}  # anew: not after the pause that a cut connection has to make
+_CONNECTING = {  # anew, not after the pause that a cut connection makes; no sign of life while nobody asks
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.keepalive_permit_without_calls": 0,
+}
 _GONE = 100  # Milvus's number for a collection that is not there
 _UNLOADED = 101
 
