@@ -10,7 +10,7 @@ KINDS = ("task", "model", "prompt", "prompted-model", "corpus")
 
 @click.command()
 @click.argument("name", shell_complete=names_of())
-@click.option("--kind", type=click.Choice(KINDS), help="Where entries of two kinds have the name.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only if it is of this kind.")
 @click.pass_context
 def card(ctx: click.Context, name: str, kind: str | None) -> None:
     """Print a card of the task, model or prompt NAME: Markdown with front matter, as hubs read it.

@@ -120,7 +120,6 @@ def show(ctx: click.Context, target: str, setting: str | None, picture: Path | N
     if as_json:
         print_json(curve.as_json())
         return
-    say(curve.title)
     print_table(curve, empty="")
     say(curve.verdict())
 

@@ -6,12 +6,8 @@ import click
 
 from commands.output import json_option, print_json, registry_of, tell
 
-INDEX_KINDS = (
-    "auto",
-    "flat",
-    "pq",
-    "milvus",
-)  # registry.index.kinds has them, and needs numpy; a test holds the two together
+# registry.index.kinds has them, and needs numpy; a test holds the two together.
+INDEX_KINDS = ("auto", "flat", "pq", "milvus")
 
 
 @click.command()

@@ -55,8 +55,7 @@ class Shelf:
     def get(self, name: str) -> Pack:
         """Return a pack in use."""
         place = self.place(name)
-        found = (os.stat(place / file) for file in (VECTORS, TRANSFERS, DESCRIPTION) if (place / file).exists())
-        return _read_once(place, tuple((file.st_ino, file.st_size, file.st_mtime_ns) for file in found))
+        return _read_once(place, tuple(_stamp(place / file) for file in (VECTORS, TRANSFERS, DESCRIPTION)))
 
     def place(self, name: str) -> Path:
         """Return the folder of a pack in use."""
@@ -114,8 +113,17 @@ class Shelf:
             self._former.rmdir()
 
 
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what is another once a file is; None where there is none, for it may just be replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 @lru_cache(maxsize=8)
-def _read_once(place: Path, _files: tuple[tuple[int, int, int], ...]) -> Pack:
+def _read_once(place: Path, _stamps: tuple[tuple[int, int, int] | None, ...]) -> Pack:
     """Read a pack, and again where one of its files is another than it was."""
     return read_pack(place)
 

@@ -180,11 +180,10 @@ def test_before_a_run_it_is_told_how_long_it_takes_by_what_the_last_of_their_kin
     embedded(store, "enc@short")
     with Registry.open(store) as registry:
         space = registry.catalog.spaces.get(None)
-        ((name, _, took),) = registry.catalog.spaces.last_seconds(space.id)
+        ((name, _, _),) = registry.catalog.spaces.last_seconds(space.id)
         version = registry.catalog.entries.get(name).version_id
         known = registry.catalog.embeddings.get(version, space.id)
         registry.catalog.embeddings.put(version, space, known.vector, {**known.provenance, "seconds": 400.0})
-    assert took > 0
     plan = done(store, "embed", "enc@long", "films", "--dry-run", "--json")
     told = CliRunner().invoke(cli.main, ["--registry", str(store), "embed", "enc@long", "films", "--dry-run"])
 

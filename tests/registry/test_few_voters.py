@@ -1,34 +1,12 @@
 """Of two or three prompts, whose answers are all that is known, which one errs: it is not said with a certainty."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
+from benchmarks.few_voters import tables
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import Kind, verdict
 from registry.estimates.votes import NONE, Votes
-
-RIGHT = {2: ((0.9, 0.6), (0.8, 0.5)), 3: ((0.9, 0.6, 0.1), (0.85, 0.7, 0.2), (0.8, 0.75, 0.7), (0.9, 0.3, 0.2))}
-
-
-def tables(voters: int) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Yield true answers, what voters said, and how many answers there are; hard texts have an answer that lures."""
-    for answers in (3, 5):
-        for count in (118, 500):
-            for number, right in enumerate(RIGHT[voters]):
-                random = np.random.default_rng([voters, answers, count, number])
-                truth, lure = random.integers(answers, size=(2, count))
-                is_hard = random.random(count) < 0.1 * (number % 2)
-                said = [
-                    np.where(
-                        random.random(count) < share,
-                        truth,
-                        np.where(is_hard, lure, random.integers(answers, size=count)),
-                    )
-                    for share in right
-                ]
-                yield truth, np.array(said), answers
 
 
 def asked(truth: np.ndarray, said: np.ndarray, answers: int, labels: int = 0) -> tuple[Kind, Estimate, np.ndarray]:
