@@ -32,12 +32,6 @@ def mine(tmp_path: Path) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def theirs(tmp_path: Path) -> Iterator[Registry]:
-    with Registry.create(tmp_path / "theirs") as opened:
-        yield opened
-
-
-@pytest.fixture
 def moved(mine: Registry, tmp_path: Path) -> Callable[[], Path]:
     """Writes a bundle of `mine`, a new one each time."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 from nursery import Nursery
 from served import NEEDED, server, url_of
-from tiny_bundles import edited, fill, some_task, tampered
+from tiny_bundles import edited, some_task, tampered
 from tiny_cli import hand_made_space, put_vector, run, told
 from together import at_once
 
@@ -30,19 +30,6 @@ from registry.faults import VARIABLE
 from registry.location import located
 from registry.upkeep.copying import copy
 from registry.views.card import card_of
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Iterator[Registry]:
-    with Registry.create(tmp_path / "mine") as opened:
-        fill(opened, 2)
-        yield opened
-
-
-@pytest.fixture
-def theirs(tmp_path: Path) -> Iterator[Registry]:
-    with Registry.create(tmp_path / "theirs") as opened:
-        yield opened
 
 
 def sent(registry: Registry, where: Path | str, part: BundlePart | None = None, **options: Any) -> PushPlan:  # noqa: ANN401

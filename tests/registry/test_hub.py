@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from loopback import reach_loopback_alone
 from running import started
-from tiny_bundles import fill, some_task
+from tiny_bundles import some_task
 from tiny_cli import FUTE, run, told
 from tiny_hub import READER, WRITER, Repository, TinyHub, let_library_ask, running_hub
 from waiting import LIMIT, until
@@ -34,19 +34,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TinyHub]:
     with running_hub() as running:
         let_library_ask(running, tmp_path / "cache", monkeypatch)
         yield running
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Iterator[Registry]:
-    with Registry.create(tmp_path / "mine") as opened:
-        fill(opened, 2)
-        yield opened
-
-
-@pytest.fixture
-def theirs(tmp_path: Path) -> Iterator[Registry]:
-    with Registry.create(tmp_path / "theirs") as opened:
-        yield opened
 
 
 def sent(registry: Registry, where: str = TEAM, part: BundlePart | None = None, **options: Any) -> PushPlan:  # noqa: ANN401
