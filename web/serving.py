@@ -70,10 +70,15 @@ def serve(
             tell(WARNING.format(host=host))
         desk = Desk(registry)
         threading.Thread(target=_warm, args=(desk,), name="first", daemon=True).start()
-        tell(f"Pages of {registry.folder}: http://{hosts[0]}/ (Ctrl-C ends)")
-        settings = uvicorn.Config(app_of(desk, hosts=hosts), **SETTINGS)
+        address = f"Pages of {registry.folder}: http://{hosts[0]}/ (Ctrl-C ends)"
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                tell(address)  # from now on it answers, and Ctrl-C ends it wherever it was started
+
         with suppress(KeyboardInterrupt):  # the usual end
-            uvicorn.Server(settings).run(sockets=[listener])
+            Server(uvicorn.Config(app_of(desk, hosts=hosts), **SETTINGS)).run(sockets=[listener])
 
 
 def is_loopback(host: str) -> bool:

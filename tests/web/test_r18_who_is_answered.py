@@ -241,6 +241,18 @@ def test_the_program_serves_its_own_names_and_ends_with_ctrl_c(
     assert "(Ctrl-C ends)" in line
 
 
+def test_it_ends_as_soon_as_it_has_said_so_even_where_a_shell_lets_it_ignore_ctrl_c(store: Path) -> None:
+    ignoring = 'trap \'\' INT; exec "$0" --registry "$1" serve --port 0'  # as in the background of a script
+    for _ in range(3):
+        process = subprocess.Popen(["/bin/sh", "-c", ignoring, FUTE, str(store)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert "(Ctrl-C ends)" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT)
+
+        assert process.returncode == 0
+
+
 def test_another_address_is_warned_of_and_its_names_are_answered(store: Path) -> None:
     from web.guard import hosts_of
 
