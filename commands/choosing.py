@@ -43,8 +43,7 @@ def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Ca
         return
     check()
     if importlib.util.find_spec("torch") is None:
-        tell(f"Without torch the labels of {task} cannot be read through the surrogate; they are left out.", err=True)
-        return
+        return  # a note of the answer says that they count for nothing
     tell(f"Reading the texts as {task} labels them; this is done once ...", err=True)
     read_texts(registry, task, space=space)
 
@@ -98,8 +97,9 @@ def best_prompt(
     """Rank the prompts of an LLM for TASK by how accurate they are on the texts of a space, as estimated.
 
     No label of these texts is needed. What the prompts answered is compared with one another, and with what the labels
-    of TASK, or of a task like it, say of the texts. Each accuracy has its 95 % interval and the probability of being
-    the best. `--by self-select` asks the LLM itself which it would choose; all else was recorded.
+    of TASK, or of a task like it, say of the texts. Of texts that are examples of TASK the labels count as known. Each
+    accuracy has its 95 % interval and the probability of being the best. `--by self-select` asks the LLM itself which
+    it would choose; all else was recorded.
     """
     from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, winner
 

@@ -23,7 +23,7 @@ from web.questions import (
     NearestForm,
     NearestOptions,
 )
-from web.reading import EntryView, answers_of, unread_note
+from web.reading import EntryView, answers_of
 from web.rendering import page
 
 NEIGHBOURS = 6  # on an entry's page
@@ -136,15 +136,13 @@ def _prompt(desk: Desk, form: BestPromptForm) -> dict[str, Any]:
     if not form.task or not form.model:
         return {}
     ranking = desk.best_prompt(form.task, form.model, form)
-    note = unread_note(desk.registry, form.like or form.task, form.space)
-    return {"ranking": ranking, "winner": desk.winner(ranking), "note": note}
+    return {"ranking": ranking, "winner": desk.winner(ranking)}
 
 
 def _model(desk: Desk, form: BestModelForm) -> dict[str, Any]:
     if not form.task:
         return {}
-    ranking = desk.best_model(form.task, limit=form.k, space=form.space)
-    return {"ranking": ranking, "note": unread_note(desk.registry, form.task, form.space)}
+    return {"ranking": desk.best_model(form.task, limit=form.k, space=form.space)}
 
 
 def _compared(desk: Desk, form: CompareForm) -> dict[str, Any]:

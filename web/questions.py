@@ -14,7 +14,7 @@ from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
-from web.reading import MapOfSpace, map_of, unread_note
+from web.reading import MapOfSpace, map_of
 
 MOST = 200  # rows of an answer
 LONGEST_TEXT = 300  # characters of a name, or of what is looked for
@@ -289,16 +289,10 @@ class Desk:
         return self.registry.best_model(task, limit=limit, space=space)
 
     def best_prompt_told(self, question: BestPromptQuestion) -> dict[str, Any]:
-        """Return the best prompts as `fute best-prompt --json` prints them, and whether the task's labels count."""
+        """Return the best prompts as `fute best-prompt --json` prints them."""
         ranking = self.best_prompt(question.task, question.model, question)
-        said = {**ranking.as_json(), "winner": self.winner(ranking)}
-        return self._with_note(said, question.like or question.task, question.space)
+        return {**ranking.as_json(), "winner": self.winner(ranking)}
 
     def best_model_told(self, question: BestModelQuestion) -> dict[str, Any]:
-        """Return the best models as `fute best-model --json` prints them, and whether the task's labels count."""
-        ranking = self.best_model(question.task, limit=question.k, space=question.space)
-        return self._with_note(ranking.as_json(), question.task, question.space)
-
-    def _with_note(self, said: dict[str, Any], task: str, space: str | None) -> dict[str, Any]:
-        note = unread_note(self.registry, task, space)
-        return said if note is None else {**said, "notes": [*said["notes"], note]}
+        """Return the best models as `fute best-model --json` prints them."""
+        return self.best_model(question.task, limit=question.k, space=question.space).as_json()

@@ -177,21 +177,6 @@ def answers_of(
     return AnswersView(given[:most], given.counts, len(given), given.corpus_size, given.space) if given else None
 
 
-def unread_note(registry: Registry, task: str, space: str | None) -> str | None:
-    """Say that a task's labels do not count in an answer, for no texts were read by them yet; None where they do."""
-    record = registry.catalog.spaces.get(space)
-    entry = registry.catalog.entries.get(task, EntryKind.TASK)
-    labels = entry.spec.get("labels")
-    if record.corpus_version_id is None or not labels:
-        return None
-    if registry.catalog.predictions.chunks(entry.version_id, record.corpus_version_id):
-        return None
-    return (
-        f"The labels of {entry.name} do not count here: the texts were not read by them yet, which "
-        f"'fute best-prompt' and 'fute best-model' do, once."
-    )
-
-
 @dataclass(frozen=True)
 class MapPoint:
     """An entry in the plane."""

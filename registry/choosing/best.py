@@ -190,7 +190,7 @@ def best_prompt(
     whose = task if query.like is None else catalog.entries.get(query.like, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record)
-    judged = _judged(catalog, record, outputs, Known(whose, labels or {}), query)
+    judged = _judged(catalog, record, outputs, Known(whose, labels or {}, own=query.like in (None, query.task)), query)
     spec = SpaceSpec.from_document(record.spec)
     has_map = "map" in spec.facets.names
     answered = calibrated(outputs.table, query.calibration, outputs.content_free)

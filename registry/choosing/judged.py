@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
+from registry.choosing.known import LEAST_EXAMPLES, can_teach, choosable, labelled_task, own_labels, unseen
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare, parse_corpus, plain
 from registry.data.models import HeadKind, ModelKind, ModelSpec
@@ -29,6 +30,7 @@ from registry.prompts.prompt import PAIR, Prompt
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 
+OTHER_ANSWERS = "the labels of {} are other answers, so they say nothing here"
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
 
@@ -103,6 +105,7 @@ class Known:
 
     task: EntryRecord | None = None  # whose labels are the witness
     labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
+    own: bool = False  # whether the task is the one that is asked about: its own labels are right answers, too
 
 
 def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
@@ -116,8 +119,11 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
-    witness = None if known.task is None else _witness(catalog, space, answered, known.task, notes)
     labels = _labels(answered, known.labels, notes)
+    own = _own_labels(catalog, answered, known, notes)
+    if own is not None:
+        labels = own if labels is None else np.where(labels == NONE, own, labels)
+    witness = _witness(catalog, space, answered, known.task, notes, told=own is not None)
     estimate = estimated(answered.votes, witness, labels)
     if witness is not None and known.task is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
@@ -218,23 +224,54 @@ def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _witness(
-    catalog: Catalog, space: SpaceRecord, answered: Answered, task: EntryRecord, notes: list[str]
+    catalog: Catalog, space: SpaceRecord, answered: Answered, task: EntryRecord | None, notes: list[str], *, told: bool
 ) -> Witness | None:
     """Return what the labels of a task say of the inputs; None, and a note, where they say nothing."""
+    if task is None:
+        return None
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
     if not len(read):
+        notes += _unread(catalog, answered, task, told=told)
         return None
     number = {plain(text): column for column, text in enumerate(answered.answers)}
     columns = [number.get(plain(text)) for text in read.answers]
     if sum(column is not None for column in columns) < 2:
-        notes.append(f"the labels of {task.name} are other answers, so they say nothing here")
+        notes.append(OTHER_ANSWERS.format(task.name))
         return None
     table = np.full((len(answered.rows), len(answered.answers)), UNREAD)
     for column, own in zip(columns, read.probabilities[answered.rows].T, strict=True):
         if column is not None:
             table[:, column] += own
     return Witness.of(table / table.sum(axis=1, keepdims=True))
+
+
+def _unread(catalog: Catalog, answered: Answered, task: EntryRecord, *, told: bool) -> list[str]:
+    """Say why the texts were not read by the labels of a task; `told` where those of the texts themselves count."""
+    data = labelled_task(catalog, task)
+    if data is None:
+        return []
+    if len(choosable(data, answered.answers)) < 2:
+        return [OTHER_ANSWERS.format(task.name)]
+    what = f"the {'other ' if told else ''}labels of {task.name} count for nothing: "
+    if can_teach(unseen(data, answered.inputs)):
+        return [
+            what + "the texts were not read by them yet, which 'fute best-prompt' and 'fute best-model' do, with torch"
+        ]
+    return [] if told else [what + f"there are not {LEAST_EXAMPLES} examples, of two labels, beside these texts"]
+
+
+def _own_labels(catalog: Catalog, answered: Answered, known: Known, notes: list[str]) -> NDArray[np.int64] | None:
+    """Return the answers that the task's own examples name, (inputs,); None where they name none."""
+    data = labelled_task(catalog, known.task) if known.task is not None and known.own else None
+    own = {} if data is None else own_labels(data, answered.inputs, answered.answers)
+    if known.task is None or not own:
+        return None
+    number = {plain(text): column for column, text in enumerate(answered.answers)}
+    notes.append(
+        f"{len(own)} of the {len(answered.inputs)} texts are examples of {known.task.name}: their labels count as known"
+    )
+    return np.array([number[plain(own[text])] if text in own else NONE for text in answered.inputs], np.int64)
 
 
 def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -> NDArray[np.int64] | None:

@@ -109,7 +109,7 @@ def best_model(
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
     mend = f"'fute label suggest {task}' names texts whose labels would settle it."
-    judged = judge(catalog, record, answered, Known(entry, labels or {}), mend=mend)
+    judged = judge(catalog, record, answered, Known(entry, labels or {}, own=True), mend=mend)
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
     columns = (estimate.accuracy, estimate.low, estimate.high, estimate.best)
@@ -150,7 +150,7 @@ def suggested_texts(
         voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
         said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
     answered = answered_by(catalog, record, voters, said, notes)
-    judged = judge(catalog, record, answered, Known(entry, labels or {}), mend="")
+    judged = judge(catalog, record, answered, Known(entry, labels or {}, own=True), mend="")
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
     rows = suggested(answered.votes, judged.estimate, judged.labels, count)

@@ -9,6 +9,7 @@ from loading import loaded_by_program
 
 import cli
 from registry import Registry
+from registry.catalog import Catalog
 from registry.catalog.predictions import CONTENT_FREE
 from registry.choosing.best import PromptQuery, best_prompt
 from registry.choosing.outputs import outputs_of_prompts
@@ -67,6 +68,12 @@ def fill(
         if embed:
             registry.catalog.embeddings.put(pair.version_id, space, vector(towards), {})
     return registry
+
+
+def notes_of(catalog: Catalog) -> tuple[str, ...]:
+    """What is noted of an answer, but for the labels of the two examples, which are too few to count."""
+    notes = best_prompt(catalog, PromptQuery("films", "opt", by="fute")).notes
+    return tuple(note for note in notes if "the labels of films count for nothing: there are not 20" not in note)
 
 
 @pytest.fixture
@@ -178,7 +185,7 @@ def test_prompts_that_are_not_embedded_are_an_error_or_a_note(registry: Registry
 
     ranking = best_prompt(registry.catalog, PromptQuery("films", "opt", by="fute"))
     assert [row.name for row in ranking] == ["right", "wrong"]
-    assert ranking.notes == ("2 prompts are without a vector in space s: run 'fute embed opt --space s'",)
+    assert notes_of(registry.catalog) == ("2 prompts are without a vector in space s: run 'fute embed opt --space s'",)
 
 
 def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Registry) -> None:
@@ -194,7 +201,7 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
     ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute"), limit=9)
 
     assert len(ranking) == 4
-    assert ranking.notes == ("1 prompt is left out, which choose from other answers: three ...",)
+    assert notes_of(opt.catalog) == ("1 prompt is left out, which choose from other answers: three ...",)
 
 
 def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> None:
@@ -289,12 +296,12 @@ def test_the_answer_needs_no_torch(opt: Registry) -> None:
 
 
 def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_that(opt: Registry) -> None:
-    assert best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes == ()
+    assert notes_of(opt.catalog) == ()
 
     opt.add_prompt("right", Prompt("another {{text}}", CHOICES, (("no",), ("yes",))), replace=True)
-    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes
+    (note,) = notes_of(opt.catalog)
     assert note == "1 prompt is judged by answers of older versions, opt:1@right:1: run 'fute embed opt'"
 
     opt.add_model("opt", {"type": "recorded-llm", "source": "y"}, content_hash="1" * 64, replace=True)
-    (note,) = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute")).notes
+    (note,) = notes_of(opt.catalog)
     assert note.startswith(f"{len(SAID)} prompts are judged by answers of older versions, opt:1@")

@@ -272,8 +272,8 @@ def test_a_prompt_is_told_with_its_estimate_drawn(client: TestClient) -> None:
     assert "good/one: {{ text }}" in text
 
 
-def test_labels_that_do_not_count_yet_are_told(client: TestClient) -> None:
-    told = "The labels of t03 do not count here"
+def test_labels_that_do_not_count_are_told(client: TestClient) -> None:
+    told = "the labels of t03 are other answers, so they say nothing here"
 
     assert told in said(client.get("/prompt?task=films&like=t03&model=opt&space=prompts").text)
     assert told not in said(client.get(PROMPT).text)

@@ -1,0 +1,61 @@
+"""What a task knows of the texts of a space: the labels of its own examples, and what is left to learn from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from registry.catalog import Catalog, EntryRecord
+from registry.data.examples import CLASSIFICATION
+from registry.data.inputs import Input, bare, plain
+from registry.data.tasks import SPLITS, TaskData, task_of
+
+LEAST_EXAMPLES = 20  # of a task that a classifier learns from
+
+
+def labelled_task(catalog: Catalog, task: EntryRecord) -> TaskData | None:
+    """Return a classification task with its examples; None where it is none, so that it has no labels to speak of."""
+    if task.spec.get("kind") != CLASSIFICATION:
+        return None
+    bodies = {role: catalog.entries.content(sha256) for role, sha256 in task.contents.items() if role in SPLITS}
+    return task_of(task.spec, bodies, task.name)
+
+
+def own_labels(task: TaskData, inputs: Sequence[Input], answers: Sequence[str]) -> dict[Input, str]:
+    """Return the answers that a task's own examples name for inputs, where they name one that can be chosen.
+
+    A text is known again by its letters and digits. One that has two labels in the task has none here.
+    """
+    meant = choosable(task, answers)
+    asked = {_key(text): text for text in inputs}
+    found: dict[Input, set[str]] = {}
+    for row in (*task.train, *task.test):
+        text = asked.get((bare(row.text), bare(row.text_pair or "")))
+        if text is not None:
+            found.setdefault(text, set()).add(row.label)
+    sure = {text: labels.pop() for text, labels in found.items() if len(labels) == 1}
+    return {text: meant[label] for text, label in sure.items() if label in meant}
+
+
+def choosable(task: TaskData, answers: Sequence[str]) -> dict[str, str]:
+    """Return which of the answers each label of a task means, by its name or its text; without those that mean none."""
+    known = {plain(answer): answer for answer in answers}
+    spelt = {label: (plain(label), plain(task.answers.get(label, label))) for label in task.labels or ()}
+    return {
+        label: known[next(text for text in texts if text in known)]
+        for label, texts in spelt.items()
+        if any(text in known for text in texts)
+    }
+
+
+def unseen(task: TaskData, inputs: Sequence[Input]) -> TaskData:
+    """Return a task without the training examples whose texts are among inputs."""
+    known = {bare(text) for text, _ in inputs}
+    return replace(task, train=tuple(row for row in task.train if bare(row.text) not in known))
+
+
+def can_teach(task: TaskData) -> bool:
+    """Say whether a classifier can learn from a task's training examples."""
+    return len(task.train) >= LEAST_EXAMPLES and len({row.label for row in task.train}) > 1
+
+
+def _key(text: Input) -> tuple[str, str]:
+    return bare(text.text), bare(text.text_pair or "")

@@ -1,0 +1,149 @@
+"""A task whose own examples are among the texts: their labels count as known, as those of `--labelled` do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from registry import Registry
+from registry.choosing.best import PromptQuery, PromptRanking
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
+from registry.data.tasks import TaskData
+from registry.spaces.facets import Facet
+from registry.spaces.spec import SpaceSpec
+
+CHOICES = ("negative", "positive")
+COUNT = 60
+TEXTS = tuple(Input(f"A text, number {number}.") for number in range(COUNT))
+TRUTH = np.arange(COUNT) % 2
+RIGHT = {"none": 0, "half": COUNT // 2, "most": COUNT - 6}  # how many of the texts each prompt gets right
+
+
+def examples(count: int, labels: tuple[str, ...] = CHOICES) -> tuple[Example, ...]:
+    """The first texts as a task writes them, with their true labels."""
+    return tuple(Example(f"a text number {i}", labels[TRUTH[i]]) for i in range(count))
+
+
+def others(count: int) -> tuple[Example, ...]:
+    return tuple(Example(f"something else {i}", CHOICES[i % 2]) for i in range(count))
+
+
+def told(registry: Registry) -> Registry:
+    """Three prompts that answered the texts; the worst two agree with nobody."""
+    corpus = registry.add_corpus("texts", TEXTS, source="here")
+    spec = SpaceSpec("5" * 64, "here", "mapemb", {"answers": "hard"}, (Facet("map", 2),), corpus.content_hash)
+    space = registry.add_space("s", spec, corpus=corpus)
+    prompts = []
+    for name, right in RIGHT.items():
+        said = np.where(np.arange(COUNT) < right, TRUTH, 1 - TRUTH)
+        answers = Predictions(CHOICES, np.eye(2, dtype=np.float32)[said])
+        prompts.append(RecordedPrompt(name, f"{name} {{{{text}}}}", CHOICES, Recording(TEXTS, answers)))
+    for record in registry.add_recorded_llm("llm", prompts, source="x"):
+        if "@" in record.name:
+            answers = prompts[[p.name for p in prompts].index(record.name.split("@")[1])].recording.predictions
+            registry.catalog.predictions.put(record.version_id, corpus.version_id, start=0, predictions=answers)
+            registry.catalog.embeddings.put(record.version_id, space, np.array([1, 0], np.float32), {})
+    return registry
+
+
+def asked(registry: Registry, task: TaskData, like: str | None = None) -> PromptRanking:
+    registry.add_task("films", task)
+    return registry.best_prompt(PromptQuery("films", "llm", like=like))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_where_a_task_holds_all_texts_the_accuracies_are_the_true_ones(registry: Registry, split: str) -> None:
+    task = TaskData("classification", CHOICES, others(4), ())
+    task = replace(task, **{split: (*getattr(task, split), *examples(COUNT))})
+
+    ranking = asked(told(registry), task)
+
+    assert {row.name: row.accuracy for row in ranking} == {
+        name: pytest.approx(right / COUNT, abs=1e-9) for name, right in RIGHT.items()
+    }
+    assert ranking.judged.labelled == COUNT
+    assert ranking.notes == ("60 of the 60 texts are examples of films: their labels count as known",)
+    assert ranking[0].name == "most"
+
+
+def test_the_labels_of_some_texts_count_as_the_same_labels_given_by_hand(registry: Registry) -> None:
+    told(registry)
+    own = asked(registry, TaskData("classification", CHOICES, examples(30)))
+    registry.add_task("empty", TaskData("classification", CHOICES, others(4)))
+
+    by_hand = {Input(row.text): row.label for row in examples(30)}
+    given = registry.best_prompt(PromptQuery("empty", "llm"), labels=by_hand)
+
+    assert own.judged.labelled == given.judged.labelled == 30
+    assert [vars(row) for row in own] == [vars(row) for row in given]
+
+
+def test_a_label_given_by_hand_comes_before_the_tasks_own(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, examples(COUNT)))
+
+    turned = {text: CHOICES[1 - true] for text, true in zip(TEXTS, TRUTH, strict=True)}
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=turned)
+
+    assert [row.name for row in ranking] == ["none", "half", "most"]
+
+
+def test_answers_may_be_the_texts_of_the_labels(registry: Registry) -> None:
+    task = TaskData(
+        "classification", ("0", "1"), examples(COUNT, ("0", "1")), answers={"0": CHOICES[0], "1": CHOICES[1]}
+    )
+
+    assert asked(told(registry), task).judged.labelled == COUNT
+
+
+def test_a_text_with_two_labels_has_none(registry: Registry) -> None:
+    twice = (*examples(COUNT), Example("A TEXT number 0", "positive"))
+
+    assert asked(told(registry), TaskData("classification", CHOICES, twice)).judged.labelled == COUNT - 1
+
+
+def test_a_task_that_is_only_like_the_one_asked_for_is_not_believed_word_for_word(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("alike", TaskData("classification", CHOICES, examples(COUNT)))
+
+    assert asked(registry, TaskData("classification", CHOICES, others(4)), like="alike").judged.labelled == 0
+
+
+def test_labels_that_are_other_answers_say_nothing_and_are_told(registry: Registry) -> None:
+    rows = tuple(Example(row.text, "ab"[number % 2]) for number, row in enumerate((*examples(30), *others(30))))
+
+    ranking = asked(told(registry), TaskData("classification", ("a", "b"), rows))
+
+    assert ranking.judged.labelled == 0
+    assert ranking.notes == ("the labels of films are other answers, so they say nothing here",)
+
+
+@pytest.mark.parametrize(
+    ("own", "more", "what", "why"),
+    [
+        (0, 40, "the labels of", "the texts were not read by them yet"),
+        (30, 40, "the other labels of", "the texts were not read by them yet"),
+        (0, 19, "the labels of", "there are not 20 examples, of two labels, beside these texts"),
+        (30, 19, None, None),
+    ],
+)
+def test_it_is_told_why_a_tasks_labels_of_other_texts_do_not_count(
+    registry: Registry, own: int, more: int, what: str | None, why: str | None
+) -> None:
+    notes = asked(told(registry), TaskData("classification", CHOICES, (*examples(own), *others(more)))).notes
+
+    unread = [note for note in notes if "count for nothing" in note]
+    assert [note.split(" films")[0] for note in unread] == ([] if what is None else [what])
+    assert all(f"count for nothing: {why}" in note for note in unread)
+
+
+def test_no_text_whose_label_is_known_is_suggested(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, examples(50)))
+
+    rows = registry.suggest_labels("films", model="llm", count=20)
+
+    assert sorted(row.row for row in rows) == list(range(50, COUNT))
