@@ -10,6 +10,7 @@ import click
 
 from commands.completion import names_of, spaces
 from commands.output import json_option, print_json, print_table, registry_of, tell
+from registry.errors import together
 
 if TYPE_CHECKING:
     from embedders import EmbedReport
@@ -114,16 +115,12 @@ def _tell_wait(busy: dict[str, str]) -> None:
 
 def _tell(report: "EmbedReport") -> None:
     """Say on stderr what came of a run."""
-    for problem in dict.fromkeys(report.failed.values()):
-        failed_names = [name for name, reason in report.failed.items() if reason == problem]
-        more = f" and {len(failed_names) - 1} more" if len(failed_names) > 1 else ""
-        tell(f"failed {failed_names[0]}{more}: {problem}", err=True, is_loss=True)
+    for names, why in together(report.failed):
+        tell(f"failed {names}: {why}", err=True, is_loss=True)
     for note in report.notes:
         tell(note, err=True)
-    if report.skipped:
-        first, why = next(iter(report.skipped.items()))
-        more = f" and {len(report.skipped) - 1} more" if len(report.skipped) > 1 else ""
-        tell(f"skipped {first}{more}: {why}", err=True, is_loss=True)
+    for names, why in together(report.skipped):
+        tell(f"skipped {names}: {why}", err=True, is_loss=True)
     for name, counts in report.unanswered.items():
         if name not in report.failed:
             tell(f"{name}: {counts}", err=True, is_loss=True)

@@ -1,6 +1,7 @@
 """What can go wrong while embedding, each in one line that says the mend."""
 
 import logging
+from collections.abc import Sequence
 from traceback import format_exception
 
 from registry.errors import BAD_INPUT, FAILURE, RegistryError, first_line
@@ -55,12 +56,20 @@ class NotEmbeddableError(EmbedderError):
 class NotCoveredError(NotEmbeddableError):
     """Recorded answers do not cover the corpus of a space."""
 
-    def __init__(self, name: str, known: int, corpus: int) -> None:
-        super().__init__(
-            f"{name!r} has recorded answers to {known} of the corpus's {corpus} texts: make a corpus of its inputs "
-            "('fute corpus create its-inputs --data FILE') and a space with it ('fute space create its-space --corpus "
-            "its-inputs'), and embed it there ('fute embed --all --space its-space')."
+    def __init__(self, name: str, known: int, corpus: int, elsewhere: Sequence[str] = ()) -> None:
+        there = ", ".join(elsewhere)
+        mend = (
+            f"they are the texts of {there}, so take '--space {elsewhere[0]}'."
+            if elsewhere
+            else "make a corpus of its inputs ('fute corpus create its-inputs --data FILE') and a space with it ('fute "
+            "space create its-space --corpus its-inputs'), and embed it there ('fute embed --all --space its-space')."
         )
+        super().__init__(f"{name!r} has recorded answers to {known} of the corpus's {corpus} texts: {mend}")
+        self._counted = name, known, corpus
+
+    def naming(self, spaces: Sequence[str]) -> "NotCoveredError":
+        """Return the same error, its mend a space whose texts the answers cover, where there is one."""
+        return NotCoveredError(*self._counted, spaces)
 
 
 def told_of(error: BaseException) -> str:

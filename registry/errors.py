@@ -1,6 +1,6 @@
 """What can go wrong, each in one line that says the mend, with the exit code that it means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from registry.shown import without_secrets
 
@@ -10,6 +10,15 @@ BAD_INPUT, FAILURE, FAULT = 2, 1, 3
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or what it is where it says nothing."""
     return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
+
+
+def together(problems: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what went wrong, by name, with one line for all that differ in their names alone: `a and 3 more`, why."""
+    alike: dict[str, list[str]] = {}
+    for name, why in problems.items():
+        alike.setdefault(why.replace(name, ""), []).append(name)
+    more = {names[0]: f" and {len(names) - 1} more" if len(names) > 1 else "" for names in alike.values()}
+    return [(first + rest, " ".join(problems[first].split())) for first, rest in more.items()]
 
 
 class RegistryError(Exception):

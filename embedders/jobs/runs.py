@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedders.black_boxes.entries import Boxes
-from embedders.errors import NotEmbeddableError, SettingError, told_of
+from embedders.errors import NotCoveredError, NotEmbeddableError, SettingError, told_of
 from embedders.hardware.threads import sleep_while_waiting
 from embedders.jobs.asking import (
     CHUNK,
@@ -27,6 +27,7 @@ from embedders.jobs.asking import (
     unasked,
     with_answers,
 )
+from embedders.jobs.elsewhere import spaces_covered
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
@@ -186,9 +187,12 @@ class Run:
             report.busy[entry.name] = "another run that has taken it over"
         except (Exception, SystemExit) as error:  # whatever a loader, a library or a function raises
             problem = told_of(error)
-            shift.fail(entry.version_id, self._space.id, problem)
-            is_skipped = skip and isinstance(error, NotEmbeddableError)
-            (report.skipped if is_skipped else report.failed)[entry.name] = problem
+            if skip and isinstance(error, NotEmbeddableError):
+                shift.drop(entry.version_id, self._space.id)
+                report.skipped[entry.name] = problem
+            else:
+                shift.fail(entry.version_id, self._space.id, problem)
+                report.failed[entry.name] = problem
         else:
             report.embedded[entry.name] = seconds
             if self._on_done is not None:
@@ -271,13 +275,20 @@ class Run:
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
 
+    def _answerable(self, predictor: Predictor) -> tuple[Input, ...]:
+        """Return the inputs that a black box can answer; where they are too few, the error names a space of its own."""
+        try:
+            return tuple(predictor.answerable(self._corpus))
+        except NotCoveredError as error:
+            raise error.naming(spaces_covered(self._registry, predictor)) from None
+
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
         corpus_id = self._space.corpus_version_id
         assert corpus_id is not None, "checked before the run"  # noqa: S101
         store = self._registry.catalog.predictions
         corpus = self._corpus
-        inputs = tuple(predictor.answerable(corpus))
+        inputs = self._answerable(predictor)
         chunks = store.chunks(entry.version_id, corpus_id)
         size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
         is_live = isinstance(predictor, PromptedPredictor)

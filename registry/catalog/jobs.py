@@ -134,6 +134,13 @@ class Shift:
             if job is not None and job.owner == str(self.worker):
                 job.state, job.error, job.updated_at, job.lease_until = JobState.FAILED, error, datetime.now(UTC), None
 
+    def drop(self, version_id: int, space_id: int) -> None:
+        """Forget a job that is none after all, unless another has taken it over."""
+        with self._database.write() as session:
+            job = _job(session, version_id, space_id)
+            if job is not None and job.owner == str(self.worker):
+                session.delete(job)
+
     def renew(self) -> None:
         """Push on the leases of the jobs that are ours."""
         self._set_leases(datetime.now(UTC) + TERM)

@@ -31,6 +31,7 @@ from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 
 OTHER_ANSWERS = "the labels of {} are other answers, so they say nothing here"
+EMBED_FIRST = "embed models there first"
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
 
@@ -167,7 +168,7 @@ def answered_by(
     """
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     if not said:
-        raise InputError(f"Nobody has answered the texts of space {space.name}: embed models there first.")
+        raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
     record = catalog.entries.by_version_id(space.corpus_version_id)
     texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
     rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
@@ -181,6 +182,13 @@ def answered_by(
     answers, asked = said[kept[0]].answers, rows[kept[0]]
     table = np.stack([_column(said[name], answers) for name in kept])
     return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
+
+
+def _elsewhere(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> str:
+    """Say where some of the voters have answered, else that they are to be asked here."""
+    others = [other for other in catalog.spaces.all() if other.corpus_version_id not in (None, space.corpus_version_id)]
+    there = [other.name for other in others if said_by(catalog, other, voters)]
+    return f"models answered those of {', '.join(there)}: take '--space {there[0]}'" if there else EMBED_FIRST
 
 
 def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int) -> NDArray[np.int64]:

@@ -75,7 +75,7 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
         raise InputError(f"{name!r} has no prompts here: embed it under some, 'fute embed {name}@PROMPT'.")
     held = catalog.embeddings.prompted(space.id, name)
     if not held:
-        raise NotEmbeddedError(name, space.name, ())  # by its name all its prompts are embedded
+        raise _unheard(catalog, name, prompts, space)
     corpus = space.corpus_version_id
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
     chunks = catalog.predictions.chunks_of(held, corpus)
@@ -130,6 +130,18 @@ def _note_missing(outputs: PromptPredictions, model: str) -> None:
 
 def _prompts(count: int) -> str:
     return f"{count} prompt is" if count == 1 else f"{count} prompts are"
+
+
+def _unheard(catalog: Catalog, model: str, prompts: Sequence[str], space: SpaceRecord) -> InputError:
+    """Return the error that a model has answered none of a space's texts, with the spaces where it has."""
+    pairs = [catalog.entries.get(f"{model}@{prompt}") for prompt in prompts]
+    there = sorted({name for pair in pairs for name in catalog.embeddings.spaces_of(pair.version_id)})
+    if not there:
+        return NotEmbeddedError(model, space.name, ())  # by its name all its prompts are embedded
+    return InputError(
+        f"{model!r} has answered no texts of space {space.name!r}, but those of {', '.join(there)}: "
+        f"take '--space {there[0]}'."
+    )
 
 
 def _comparable(answers: Mapping[int, Predictions]) -> list[int]:

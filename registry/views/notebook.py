@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from registry.catalog import Catalog
+from registry.errors import together
 from registry.markup import framed, pairs, sentences
 from registry.results import Table
 from registry.views.rows import SpaceRow, Status
@@ -44,7 +45,7 @@ def registry_html(status: Status, spaces: Table[SpaceRow]) -> str:
         "entries": entries or "none yet",
         "packs": ", ".join(status.packs),
         "running": f"{status.jobs['running']:,} jobs" if status.jobs.get("running") else None,
-        "failed": "; ".join(f"{name}: {' '.join(error.split())}" for name, error in status.failures.items()),
+        "failed": "; ".join(f"{names}: {why}" for names, why in together(status.failures)),
     }
     table = Table(list(spaces), title="spaces").drawn().html() if spaces else sentences(None, ["No space yet."])
     return framed(pairs(f"registry {status.location}", told), table)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.errors import together
 from registry.kinds import EntryKind
 from registry.results import Cell
 
@@ -140,7 +141,7 @@ class Status:
             lines.append(f"packs     {', '.join(self.packs)}")
         if self.jobs.get("running"):
             lines.append(f"jobs      {self.jobs['running']:,} running, or broken off: 'fute embed --all' goes on")
-        lines += [f"failed    {name}: {' '.join(error.split())}" for name, error in self.failures.items()]
+        lines += [f"failed    {names}: {why}" for names, why in together(self.failures)]
         return "\n".join(lines)
 
 

@@ -131,6 +131,71 @@ def test_models_that_answered_other_texts_of_a_space_are_left_out_and_named(stor
     assert "3 are left out, which choose from other answers or texts: second@fair ..." in ranking["notes"]
 
 
+# -- answers that were recorded in another space -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(store: Path, tmp_path: Path) -> Path:
+    """An LLM whose prompts answered the texts of space `theirs`; the current space has others."""
+    table = write_table(tmp_path / "a.csv", rows_of())
+    done(store, "model", "add", "llm", "--recorded", table, "--space", "theirs")
+    embedded(store, "llm@*", "--space", "theirs")
+    done(store, "space", "use", "first")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            ("best-prompt", "films", "--model", "llm"),
+            "'llm' has answered no texts of space 'first', but those of theirs",
+        ),
+        (("label", "suggest", "films", "--model", "llm"), "'llm' has answered no texts of space 'first', but those of"),
+        (("best-model", "films"), "Nobody has answered the texts of space first: models answered those of theirs"),
+        (
+            ("label", "suggest", "films"),
+            "Nobody has answered the texts of space first: models answered those of theirs",
+        ),
+    ],
+)
+def test_whoever_asks_in_the_wrong_space_is_told_the_right_one(
+    elsewhere: Path, question: tuple[str, ...], answer: str
+) -> None:
+    code, error = told(elsewhere, *question)
+
+    assert code == 2
+    assert error.startswith(f"Error: {answer}")
+    assert error.endswith(": take '--space theirs'.\n")
+    done(elsewhere, *question, "--space", "theirs")
+
+
+def test_what_was_recorded_of_other_texts_fails_in_one_line_that_names_their_space(elsewhere: Path) -> None:
+    code, error = told(elsewhere, "embed", "llm", "--space", "first")
+
+    why = "texts: they are the texts of theirs, so take '--space theirs'."
+    assert code == 1
+    assert error.startswith("failed llm@fair and 2 more: 'llm@fair' has recorded answers to 0 of the corpus's 1390 ")
+    assert error.count(why) == 1
+    status = done(elsewhere, "status")
+    assert (
+        status.count(f"failed    llm@fair and 2 more: 'llm@fair' has recorded answers to 0 of the corpus's 1390 {why}")
+        == 1
+    )
+    assert sorted(done(elsewhere, "status", "--json")["failures"]) == ["llm@fair", "llm@good", "llm@poor"]
+
+
+def test_all_embeds_what_a_space_can_and_the_rest_is_no_failure(elsewhere: Path) -> None:
+    code, error = told(elsewhere, "embed", "--all", "--space", "first")
+
+    assert code == 0
+    assert (
+        "skipped llm@fair and 2 more: 'llm@fair' has recorded answers to 0 of the corpus's 1390 texts: they are"
+        in error
+    )
+    assert done(elsewhere, "status", "--json")["failures"] == {}
+
+
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
