@@ -93,7 +93,11 @@ def diff(ctx: click.Context, a: str, b: str, *, exit_code: bool, as_json: bool) 
 
 
 def tell_of_losses(report: "MergeReport") -> None:
-    """Tell of what clashed, and of what was left out with it."""
+    """Tell of what clashed, of what was left out with it, and of what needs trust."""
+    if report.untrusted:
+        from registry.bundles.importing import told_untrusted
+
+        tell(f"would be refused: {told_untrusted(report.untrusted)}.", err=True, is_loss=True)
     for clash in report.clashes:
         tell(f"left out: {clash}", err=True, is_loss=True)
     if report.left_out.total():

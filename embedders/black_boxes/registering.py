@@ -11,7 +11,7 @@ from unicodedata import category
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.predictors.endpoint.addresses import checked_key_name, checked_url
 from embedders.predictors.endpoint.client import Limits
-from embedders.predictors.functions import function_hash
+from embedders.predictors.functions import check_named, function_hash
 from embedders.predictors.gguf_files import SMOLLM2, check_decoder, checkpoint_path
 from embedders.predictors.heads import head_of, settled_labels
 from embedders.spaces import create_space
@@ -167,7 +167,9 @@ def function_model(
     A pair of texts reaches the function as one text, with a line break between.
     """
     spec = ModelSpec.function(target).as_document()
-    return registry.add_model(name, spec, content_hash=function_hash(target), tags=tags, replace=replace)
+    content_hash = function_hash(target)
+    check_named(target)
+    return registry.add_model(name, spec, content_hash=content_hash, tags=tags, replace=replace)
 
 
 def recorded_model(

@@ -1,8 +1,11 @@
 """Python functions as black boxes."""
 
+import difflib
 import hashlib
 import importlib
 import importlib.machinery
+import re
+import symtable
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +24,10 @@ from registry.errors import first_line
 from registry.files.whole import read_file
 from registry.reading.meanings import says_nothing
 
+# What a source holds that may name things which it does not show.
+_UNTOLD = re.compile(
+    rb"import\s*\(?\s*\*|__getattr__|\b(?:globals|vars|locals|exec|eval|setattr)\s*\(|\bglobal\b|sys\.modules"
+)
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
@@ -171,6 +178,28 @@ class _here_importable:  # noqa: N801 - a context manager that reads as a phrase
 def function_hash(target: str) -> str:
     """Return the sha256 of a function's name and its module's source; raise `SettingError` where it is not there."""
     return hashlib.sha256(target.encode() + b"\0" + _module_source(target)).hexdigest()
+
+
+def check_named(target: str) -> None:
+    """Raise `SettingError` where a module's source, which is read and not run, has nothing of a function's name."""
+    module, _, name = target.partition(":")
+    names = _names_of(_module_source(target))
+    if names is None or name in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise SettingError(f"{target}: {module} has no function {name!r}.{hint}")
+
+
+def _names_of(source: bytes) -> set[str] | None:
+    """Return the names that a module gives; None where its source does not tell."""
+    if not source or _UNTOLD.search(source):
+        return None
+    try:
+        table = symtable.symtable(source.decode(), "module", "exec")
+    except (SyntaxError, ValueError):
+        return None
+    return {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
 
 
 def _module_source(target: str) -> bytes:

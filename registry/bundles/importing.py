@@ -1,6 +1,6 @@
 """Takes a bundle into a registry: all of it, or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,9 @@ def import_bundle(catalog: Catalog, packs: Shelf, path: Path, options: ImportOpt
     with opened_bundle(path) as bundle, ExitStack() as undo:
 
         def is_wanted(report: MergeReport) -> bool:
-            if not options.trust:
-                _refuse_running(report)
+            report.untrusted = [] if options.trust else _running(report)
+            if report.untrusted and not options.dry_run:
+                raise InputError(f"{told_untrusted(report.untrusted)}; nothing was imported.")
             fresh = _fresh_packs(bundle, packs, report)
             if report.clashes and not options.keep_mine:
                 raise InputError(_told(report.clashes))
@@ -89,18 +90,21 @@ def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path
     return fresh
 
 
-def _refuse_running(report: MergeReport) -> None:
-    """Refuse models that run code here, or send texts and a key to a server that a stranger has named."""
-    running = [
+def _running(report: MergeReport) -> list[str]:
+    """Return the models that run code here, or send texts and a key to a server that a stranger has named."""
+    return [
         name
         for name, specs in report.models.items()
         if any(ModelSpec.from_document(spec, name=name).kind in RUNS for spec in specs)
     ]
-    if running:
-        raise InputError(
-            f"{', '.join(running[:TOLD])}{' ...' if len(running) > TOLD else ''}: models that run a function, or ask a "
-            "server with a key of yours. Pass --trust if you know who wrote the bundle; nothing was imported."
-        )
+
+
+def told_untrusted(names: Sequence[str]) -> str:
+    """Say which models a bundle needs trust for, and why."""
+    return (
+        f"{', '.join(names[:TOLD])}{' ...' if len(names) > TOLD else ''}: models that run a function, or ask a "
+        "server with a key of yours. Pass --trust if you know who wrote the bundle"
+    )
 
 
 def _told(clashes: list[str]) -> str:

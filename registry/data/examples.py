@@ -89,14 +89,16 @@ def example_of(row: dict[str, Any], kind: str, names: Names, place: str) -> Exam
 
 def number_of(value: object, column: str = "label", place: str = "example") -> int | float:
     """Return a finite number, also one that is written as text."""
+    number = value
     try:
         if isinstance(value, str) and "_" not in value:
-            value = int(value) if _WHOLE.fullmatch(value.strip()) else float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
+            number = int(value) if _WHOLE.fullmatch(value.strip()) else float(value)
+        if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
+            return number
     except (ValueError, OverflowError):
         pass
-    raise DataError(place, f"has no finite number in {column!r}.")
+    held = f": it has {value[:40]!r}" if isinstance(value, str) else ""
+    raise DataError(place, f"has no finite number in {column!r}{held}.")
 
 
 def _text(row: dict[str, Any], column: str, place: str) -> str:

@@ -4,7 +4,8 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from registry.errors import DataError, InputError
@@ -74,7 +75,7 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
                 limits.check_columns(len(columns), path)
             elif len(cells) > len(columns):
                 faults.append(
-                    DataError(place, f"has more cells than the first line: quote the {_named(delimiter)} in it.")
+                    DataError(place, f"has more cells than the first line: quote the {_torn_by(cells, delimiter)}.")
                 )
             elif _is_torn(cells, columns, delimiter):
                 faults.append(
@@ -121,6 +122,12 @@ def _without_joined(
         else:
             kept.append((number, row))
     return kept, faults
+
+
+def _torn_by(cells: Sequence[str], delimiter: str) -> str:
+    """Say what a row may have been cut at."""
+    decimals = delimiter == "," and any(a[-1:].isdigit() and b.isdigit() for a, b in pairwise(cells))
+    return f"{_named(delimiter)} in it{', or write decimals with a point' if decimals else ''}"
 
 
 def _named(separator: str) -> str:

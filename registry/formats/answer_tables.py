@@ -115,6 +115,12 @@ def _check_one_task(cells: Sequence[Row], place: str) -> None:
             raise DataError(place, f"has samples of several tasks: document {cell['id']} differs between the files.")
 
 
+def _called(name: str, present: Sequence[str]) -> str | None:
+    """Return the column of a name, in small letters or not; None where there is none, or several."""
+    alike = [column for column in present if column.strip().casefold() == name]
+    return name if name in alike else alike[0] if len(alike) == 1 else None
+
+
 class _Cells:
     """Reads rows, and keeps what it has to tell."""
 
@@ -122,9 +128,9 @@ class _Cells:
         self._place = place
         self._named = named
         self._present = present
-        self._text = named.text or (TEXT if TEXT in present else None)
-        self._pair = named.text_pair or (PAIR if PAIR in present else None)
-        self._label = named.label or (LABEL if LABEL in present else None)
+        self._text = named.text or _called(TEXT, present)
+        self._pair = named.text_pair or _called(PAIR, present)
+        self._label = named.label or _called(LABEL, present)
         self._notes: list[str] = []
 
     def wide(self, rows: Sequence[Row]) -> AnswerTable:

@@ -125,7 +125,7 @@ class _Asked:
         tell: Tell,
     ) -> None:
         self._place = place
-        self._kind = kind
+        self._kind = kind or (REGRESSION if ends else None)  # a scale is a regression's alone
         self._columns = columns
         self._answers = answers
         self._ends = ends
@@ -143,7 +143,7 @@ class _Asked:
             task, was_taken = _read_folder(Path(self._place), tell=self._tell, skip_bad=skip_bad)
             taken = taken or was_taken
         elif self._ends and self._kind != REGRESSION:
-            raise InputError("A range is for a task of the kind regression: say so, or leave it out.")
+            raise InputError(f"A range is for a task of the kind regression, and not for {self._kind}: leave one out.")
         else:
             splits, found = self._splits(source, split, form)
             task = self._of_rows(splits, skip_bad)

@@ -236,7 +236,8 @@ def _tell_alike(labels: Sequence[str], tell: Tell) -> None:
         alike.setdefault(plain(label), []).append(label)
     for several in alike.values():
         if len(several) > 1:
-            tell(f"{' and '.join(map(repr, several))[:200]} are two labels that differ in case or blanks alone.")
+            held = " and ".join(map(repr, several))[:200]
+            tell(f"{held} are labels that differ in case or blanks alone: write one where they are one.")
         elif several[0].lower() in DOUBTFUL:
             tell(f"{several[0]!r} is taken as a class: leave its rows out if it is none.")
 

@@ -424,12 +424,46 @@ def test_a_function_typed_into_a_notebook_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("name", ["missing", "__name__"])
-def test_what_is_no_function_is_refused_when_it_is_asked(registry: Registry, function: Writer, name: str) -> None:
+def test_what_is_not_in_a_module_is_refused_before_it_is_run(registry: Registry, function: Writer, name: str) -> None:
     module = function("return texts").partition(":")[0]
-    function_model(registry, "box", f"{module}:{name}")
 
     with pytest.raises(SettingError, match=rf"^{module}:{name}: {module} has no function '{name}'\.$"):
-        _ask(registry, "box", INPUTS)
+        function_model(registry, "box", f"{module}:{name}")
+    with pytest.raises(SettingError, match=r"has no function 'answr'\. Did you mean 'answer'\?$"):
+        function_model(registry, "box", f"{module}:answr")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["answer = str.upper", "from string import capwords as answer", "if True:\n    def answer(texts): return texts",
+     "class answer: pass", "try:\n    import answer\nexcept ImportError:\n    answer = None",
+     "for answer in (len,): pass",
+     "(answer := len)", "with open(__file__) as answer: pass"],
+)  # fmt: skip
+def test_whatever_names_a_function_will_do(registry: Registry, function: Writer, tmp_path: Path, line: str) -> None:
+    target = function("return texts")
+    (tmp_path / f"{target.partition(':')[0]}.py").write_text(line + "\n", encoding="utf-8")
+
+    assert function_model(registry, "box", target).version == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from os.path import *", "globals()['answer'] = len", "def __getattr__(name): return len", "exec('answer = len')",
+     "def set():\n    global answer\n    answer = len\nset()", "this is no Python", "\x00"],
+)  # fmt: skip
+def test_a_source_that_does_not_tell_its_names_is_believed_until_it_is_asked(
+    registry: Registry, function: Writer, tmp_path: Path, line: str
+) -> None:
+    target = function("return texts").replace("answer", "missing")
+    (tmp_path / f"{target.partition(':')[0]}.py").write_text(line + "\n", encoding="utf-8")
+
+    function_model(registry, "box", target)
+
+    with pytest.raises(
+        EmbedderError, match=r"has no function 'missing'|cannot be imported|'int' object is not iterable"
+    ):
+        _ask(registry, "box", INPUTS[:1])
 
 
 def test_a_module_that_is_gone_is_told_in_one_line(registry: Registry, function: Writer, tmp_path: Path) -> None:
@@ -446,7 +480,9 @@ def test_a_module_that_cannot_be_imported_is_told_in_one_line(
     registry: Registry, function: Writer, tmp_path: Path
 ) -> None:
     target = function("return texts")
-    (tmp_path / f"{target.partition(':')[0]}.py").write_text("raise ValueError('no luck')\n", encoding="utf-8")
+    (tmp_path / f"{target.partition(':')[0]}.py").write_text(
+        "raise ValueError('no luck')\nanswer = 1\n", encoding="utf-8"
+    )
     function_model(registry, "box", target)
 
     with pytest.raises(EmbedderError, match="ValueError: no luck"):

@@ -315,7 +315,7 @@ def test_a_removed_task_is_gone_from_every_answer(store: Path) -> None:
 
 
 def test_a_function_is_registered_without_being_run(empty: Path, tmp_path: Path) -> None:
-    (tmp_path / "my_boxes.py").write_text("raise SystemExit('was run')\n")
+    (tmp_path / "my_boxes.py").write_text("raise SystemExit('was run')\n\n\ndef says(texts):\n    return texts\n")
 
     assert told("model", "add", "box", "--function", "my_boxes:says") == (0, "box version 1\n")
     assert json_of("model", "show", "box")["spec"] == {"type": "function", "source": "my_boxes:says"}

@@ -180,7 +180,18 @@ def test_samples_that_would_be_misread_are_refused(tmp_path: Path, change: dict[
         read_answer_table(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["Label", "gold", "target"])
+@pytest.mark.parametrize("name", ["Label", "LABEL", " label "])
+def test_a_columns_name_may_be_written_otherwise(tmp_path: Path, name: str) -> None:
+    plain = read_answer_table(written(tmp_path / "a.csv", WIDE))
+
+    found = read_answer_table(written(tmp_path / "b.csv", WIDE.replace("label", name).replace("text", "Text")))
+
+    assert found.labels == plain.labels
+    assert found.inputs == plain.inputs
+    assert found.names == plain.names
+
+
+@pytest.mark.parametrize("name", ["Labels", "gold", "target"])
 def test_a_column_that_is_called_like_a_label_is_never_taken_for_answers(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=f"column '{name}' is called like a label"):
         read_answer_table(written(tmp_path / "a.csv", WIDE.replace("label", name)))

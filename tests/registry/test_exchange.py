@@ -463,6 +463,14 @@ def test_a_model_that_runs_code_needs_trust(mine: Registry, theirs: Registry, tm
     assert "Pass --trust" in text
     assert list(theirs.models()) == []
 
+    code, text = told("--registry", theirs.folder, "pull", tmp_path / "team", "--dry-run")
+    assert code == 0
+    assert "would be added" in text
+    assert (
+        "would be refused: runs: models that run a function, or ask a server with a key of yours. Pass --trust" in text
+    )
+    assert list(theirs.models()) == []
+
     assert told("--registry", theirs.folder, "pull", tmp_path / "team", "--trust")[0] == 0
 
 

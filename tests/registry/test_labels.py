@@ -107,7 +107,8 @@ def test_labels_that_differ_in_case_alone_are_told(tmp_path: Path, caplog: pytes
     task = read_task(rows_of(tmp_path / "t.jsonl", ["Negative", "negative", "positive"]))
 
     assert task.labels == ("Negative", "negative", "positive")
-    assert caplog.messages[0].endswith("'Negative' and 'negative' are two labels that differ in case or blanks alone.")
+    told = "'Negative' and 'negative' are labels that differ in case or blanks alone: write one where they are one."
+    assert caplog.messages[0].endswith(told)
 
 
 def test_a_label_that_may_be_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """Kinds of tasks: numbers on a scale, questions on a passage, free texts; and how a table's kind is told."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,8 @@ def test_another_scale_or_another_meaning_of_it_is_another_task(tmp_path: Path) 
 def test_what_is_no_number_is_refused_with_its_place(tmp_path: Path, label: object) -> None:
     source = file_of(tmp_path / "t.jsonl", [*RATED, {"text": "x", "label": label}])
 
-    with pytest.raises(DataError, match=r"t\.jsonl line 4: has no finite number in 'label'\.$"):
+    shown = f": it has {label[:40]!r}" if isinstance(label, str) else ""
+    with pytest.raises(DataError, match=rf"t\.jsonl line 4: has no finite number in 'label'{re.escape(shown)}\.$"):
         read_task(source, kind="regression")
 
 
@@ -320,8 +322,18 @@ def test_a_folder_says_its_kind_itself(tmp_path: Path, options: dict[str, Any]) 
 
 
 def test_a_range_is_for_a_regression_alone(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^A range is for a task of the kind regression"):
+    with pytest.raises(
+        InputError, match=r"^A range is for a task of the kind regression, and not for free-text: leave"
+    ):
         read_task(file_of(tmp_path / "t.jsonl", FREE), kind="free-text", range=(0, 5))
+
+
+def test_who_gives_a_range_means_a_regression(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.jsonl", RATED)
+
+    task = read_task(source, range=(0, 5), answers=ENDS)
+
+    assert task.content_hash() == read_task(source, kind="regression", range=(0, 5), answers=ENDS).content_hash()
 
 
 def run(store: Path, *arguments: str) -> tuple[int, str]:

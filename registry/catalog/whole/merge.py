@@ -20,12 +20,14 @@ class MergeReport:
     known: Counter[str] = field(default_factory=Counter)  # the same is here already
     left_out: Counter[str] = field(default_factory=Counter)  # what clashes, and what is made with it
     clashes: list[str] = field(default_factory=list)  # a sentence for each
+    untrusted: list[str] = field(default_factory=list)  # models that a dry run shows, and only --trust takes
     models: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # that came, by name: their descriptions
 
     def as_json(self) -> dict[str, Any]:
         """Return what came of it, as JSON values."""
         counts = {"added": self.added, "known": self.known, "left_out": self.left_out}
-        return {**{name: {k: v for k, v in one.items() if v} for name, one in counts.items()}, "clashes": self.clashes}
+        told = {name: {k: v for k, v in one.items() if v} for name, one in counts.items()}
+        return {**told, "clashes": self.clashes, "untrusted": self.untrusted}
 
 
 @dataclass
