@@ -55,7 +55,17 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
         raise InputError("needs a model, an adaptation and a score_mean that is a number.")
     for what in ("model", "adaptation", "run"):
         check_text(what, getattr(record, what))
-    return replace(record, target=checked_name(record.target), source=checked_name(record.source))
+    return replace(record, target=_named("target", record.target), source=_named("source", record.source))
+
+
+def _named(what: str, name: str) -> str:
+    if not name.strip():
+        without = " (without a source, it is the target itself)" if what == "source" else ""
+        raise InputError(f"the {what} is empty{without}.")
+    try:
+        return checked_name(name)
+    except InputError as error:
+        raise InputError(f"the {what} {error}") from error
 
 
 def check_unit(record: TransferRecord, others: Iterable[float]) -> None:
