@@ -12,7 +12,7 @@ from registry.results import Cell, Table
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 
-SHARED = "shared examples"
+SHARED = "shared"
 
 if TYPE_CHECKING:
     import pandas

@@ -34,6 +34,7 @@ AXES = {  # what a score by each is
     GAIN: "usual gain, in standard deviations of a target's sources",
     SIZE: "examples",
 }
+LEAST_ALIKE = 0.2  # of a target, below which what was measured on it says how good a source is in general
 TOLD = 10  # reasons of a row, at most
 
 
@@ -245,12 +246,20 @@ def _explained(
 def because(reasons: Sequence[Reason], source: str, score: float, likeness: Likeness) -> str:
     """Say which measurements put a source where it is: its own on other targets, else those of sources like it.
 
+    Where none of these targets is alike, it is told what the source gained on all that it was measured on.
+
     Args:
         reasons: those that add most first.
         score: of the source; measurements of the other sign do not explain it.
     """
     agreeing = [reason for reason in reasons if reason.contribution * score > 0]
     own = [reason for reason in agreeing if reason.source == source]
+    if own and all(reason.alike is not None and reason.alike < LEAST_ALIKE for reason in own[:2]):
+        gains = [reason.gain for reason in reasons if reason.source == source]
+        mean = sum(gains) / len(gains)
+        if mean * score > 0:
+            of = "1 target, not alike" if len(gains) == 1 else f"the mean of {len(gains)} targets, none alike"
+            return f"gained {mean:+.1f} on {of}"
     sentences = [_sentence(reason) for reason in own[:2]]
     if not sentences:
         for reason in agreeing[:1]:

@@ -558,7 +558,7 @@ def test_near_duplicates_are_listed_on_demand_with_what_they_share(compass: Regi
     shares = {match.name: match.shared for match in ranking}
     assert shares["retold"] == 1.0
     assert ranking.set_aside == ()
-    assert next(match for match in ranking if match.name == "retold").cells()["shared examples"] == "100%"
+    assert next(match for match in ranking if match.name == "retold").cells()["shared"] == "100%"
 
 
 def test_a_model_has_no_near_duplicates(compass: Registry) -> None:

@@ -71,7 +71,10 @@ def test_the_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Pat
         (HEADER + SOUND + "m,f,SST 2,b,0.5,,\n", r"t\.csv line 3: the target 'SST 2' is not a name"),
         (HEADER + SOUND + "m,f,a,b,0.5,,2.5\n", r"t\.csv line 3: seeds is not a number of runs"),
         (HEADER + SOUND + "m,f,a,b,0.5,,1_0\n", r"t\.csv line 3: has no finite number in 'seeds'"),
-        (HEADER + SOUND + "m,f,a,,0.5,,\n", r"line 3: the source is empty \(without a source, it is the target itself\)"),
+        (
+            HEADER + SOUND + "m,f,a,,0.5,,\n",
+            r"line 3: the source is empty \(without a source, it is the target itself\)",
+        ),
         (HEADER + SOUND + "m,f,,b,0.5,,\n", r"t\.csv line 3: the target is empty\."),
         (HEADER + SOUND + "m,f,a,../b,0.5,,\n", r"t\.csv line 3: the source '\.\./b' is not a name"),
         (HEADER + 'm,f,"a,b,0.5\n', r"t\.csv line 2: not a readable table"),
