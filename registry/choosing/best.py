@@ -128,10 +128,10 @@ class PromptRanking(Table[PromptAdvice]):
         """Return the same rows with what every method says."""
         return Table([_Detailed(row) for row in self], title=self.title)
 
-    def by_method(self) -> Table["_ByMethod"]:
+    def by_method(self) -> Table["_OfMethod"]:
         """Return how each method ranks the prompts: a row for each method."""
         names = self[0].ranks if self else {}
-        rows = [_ByMethod(name, {row.name: row.ranks[name] for row in self}) for name in names]
+        rows = [_OfMethod(name, {row.name: row.ranks[name] for row in self}) for name in names]
         return Table(rows, title="the rank of each prompt, by every method")
 
     def as_json(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class _Detailed:
 
 
 @dataclass(frozen=True)
-class _ByMethod:
+class _OfMethod:
     """A method, and the ranks that it gives."""
 
     name: str
