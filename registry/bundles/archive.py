@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import BinaryIO
 
 from registry.bundles.manifest import FILE, NAME
 from registry.errors import DataError, StorageError
+from registry.files.writing import scratch
 
 ENDING = ".zip"
 DIGITS = 64  # of the hash, the last bytes of the file
@@ -38,16 +38,16 @@ def pack(folder: Path, archive: Path) -> None:
 def unpacked(archive: Path) -> Iterator[Path]:
     """Hand out a folder with the files of an archive, if it is as it was written; raise `DataError`."""
     _check(archive)
-    with tempfile.TemporaryDirectory(prefix="fute-bundle-") as place:
+    with scratch("bundle") as place:
         try:
             with zipfile.ZipFile(archive) as source:
-                _check_files(archive, source.infolist(), Path(place))
+                _check_files(archive, source.infolist(), place)
                 source.extractall(place)
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise DataError(str(archive), "is no bundle: it cannot be unpacked.") from error
         except OSError as error:
             raise StorageError(f"Cannot unpack {archive}: {error.strerror or error}.") from error
-        yield Path(place)
+        yield place
 
 
 def _check(archive: Path) -> None:

@@ -1,6 +1,5 @@
 """Pushes a registry, a space or a pack: a bundle, with cards beside it."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from registry.errors import DataError, InputError
 from registry.exchange.cards import NO_CARD, FormerCard, read_former, whole_card, write_cards
 from registry.exchange.far_end import BUNDLE, CARDS, README, FarEnd, Sighting, far_end_of, with_bundle
 from registry.exchange.inventory import Inventory
+from registry.files.writing import scratch
 from registry.files.yaml_data import FILE_LIMIT
 from registry.registry import Registry
 
@@ -68,8 +68,7 @@ def push(
         StorageError: nobody answers, this account may not, or somebody else was quicker.
     """
     far_end = far_end_of(where, public=options.public)
-    with tempfile.TemporaryDirectory(prefix="fute-push-") as place:
-        laid = Path(place)
+    with scratch("push") as laid:
         registry.export_bundle(laid / BUNDLE, options.part)
         seen = far_end.look()
         former = _former(far_end, seen)

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     if not path.name:
         raise InputError(f"{str(path)!r} is a folder that is there already: name a new file or folder.")
-    draft = path.with_name(f".{path.stem}.{os.getpid()}-{process_home()}-{uuid.uuid4().hex}{path.suffix}")
+    draft = _draft_of(path)
     try:
         _sweep(path)
         point("file.swept")
@@ -43,6 +44,35 @@ def written(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             _remove(draft)
+
+
+@contextlib.contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """Hand out an empty folder among the system's temporary ones, which goes when the block ends.
+
+    Those that killed processes have left for the same purpose are swept. Raises `StorageError` where there is no room.
+    """
+    folder = made_scratch(purpose)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def made_scratch(purpose: str) -> Path:
+    """Return a folder as `scratch` does, which the caller removes."""
+    place = Path(tempfile.gettempdir()) / f"fute-{purpose}"
+    folder = _draft_of(place)
+    try:
+        _sweep(place)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise StorageError(f"Cannot write {place.parent}: {error.strerror or error}.") from error
+    return folder
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}-{process_home()}-{uuid.uuid4().hex}{path.suffix}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,7 +5,6 @@ import shutil
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from weakref import finalize
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import RegistryError, StorageError
 from registry.faults import point
+from registry.files.writing import made_scratch
 from registry.index.building import KeptIndex, SpaceIndex, built, change_since, stands_at
 from registry.index.contract import DamagedIndexError
 from registry.index.kinds import KINDS, SERVED, IndexChoice
@@ -240,6 +240,6 @@ class Indexes:
         if self._keeps:
             return self._files(space)
         if self._passing is None:
-            self._passing = Path(mkdtemp(prefix="fute-index-"))
+            self._passing = made_scratch("index")
             finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
         return SnapshotFiles(self._passing, space.fingerprint)

@@ -10,13 +10,14 @@ import pytest
 from waiting import LIMIT
 
 from registry.errors import StorageError
-from registry.files.writing import written
+from registry.files.writing import scratch, written
 
 ROOT = Path(__file__).parents[2]
 WRITES = """
 import sys
 from pathlib import Path
-from registry.files.writing import written
+from registry.errors import StorageError
+from registry.files.writing import scratch, written
 with written(Path(sys.argv[1])) as draft:
     draft.write_text("theirs")
     print(draft.name, flush=True)
@@ -84,3 +85,56 @@ def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         breaks_off()
 
     assert list(tmp_path.iterdir()) == []
+
+
+# -- folders among the temporary ones ---------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_scratch_folder_is_ones_own_and_goes(temporary: Path) -> None:
+    with scratch("push") as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "file").write_text("ours")
+        assert folder.parent == temporary
+        assert folder.stat().st_mode & 0o077 == 0
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_had_among_the_temporary_folders_is_swept_by_the_next_of_its_kind(
+    temporary: Path,
+) -> None:
+    holds = (
+        "from registry.files.writing import scratch\nwith scratch('push') as folder: print(folder, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+    ) as process:
+        assert process.stdout is not None
+        theirs = Path(process.stdout.readline().strip())
+        (theirs / "bundle").write_text("theirs")
+        with scratch("push"):
+            assert theirs.exists()  # it lives
+        process.kill()
+        process.wait(LIMIT)
+
+    with scratch("bundle"):
+        assert theirs.exists()  # of another kind
+    with scratch("push"):
+        assert not theirs.exists()
+
+
+def test_where_no_folder_can_be_made_it_is_told(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary / "gone"))
+
+    with pytest.raises(StorageError, match=r"^Cannot write .*gone: No such file"), scratch("push"):
+        pass
