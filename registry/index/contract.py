@@ -241,7 +241,7 @@ class SharedIndex(VectorIndex):
         """Say whether the rows are known as they were under this head."""
 
 
-class Server(Protocol):
+class CollectionServer(Protocol):
     """What holds collections for all who share a registry."""
 
     @property

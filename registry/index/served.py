@@ -27,7 +27,7 @@ from registry.index.building import (
     stands_at,
     verified,
 )
-from registry.index.contract import DamagedIndexError, Server, SharedIndex
+from registry.index.contract import CollectionServer, DamagedIndexError, SharedIndex
 from registry.index.kinds import PGVECTOR, IndexChoice, checked_address
 from registry.index.milvus import Milvus
 from registry.index.pgvector import PgVector
@@ -57,12 +57,12 @@ class SharedCollections:
     def __init__(self, catalog: Catalog, choice: IndexChoice) -> None:
         self._catalog = catalog
         self._choice = choice
-        self._server: Server | None = None
+        self._server: CollectionServer | None = None
         self._held: dict[str, ServedIndex] = {}  # by fingerprint
 
     def reach(
         self, kind: str | None = None, address: str | None = None, *, for_all: Sequence[SpaceRecord] = ()
-    ) -> Server:
+    ) -> CollectionServer:
         """Connect to the server, the one given or the one that is known.
 
         Args:
@@ -254,10 +254,10 @@ class SharedCollections:
         is_ours = whose == (self._catalog.database.uuid(), space.fingerprint, space.dimension)
         return header if is_whole and is_ours else None
 
-    def _names(self, server: Server, space: SpaceRecord) -> list[str]:
+    def _names(self, server: CollectionServer, space: SpaceRecord) -> list[str]:
         return server.collections(self._prefix(server, space))
 
-    def _prefix(self, server: Server, space: SpaceRecord) -> str:
+    def _prefix(self, server: CollectionServer, space: SpaceRecord) -> str:
         return server.prefix(self._catalog.database.uuid(), space.fingerprint)
 
     def _hold(self, found: ServedIndex) -> ServedIndex:

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from behind import tamper, value
+from behind import count, value
 from index_contract import DIMENSION, IndexContract, assert_same, brute_force, rows_of
 from served import server, url_of
 from tiny_cli import told
 
 from registry import Registry
-from registry.catalog.database import Database
+from registry.catalog.database import Database, alembic_config
 from registry.catalog.tables import Base
 from registry.errors import InputError
 from registry.index.contract import DamagedIndexError, Selection
@@ -81,11 +82,11 @@ def graph_is_asked(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> list[
     ordered = PgVector(registry.catalog.database).tables._ordered
 
     def kept(*given: Any) -> Any:  # noqa: ANN401
-        self, connection, name, near, query, count, where = given
-        text = f"EXPLAIN SELECT id FROM {self._table(name)} ORDER BY {near} LIMIT {count}"
+        self, connection, name, near, query, most, where = given
+        text = f"EXPLAIN SELECT id FROM {self._table(name)} ORDER BY {near} LIMIT {most}"  # noqa: S608
         row = "[" + ",".join(map(str, query.tolist())) + "]"
         said.append("\n".join(connection.exec_driver_sql(text, (row,)).scalars()))
-        return ordered.__func__(self, connection, name, near, query, count, where)
+        return ordered.__func__(self, connection, name, near, query, most, where)
 
     monkeypatch.setattr(f"{tables}._ordered", kept)
     return said
@@ -126,8 +127,8 @@ class TestPgVectorIndex(IndexContract):
             assert other.nearest(rows[0], limit=1)[0].id == ids[0]  # not kept yet
             index.end({})
 
-        for ask in (lambda: other.nearest(rows[0], limit=3), lambda: other.rows(ids[:2]), lambda: other.ids_again()):
-            with pytest.raises((DamagedIndexError, AttributeError)):
+        for ask in (lambda: other.nearest(rows[0], limit=3), lambda: other.rows(ids[:2])):
+            with pytest.raises(DamagedIndexError):
                 ask()
         with pytest.raises(DamagedIndexError), other.change():
             pytest.fail("it is not known what would be changed")
@@ -137,11 +138,15 @@ class TestPgVectorIndex(IndexContract):
         assert isinstance(index, PgVectorIndex)
         before = index.nearest(rows[0], limit=7)
 
-        with pytest.raises(ZeroDivisionError), index.change():
-            index.remove(ids[:10])
-            index.add(ids[10:12], -rows[10:12])
-            index.end({"new": 1})
-            _ = 1 / 0
+        def change_and_fail() -> None:
+            with index.change():
+                index.remove(ids[:10])
+                index.add(ids[10:12], -rows[10:12])
+                index.end({"new": 1})
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            change_and_fail()
 
         assert index.nearest(rows[0], limit=7) == before
         assert index.ids.tolist() == ids.tolist()
@@ -226,7 +231,7 @@ def test_many_rows_get_a_graph_that_is_asked_measured_and_told(
     (check,) = store.verify_index()
     assert (check.faults, check.recall) == ((), 1.0)
     assert "collection sound (pgvector, finds 100.0% of the nearest); ok" in str(check)
-    assert "finds 100.0%" in str(store.status()) or "100" in str(store.status())
+    assert store.status().recalls == {"s": 1.0}
 
 
 # -- the same neighbours as any other index ----------------------------------------------------------
@@ -354,9 +359,9 @@ def test_who_is_killed_between_the_rows_and_the_head_has_changed_nothing(store: 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
     assert PgVector(store.catalog.database).head(name) == head
-    assert value(store, f"SELECT count(*) FROM {name}") == COUNT
+    assert count(store, name) == COUNT
     assert "new" in nearest(store, "m1", limit=COUNT + 1)  # the vector was kept before, and the index follows
-    assert value(store, f"SELECT count(*) FROM {name}") == COUNT + 1
+    assert count(store, name) == COUNT + 1
     assert store.verify_index()[0].faults == ()
 
 
@@ -364,10 +369,10 @@ def test_who_is_killed_between_the_rows_and_the_head_has_changed_nothing(store: 
 
 
 def test_the_catalog_knows_nothing_of_it(store: Registry, tmp_path: Path) -> None:
-    before = store.catalog.database.now()
+    before = value(store, "SELECT generation FROM state")
     store.rebuild_index()
     store.verify_index()
-    assert store.catalog.database.now() == before
+    assert value(store, "SELECT generation FROM state") == before
 
     url = store.catalog.database.location.url
     assert told("--registry", url, "db", "upgrade") == (0, "The database is up to date\n")
@@ -386,12 +391,6 @@ def test_the_catalog_knows_nothing_of_it(store: Registry, tmp_path: Path) -> Non
 def test_a_registry_of_an_older_schema_is_upgraded_beside_it(store: Registry) -> None:
     (name,) = collections(store)
     url = store.catalog.database.location.url
-    with store.catalog.database._engine.changing():
-        tamper(store, "UPDATE state SET generation = generation")
-    from alembic import command
-
-    from registry.catalog.database import alembic_config
-
     with store.catalog.database.beside() as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
@@ -436,7 +435,7 @@ def test_rows_that_are_too_wide_are_refused_before_it_is_chosen(served: str) -> 
     with Registry.create(served) as registry:
         registry.add_space("wide", SpaceSpec.imported("by hand", 16_001), corpus=None)
 
-        with pytest.raises(InputError, match="'wide' has vectors of 16,001 numbers.*at most 16,000"):
+        with pytest.raises(InputError, match=r"'wide' has vectors of 16,001 numbers.*at most 16,000"):
             registry.use_index("pgvector")
 
         assert not (registry.folder / "index" / "kind").exists()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, exc
 from sqlalchemy.orm import Session
 
-from registry.errors import InputError, StorageError
+from registry.errors import InputError, StorageError, first_line
 from registry.location import Location
 
 Ids = NDArray[np.int64]
@@ -72,7 +72,7 @@ class VectorTables:
             try:
                 self._create_extension()
             except StorageError as error:
-                problem = f" ({str(error).removeprefix(f'{self._location}: ').rstrip('.')})"
+                problem = f" ({first_line(getattr(error.__cause__, 'orig', None) or error)})"
             found = self._version()
         mend = "let who keeps the server see to it, or use an index of your own with 'fute index use auto'."
         if found is None:
