@@ -132,7 +132,11 @@ class SharedCollections:
         """Return the share of the nearest that a collection was measured to find; None if that is all, or not known."""
         if self._choice.chosen != PGVECTOR:
             return None  # a Milvus server is not asked: it finds all
-        server = self.reach()
+        with suppress(InputError):  # of a pgvector that has gone, which a question tells
+            return self._recall_told(self.reach(), space)
+        return None
+
+    def _recall_told(self, server: CollectionServer, space: SpaceRecord) -> float | None:
         heads = (server.head(name) for name in self._names(server, space))
         return next((json.loads(head).get("recall") for head in heads if self._header(head, space)), None)
 
