@@ -5,6 +5,7 @@ and are read in one view, so a change is whole or was never there. What is read 
 """
 
 import json
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from registry.index.kinds import MANY
 
 FEW = 2_000  # rows that a filter leaves, at most, for them to be ranked without the graph
 MOST = 1_000  # rows that a graph is asked for, at most
+TRIED, ENOUGH = (100, 200, 400, MOST), 0.99  # rows that it keeps in view: the first by which so many are found
 AT_ONCE = 4 * 2**20  # bytes of rows that are written or read together
 SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 
@@ -106,8 +108,8 @@ class PgVectorIndex(SharedIndex):
         self._ids: Ids = np.empty(0, np.int64)
         self._changes = 0  # of the rows by this object: what was made ready for a search before is of no use
         self._head = ""  # as it is to be found; none: there is no table yet
-        self._open: Connection = None  # of a change that is going on
-        self.has_graph = False
+        self._changing = threading.local()  # holds the connection of a change that is going on in this thread
+        self._explored = 0  # rows that a question to the graph keeps in view; none: there is no graph
         self.recall = None
 
     @classmethod
@@ -121,7 +123,7 @@ class PgVectorIndex(SharedIndex):
             DamagedIndexError: its rows are not those that its head names, or it has gone.
         """
         index, fields = cls(server, name, dimension), json.loads(head)
-        index._head, index.has_graph, index.recall = head, bool(fields.get("graph")), fields.get("recall")
+        index._head, index._explored, index.recall = head, int(fields.get("explored", 0)), fields.get("recall")
         with index._view() as connection:
             index._ids = server.tables.ids(connection, name)
         if (len(index), hash_of_ids(index.ids)) != (fields["count"], fields.get("ids")):
@@ -135,7 +137,7 @@ class PgVectorIndex(SharedIndex):
         Raises:
             DamagedIndexError: somebody else has changed them.
         """
-        before = self._ids, self._head, self.has_graph, self.recall
+        before = self._ids, self._head, self._explored, self.recall
         try:
             with self._server.writing() as connection:
                 if self._head:
@@ -143,26 +145,30 @@ class PgVectorIndex(SharedIndex):
                     self._expect_head(connection)
                 else:
                     self._tables.create(connection, self.name, self._dimension)
-                self._open = connection
+                self._changing.connection = connection
                 yield
         except BaseException:
-            self._ids, self._head, self.has_graph, self.recall = before
+            self._ids, self._head, self._explored, self.recall = before
             raise
         finally:
-            self._open, self._changes = None, self._changes + 1
+            self._changing.connection, self._changes = None, self._changes + 1
 
     def settle(self, queries: Callable[[], Rows]) -> None:
         """Make the graph where rows are many, after they have come, and measure what it finds."""
         if self.is_worn:
             with self._writing() as connection:
                 self._tables.make_graph(connection, self.name, self._dimension)
-                self.has_graph = True
-                self.recall = self.measured_recall(queries())
+                asked = queries()
+                truth = [self._by_every_row(connection, query, WITHIN, None, len(self)) for query in asked]
+            for self._explored in TRIED:
+                self.recall = self._recall_of(asked, truth)
+                if self.recall >= ENOUGH:
+                    break
 
     def end(self, about: dict[str, Any]) -> None:
         """Say in the head what the rows are now."""
         fields = {**about, "count": len(self), "ids": hash_of_ids(self.ids)}
-        head = json.dumps({**fields, "graph": self.has_graph, "recall": self.recall}, sort_keys=True)
+        head = json.dumps({**fields, "explored": self._explored, "recall": self.recall}, sort_keys=True)
         with self._writing() as connection:
             self._tables.set_comment(connection, self.name, head)
         self._head = head
@@ -177,16 +183,24 @@ class PgVectorIndex(SharedIndex):
         return len(self) >= MANY and self._dimension <= WIDEST_GRAPH and not self.has_graph
 
     @property
+    def has_graph(self) -> bool:
+        """Whether a graph finds the candidates."""
+        return self._explored > 0
+
+    @property
     def finds_all(self) -> bool:
         """Whether the nearest are found for sure."""
         return not self.has_graph
 
     def measured_recall(self, queries: Rows) -> float:
         """Return the share of the ten rows that are truly nearest to each query, (q, dimension), which are found."""
+        with self._view() as connection:
+            truth = [self._by_every_row(connection, query, WITHIN, None, len(self)) for query in queries]
+        return self._recall_of(queries, truth)
+
+    def _recall_of(self, queries: Rows, truth: list[list[Neighbor]]) -> float:
         shares = []
-        for query in queries:
-            with self._view() as connection:
-                best = self._by_every_row(connection, query, WITHIN, None, len(self))
+        for query, best in zip(queries, truth, strict=True):
             least = best[-1].similarity - TOLERANCE if best else 0.0  # an equal one is as good
             found = self.nearest(query, limit=WITHIN)
             shares.append(sum(n.similarity >= least for n in found) / max(len(best), 1))
@@ -255,7 +269,9 @@ class PgVectorIndex(SharedIndex):
             return []
         with self._view() as connection:
             if self.has_graph and most > FEW and 2 * limit + SPARE <= MOST:
-                ids, _ = self._tables.ranked_by_graph(connection, self.name, query, 2 * limit + SPARE, among)
+                ids, _ = self._tables.ranked_by_graph(
+                    connection, self.name, query, 2 * limit + SPARE, among, explored=self._explored
+                )
                 if len(ids) >= limit:  # a filter may end its search too early
                     return self._by_hand(connection, query, ids)[:limit]
             return self._by_every_row(connection, query, limit, among, most)
@@ -304,8 +320,9 @@ class PgVectorIndex(SharedIndex):
     @contextmanager
     def _view(self) -> Iterator[Connection]:
         """Hand out a connection that sees the rows as they are known here."""
-        if self._open is not None:
-            yield self._open
+        connection = getattr(self._changing, "connection", None)
+        if connection is not None:
+            yield connection
             return
         with self._server.reading() as connection:
             self._expect_head(connection)
@@ -314,8 +331,9 @@ class PgVectorIndex(SharedIndex):
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """Hand out the connection of the change that is going on, or of one for the block alone."""
-        if self._open is not None:
-            yield self._open
+        connection = getattr(self._changing, "connection", None)
+        if connection is not None:
+            yield connection
             return
         with self._server.writing() as connection:
             yield connection

@@ -21,7 +21,7 @@ Ids = NDArray[np.int64]
 LEAST_VERSION = (0, 8)  # whose graphs go on looking under a filter
 WIDEST, WIDEST_GRAPH = 16_000, 4_000  # numbers in a row: of a table, and of a graph of half precision
 LINKS, LOOKED_AT = 16, 100  # of each row in a graph, and how many rows are looked at to find them
-EXPLORED, SCANNED = 400, 50_000  # rows that a question to a graph keeps in view, and looks at under a filter at most
+SCANNED = 50_000  # rows that a question to a graph looks at under a filter, at most
 _COPY_HEAD, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _GONE = ("42P01", "42703", "42883", "42804")  # the server's codes: a table, a column or an operator is not there
 _VERSION = (
@@ -181,13 +181,24 @@ class VectorTables:
         return self._ordered(connection, name, near, query, count, where)
 
     def ranked_by_graph(
-        self, connection: Connection, name: str, query: NDArray[np.floating], count: int, where: tuple[str, str] | None
+        self,
+        connection: Connection,
+        name: str,
+        query: NDArray[np.floating],
+        count: int,
+        where: tuple[str, str] | None,
+        *,
+        explored: int,
     ) -> tuple[Ids, NDArray[np.float64]]:
-        """Return what `ranked` does, as the graph finds it: it may miss some, or stop before it has found as many."""
+        """Return what `ranked` does, as the graph finds it: it may miss some, or stop before it has found as many.
+
+        Args:
+            count: 1,000 at most.
+            explored: how many rows are kept in view, 1,000 at most; the more, the fewer are missed.
+        """
         near = f"{self._half(len(query))} OPERATOR({self._types}.<#>) %s::{self._types}.halfvec({len(query)})"
-        explored = min(1_000, max(EXPLORED, count))
         settings: dict[str, str | int] = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": SCANNED}
-        settings |= {"hnsw.ef_search": explored, "enable_seqscan": "off", "enable_sort": "off"}
+        settings |= {"hnsw.ef_search": max(explored, count), "enable_seqscan": "off", "enable_sort": "off"}
         _set(connection, settings)  # off: it takes long rows for short ones
         found = self._ordered(connection, name, near, query, count, where)
         _set(connection, {"enable_seqscan": "on", "enable_sort": "on"})
@@ -213,8 +224,8 @@ class VectorTables:
     ) -> tuple[Ids, NDArray[np.float64]]:
         text = "[" + ",".join(["%.9g"] * len(query)) % tuple(np.asarray(query, np.float32).tolist()) + "]"
         among = f"WHERE id {where[0]}(%s::bigint[])" if where else ""
-        best = f"SELECT id, {near} AS far FROM {self._table(name)} {among} ORDER BY {near} LIMIT {int(count)}"  # noqa: S608
-        found = connection.exec_driver_sql(best, (text, where[1], text) if where else (text, text)).all()
+        best = f"SELECT id, {near} AS far FROM {self._table(name)} {among} ORDER BY far LIMIT {int(count)}"  # noqa: S608
+        found = connection.exec_driver_sql(best, (text, where[1]) if where else (text,)).all()
         return np.array([row[0] for row in found], np.int64), np.array([-row[1] for row in found], np.float64)
 
     def _half(self, dimension: int) -> str:
