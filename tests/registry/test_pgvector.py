@@ -24,9 +24,10 @@ from tiny_cli import told
 from registry import Registry
 from registry.catalog.database import Database, alembic_config
 from registry.catalog.tables import Base
-from registry.errors import InputError
+from registry.errors import InputError, StorageError
 from registry.index.contract import DamagedIndexError, Selection
 from registry.index.pgvector import PgVector, PgVectorIndex
+from registry.index.pgvector import _with_checksums as with_checksums
 from registry.location import located
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
@@ -363,6 +364,28 @@ def test_who_is_killed_between_the_rows_and_the_head_has_changed_nothing(store: 
     assert "new" in nearest(store, "m1", limit=COUNT + 1)  # the vector was kept before, and the index follows
     assert count(store, name) == COUNT + 1
     assert store.verify_index()[0].faults == ()
+
+
+def test_a_connection_that_is_cut_within_a_copy_is_told_in_one_line_and_made_good(
+    store: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (name,) = collections(store)
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s"
+
+    def cut_off(rows: np.ndarray) -> Any:  # noqa: ANN401
+        with psycopg.connect(store.catalog.database.location.url, autocommit=True) as other:
+            assert other.execute(cut, [f"COPY %{name}%"]).fetchall() == [(True,)]
+        return with_checksums(rows)
+
+    monkeypatch.setattr("registry.index.pgvector._with_checksums", cut_off)
+    store.add_vectors(NAMES[COUNT:], ROWS[COUNT:], space="s", kind="model")
+    assert "will follow when it is asked: postgresql://" in caplog.text
+    with pytest.raises(StorageError, match=r"^postgresql://[^\n]*cannot be reached any more[^\n]*$"):
+        nearest(store, "m1")
+
+    monkeypatch.undo()
+    assert_right(store, NAMES)
+    assert collections(store) == [name]
 
 
 # -- beside the catalog ------------------------------------------------------------------------------

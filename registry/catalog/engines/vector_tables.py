@@ -4,6 +4,7 @@ A table holds rows by id, each with a checksum, and a comment, which says what t
 catalog's counter or touches its tables.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -78,7 +79,7 @@ class VectorTables:
         if found is None:
             raise InputError(f"{self._location} has no extension 'vector', of pgvector{problem}: {mend}")
         schema, version = found
-        if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < LEAST_VERSION:
             least = ".".join(map(str, LEAST_VERSION))
             raise InputError(f"{self._location} has pgvector {version}, and {least} is needed: {mend}")
         return schema
