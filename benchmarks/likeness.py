@@ -246,7 +246,7 @@ def main() -> None:
     """Embed what is not embedded yet, and print a table for each truth."""
     options = _options()
     with tempfile.TemporaryDirectory() as temporary:
-        truths = list(_truths(options.keep or Path(temporary), options.halves))
+        truths = list(_truths(options.keep or Path(temporary), options.halves, options.measured))
     picked, times, on_all = nested(truths)
     for truth in truths:
         default = replace(truth.of_weights(DEFAULT), name=f"{spelt(DEFAULT)} (default)")
@@ -261,13 +261,13 @@ def main() -> None:
     print("Chosen by all:", on_all)
 
 
-def _truths(folder: Path, halves: int) -> Iterator[Truth]:
+def _truths(folder: Path, halves: int, measured: Path) -> Iterator[Truth]:
     web = data_folder() / "taskweb"
     own = {name: read_task(str(DATA / name)) for name in TASKS}
     sets = {name: ExampleSet(t, tuple(range(len(t.train))), count=len(t.train), kind=t.kind) for name, t in own.items()}
     for name, tasks, path in (
         ("taskweb", read_examples(web / "examples"), web / "transfer.csv"),
-        ("twelve", sets, MEASURED),
+        ("twelve", sets, measured),
     ):
         found = list(samples_of(tasks, sources_of(read_truth(path)), folder / name, halves))
         if name == "taskweb":
@@ -279,6 +279,7 @@ def _truths(folder: Path, halves: int) -> Iterator[Truth]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", type=Path, help="a folder where the vectors stay, so that another run finds them")
+    parser.add_argument("--measured", type=Path, default=MEASURED, help="the matrix of the twelve tasks")
     parser.add_argument("--halves", type=int, default=0, help="random halves of the examples that count as well")
     return parser.parse_args()
 

@@ -72,12 +72,13 @@ def main() -> None:
     """Print the table, or write the pack."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="make the pack anew, in a new folder")
-    folder = parser.parse_args().write
-    if folder is not None:
-        write_pack(folder, made())
+    parser.add_argument("--measured", type=Path, default=MEASURED, help="the matrix of the twelve tasks")
+    options = parser.parse_args()
+    if options.write is not None:
+        write_pack(options.write, made())
         return
     pack = read_pack(resource("packs") / STARTER)
-    print(Table([*within(pack), *elsewhere(pack)], title="what the starter pack is worth"))
+    print(Table([*within(pack), *elsewhere(pack, options.measured)], title="what the starter pack is worth"))
 
 
 def made() -> Pack:
@@ -128,7 +129,7 @@ def within(pack: Pack) -> Iterator[Worth]:
     )
 
 
-def elsewhere(pack: Pack) -> Iterator[Worth]:
+def elsewhere(pack: Pack, matrix: Path) -> Iterator[Worth]:
     """Yield what they are worth on tasks of which the pack knows nothing, without a setting."""
     theirs = borrowed([pack], pack.spec)
     with tempfile.TemporaryDirectory() as scratch, Registry.create(scratch) as registry:
@@ -139,7 +140,7 @@ def elsewhere(pack: Pack) -> Iterator[Worth]:
         own = registry.vectors()
     likeness = _likeness(pack.spec, own.names, own.matrix, theirs)
     memory = Memory(theirs.history, likeness)
-    measured = read_truth(MEASURED)
+    measured = read_truth(matrix)
     truth = {t: {m: measured[m][t] for m in measured if t in measured[m]} for t in sorted(sources_of(measured))}
     yield _worth("12 x 12", "likeness", truth, lambda t, s, _: [likeness.between(t, name) or 0.0 for name in s])
     yield _worth("12 x 12", "memory with the pack", truth, lambda t, s, _: memory.expected(t, s).tolist())

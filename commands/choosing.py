@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion import names_of, spaces
-from commands.output import print_json, print_table, registry_of, say, table_options, tell
+from commands.output import is_for_programs, print_json, print_table, registry_of, say, table_options, tell
 from commands.pictures import plot_option, write_plot
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ def best_prompt(
     if as_json:
         print_json({**ranking.as_json(), "winner": winner(registry.catalog, ranking)})
         return
-    print_table(ranking.detailed() if verbose else ranking, empty="No prompt to rank.")
+    print_table(ranking.detailed() if verbose and is_for_programs() else ranking, empty="No prompt to rank.")
+    if verbose and not is_for_programs():
+        print_table(ranking.by_method(), empty="No method ranks them.")
     for key, text in winner(registry.catalog, ranking).items():
         if text:
             say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")

@@ -128,6 +128,12 @@ class PromptRanking(Table[PromptAdvice]):
         """Return the same rows with what every method says."""
         return Table([_Detailed(row) for row in self], title=self.title)
 
+    def by_method(self) -> Table["_OfMethod"]:
+        """Return how each method ranks the prompts: a row for each method."""
+        names = self[0].ranks if self else {}
+        rows = [_OfMethod(name, {row.name: row.ranks[name] for row in self}) for name in names]
+        return Table(rows, title="the rank of each prompt, by every method")
+
     def as_json(self) -> dict[str, Any]:
         """Return the ranking as JSON values."""
         return {
@@ -151,6 +157,17 @@ class _Detailed:
 
     def cells(self) -> dict[str, Cell]:
         return self.advice.detailed()
+
+
+@dataclass(frozen=True)
+class _OfMethod:
+    """A method, and the ranks that it gives."""
+
+    name: str
+    ranks: dict[str, int]  # of each prompt
+
+    def cells(self) -> dict[str, Cell]:
+        return {"method": self.name, **self.ranks}
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     accuracy = votes.accuracy(truth)
     slopes = _slopes(votes, truth, features)
     left = 1 / (1 + len(rows) / LABELS_THAT_SETTLE)  # of what the members disagree on
-    off = np.stack([votes.accuracy(own) for own in opinions]) - votes.accuracy(mean)
-    between = left * (off.T @ off / len(opinions) + OWN_SPREAD**2 * _alike(votes))
+    open_rows = (known == NONE)[:, None]  # on inputs with a label there is nothing to disagree on
+    off = np.stack([votes.accuracy((own - mean) * open_rows) for own in opinions])
+    between = left * (off.T @ off / len(opinions) + (OWN_SPREAD * open_rows.mean()) ** 2 * _alike(votes))
     covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
     doubt = 1 + left * (_doubt(votes) - 1)
     return Belief(truth, accuracy, np.asarray(doubt**2 * covariance), features, slopes, spread)

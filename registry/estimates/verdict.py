@@ -63,7 +63,8 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
     as_sure = [i for i in range(len(names)) if i != pick and estimate.worse[i] <= SURE]
     if estimate.worse[pick] <= SURE and not as_sure:
         sure = min(1 - float(estimate.worse[pick]), 0.99)
-        return Verdict(Kind.USE, f"Use {shown}: with {sure:.0%} probability none is better by more than 2 points.")
+        how = "by the labels of all texts" if labels == votes.inputs else f"with {sure:.0%} probability"
+        return Verdict(Kind.USE, f"Use {shown}: {how} none is better by more than 2 points.")
     equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
     if len(equals) > 1 and (estimate.loss[pick] <= NEAR or as_sure):
         others = _listed([names[i] for i in equals if i != pick])
@@ -98,7 +99,8 @@ def why_thin(votes: Votes) -> str | None:
 
 def _percent(estimate: Estimate, voter: int) -> str:
     low, high = estimate.low[voter], estimate.high[voter]
-    return f"{estimate.accuracy[voter]:.0%} of the texts, {low:.0%} to {high:.0%}"
+    ends = "" if high == low else f", {low:.0%} to {high:.0%}"
+    return f"{estimate.accuracy[voter]:.0%} of the texts{ends}"
 
 
 def _listed(names: Sequence[str]) -> str:

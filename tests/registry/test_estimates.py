@@ -159,6 +159,20 @@ def test_labels_narrow_the_intervals_and_all_labels_leave_nothing_open() -> None
 
     assert widths[1] < widths[0]
     assert whole.accuracy == pytest.approx(votes.true_accuracy(truth), abs=1e-9)
+    assert whole.low == pytest.approx(whole.accuracy, abs=1e-9) == whole.high
+    assert whole.best.tolist() == [1, 0, 0, 0]
+
+
+def test_what_is_left_open_is_of_the_inputs_without_a_label() -> None:
+    """Half of them labelled: the accuracies on that half are known, so the whole can be off by half as much."""
+    votes, truth = voters([0.9, 0.8, 0.7, 0.6], lured=0.1)
+    half = np.where(np.arange(800) < 400, truth, NONE)
+
+    known, rest = estimated(votes, labels=half), Votes(votes.said[:, 400:], 2)
+    other = estimated(rest)
+
+    assert ((known.high - known.low) < (other.high - other.low) / 2 + 1e-9).all()
+    assert (np.abs(known.accuracy - votes.true_accuracy(truth)) <= (known.high - known.low)).all()
 
 
 def test_suggested_labels_tell_which_of_two_rivals_is_better() -> None:

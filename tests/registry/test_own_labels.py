@@ -66,7 +66,14 @@ def test_where_a_task_holds_all_texts_the_accuracies_are_the_true_ones(registry:
     }
     assert ranking.judged.labelled == COUNT
     assert ranking.notes == ("60 of the 60 texts are examples of films: their labels count as known",)
-    assert ranking[0].name == "most"
+    assert [(row.name, row.low, row.high) for row in ranking] == [
+        ("most", ranking[0].accuracy, ranking[0].accuracy),
+        ("half", 0.5, 0.5),
+        ("none", 0.0, 0.0),
+    ]
+    assert ranking.verdict.sentence == (
+        "Use most (right in 90% of the texts): by the labels of all texts none is better by more than 2 points."
+    )
 
 
 def test_the_labels_of_some_texts_count_as_the_same_labels_given_by_hand(registry: Registry) -> None:

@@ -61,9 +61,9 @@ def built(kind: str, title: str, data: dict[str, Any]) -> Page:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{html.escape(title)}</title>",
-        f"<style>{style}</style>\n</head>\n<body>",
+        f"<style>{style}</style>\n</head>\n<body>\n<main>",
         f"<h1>{html.escape(title)}</h1>",
-        _asset(EMPTY[kind]),
+        _asset(EMPTY[kind]) + "\n</main>",
         f'<script type="application/json" id="data">{inert(data)}</script>',
         f"<script>{script}</script>\n</body>\n</html>\n",
     )
