@@ -4,9 +4,10 @@
 
 The same vectors of 2,048 numbers are brought into a folder and into a server, which is started if no URL names one.
 Printed are vectors a second, the median of a question, of one more vector with a question after it, and what a fresh
-process takes until its first answer: with a snapshot of the index, and without. Each client asks its own snapshot; the
-last two lines are the same questions put to pgvector in that server, which returns row numbers alone: by every row, and
-by HNSW over half precision.
+process takes until its first answer: with an index, and without. In the first two lines each client asks its own
+snapshot; in the third, of a registry of its own, the index lies in the server (`fute index use pgvector`). The last two
+are the same questions put to pgvector by hand, which returns row numbers alone: by every row, and by HNSW over half
+precision.
 """
 
 import argparse
@@ -45,16 +46,17 @@ def main() -> None:
             rows = {
                 "folder": measured(f"{folder}/registry-{count}", count),
                 "server": measured(_own(url, count), count),
+                "server, shared index": measured(_own(url, count), count, kind="pgvector"),
             }
-            print(f"{'':14}{'vectors/s':>11}{'asks, ms':>10}{'adds, ms':>10}{'opens, s':>10}{'without index, s':>18}")
+            print(f"{'':22}{'vectors/s':>11}{'asks, ms':>10}{'adds, ms':>10}{'opens, s':>10}{'without index, s':>18}")
             for name, row in rows.items():
-                print(f"{name:14}{row[0]:11,.0f}{row[1]:10.2f}{row[2]:10.1f}{row[3]:10.2f}{row[4]:18.2f}")
+                print(f"{name:22}{row[0]:11,.0f}{row[1]:10.2f}{row[2]:10.1f}{row[3]:10.2f}{row[4]:18.2f}")
             for name, milliseconds in in_the_server(url, count).items():
-                print(f"{name:14}{'':11}{milliseconds:10.2f}")
+                print(f"{name:22}{'':11}{milliseconds:10.2f}")
 
 
-def measured(place: str, count: int) -> list[float]:
-    """Return the figures of one registry, which is made and filled."""
+def measured(place: str, count: int, *, kind: str = "auto") -> list[float]:
+    """Return the figures of one registry, which is made and filled, with an index of a kind."""
     with Registry.create(place) as registry:
         registry.add_space("s", SpaceSpec.imported("benchmark", DIMENSION), corpus=None)
         seconds, start = 0.0, 0
@@ -63,6 +65,7 @@ def measured(place: str, count: int) -> list[float]:
             began = time.perf_counter()
             registry.add_vectors(names, chunk, space="s", kind="model")
             seconds, start = seconds + time.perf_counter() - began, start + len(chunk)
+        registry.use_index(kind)
         registry.nearest("v0", space="s")
         asks = _median(lambda number: registry.nearest(f"v{number}", space="s"))
         more = vectors(QUESTIONS, seed=7)
@@ -73,7 +76,10 @@ def measured(place: str, count: int) -> list[float]:
 
         adds = _median(add)
     fresh = _first_answer(place)
-    shutil.rmtree(located(place).indexes)
+    if kind == "pgvector":
+        _drop_tables(place)
+    else:
+        shutil.rmtree(located(place).indexes)
     return [count / seconds, asks, adds, fresh, _first_answer(place)]
 
 
@@ -109,6 +115,16 @@ def _median(ask: Callable[[int], object]) -> float:
 def _first_answer(place: str) -> float:
     said = subprocess.run([sys.executable, "-c", FRESH, place], check=True, capture_output=True, text=True)  # noqa: S603
     return float(json.loads(said.stdout)["first"])
+
+
+def _drop_tables(url: str) -> None:
+    """Remove the shared indexes of a registry; the choice of them stays."""
+    names = (
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, 'fute_index_')"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        for (name,) in connection.execute(names).fetchall():
+            connection.execute(f'DROP TABLE "{name}"')
 
 
 def _own(url: str, count: int) -> str:

@@ -7,7 +7,7 @@ import click
 from commands.output import json_option, print_json, registry_of, tell
 
 # registry.index.kinds has them, and needs numpy; a test holds the two together.
-INDEX_KINDS = ("auto", "flat", "pq", "milvus")
+INDEX_KINDS = ("auto", "flat", "pq", "milvus", "pgvector")
 
 
 @click.command()
@@ -72,6 +72,9 @@ def use(ctx: click.Context, kind: str, address: str | None) -> None:
 
     milvus keeps it in a Milvus server, which looks at every vector, and which all users of the registry may ask. Its
     address is $FUTE_MILVUS, else --address, which is remembered; its token is $FUTE_MILVUS_TOKEN.
+
+    pgvector keeps it in the PostgreSQL database that the registry lies in, for all its users. It looks at every vector,
+    and from 10,000 on at a graph of them first. It needs the server's extension pgvector, 0.8 or later.
 
     An index of another kind is made anew, now.
     """

@@ -21,8 +21,8 @@ from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import Similarities, VectorFile
 from registry.formats.corpora import read_corpus
 from registry.formats.tasks import as_task, write_task
+from registry.index.building import Verification
 from registry.index.current import Indexes
-from registry.index.verify import Verification
 from registry.kinds import EntryKind
 from registry.location import located
 from registry.packs.shelf import Shelf
@@ -369,7 +369,7 @@ class Registry(Drawing):
         self._indexes.refresh(self.catalog.spaces.get(space))
 
     def use_index(self, kind: str, address: str | None = None) -> None:
-        """Choose the kind of index, `auto`, `flat`, `pq` or `milvus`, and make it anew; see `index.kinds`."""
+        """Choose the kind of index (`auto`, `flat`, `pq`, `milvus`, `pgvector`), and make it anew."""
         self._indexes.use(kind, self.catalog.spaces.all(), address)
 
     def rebuild_index(self, *, recentre: bool = False) -> int:

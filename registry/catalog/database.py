@@ -11,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import String, Table, column, insert, inspect, select, table, update
+from sqlalchemy import Connection, String, Table, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import restart_logs
 from registry.catalog.engines import Salvaged, engine_at
+from registry.catalog.engines.vector_tables import VectorTables
 from registry.catalog.tables import Base, State
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
 from registry.faults import point
@@ -215,6 +216,16 @@ class Database:
         """Hold the one lock between processes, and between machines where several share the catalog."""
         with self.lock(), self._engine.changing():
             yield
+
+    @contextmanager
+    def beside(self) -> Iterator[Connection]:
+        """One transaction for what is derived and lies beside the catalog's tables: the generation stays as it is."""
+        with self._engine.errors(), self._engine.writer.begin() as connection:
+            yield connection
+
+    def vector_tables(self) -> VectorTables:
+        """Return the tables of vectors beside the catalog; raise `InputError` where it can have none."""
+        return VectorTables(self.location, self.read, self.beside)
 
     def uuid(self) -> str:
         """Return who this registry is: what it and its copies have in common."""

@@ -1,8 +1,8 @@
-"""Makes the index of a space of the catalog's vectors, some at a time, while others may write."""
+"""Makes the index of a space of the catalog's vectors, some at a time, while others write; holds it against them."""
 
 import contextlib
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.records import StreamedVectors
-from registry.index.contract import FileIndex, Rows, VectorIndex
+from registry.index.contract import DamagedIndexError, FileIndex, Ids, Rows, SharedIndex, VectorIndex
 from registry.index.faiss_flat import FaissFlat
-from registry.index.kinds import IndexChoice
+from registry.index.kinds import SERVED, IndexChoice
 from registry.index.snapshot import Change, SnapshotFiles, SnapshotHeader, hash_of
 from registry.kinds import EntryKind
 from registry.spaces.centring import Centring
@@ -24,6 +24,7 @@ MOST_DERIVED = 200  # things that are remembered of an index until it changes
 
 T = TypeVar("T")
 
+LEAST_RECALL = 0.9  # below, what is found is not what was asked for
 QUERIES = 32  # by which an index learns how much to look at, and by which its recall is measured
 
 
@@ -129,7 +130,7 @@ def header_of(space: SpaceRecord, held: StreamedVectors, kind: str) -> SnapshotH
     )
 
 
-def queries_of(index: FileIndex, held: StreamedVectors) -> Rows:
+def queries_of(index: VectorIndex, held: StreamedVectors) -> Rows:
     """Return rows of an index as they are asked for: by a task, and by a model, (q, dimension)."""
     some = np.unique(np.linspace(0, len(held.ids) - 1, min(QUERIES, len(held.ids))).astype(np.int64))
     rows = index.rows(held.ids[some])
@@ -140,3 +141,50 @@ def queries_of(index: FileIndex, held: StreamedVectors) -> Rows:
     ]
     scales = np.array([facets.scale(its) for its in weights], np.float32).reshape(rows.shape)
     return rows * scales
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `index verify` found in one space; `faults` is empty where all is well."""
+
+    space: str
+    vectors: int
+    snapshot: str  # sound, stale, missing or damaged
+    faults: tuple[str, ...]
+    kind: str | None = None  # of the index, where there is a snapshot to look at
+    recall: float | None = None  # the share of the ten truly nearest that it finds; None where it finds all
+
+    def __str__(self) -> str:
+        kind = "" if self.recall is None else f" ({self.kind}, finds {self.recall:.1%} of the nearest)"
+        what = "collection" if self.kind in SERVED else "snapshot"
+        return f"{self.space}: {self.vectors} vectors, {what} {self.snapshot}{kind}; {'; '.join(self.faults) or 'ok'}"
+
+
+def verified(index: VectorIndex, held: StreamedVectors, rows: Iterable[Rows]) -> tuple[list[str], float | None]:
+    """Hold an index against the vectors of a space, as they are compared.
+
+    Returns:
+        a line for each fault, and the share of the ten nearest that the index finds, if it need not find all.
+    """
+    if index.finds_all:
+        faults = index.verify(held.ids, np.concatenate([np.empty((0, held.centring.facets.dimension)), *rows]))
+        return faults, None
+    if not np.array_equal(index.ids, held.ids):
+        return ["the index and the catalog hold different ids"], 0.0
+    try:
+        faults = index.differences(_with_ids(held.ids, rows))
+        recall = index.measured_recall(queries_of(index, held))
+    except DamagedIndexError as error:
+        if isinstance(index, SharedIndex):
+            raise
+        return [f"the snapshot does not match its checksum: {error}"], 0.0
+    if recall < LEAST_RECALL:
+        faults.append(f"only {recall:.0%} of the nearest are found")
+    return faults, recall
+
+
+def _with_ids(ids: Ids, parts: Iterable[Rows]) -> Iterator[tuple[Ids, Rows]]:
+    start = 0
+    for rows in parts:
+        yield ids[start : start + len(rows)], rows
+        start += len(rows)

@@ -1,11 +1,13 @@
 """What an index must do, whichever library searches: the contract that every back end passes (tests/registry)."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +67,24 @@ class VectorIndex(ABC):
     An index knows neither names nor facets nor centres: rows come as they are compared (`spaces.centring`). It is a
     cache of the catalog, always rebuildable from it, and never the only copy of anything.
     """
+
+    kind: str  # of the back end, as it is told
+    recall: float | None = None  # the share of the truly nearest that were found when it was made; None: all are
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether so much has changed since it was made that it should be made anew."""
+        return False
+
+    @property
+    def finds_all(self) -> bool:
+        """Whether the nearest are found for sure."""
+        return True
+
+    def measured_recall(self, queries: Rows) -> float:
+        """Return the share of the ten rows that are truly nearest to each query, (q, dimension), which are found."""
+        del queries
+        return 1.0
 
     @abstractmethod
     def __len__(self) -> int:
@@ -145,18 +165,10 @@ class VectorIndex(ABC):
 class FileIndex(VectorIndex):
     """An index that is kept in a file (`index.snapshot`), and perhaps in more files beside it."""
 
-    kind: str  # of the back end, as a snapshot names it
-    recall: float | None = None  # the share of the truly nearest that were found when it was made; None: all are
-
     @property
     def files(self) -> tuple[str, ...]:
         """The names of what it lies in beside its snapshot."""
         return ()
-
-    @property
-    def is_worn(self) -> bool:
-        """Whether so much has changed since it was made that it should be made anew."""
-        return False
 
     @classmethod
     @abstractmethod
@@ -193,3 +205,85 @@ class FileIndex(VectorIndex):
         Raises:
             DamagedIndexError: a file is missing.
         """
+
+
+class SharedIndex(VectorIndex):
+    """An index that lies in a server, as a collection with a head, which says what its rows are."""
+
+    name: str  # of the collection
+
+    @abstractmethod
+    def change(self) -> AbstractContextManager[None]:
+        """Let rows change until the block ends, in which `end` is called; of a change that fails nobody reads.
+
+        Raises:
+            DamagedIndexError: somebody else has changed them.
+        """
+
+    @abstractmethod
+    def settle(self, queries: Callable[[], Rows]) -> None:
+        """Make many rows that have just come ready to be searched; within a change.
+
+        Args:
+            queries: returns rows as they are asked for, (q, dimension).
+        """
+
+    @abstractmethod
+    def end(self, about: dict[str, Any]) -> None:
+        """Say in the head what the rows are now, and what is told of them.
+
+        Raises:
+            DamagedIndexError: somebody else has changed them meanwhile.
+        """
+
+    @abstractmethod
+    def is_at(self, head: str) -> bool:
+        """Say whether the rows are known as they were under this head."""
+
+
+class CollectionServer(Protocol):
+    """What holds collections for all who share a registry."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its indexes."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def widest(self) -> int:
+        """How many numbers a row may have."""
+        ...
+
+    def prefix(self, registry: str, fingerprint: str) -> str:
+        """Return how the names of a space's collections begin; no two registries share one in a server."""
+        ...
+
+    def collections(self, prefix: str) -> list[str]:
+        """Return the names of the collections that begin so."""
+        ...
+
+    def create(self, name: str, dimension: int, about: dict[str, Any]) -> SharedIndex:
+        """Return a new collection, which `change` fills; the head says what is told of it, and that it is not whole."""
+        ...
+
+    def opened(self, name: str, dimension: int, head: str) -> SharedIndex:
+        """Return a collection whose head says that it is whole; raise `DamagedIndexError` where it is not."""
+        ...
+
+    def head(self, name: str) -> str:
+        """Return what the head of a collection says, as it is written there; nothing where it has none."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a collection; one that is not there is no fault."""
+        ...
+
+
+def hash_of_ids(ids: Ids) -> str:
+    """Return the sha256 of ids."""
+    return hashlib.sha256(np.ascontiguousarray(ids, "<i8").tobytes()).hexdigest()

@@ -13,12 +13,11 @@ from registry.catalog import Catalog, SpaceRecord
 from registry.errors import RegistryError, StorageError
 from registry.faults import point
 from registry.files.writing import made_scratch
-from registry.index.building import KeptIndex, SpaceIndex, built, change_since, stands_at
+from registry.index.building import KeptIndex, SpaceIndex, Verification, built, change_since, stands_at, verified
 from registry.index.contract import DamagedIndexError
 from registry.index.kinds import KINDS, SERVED, IndexChoice
 from registry.index.served import SharedCollections
 from registry.index.snapshot import Snapshot, SnapshotFiles, SnapshotOutdatedError
-from registry.index.verify import Verification, verified
 from registry.spaces.centring import Centring
 from registry.spaces.spec import SpaceSpec
 
@@ -122,13 +121,13 @@ class Indexes:
         Args:
             address: of the server where indexes of this kind lie; None for the one that is known.
         """
-        if kind == SERVED:
-            self._served.reach(address)
+        if kind in SERVED:
+            self._served.reach(kind, address, for_all=spaces)
         self.choice.choose(kind, address)
         self._held.clear()  # else what is at hand would go on answering
         for space in spaces:
             self._served.forget(space)
-        if kind == SERVED:
+        if kind in SERVED:
             for space in spaces:
                 self._served.current(space)
             return
@@ -144,7 +143,9 @@ class Indexes:
 
     def recall_of(self, space: SpaceRecord) -> float | None:
         """Return the share of the nearest that an index was measured to find when it was made; None if that is all."""
-        head = None if self.choice.is_served else self._files(space).head()
+        if self.choice.is_served:
+            return self._served.recall_of(space)
+        head = self._files(space).head()
         return None if head is None else head.recall
 
     def verify(self, space: SpaceRecord) -> Verification:

@@ -170,6 +170,11 @@ class FaissCompressed(FileIndex):
             if self.recall >= ENOUGH:
                 return
 
+    @property
+    def finds_all(self) -> bool:
+        """No: rows are found by their codes."""
+        return False
+
     def measured_recall(self, queries: NDArray[np.floating]) -> float:
         """Return the share of the ten rows that are truly nearest to each query which are found."""
         return self._recall_of(queries, self._truly_nearest(queries))

@@ -12,8 +12,9 @@ from registry.index.faiss_flat import FaissFlat
 
 KINDS: dict[str, type[FileIndex]] = {kind.kind: kind for kind in (FaissFlat, FaissCompressed)}
 AUTOMATIC = "auto"
-SERVED = "milvus"  # the kind that lies in a server
-NAMES = (AUTOMATIC, *KINDS, SERVED)
+MILVUS, PGVECTOR = "milvus", "pgvector"
+SERVED = (MILVUS, PGVECTOR)  # the kinds that lie in a server
+NAMES = (AUTOMATIC, *KINDS, *SERVED)
 MANY = 10_000  # vectors: among fewer every row is looked at in full, which takes 4 ms at most
 CHOICE, ADDRESS = "kind", "milvus"  # the files of a choice, and of the server's address
 ENVIRONMENT = "FUTE_MILVUS"  # the variable that holds an address, before the file does
@@ -34,7 +35,7 @@ class IndexChoice:
     @property
     def is_served(self) -> bool:
         """Whether indexes lie in a server."""
-        return self.chosen == SERVED
+        return self.chosen in SERVED
 
     @property
     def address(self) -> str:
@@ -49,8 +50,9 @@ class IndexChoice:
         """Keep a choice; raise `InputError` where there is no such kind, or it has no such address."""
         if kind not in NAMES:
             raise InputError(f"No kind of index {kind!r}: there are {', '.join(NAMES)}.")
-        if address is not None and kind != SERVED:
-            raise InputError(f"An index of the kind {kind!r} has no address: it lies in files.")
+        if address is not None and kind != MILVUS:
+            where = "the registry's own database" if kind == PGVECTOR else "files"
+            raise InputError(f"An index of the kind {kind!r} has no address: it lies in {where}.")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -66,7 +68,7 @@ class IndexChoice:
 
     def allows(self, kind: str) -> bool:
         """Say whether an index of this kind in files need not be made anew."""
-        return self.chosen in (AUTOMATIC, SERVED, kind)
+        return self.chosen in (AUTOMATIC, *SERVED, kind)
 
     def _read(self, name: str) -> str:
         try:

@@ -5,13 +5,12 @@ replaces the head first, and again at the end. Every answer is read before its h
 expected, no row had changed when the answer was made. The vectors of entries are checked by a checksum in their rows.
 """
 
-import hashlib
 import json
 import logging
 import os
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError, StorageError, first_line
-from registry.index.contract import TOLERANCE, DamagedIndexError, Ids, Neighbor, Rows, Selection, VectorIndex
+from registry.index.contract import (
+    TOLERANCE,
+    DamagedIndexError,
+    Ids,
+    Neighbor,
+    Rows,
+    Selection,
+    SharedIndex,
+    hash_of_ids,
+)
 from registry.shown import without_secrets
 
 TOKEN = "FUTE_MILVUS_TOKEN"  # noqa: S105 - the name of an environment variable, whose value is kept nowhere
@@ -40,6 +48,8 @@ _UNLOADED = 101
 class Milvus:
     """The connection to a server, or to milvus-lite's file."""
 
+    kind, widest = "milvus", 32_768
+
     def __init__(self, address: str) -> None:
         """Connect.
 
@@ -56,6 +66,10 @@ class Milvus:
             self._client = client(
                 uri=address, token=os.environ.get(TOKEN, ""), timeout=SECONDS, dedicated=True, grpc_options=_CONNECTING
             )
+
+    def prefix(self, registry: str, fingerprint: str) -> str:
+        """Return how the names of a space's collections begin: two registries never share one."""
+        return f"fute_{registry}_{fingerprint[:32]}_"
 
     def collections(self, prefix: str) -> list[str]:
         """Return the names of the collections that begin so."""
@@ -76,6 +90,10 @@ class Milvus:
             "create_collection", name, schema=schema, index_params=how, num_shards=1, consistency_level="Strong"
         )
         return MilvusIndex(self, name, dimension, about)
+
+    def opened(self, name: str, dimension: int, head: str) -> "MilvusIndex":
+        """Return a collection whose head says that it is whole; raise `DamagedIndexError` where it is not."""
+        return MilvusIndex.opened(self, name, dimension, head)
 
     def head(self, name: str) -> str:
         """Return what the head of a collection says, as it is written there; nothing where it has none."""
@@ -117,11 +135,10 @@ class Milvus:
             ) from error
 
 
-class MilvusIndex(VectorIndex):
+class MilvusIndex(SharedIndex):
     """A collection whose every row is looked at (FLAT, inner product)."""
 
     kind = "milvus"
-    recall: float | None = None  # it finds all
 
     def __init__(self, server: Milvus, name: str, dimension: int, about: dict[str, Any]) -> None:
         """Take a collection that has just been made, and write its head.
@@ -152,9 +169,21 @@ class MilvusIndex(VectorIndex):
         index.name, index._server, index._dimension, index._about = name, server, dimension, fields
         index._state, index._ids, index._changes, index._is_changing = head, _all_ids(server, name), 0, False
         index.check()
-        if (len(index._ids), _hash_of(index._ids)) != (fields["count"], fields["ids"]):
+        if (len(index._ids), hash_of_ids(index._ids)) != (fields["count"], fields["ids"]):
             raise DamagedIndexError("the collection does not hold the rows that its head names")
         return index
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Let rows change until the block ends, in which `end` says what they are now."""
+        if not self._is_changing:
+            self.begin()
+        yield
+
+    def settle(self, queries: Callable[[], Rows]) -> None:
+        """Let the server seal what has come: what is not sealed is searched slowly."""
+        del queries
+        self._server.call("flush", self.name)
 
     def begin(self) -> None:
         """Say in the head that rows are about to change; until `end` nobody reads them."""
@@ -170,7 +199,7 @@ class MilvusIndex(VectorIndex):
         """
         self._expect_head()
         self._about = about
-        self._write_head({**about, "count": len(self._ids), "ids": _hash_of(self._ids)})
+        self._write_head({**about, "count": len(self._ids), "ids": hash_of_ids(self._ids)})
         self._is_changing = False
 
     def check(self) -> None:
@@ -319,10 +348,6 @@ def _all_ids(server: Milvus, name: str) -> Ids:
             ids += [row["id"] for row in page if row["id"] != HEAD_ID]
         pages.close()
     return np.sort(np.array(ids, np.int64))
-
-
-def _hash_of(ids: Ids) -> str:
-    return hashlib.sha256(np.ascontiguousarray(ids, "<i8").tobytes()).hexdigest()
 
 
 def _listed(ids: Ids) -> str:

@@ -1,6 +1,6 @@
 """Keeps each space's index in a server, for all who share the registry: found there, brought up to date, or made anew.
 
-A collection is named after the registry and the space; no name is used twice. What it holds stands in its head. Who
+A collection is named after the space; no name is used twice. What it holds stands in its head. Who
 changes it holds the registry's lock, between processes and machines. A change that was not completed is never read: the
 collection is made anew under another name, and the old one removed.
 """
@@ -9,18 +9,29 @@ import json
 import logging
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from registry.catalog import Catalog, SpaceRecord
-from registry.errors import StorageError
-from registry.index.building import SpaceIndex, change_since, header_of, stands_at
-from registry.index.contract import DamagedIndexError
-from registry.index.kinds import IndexChoice, checked_address
-from registry.index.milvus import Milvus, MilvusIndex
+from registry.catalog.records import StreamedVectors
+from registry.errors import InputError, StorageError
+from registry.faults import point
+from registry.index.building import (
+    SpaceIndex,
+    Verification,
+    change_since,
+    header_of,
+    queries_of,
+    stands_at,
+    verified,
+)
+from registry.index.contract import CollectionServer, DamagedIndexError, SharedIndex
+from registry.index.kinds import PGVECTOR, IndexChoice, checked_address
+from registry.index.milvus import Milvus
+from registry.index.pgvector import PgVector
 from registry.index.snapshot import SnapshotHeader, hash_of
-from registry.index.verify import Verification, verified
 
 FORMAT = 1  # of a collection: what is written in another is made anew
 TRIES = 5  # at a collection that others change, or a space that is centred anew meanwhile
@@ -29,11 +40,15 @@ _HEADER = ("fingerprint", "dimension", "kind", "epoch", "centre", "generation", 
 log = logging.getLogger("registry")
 
 
+class _CentredAnewError(Exception):
+    """The centre of a space has moved while a collection of it was filled."""
+
+
 @dataclass(frozen=True)
 class ServedIndex(SpaceIndex):
     """The index of a space that lies in a server."""
 
-    index: MilvusIndex
+    index: SharedIndex
 
 
 class SharedCollections:
@@ -42,21 +57,33 @@ class SharedCollections:
     def __init__(self, catalog: Catalog, choice: IndexChoice) -> None:
         self._catalog = catalog
         self._choice = choice
-        self._server: Milvus | None = None
+        self._server: CollectionServer | None = None
         self._held: dict[str, ServedIndex] = {}  # by fingerprint
 
-    def reach(self, address: str | None = None) -> Milvus:
+    def reach(
+        self, kind: str | None = None, address: str | None = None, *, for_all: Sequence[SpaceRecord] = ()
+    ) -> CollectionServer:
         """Connect to the server, the one given or the one that is known.
 
+        Args:
+            kind: of its indexes; None for the one that was chosen.
+            for_all: spaces whose rows it must be able to hold.
+
         Raises:
-            InputError: no address is known, or it is none.
+            InputError: no address is known, or it is none; or the kind will not do for this registry.
             MissingExtraError: its client is not installed.
             StorageError: nobody answers there.
         """
-        meant = self._choice.address if address is None else checked_address(address)
-        if self._server is None or self._server.address != meant:
+        kind, meant = kind or self._choice.chosen, ""
+        if kind != PGVECTOR:
+            meant = self._choice.address if address is None else checked_address(address)
+        if self._server is None or (self._server.kind, self._server.address) != (kind, meant):
             self._held.clear()
-            self._server = Milvus(meant)
+            self._server = PgVector(self._catalog.database) if kind == PGVECTOR else Milvus(meant)
+        for space in for_all:
+            if space.dimension > self._server.widest:
+                told = f"vectors of {space.dimension:,} numbers, and an index of the kind {kind!r} holds at most"
+                raise InputError(f"Space {space.name!r} has {told} {self._server.widest:,}.")
         return self._server
 
     def held(self, space: SpaceRecord) -> ServedIndex | None:
@@ -88,17 +115,30 @@ class SharedCollections:
         """Hold the collection against the catalog: ids, vectors, and its answers against brute force."""
         self.forget(space)
         found, state = self._found(space)
+        kind = self.reach().kind
         faults = ["the collection does not hold what was written"] if state == "damaged" else []
         with self._catalog.embeddings.streamed(space.id) as held:
             count = len(held.ids)
             if found is None or not found.stands_for(held):
                 deque(held.parts, maxlen=0)  # raises IntegrityError for a damaged vector
-                return Verification(space.name, count, "stale" if found else state, tuple(faults), MilvusIndex.kind)
+                return Verification(space.name, count, "stale" if found else state, tuple(faults), kind)
             try:
                 faults, recall = verified(found.index, held, (held.centring.centred(part) for part in held.parts))
             except DamagedIndexError as error:
                 state, faults, recall = "damaged", [str(error)], None
-        return Verification(space.name, count, state, tuple(faults), MilvusIndex.kind, recall)
+        return Verification(space.name, count, state, tuple(faults), kind, recall)
+
+    def recall_of(self, space: SpaceRecord) -> float | None:
+        """Return the share of the nearest that a collection was measured to find; None if that is all, or not known."""
+        if self._choice.chosen != PGVECTOR:
+            return None  # a Milvus server is not asked: it finds all
+        with suppress(InputError):  # of a pgvector that has gone, which a question tells
+            return self._recall_told(self.reach(), space)
+        return None
+
+    def _recall_told(self, server: CollectionServer, space: SpaceRecord) -> float | None:
+        heads = (server.head(name) for name in self._names(server, space))
+        return next((json.loads(head).get("recall") for head in heads if self._header(head, space)), None)
 
     def _found(self, space: SpaceRecord) -> tuple[ServedIndex | None, str]:
         """Return a whole collection of a space as it is compared now, and in what state they were found."""
@@ -113,7 +153,7 @@ class SharedCollections:
                 if header is None or (header.epoch, header.centre) != (centring.epoch, hash_of(centring.centre)):
                     continue
                 if held is None or held.index.name != name or not held.index.is_at(text):
-                    held = ServedIndex(header, centring, MilvusIndex.opened(server, name, space.dimension, text))
+                    held = ServedIndex(header, centring, server.opened(name, space.dimension, text))
             except DamagedIndexError:
                 state = "damaged"
                 continue
@@ -129,15 +169,16 @@ class SharedCollections:
             change = None if found is None else change_since(self._catalog, found.header, now)
             if found is not None and stands_at(found.header, now):
                 return found
-            if found is None or change is None:
+            if found is None or change is None or found.index.is_worn:
                 if state == "damaged":
                     log.warning("The collection of space %r was damaged: it is made anew.", space.name)
                 return self._rebuilt(space)
-            found.index.begin()
-            found.index.remove(change.removed)
-            found.index.add(change.ids, change.rows)
             followed = found.at(change)
-            found.index.end(self._about(followed.header))
+            with found.index.change():
+                found.index.remove(change.removed)
+                found.index.add(change.ids, change.rows)
+                point("index.served.rows")
+                found.index.end(self._about(followed.header))
             self._drop_others(space, found.index.name)
             return self._hold(followed)
 
@@ -145,38 +186,53 @@ class SharedCollections:
         """Fill a new collection, and remove those that were there; the caller holds the lock."""
         self.forget(space)
         for _ in range(TRIES):
-            index = self._filled(space)
-            if index is not None:
-                self._drop_others(space, index.index.name)
-                return self._hold(index)
+            with suppress(_CentredAnewError):
+                found = self._filled(space)
+                self._drop_others(space, found.index.name)
+                return self._hold(found)
         raise StorageError(f"The vectors of space {space.name!r} change faster than an index of them is made.")
 
-    def _filled(self, space: SpaceRecord) -> ServedIndex | None:
-        """Return a new collection of what the catalog holds, followed up to now; None where it cannot be."""
-        server, name = self.reach(), f"{self._prefix(space)}{uuid.uuid4().hex[:12]}"
+    def _filled(self, space: SpaceRecord) -> ServedIndex:
+        """Return a new collection of what the catalog holds, followed up to now.
+
+        Raises:
+            _CentredAnewError: it cannot be followed.
+        """
+        server, name = self.reach(), f"{self._prefix(self.reach(), space)}{uuid.uuid4().hex[:12]}"
         try:
             with self._catalog.embeddings.paged(space.id) as held:
-                header, start = header_of(space, held, MilvusIndex.kind), 0
+                header = header_of(space, held, server.kind)
                 index = server.create(name, space.dimension, self._about(header))
-                for part in held.parts:
-                    index.add(held.ids[start : start + len(part)], held.centring.centred(part))
-                    start += len(part)
-            found, now = ServedIndex(header, held.centring, index), self._catalog.spaces.get(space.name)
-            if not stands_at(header, now):
-                change = change_since(self._catalog, header, now)
-                if change is None:
-                    server.drop(name)
-                    return None
-                index.remove(change.removed)
-                index.add(change.ids, change.rows)
-                found = found.at(change)
-            server.call("flush", name)  # what is not sealed is searched slowly
-            index.end(self._about(found.header))
+                with index.change():
+                    found = self._followed(self._with_rows(ServedIndex(header, held.centring, index), held), space)
+                    point("index.served.rows")
+                    index.end(self._about(found.header))
         except BaseException:
             with suppress(DamagedIndexError, StorageError):
                 server.drop(name)
             raise
         return found
+
+    def _with_rows(self, found: ServedIndex, held: StreamedVectors) -> ServedIndex:
+        """Give a new collection the rows of a space."""
+        start = 0
+        for part in held.parts:
+            found.index.add(held.ids[start : start + len(part)], held.centring.centred(part))
+            start += len(part)
+        found.index.settle(lambda: queries_of(found.index, held))
+        return found
+
+    def _followed(self, found: ServedIndex, space: SpaceRecord) -> ServedIndex:
+        """Bring a collection to what has changed while it was filled."""
+        now = self._catalog.spaces.get(space.name)
+        if stands_at(found.header, now):
+            return found
+        change = change_since(self._catalog, found.header, now)
+        if change is None:
+            raise _CentredAnewError
+        found.index.remove(change.removed)
+        found.index.add(change.ids, change.rows)
+        return found.at(change)
 
     def _drop_others(self, space: SpaceRecord, kept: str) -> None:
         """Remove the other collections of a space, which nobody fills: the caller holds the lock."""
@@ -202,12 +258,11 @@ class SharedCollections:
         is_ours = whose == (self._catalog.database.uuid(), space.fingerprint, space.dimension)
         return header if is_whole and is_ours else None
 
-    def _names(self, server: Milvus, space: SpaceRecord) -> list[str]:
-        return server.collections(self._prefix(space))
+    def _names(self, server: CollectionServer, space: SpaceRecord) -> list[str]:
+        return server.collections(self._prefix(server, space))
 
-    def _prefix(self, space: SpaceRecord) -> str:
-        """Return how the names of a space's collections begin: two registries never share one."""
-        return f"fute_{self._catalog.database.uuid()}_{space.fingerprint[:32]}_"
+    def _prefix(self, server: CollectionServer, space: SpaceRecord) -> str:
+        return server.prefix(self._catalog.database.uuid(), space.fingerprint)
 
     def _hold(self, found: ServedIndex) -> ServedIndex:
         self._held[found.header.fingerprint] = found

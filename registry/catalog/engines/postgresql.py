@@ -168,6 +168,8 @@ class PostgresqlEngine:
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Turn the driver's errors into ours."""
+        import psycopg
+
         try:
             yield
         except RegistryError:
@@ -183,6 +185,8 @@ class PostgresqlEngine:
             raise InputError("What this belongs to has been removed meanwhile: nothing is kept.") from error
         except exc.DBAPIError as error:
             raise self._told(error) from error
+        except psycopg.Error as error:  # of a COPY, which SQLAlchemy does not know
+            raise self._told(exc.DBAPIError(None, None, error)) from error
 
     def _told(self, error: exc.DBAPIError) -> RegistryError:
         code, said = _code_of(error), first_line(error.orig or error).rstrip(".")
