@@ -58,6 +58,8 @@ TRIED: tuple[Weights, ...] = (
     {"inputs": 1, "joint": 2},
     {"joint": 2, "answers-": 1},
     {"joint": 2, "answers": 1},
+    {"answers-": 2, "joint": 1},
+    {"answers": 2, "joint": 1},
     {"inputs": 1, "answers": 1, "joint": 1},
 )
 
