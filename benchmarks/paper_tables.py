@@ -15,8 +15,8 @@ from the base model alone, and counts as no transfer. Then every method ranks th
 
 It is not the paper's own table: that has other tasks, and T5-base.
 
-`measured/minilm_finetune_1000.csv` is the same matrix with 1,000 test examples for each target, in the place of 300, and
-three seeds. `benchmarks.agreement` says how far they agree. It was measured by
+`measured/minilm_finetune_1000.csv` is the same matrix with 1,000 test examples for each target, in the place of 300,
+and three seeds. `benchmarks.agreement` says how far they agree. It was measured by
 
     python -m benchmarks.paper_tables --test-examples 1000 --seeds 3 --measure-only \
         --out benchmarks/measured/minilm_finetune_1000.csv
