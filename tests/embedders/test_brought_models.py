@@ -237,7 +237,7 @@ def test_whatever_one_entry_raises_is_its_own_line_and_the_others_go_on(
     name = module(f"{body}def works(texts): return ['good' if '1' in text else 'bad' for text in texts]\n")
     for kind in RAISING:
         function_model(registry, kind, f"{name}:{kind}_")
-    function_model(registry, "leaves", f"{module('raise SystemExit(0)')}:answer")
+    function_model(registry, "leaves", f"{module('raise SystemExit(0)' + chr(10) + 'answer = 1')}:answer")
     function_model(registry, "works", f"{name}:works")
 
     report = embed(registry, space="s")

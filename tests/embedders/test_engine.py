@@ -388,7 +388,7 @@ def test_a_black_box_that_fails_does_not_stop_the_others(filled: Registry, funct
     assert filled.status().jobs == {"done": 4, "failed": 1}
 
 
-@pytest.mark.parametrize("source", ["raise ValueError('no luck')\n", "def answer(:\n", None])
+@pytest.mark.parametrize("source", ["raise ValueError('no luck')\nanswer = 1\n", "def answer(:\n", None])
 def test_a_black_box_that_cannot_be_loaded_does_not_stop_the_others(
     filled: Registry, function: Writer, tmp_path: Path, source: str | None
 ) -> None:

@@ -128,8 +128,11 @@ def test_the_labels_are_those_of_the_task_in_any_letters_and_others_are_left_out
         (("--model", "opt", "--task", "nowhere"), "No task named 'nowhere' in this registry."),
         (("--model", "nobody", "--task", "films"), "No model named 'nobody' in this registry."),
         (("--model", "opt", "--task", "films", "--space", "none"), "No space named 'none' in this registry."),
-        (("--model", "opt", "--task", "films", "--space", "empty"), "has no vector in space 'empty': run 'fute embed"),
-        (("--model", "opt", "--task", "films", "--space", "blind"), "in space 'blind'"),
+        (
+            ("--model", "opt", "--task", "films", "--space", "empty"),
+            "has answered no texts of space 'empty', but those of",
+        ),
+        (("--model", "opt", "--task", "films", "--space", "blind"), "of space 'blind', but those of"),
         (
             ("llm", "--model", "opt", "--task", "films"),
             "Give the PATH of a recorded LLM or of a table of answers, or --model.",
