@@ -1,6 +1,6 @@
 """What can go wrong, each in one line that says the mend, with the exit code that it means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from registry.shown import without_secrets
 
@@ -10,6 +10,14 @@ BAD_INPUT, FAILURE, FAULT = 2, 1, 3
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or what it is where it says nothing."""
     return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the most similar of some names was meant; nothing where none is similar."""
+    import difflib
+
+    near = difflib.get_close_matches(name[:140], known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def together(problems: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -58,11 +66,7 @@ class NotFoundError(InputError):
     """Nothing in the catalog has this name."""
 
     def __init__(self, what: str, name: str, known: Sequence[str] = ()) -> None:
-        import difflib
-
-        near = difflib.get_close_matches(name[:140], known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"No {what} named {name[:140]!r} in this registry.{hint}")
+        super().__init__(f"No {what} named {name[:140]!r} in this registry.{hint(name, known)}")
 
 
 class AlreadyExistsError(InputError):

@@ -27,7 +27,7 @@ from embedders.jobs.asking import (
     unasked,
     with_answers,
 )
-from embedders.jobs.elsewhere import spaces_covered
+from embedders.jobs.elsewhere import Elsewhere
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
@@ -142,6 +142,7 @@ class Run:
         self._on_done = on_done
         self._method: Method = method_named(spec.method)
         self._load = load
+        self._elsewhere = Elsewhere(registry)
 
     @cached_property
     def _surrogate(self) -> "Surrogate":
@@ -280,7 +281,7 @@ class Run:
         try:
             return tuple(predictor.answerable(self._corpus))
         except NotCoveredError as error:
-            raise error.naming(spaces_covered(self._registry, predictor)) from None
+            raise error.naming(self._elsewhere.spaces(predictor)) from None
 
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""

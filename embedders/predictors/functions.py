@@ -1,6 +1,5 @@
 """Python functions as black boxes."""
 
-import difflib
 import hashlib
 import importlib
 import importlib.machinery
@@ -20,7 +19,7 @@ from registry.catalog import EntryRecord
 from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
-from registry.errors import first_line
+from registry.errors import first_line, hint
 from registry.files.whole import read_file
 from registry.reading.meanings import says_nothing
 
@@ -28,6 +27,7 @@ from registry.reading.meanings import says_nothing
 _UNTOLD = re.compile(
     rb"import\s*\(?\s*\*|__getattr__|\b(?:globals|vars|locals|exec|eval|setattr)\s*\(|\bglobal\b|sys\.modules"
 )
+MOST_SOURCE = 1_000_000  # bytes of a module whose names are looked for: a syntax tree takes 200 times as many
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
@@ -186,18 +186,16 @@ def check_named(target: str) -> None:
     names = _names_of(_module_source(target))
     if names is None or name in names:
         return
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise SettingError(f"{target}: {module} has no function {name!r}.{hint}")
+    raise SettingError(f"{target}: {module} has no function {name!r}.{hint(name, names)}")
 
 
 def _names_of(source: bytes) -> set[str] | None:
     """Return the names that a module gives; None where its source does not tell."""
-    if not source or _UNTOLD.search(source):
+    if not 0 < len(source) <= MOST_SOURCE or _UNTOLD.search(source):
         return None
     try:
         table = symtable.symtable(source.decode(), "module", "exec")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # nothing that Python could run, or too deep
         return None
     return {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
 

@@ -16,10 +16,11 @@ from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
 from registry.choosing.known import LEAST_EXAMPLES, can_teach, choosable, labelled_task, own_labels, unseen
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, bare, parse_corpus, plain
+from registry.data.inputs import Input, bare_key, parse_corpus, plain
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
+from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
@@ -121,10 +122,11 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     """
     notes: list[str] = []
     labels = _labels(answered, known.labels, notes)
-    own = _own_labels(catalog, answered, known, notes)
-    if own is not None:
-        labels = own if labels is None else np.where(labels == NONE, own, labels)
-    witness = _witness(catalog, space, answered, known.task, notes, told=own is not None)
+    witness = None
+    if known.task is not None:
+        witness, own = _said_by_task(catalog, space, answered, known.task, notes, own=known.own)
+        if own is not None:
+            labels = own if labels is None else np.where(labels == NONE, own, labels)
     estimate = estimated(answered.votes, witness, labels)
     if witness is not None and known.task is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
@@ -231,21 +233,31 @@ def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
     return np.where(said.is_answered, to[said.probabilities.argmax(axis=1)], NONE)
 
 
-def _witness(
-    catalog: Catalog, space: SpaceRecord, answered: Answered, task: EntryRecord | None, notes: list[str], *, told: bool
-) -> Witness | None:
-    """Return what the labels of a task say of the inputs; None, and a note, where they say nothing."""
-    if task is None:
-        return None
+def _said_by_task(
+    catalog: Catalog, space: SpaceRecord, answered: Answered, task: EntryRecord, notes: list[str], *, own: bool
+) -> tuple[Witness | None, NDArray[np.int64] | None]:
+    """Return what a task's labels say of the inputs, and which answers they name; None, and a note, where nothing.
+
+    Args:
+        own: whether the labels of its own examples are right answers.
+    """
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
-    if not len(read):
-        notes += _unread(catalog, answered, task, told=told)
-        return None
+    data = labelled_task(catalog, task) if own or not len(read) else None
+    named = None if data is None or not own else _own_labels(answered, task.name, data, notes)
+    if len(read):
+        return _witness(answered, task.name, read, notes), named
+    if data is not None:
+        notes += _unread(answered, task.name, data, told=named is not None)
+    return None, named
+
+
+def _witness(answered: Answered, task: str, read: Predictions, notes: list[str]) -> Witness | None:
+    """Return what a classifier that learnt from a task has read; None, and a note, where that says nothing."""
     number = {plain(text): column for column, text in enumerate(answered.answers)}
     columns = [number.get(plain(text)) for text in read.answers]
     if sum(column is not None for column in columns) < 2:
-        notes.append(OTHER_ANSWERS.format(task.name))
+        notes.append(OTHER_ANSWERS.format(task))
         return None
     table = np.full((len(answered.rows), len(answered.answers)), UNREAD)
     for column, own in zip(columns, read.probabilities[answered.rows].T, strict=True):
@@ -254,14 +266,11 @@ def _witness(
     return Witness.of(table / table.sum(axis=1, keepdims=True))
 
 
-def _unread(catalog: Catalog, answered: Answered, task: EntryRecord, *, told: bool) -> list[str]:
+def _unread(answered: Answered, task: str, data: TaskData, *, told: bool) -> list[str]:
     """Say why the texts were not read by the labels of a task; `told` where those of the texts themselves count."""
-    data = labelled_task(catalog, task)
-    if data is None:
-        return []
     if len(choosable(data, answered.answers)) < 2:
-        return [OTHER_ANSWERS.format(task.name)]
-    what = f"the {'other ' if told else ''}labels of {task.name} count for nothing: "
+        return [OTHER_ANSWERS.format(task)]
+    what = f"the {'other ' if told else ''}labels of {task} count for nothing: "
     if can_teach(unseen(data, answered.inputs)):
         return [
             what + "the texts were not read by them yet, which 'fute best-prompt' and 'fute best-model' do, with torch"
@@ -269,17 +278,15 @@ def _unread(catalog: Catalog, answered: Answered, task: EntryRecord, *, told: bo
     return [] if told else [what + f"there are not {LEAST_EXAMPLES} examples, of two labels, beside these texts"]
 
 
-def _own_labels(catalog: Catalog, answered: Answered, known: Known, notes: list[str]) -> NDArray[np.int64] | None:
+def _own_labels(answered: Answered, task: str, data: TaskData, notes: list[str]) -> NDArray[np.int64] | None:
     """Return the answers that the task's own examples name, (inputs,); None where they name none."""
-    data = labelled_task(catalog, known.task) if known.task is not None and known.own else None
-    own = {} if data is None else own_labels(data, answered.inputs, answered.answers)
-    if known.task is None or not own:
+    own = own_labels(data, answered.inputs, answered.answers)
+    if not own:
         return None
     number = {plain(text): column for column, text in enumerate(answered.answers)}
-    notes.append(
-        f"{len(own)} of the {len(answered.inputs)} texts are examples of {known.task.name}: their labels count as known"
-    )
-    return np.array([number[plain(own[text])] if text in own else NONE for text in answered.inputs], np.int64)
+    said = np.array([number[plain(own[text])] if text in own else NONE for text in answered.inputs], np.int64)
+    notes.append(f"{(said != NONE).sum()} of the {len(said)} texts are examples of {task}: their labels count as known")
+    return said
 
 
 def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -> NDArray[np.int64] | None:
@@ -287,8 +294,8 @@ def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -
     if not labels:
         return None
     number = {plain(text): column for column, text in enumerate(answered.answers)}
-    known = {(bare(text), bare(pair or "")): label for (text, pair), label in labels.items()}
-    found = [known.get((bare(text), bare(pair or ""))) for text, pair in answered.inputs]
+    known = {bare_key(*text): label for text, label in labels.items()}
+    found = [known.get(bare_key(*text)) for text in answered.inputs]
     strange = sorted({label for label in found if label is not None and plain(label) not in number})
     if strange:
         raise InputError(f"The label {strange[0]!r} is none of the answers: there are {', '.join(answered.answers)}.")

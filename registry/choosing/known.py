@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from registry.catalog import Catalog, EntryRecord
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, bare, plain
+from registry.data.inputs import Input, bare, bare_key, plain
 from registry.data.tasks import SPLITS, TaskData, task_of
 
 LEAST_EXAMPLES = 20  # of a task that a classifier learns from
@@ -25,14 +25,11 @@ def own_labels(task: TaskData, inputs: Sequence[Input], answers: Sequence[str]) 
     A text is known again by its letters and digits. One that has two labels in the task has none here.
     """
     meant = choosable(task, answers)
-    asked = {_key(text): text for text in inputs}
-    found: dict[Input, set[str]] = {}
+    labels: dict[tuple[str, str], set[str]] = {}
     for row in (*task.train, *task.test):
-        text = asked.get((bare(row.text), bare(row.text_pair or "")))
-        if text is not None:
-            found.setdefault(text, set()).add(row.label)
-    sure = {text: labels.pop() for text, labels in found.items() if len(labels) == 1}
-    return {text: meant[label] for text, label in sure.items() if label in meant}
+        labels.setdefault(bare_key(row.text, row.text_pair), set()).add(row.label)
+    said = {text: labels.get(bare_key(*text), set()) for text in inputs}
+    return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own if label in meant}
 
 
 def choosable(task: TaskData, answers: Sequence[str]) -> dict[str, str]:
@@ -55,7 +52,3 @@ def unseen(task: TaskData, inputs: Sequence[Input]) -> TaskData:
 def can_teach(task: TaskData) -> bool:
     """Say whether a classifier can learn from a task's training examples."""
     return len(task.train) >= LEAST_EXAMPLES and len({row.label for row in task.train}) > 1
-
-
-def _key(text: Input) -> tuple[str, str]:
-    return bare(text.text), bare(text.text_pair or "")

@@ -46,6 +46,11 @@ def bare(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum()) or text
 
 
+def bare_key(text: str, text_pair: str | None) -> tuple[str, str]:
+    """Return what tells an input, however it is spelt."""
+    return bare(text), bare(text_pair or "")
+
+
 def plain(text: str) -> str:
     """Return small letters with single blanks: so labels meet choices, and answers those in another spelling."""
     return " ".join(text.lower().split())

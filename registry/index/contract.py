@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
 
+AT_ONCE = 4 * 2**20  # bytes of rows that are sent to a server, or read from it, together
+SPARE = 16  # neighbours that a server is asked for beside those that are wanted: the last of these may have equals
 TOLERANCE = 1e-5  # of a similarity, and of each number of a row
 LEAST_BITS, MOST_APART = 2**20, 512  # ids of a bitmap, at most: so many, or so many for each that is selected
 CHECKED, WITHIN = 50, 10  # `verify` asks so many rows for so many neighbours
@@ -211,6 +213,38 @@ class SharedIndex(VectorIndex):
     """An index that lies in a server, as a collection with a head, which says what its rows are."""
 
     name: str  # of the collection
+    _ids: Ids  # rising
+    _dimension: int
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def ids(self) -> Ids:
+        """The ids that are indexed, rising, (n,)."""
+        return self._ids
+
+    def _parts(self, count: int) -> list[slice]:
+        """Return so many rows in parts that are sent or read together."""
+        step = max(1, AT_ONCE // (4 * self._dimension))
+        return [slice(start, start + step) for start in range(0, count, step)]
+
+    def _known_and_others(self, where: Selection) -> tuple[Ids, Ids]:
+        """Return which of the ids a selection leaves, and which not."""
+        known = np.intersect1d(where.ids, self._ids)
+        return known, np.setdiff1d(self._ids, known)
+
+    def _in_order(self, query: NDArray[np.floating], ids: Ids, rows_of: Callable[[Ids], Rows]) -> list[Neighbor]:
+        """Return some rows in the order of their inner products, by what was written: how a server sums is its affair.
+
+        Args:
+            rows_of: returns the rows of some ids.
+        """
+        row, products = np.asarray(query, np.float64), np.empty(len(ids), np.float32)
+        for part in self._parts(len(ids)):
+            products[part] = rows_of(ids[part]).astype(np.float64) @ row
+        order = np.lexsort((ids, -products))
+        return [Neighbor(int(ids[i]), float(products[i])) for i in order]
 
     @abstractmethod
     def change(self) -> AbstractContextManager[None]:

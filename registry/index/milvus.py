@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from registry.errors import MissingExtraError, StorageError, first_line
 from registry.index.contract import (
+    SPARE,
     TOLERANCE,
     DamagedIndexError,
     Ids,
@@ -33,8 +34,6 @@ from registry.shown import without_secrets
 TOKEN = "FUTE_MILVUS_TOKEN"  # noqa: S105 - the name of an environment variable, whose value is kept nowhere
 SECONDS = 60.0  # that a call may take
 MOST = 16_384  # rows that Milvus returns at once
-AT_ONCE = 4 * 2**20  # bytes of rows that are sent or read together
-SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 HEAD_ID = -1  # of the row that says what the others are
 MOST_HEAD = 2_000  # bytes
 _CONNECTING = {  # anew, not after the pause that a cut connection makes; no sign of life while nobody asks
@@ -216,14 +215,6 @@ class MilvusIndex(SharedIndex):
         if _head_of(self._server, self.name) != self._state:
             raise DamagedIndexError("the collection has changed")
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @property
-    def ids(self) -> Ids:
-        """The ids that are indexed, rising, (n,)."""
-        return self._ids
-
     def rows(self, ids: Ids) -> Rows:
         """Return the rows of some ids, in their order; raise KeyError for an unknown one.
 
@@ -233,9 +224,8 @@ class MilvusIndex(SharedIndex):
         if not np.isin(ids, self._ids).all():
             raise KeyError("an id that is not indexed")
         found = np.empty((len(ids), self._dimension), np.float32)
-        step = max(1, AT_ONCE // (4 * self._dimension))
-        for start in range(0, len(ids), step):
-            self._read(ids[start : start + step], found[start : start + step])
+        for part in self._parts(len(ids)):
+            self._read(ids[part], found[part])
         return found
 
     def _read(self, ids: Ids, into: Rows) -> None:
@@ -251,10 +241,9 @@ class MilvusIndex(SharedIndex):
 
     def add(self, ids: Ids, rows: Rows) -> None:
         """Add rows; one whose id is known takes the place of the former."""
-        step = max(1, AT_ONCE // (4 * self._dimension))
-        for start in range(0, len(ids), step):
-            part = zip(ids[start : start + step].tolist(), np.asarray(rows[start : start + step], "<f4"), strict=True)
-            held = [{"id": i, "vector": row, "crc": zlib.crc32(row.tobytes()), "head": ""} for i, row in part]
+        for part in self._parts(len(ids)):
+            its = zip(ids[part].tolist(), np.asarray(rows[part], "<f4"), strict=True)
+            held = [{"id": i, "vector": row, "crc": zlib.crc32(row.tobytes()), "head": ""} for i, row in its]
             self._server.call("upsert", self.name, held)
         self._ids, self._changes = np.union1d(self._ids, ids).astype(np.int64), self._changes + 1
 
@@ -281,17 +270,16 @@ class MilvusIndex(SharedIndex):
             count = min(most, 2 * count + SPARE)
             if count >= MOST:  # with the head one more
                 among_ids = self._ids if where is None else np.intersect1d(where.ids, self._ids)
-                return self._by_hand(query, among_ids)[:limit]
+                return self._in_order(query, among_ids, self.rows)[:limit]
             neighbors = sorted(self._search(query, count, among), key=lambda n: (-n.similarity, n.id))
             if count == most or neighbors[-1].similarity < neighbors[limit - 1].similarity - TOLERANCE:
                 break
         ids = np.array([neighbor.id for neighbor in neighbors], np.int64)
-        return self._by_hand(query, ids)[:limit]  # by the rows that were written; how a server sums is its own affair
+        return self._in_order(query, ids, self.rows)[:limit]
 
     def _filter(self, where: Selection) -> tuple[str, int]:
         """Return what Milvus is told to look among, and how many rows that is."""
-        known = np.intersect1d(where.ids, self._ids)
-        others = np.setdiff1d(self._ids, known)
+        known, others = self._known_and_others(where)
         if len(known) <= len(others):
             return f"id in [{_listed(known)}]", len(known)
         return f"id not in [{HEAD_ID},{_listed(others)}]" if len(others) else "", len(known)
@@ -305,15 +293,6 @@ class MilvusIndex(SharedIndex):
         if len(found) != count:
             raise DamagedIndexError("the collection holds fewer rows than it should")
         return found
-
-    def _by_hand(self, query: NDArray[np.floating], ids: Ids) -> list[Neighbor]:
-        """Return all of some rows in the order of their inner products."""
-        row, products = np.asarray(query, np.float64), np.empty(len(ids), np.float32)
-        for start in range(0, len(ids), MOST):
-            part = slice(start, start + MOST)
-            products[part] = self.rows(ids[part]).astype(np.float64) @ row
-        order = np.lexsort((ids, -products))
-        return [Neighbor(int(ids[i]), float(products[i])) for i in order]
 
     def _query(self, among: str, fields: list[str], limit: int) -> list[dict[str, Any]]:
         return _queried(self._server, self.name, among, fields, limit)

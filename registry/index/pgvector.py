@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from registry.catalog.database import Database
 from registry.catalog.engines.vector_tables import WIDEST, WIDEST_GRAPH, TableGoneError, VectorTables, listed
 from registry.index.contract import (
+    SPARE,
     TOLERANCE,
     WITHIN,
     DamagedIndexError,
@@ -32,8 +34,6 @@ from registry.index.kinds import MANY
 FEW = 2_000  # rows that a filter leaves, at most, for them to be ranked without the graph
 MOST = 1_000  # rows that a graph is asked for, at most
 TRIED, ENOUGH = (100, 200, 400, MOST), 0.99  # rows that it keeps in view: the first by which so many are found
-AT_ONCE = 4 * 2**20  # bytes of rows that are written or read together
-SPARE = 16  # neighbours more than asked for, to see whether the last one has equals
 
 Connection = Any  # SQLAlchemy's, which only the catalog knows
 Among = tuple[str, str] | None  # which ids are looked at; see `VectorTables.ranked`
@@ -206,14 +206,6 @@ class PgVectorIndex(SharedIndex):
             shares.append(sum(n.similarity >= least for n in found) / max(len(best), 1))
         return float(np.mean(shares)) if shares else 1.0
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @property
-    def ids(self) -> Ids:
-        """The ids that are indexed, rising, (n,)."""
-        return self._ids
-
     def rows(self, ids: Ids) -> Rows:
         """Return the rows of some ids, in their order; raise KeyError for an unknown one.
 
@@ -223,29 +215,31 @@ class PgVectorIndex(SharedIndex):
         if not np.isin(ids, self._ids).all():
             raise KeyError("an id that is not indexed")
         found = np.empty((len(ids), self._dimension), np.float32)
-        for start in range(0, len(ids), self._step):
-            part = slice(start, start + self._step)
+        for part in self._parts(len(ids)):
             with self._view() as connection:
-                self._read(connection, ids[part], found[part])
+                found[part] = self._read(connection, ids[part])
         return found
 
-    def _read(self, connection: Connection, ids: Ids, into: Rows) -> None:
+    def _read(self, connection: Connection, ids: Ids) -> Rows:
+        found = np.empty((len(ids), self._dimension), np.float32)
         held = {row[0]: row for row in self._tables.rows(connection, self.name, ids)}
         for place, row_id in enumerate(ids.tolist()):
             _, checksum, body = held.get(row_id, (row_id, -1, b""))
             row = np.frombuffer(body, ">f4").astype("<f4")
             if len(row) != self._dimension or zlib.crc32(row.tobytes()) != checksum:
                 raise DamagedIndexError("a row of the table is not what was written")
-            into[place] = row
+            found[place] = row
+        return found
 
     def add(self, ids: Ids, rows: Rows) -> None:
         """Add rows; one whose id is known takes the place of the former."""
         if len(ids) == 0:
             return
-        parts = (slice(start, start + self._step) for start in range(0, len(ids), self._step))
         with self._writing() as connection:
             self._tables.remove(connection, self.name, np.intersect1d(ids, self._ids))
-            self._tables.put(connection, self.name, ((ids[its], *_with_checksums(rows[its])) for its in parts))
+            self._tables.put(
+                connection, self.name, ((ids[its], *_with_checksums(rows[its])) for its in self._parts(len(ids)))
+            )
         self._ids, self._changes = np.union1d(self._ids, ids).astype(np.int64), self._changes + 1
 
     def remove(self, ids: Ids) -> None:
@@ -273,13 +267,12 @@ class PgVectorIndex(SharedIndex):
                     connection, self.name, query, 2 * limit + SPARE, among, explored=self._explored
                 )
                 if len(ids) >= limit:  # a filter may end its search too early
-                    return self._by_hand(connection, query, ids)[:limit]
+                    return self._in_order(query, ids, partial(self._read, connection))[:limit]
             return self._by_every_row(connection, query, limit, among, most)
 
     def _filter(self, where: Selection) -> tuple[Among, int]:
         """Return what rows are looked at, and how many those are."""
-        known = np.intersect1d(where.ids, self._ids)
-        others = np.setdiff1d(self._ids, known)
+        known, others = self._known_and_others(where)
         if len(known) <= len(others):
             return ("= ANY", listed(known)), len(known)
         return ("<> ALL", listed(others)) if len(others) else None, len(known)
@@ -296,22 +289,7 @@ class PgVectorIndex(SharedIndex):
                 raise DamagedIndexError("the table holds fewer rows than it should")
             least = products[min(limit, count) - 1] - TOLERANCE
             if count == most or products[-1] < least:
-                return self._by_hand(connection, query, ids[products >= least])[:limit]
-
-    def _by_hand(self, connection: Connection, query: NDArray[np.floating], ids: Ids) -> list[Neighbor]:
-        """Return some rows in the order of their inner products, by the rows that were written."""
-        row, products = np.asarray(query, np.float64), np.empty(len(ids), np.float32)
-        for start in range(0, len(ids), self._step):
-            part = ids[start : start + self._step]
-            rows = np.empty((len(part), self._dimension), np.float32)
-            self._read(connection, part, rows)
-            products[start : start + len(part)] = rows.astype(np.float64) @ row
-        order = np.lexsort((ids, -products))
-        return [Neighbor(int(ids[i]), float(products[i])) for i in order]
-
-    @property
-    def _step(self) -> int:
-        return max(1, AT_ONCE // (4 * self._dimension))
+                return self._in_order(query, ids[products >= least], partial(self._read, connection))[:limit]
 
     def _expect_head(self, connection: Connection) -> None:
         if not self._head or self._tables.comment(connection, self.name) != self._head:

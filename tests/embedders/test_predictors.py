@@ -450,7 +450,8 @@ def test_whatever_names_a_function_will_do(registry: Registry, function: Writer,
 @pytest.mark.parametrize(
     "line",
     ["from os.path import *", "globals()['answer'] = len", "def __getattr__(name): return len", "exec('answer = len')",
-     "def set():\n    global answer\n    answer = len\nset()", "this is no Python", "\x00"],
+     "def set():\n    global answer\n    answer = len\nset()", "this is no Python", "\x00",
+     "answer = " + "-" * 100_000 + "1", "x = 1\n" * 200_000],
 )  # fmt: skip
 def test_a_source_that_does_not_tell_its_names_is_believed_until_it_is_asked(
     registry: Registry, function: Writer, tmp_path: Path, line: str

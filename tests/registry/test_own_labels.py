@@ -7,6 +7,7 @@ import pytest
 
 from registry import Registry
 from registry.choosing.best import PromptQuery, PromptRanking
+from registry.choosing.known import own_labels
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
@@ -104,6 +105,13 @@ def test_answers_may_be_the_texts_of_the_labels(registry: Registry) -> None:
     )
 
     assert asked(told(registry), task).judged.labelled == COUNT
+
+
+def test_texts_that_differ_in_signs_alone_have_the_same_label() -> None:
+    task = TaskData("classification", CHOICES, (Example("a text", "positive"),))
+    asked = (Input("A text!"), Input("a text"), Input("another"))
+
+    assert own_labels(task, asked, CHOICES) == {asked[0]: "positive", asked[1]: "positive"}
 
 
 def test_a_text_with_two_labels_has_none(registry: Registry) -> None:
