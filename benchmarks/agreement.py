@@ -23,7 +23,7 @@ from registry.formats.transfers import read_transfers
 from registry.metrics import ndcg_rank, regret, spearman
 from registry.results import Cell, Table
 
-MATRIX = MEASURED.with_name("minilm_finetune_1000.csv")
+FORMER = MEASURED.with_name("minilm_finetune.csv")
 Scores = Mapping[str, NDArray[np.float64]]  # target -> (sources,), the sources in the order of their names
 
 
@@ -102,8 +102,10 @@ def _counted(seeds: int) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("matrix", nargs="?", type=Path, default=MATRIX, help="measured transfers, a run for each seed")
-    parser.add_argument("--beside", type=Path, default=MEASURED, help="another matrix of the same tasks")
+    parser.add_argument(
+        "matrix", nargs="?", type=Path, default=MEASURED, help="measured transfers, a run for each seed"
+    )
+    parser.add_argument("--beside", type=Path, default=FORMER, help="another matrix of the same tasks")
     options = parser.parse_args()
     seeds = seeds_of(options.matrix)
     beside = mean_of_seeds(list(seeds_of(options.beside).values()))

@@ -28,7 +28,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "embed": ("fute embed --all", "fute embed product_reviews 'llama@*' --space tickets --dry-run"),
     "evaluate prompts": ("fute evaluate prompts recorded --task film_reviews",),
     "evaluate transfer": ("fute evaluate transfer --examples tasks --truth measured.csv",),
-    "evaluate unify": ("fute evaluate unify tasks --models 2",),
+    "evaluate unify": ("fute evaluate unify tasks --models trained",),
     "heatmap": ("fute heatmap heatmap.png", "fute heatmap heatmap.html --space tickets"),
     "index rebuild": ("fute index rebuild",),
     "index use": ("fute index use auto",),

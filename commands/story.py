@@ -21,7 +21,7 @@ from registry.prompts.prompt import Prompt
 from registry.resources import resource
 
 LEARNED = ("news_topic", "question_type", "support_intent")  # a model is fine-tuned on each
-TARGETS = ("product_reviews", "claim_check", "message_spam")
+TARGETS = ("product_reviews", "film_reviews", "message_spam")
 PROMPTS = {  # name -> template, and the words for negative and positive
     "films/words": ("{{ text }}", ("negative", "positive")),
     "films/praise": ("{{ text }}", ("a complaint", "praise")),

@@ -70,23 +70,29 @@ def because(
         said: what the query answered, if it is a black box.
         weights: of the facets.
     """
-    facet = max(match.facets, key=lambda name: weights.get(name, 0.0) * match.facets[name])
+    other = catalog.entries.get(match.name)
+    answers = None if query is None else _same_answers(query, said, other)
+    weighty = [name for name in match.facets if weights.get(name, 0.0) and not (answers and name == "answers")]
+    facet = max(weighty or match.facets, key=lambda name: weights.get(name, 0.0) * match.facets[name])
     reason = f"{WHY_FACET.get(facet, 'their vectors are alike')} ({facet} {match.facets[facet]:.2f})"
-    shared = None if query is None else _shared(catalog, query, said, catalog.entries.get(match.name))
-    return f"{shared}, and {reason}" if shared else reason
+    if answers:
+        return f"both answer {answers}, and {reason}"
+    return f"both judge a pair of texts, and {reason}" if query and _judge_pairs(catalog, query, other) else reason
 
 
-def _shared(catalog: Catalog, one: EntryRecord, said: UsualAnswer | None, other: EntryRecord) -> str | None:
-    """Say what the data of two entries have in common at first sight."""
+def _same_answers(one: EntryRecord, said: UsualAnswer | None, other: EntryRecord) -> str | None:
+    """Return the answers that an entry and a task give both, the first few; None where they are not the same."""
     labels = said.answers if said is not None else one.spec.get("labels") or ()
     theirs = other.spec.get("labels") or () if other.kind is EntryKind.TASK else ()
-    if labels and set(labels) == set(theirs):
-        few = theirs if len(theirs) <= MOST_ANSWERS else [*theirs[:MOST_ANSWERS], f"{len(theirs) - MOST_ANSWERS} more"]
-        return f"both answer {' or '.join(few)}"
+    if not labels or set(labels) != set(theirs):
+        return None
+    few = theirs if len(theirs) <= MOST_ANSWERS else [*theirs[:MOST_ANSWERS], f"{len(theirs) - MOST_ANSWERS} more"]
+    return " or ".join(few)
+
+
+def _judge_pairs(catalog: Catalog, one: EntryRecord, other: EntryRecord) -> bool:
     both_tasks = one.kind is EntryKind.TASK and other.kind is EntryKind.TASK
-    if both_tasks and one.task_kind == other.task_kind and all(_has_pairs(catalog, entry) for entry in (one, other)):
-        return "both judge a pair of texts"
-    return None
+    return both_tasks and one.task_kind == other.task_kind and all(_has_pairs(catalog, its) for its in (one, other))
 
 
 def _has_pairs(catalog: Catalog, task: EntryRecord) -> bool:

@@ -48,9 +48,9 @@ class Evidence:
         return (*self.own, *self.theirs.history)
 
     def most_alike(self, target: str) -> tuple[Measurement, ...]:
-        """Return the measurements on the tasks most like a target, as many as one memory holds."""
-        similar = dict(zip(self.likeness.names, self.likeness.similarity[self.likeness.row[target]], strict=True))
-        return of_most_alike(self.history, similar, most=MOST)
+        """Return the measurements on the tasks most akin to a target, as many as one memory holds."""
+        kin = dict(zip(self.likeness.names, self.likeness.kinship[self.likeness.row[target]], strict=True))
+        return of_most_alike(self.history, kin, most=MOST)
 
 
 def gathered(

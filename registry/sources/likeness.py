@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.kinds import EntryKind
-from registry.spaces.facets import Facets, weights_between
+from registry.spaces.facets import KINSHIP, Facets, weights_between
 
 Matrix = NDArray[np.float64]
 
@@ -70,11 +70,31 @@ class Likeness:
         """The row of each name."""
         return {name: number for number, name in enumerate(self.names)}
 
+    @cached_property
+    def kinship(self) -> Matrix:
+        """How far what helped one task should help another, (n, n): the mean cosine of the facets of `KINSHIP`.
+
+        Where a space has no such facets, and where a model is involved, it is the similarity.
+        """
+        if not set(KINSHIP) <= set(self.facet_names):
+            return self.similarity
+        kinship = self.facets[..., [self.facet_names.index(name) for name in KINSHIP]].mean(axis=-1)
+        kinship = np.where(np.isfinite(kinship), kinship, self.similarity)
+        np.fill_diagonal(kinship, 1.0)
+        return np.asarray(kinship)
+
     def between(self, a: str, b: str) -> float | None:
         """Return how alike two are; None where one has no vector."""
+        return self._known(self.similarity, a, b)
+
+    def kin(self, a: str, b: str) -> float | None:
+        """Return the kinship of two; None where one has no vector."""
+        return self._known(self.kinship, a, b)
+
+    def _known(self, values: Matrix, a: str, b: str) -> float | None:
         if a not in self.row or b not in self.row:
             return None
-        value = float(self.similarity[self.row[a], self.row[b]])
+        value = float(values[self.row[a], self.row[b]])
         return value if np.isfinite(value) and (a != b or np.isfinite(self.facets[self.row[a]]).any()) else None
 
     def including(self, names: Iterable[str]) -> "Likeness":

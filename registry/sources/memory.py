@@ -25,8 +25,8 @@ class Kernel:
 
     cov f(t,s,m), f(t',s',m') = (shared + (1 - shared) [m=m']) * (worth [s=s'] + k(t,t') (like_targets [s=s']
     + like_sources k(s,s') + likeness x(t,s).x(t',s') / F) + slope_deviation^2 y(t,s) y(t',s')), with
-    k = exp((similarity - 1) / reach), y the similarity and x those of the F facets, standardised over the target's
-    other tasks. The mean of f is slope * y.
+    k = exp((kinship - 1) / reach), y the similarity and x those of the F facets, standardised over the target's other
+    tasks. The mean of f is slope * y.
     """
 
     worth: float = 0.15  # a source that helped others helps
@@ -34,7 +34,7 @@ class Kernel:
     like_sources: float = 0.15  # tasks like what helped tasks like this one help
     likeness: float = 0.15  # the facets by which what helped tasks like this one was alike; a slope for each of F
     shared: float = 0.7  # how much settings have in common
-    reach: float = 0.35  # how far below 1 a similarity still counts as alike
+    reach: float = 0.35  # how far below 1 a kinship still counts
     noise: float = 0.2  # variance of a measurement, beside what repeated runs tell
     slope: float = 0.15  # what similarity promises before anything is measured
     slope_deviation: float = 0.15  # and how far that may be wrong, everywhere alike
@@ -45,7 +45,7 @@ class Reason:
     """A measured pair, and what it adds to a score: weight times standardised score, over the settings."""
 
     target: str
-    alike: float | None  # this target and the one that is asked for
+    kinship: float | None  # of this target and the one that is asked for
     source: str
     gain: float  # percentage points over the mean of the target's sources, mean over settings
     contribution: float
@@ -81,7 +81,7 @@ class Memory:
         self.likeness = likeness.including(name for m in self.history for name in (m.target, m.source))
         self._features = self.likeness.standardised()  # (n, n, F)
         self._similar = self.likeness.standardised_similarity()  # (n, n)
-        self._near = np.exp((self.likeness.similarity - 1) / self.kernel.reach)  # (n, n)
+        self._near = np.exp((self.likeness.kinship - 1) / self.kernel.reach)  # (n, n)
         self._settings = np.array([m.setting for m in self.history], object)
         self._scores = np.array([m.score for m in self.history], np.float64)
         self._left: dict[str, tuple[Rows, Matrix]] = {}
@@ -132,7 +132,7 @@ class Memory:
         """
         parts = prediction.parts[prediction.sources.index(source)]
         return [
-            Reason(target, self.likeness.between(prediction.target, target), source, gain, float(parts[i]))
+            Reason(target, self.likeness.kin(prediction.target, target), source, gain, float(parts[i]))
             for i in np.argsort(-np.abs(parts), kind="stable")
             if parts[i]
             for target, source, mean in [self._measured[i]]

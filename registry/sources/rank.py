@@ -34,7 +34,7 @@ AXES = {  # what a score by each is
     GAIN: "usual gain, in standard deviations of a target's sources",
     SIZE: "examples",
 }
-LEAST_ALIKE = 0.2  # of a target, below which what was measured on it says how good a source is in general
+LEAST_KIN = 0.2  # of a target, below which what was measured on it says how good a source is in general
 TOLD = 10  # reasons of a row, at most
 
 
@@ -246,7 +246,7 @@ def _explained(
 def because(reasons: Sequence[Reason], source: str, score: float, likeness: Likeness) -> str:
     """Say which measurements put a source where it is: its own on other targets, else those of sources like it.
 
-    Where none of these targets is alike, it is told what the source gained on all that it was measured on.
+    Where none of these targets is kin, it is told what the source gained on all that it was measured on.
 
     Args:
         reasons: those that add most first.
@@ -254,23 +254,23 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
     """
     agreeing = [reason for reason in reasons if reason.contribution * score > 0]
     own = [reason for reason in agreeing if reason.source == source]
-    if own and all(reason.alike is not None and reason.alike < LEAST_ALIKE for reason in own[:2]):
+    if own and all(reason.kinship is not None and reason.kinship < LEAST_KIN for reason in own[:2]):
         gains = [reason.gain for reason in reasons if reason.source == source]
         mean = sum(gains) / len(gains)
         if mean * score > 0:
-            of = "1 target, not alike" if len(gains) == 1 else f"the mean of {len(gains)} targets, none alike"
+            of = "1 target, no kin" if len(gains) == 1 else f"the mean of {len(gains)} targets, none of them kin"
             return f"gained {mean:+.1f} on {of}"
     sentences = [_sentence(reason) for reason in own[:2]]
     if not sentences:
         for reason in agreeing[:1]:
-            alike = likeness.between(source, reason.source)
-            sentences.append(_sentence(reason) + ("" if alike is None else f" ({alike:.2f} like {source})"))
+            kin = likeness.kin(source, reason.source)
+            sentences.append(_sentence(reason) + ("" if kin is None else f" (kin of {source}: {kin:.2f})"))
     return "; ".join(sentences) or "likeness alone"
 
 
 def _sentence(reason: Reason) -> str:
-    alike = "" if reason.alike is None else f" ({reason.alike:.2f} alike)"
-    return f"{reason.target}{alike} gained {reason.gain:+.1f} from {reason.source}"
+    kin = "" if reason.kinship is None else f" (kin {reason.kinship:.2f})"
+    return f"{reason.target}{kin} gained {reason.gain:+.1f} from {reason.source}"
 
 
 def _by_gain(

@@ -12,7 +12,7 @@ from registry.spaces.vectors import unit
 
 # How much a facet weighs, as measured (docs/results.md); one that is not named weighs 1. All black boxes see the same
 # corpus, so its inputs say nothing about them; and answers alone do not show how they depend on the inputs.
-BETWEEN_TASKS: dict[str, float] = {"inputs": 2.0, "answers": 1.0, "joint": 4.0, "map": 0.0}
+BETWEEN_TASKS: dict[str, float] = {"inputs": 0.0, "answers": 2.0, "joint": 1.0, "map": 0.0}
 WITHOUT_JOINT: dict[str, float] = {"inputs": 2.0, "answers": 2.0, "map": 1.0}  # between tasks, in spaces of 0.1
 WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "map": 4.0}
 
@@ -20,6 +20,9 @@ WITH_A_MODEL: dict[str, float] = {"inputs": 0.0, "answers": 1.0, "joint": 0.0, "
 # general it is as a source, and transfer rewards that. No model is compared by them.
 JOINT = "joint"
 AS_THEY_ARE = ("inputs", JOINT)
+
+# By what two tasks are kin, so that what helped one helps the other: what they are about, and how answers hang on it.
+KINSHIP = ("inputs", JOINT)
 
 VECTOR = "vector"  # the one facet of vectors that people bring, of which nothing more is known: compared as they are
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,6 +200,23 @@ def test_a_training_that_fails_leaves_nothing_behind(base: Path, tmp_path: Path)
         trained_model("topics", task, "scratch", tmp_path / "kept", base=base)
 
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_of_two_that_train_the_same_model_at_once_the_second_uses_what_the_first_made(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, first = BagOfWords.fit, []
+
+    def fit_after_another(*given: Any, **settings: Any) -> BagOfWords:  # noqa: ANN401
+        monkeypatch.setattr(BagOfWords, "fit", fit)
+        first.append(trained_model("topics", topics(24), "bag-of-words", tmp_path, base=base))
+        return fit(*given, **settings)
+
+    monkeypatch.setattr(BagOfWords, "fit", fit_after_another)
+    second = trained_model("topics", topics(24), "bag-of-words", tmp_path, base=base)
+
+    assert [second] == first
+    assert list(tmp_path.iterdir()) == [second.folder]
 
 
 def test_answers_are_recorded_once_and_asked_for_again_where_damaged(base: Path, tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def test_sources_stand_in_the_order_that_memory_expects(measured: Registry, sett
 
 
 def reason_for(targets: dict[str, tuple[float, float]], score: float = 1.0) -> str:
-    """Return what is told of the source `song`, by the likeness of each target, and what it gained there."""
-    reasons = [Reason(target, alike, "song", gain, gain / 100) for target, (alike, gain) in targets.items()]
+    """Return what is told of the source `song`, by the kinship of each target, and what it gained there."""
+    reasons = [Reason(target, kin, "song", gain, gain / 100) for target, (kin, gain) in targets.items()]
     return because(reasons, "song", score, Likeness.from_rows(["song"], np.eye(1, 3, dtype=np.float32), FACET))
 
 
@@ -109,17 +109,17 @@ def test_every_row_says_which_measurements_put_it_there(measured: Registry) -> N
 @pytest.mark.parametrize(
     ("targets", "told"),
     [
-        ({"film": (0.9, 4.0)}, "film (0.90 alike) gained +4.0 from song"),
+        ({"film": (0.9, 4.0)}, "film (kin 0.90) gained +4.0 from song"),
         (
             {"film": (0.9, 4.0), "game": (0.2, 2.0), "rain": (0.8, 1.0)},
-            "film (0.90 alike) gained +4.0 from song; game (0.20 alike) gained +2.0 from song",
+            "film (kin 0.90) gained +4.0 from song; game (kin 0.20) gained +2.0 from song",
         ),
-        ({"film": (0.1, 4.0), "game": (-0.2, 2.0)}, "gained +3.0 on the mean of 2 targets, none alike"),
-        ({"film": (0.1, 4.0)}, "gained +4.0 on 1 target, not alike"),
-        ({"film": (0.1, 1.0), "game": (0.0, -4.0)}, "film (0.10 alike) gained +1.0 from song"),
+        ({"film": (0.1, 4.0), "game": (-0.2, 2.0)}, "gained +3.0 on the mean of 2 targets, none of them kin"),
+        ({"film": (0.1, 4.0)}, "gained +4.0 on 1 target, no kin"),
+        ({"film": (0.1, 1.0), "game": (0.0, -4.0)}, "film (kin 0.10) gained +1.0 from song"),
     ],
 )
-def test_targets_that_are_not_alike_are_no_reason_by_themselves(
+def test_targets_that_are_no_kin_are_no_reason_by_themselves(
     targets: dict[str, tuple[float, float]], told: str
 ) -> None:
     assert reason_for(targets) == told
@@ -335,7 +335,7 @@ def test_json_says_the_same_with_reasons_and_the_record(measured: Registry) -> N
     assert set(found["record"]) == {"targets", "cases", "regret@1", "first_among_best_three"}
     assert found["matches"][0]["because"] == ranking[0].because
     assert found["matches"][0]["deviation"] == pytest.approx(ranking[0].deviation)
-    assert set(found["matches"][0]["reasons"][0]) == {"target", "alike", "source", "gain", "contribution"}
+    assert set(found["matches"][0]["reasons"][0]) == {"target", "kinship", "source", "gain", "contribution"}
 
 
 def test_a_dataframe_has_the_same_columns(measured: Registry) -> None:

@@ -20,6 +20,7 @@ from registry.sources.history import Measurement, mean_gains, of_most_alike, set
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Kernel, Memory
 from registry.sources.track import track_record
+from registry.spaces.facets import Facet, Facets
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 TARGETS = NAMES[:4]
@@ -273,6 +274,56 @@ def test_tasks_without_a_vector_are_ranked_by_their_worth_alone() -> None:
     assert memory.likeness.between("t1", "s1") == 0.8
 
 
+def cosines(inputs: float, answers: float, joint: float) -> NDArray[np.float32]:
+    """Return the vectors of `task` and another, less the centre, with these cosines in the facets; and of a `model`."""
+    first = np.tile([1.0, 0.0], 4)
+    other = np.concatenate([[cosine, np.sqrt(1 - cosine**2)] for cosine in (inputs, answers, joint, 0.0)])
+    return np.asarray([first, other, other], np.float32)
+
+
+def test_what_helps_is_told_by_the_answers_and_who_is_kin_by_texts_and_what_hangs_on_them() -> None:
+    facets = Facets(Facet(name, 2) for name in ("inputs", "answers", "joint", "map"))
+    names = ["task", "other", "model"]
+
+    likeness = Likeness.from_rows(names, cosines(0.9, 0.3, 0.5), facets, models=["model"])
+
+    assert likeness.between("task", "other") == pytest.approx((2 * 0.3 + 0.5) / 3)
+    assert likeness.kin("task", "other") == pytest.approx((0.9 + 0.5) / 2)
+    assert likeness.kin("task", "model") == likeness.between("task", "model") == pytest.approx(0.3 / 5, abs=1e-6)
+    assert likeness.kin("task", "task") == 1.0
+
+
+def test_weights_of_ones_own_change_what_is_alike_and_not_who_is_kin() -> None:
+    facets = Facets(Facet(name, 2) for name in ("inputs", "answers", "joint", "map"))
+    rows = cosines(0.9, 0.3, 0.5)
+
+    likeness = Likeness.from_rows(["task", "other"], rows[:2], facets, weights={"answers": 1})
+
+    assert (likeness.between("task", "other"), likeness.kin("task", "other")) == pytest.approx((0.3, 0.7))
+
+
+def test_where_vectors_have_no_texts_and_ties_kin_is_who_is_alike() -> None:
+    assert (LIKENESS.kinship == LIKENESS.similarity).all()
+
+
+def test_what_helped_kin_counts_and_not_what_helped_a_task_with_the_same_answers() -> None:
+    names = ("target", "kin", "namesake", "s1", "s2")
+    facets = np.zeros((5, 5, 3))
+    facets[0, 1] = facets[1, 0] = (0.9, 0.0, 0.9)  # inputs, answers, joint
+    facets[0, 2] = facets[2, 0] = (0.0, 0.9, 0.0)
+    similarity = facets @ np.array([0, 2, 1]) / 3
+    np.fill_diagonal(similarity, 1.0)
+    likeness = Likeness(names, similarity, facets, ("inputs", "answers", "joint"))
+
+    of_kin, of_namesake = (
+        float(Memory(measured(target, s2=0.9, s1=0.5), likeness).expected("target", ["s2"])[0])
+        for target in ("kin", "namesake")
+    )
+
+    assert similarity[0, 2] > similarity[0, 1]
+    assert of_kin > of_namesake
+
+
 # -- why ---------------------------------------------------------------------------------------------
 
 
@@ -291,7 +342,7 @@ def test_reasons_are_measurements_that_exist_and_add_up_to_the_score() -> None:
         assert {(r.target, r.source): r.gain for r in reasons} == pytest.approx(
             {pair: fmean(them) for pair, them in gains.items() if pair[0] != "a"}
         )
-        assert {r.target: r.alike for r in reasons} == {
+        assert {r.target: r.kinship for r in reasons} == {
             name: pytest.approx(LIKENESS.similarity[0, NAMES.index(name)]) for name in TARGETS[1:]
         }
         weights = [abs(reason.contribution) for reason in reasons]

@@ -194,11 +194,11 @@ def test_a_comparison_is_what_the_ranking_says(compass: Registry) -> None:
 # -- three facets ------------------------------------------------------------------------------------
 
 
-def test_between_tasks_the_joint_facet_weighs_most_and_with_a_model_it_says_nothing() -> None:
+def test_between_tasks_answers_weigh_most_and_joint_half_of_that_and_with_a_model_the_map_does() -> None:
     facets = [Facet(name, 2) for name in ("inputs", "answers", "joint", "map")]
 
     assert weights_between(facets, TASK, TASK) == pytest.approx(
-        {"inputs": 2 / 7, "answers": 1 / 7, "joint": 4 / 7, "map": 0}
+        {"inputs": 0, "answers": 2 / 3, "joint": 1 / 3, "map": 0}
     )
     assert weights_between(facets, TASK, MODEL) == {"inputs": 0, "answers": 0.2, "joint": 0, "map": 0.8}
 

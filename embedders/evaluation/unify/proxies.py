@@ -41,7 +41,7 @@ from embedders.tuning.training import (
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
-from registry.errors import DataError
+from registry.errors import DataError, StorageError
 from registry.files.arrays import as_numbers, read_arrays
 from registry.files.lines import read_json
 from registry.files.writing import written
@@ -115,12 +115,17 @@ def trained_model(
     if note is None:
         shutil.rmtree(place, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        with written(place) as draft:
-            draft.mkdir()
-            accuracy = _train(task, architecture, draft, base=base, examples=examples, seed=seed, device=device)
-            files = {path.name: _sha256(path) for path in sorted(draft.iterdir())}
-            note = {"recipe": recipe, "accuracy": accuracy, "files": files}
-            (draft / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        try:
+            with written(place) as draft:
+                draft.mkdir()
+                accuracy = _train(task, architecture, draft, base=base, examples=examples, seed=seed, device=device)
+                files = {path.name: _sha256(path) for path in sorted(draft.iterdir())}
+                note = {"recipe": recipe, "accuracy": accuracy, "files": files}
+                (draft / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        except StorageError:
+            note = _note(place, recipe)  # of another process, which trained the same model and was first
+            if note is None:
+                raise
     return TrainedModel(name, architecture, task.answer_texts, note["accuracy"], place)
 
 
