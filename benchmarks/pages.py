@@ -42,6 +42,7 @@ PAGES = (
     "/prompt",
     "/model",
     "/map",
+    "/map/page",
     "/jobs",
     "/packs",
     "/packs/taskweb",

@@ -12,10 +12,11 @@ from starlette.types import ASGIApp
 
 from registry import __version__
 from registry.errors import RegistryError
+from registry.views.charts.page import ASSETS
 from web import asked_pages, json_api, pages
 from web.asked_pages import status_of
 from web.guard import Guard
-from web.questions import Desk, problems_of
+from web.questions import CHARTS, Desk, problems_of
 from web.rendering import HERE, page, pages_of
 
 ABOUT = """What a registry knows, as JSON: the same objects as the commands of `fute` print with `--json`.
@@ -50,6 +51,7 @@ def app_of(desk: Desk, *, hosts: Collection[str]) -> ASGIApp:
     app.include_router(pages.routes(desk, templates))
     app.include_router(asked_pages.routes(desk, templates))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount(CHARTS, StaticFiles(directory=ASSETS), name="charts")
     _tell_errors(app, templates)
     return Guard(app, hosts=hosts)
 

@@ -50,6 +50,10 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
         found = desk.map(form.space) if spaces else None
         return page(templates, "map.html", spaces=spaces, found=found)
 
+    @router.get("/map/page")
+    def map_page(form: Annotated[SpaceForm, Query()]) -> str:
+        return desk.map_page(form.space)
+
     @router.get("/jobs")
     def jobs(form: Annotated[JobsForm, Query()]) -> str:
         database = registry.catalog.database
@@ -58,17 +62,20 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
         spaces = {row.name: (row, _lacking(desk, row.vectors)) for row in registry.spaces()}
         return page(templates, "jobs.html", form=form, rows=rows, counts=counts, spaces=spaces)
 
+    _add_packs(router, desk, templates)
+    return router
+
+
+def _add_packs(router: APIRouter, desk: Desk, templates: Environment) -> None:
     @router.get("/packs")
     def packs() -> str:
-        known = registry.packs.all()
+        known = desk.registry.packs.all()
         more = sorted(set(supplied()) - {pack.name for pack in known})
         return page(templates, "packs.html", packs=known, more=more)
 
     @router.get("/packs/{name}")
     def pack(name: str) -> str:
-        return page(templates, "pack.html", pack=registry.packs.get(name))
-
-    return router
+        return page(templates, "pack.html", pack=desk.registry.packs.get(name))
 
 
 def _lacking(desk: Desk, vectors: int) -> int:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +15,7 @@ from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
+from web.drawing import entry_path
 from web.reading import MapOfSpace, map_of
 
 MOST = 200  # rows of an answer
@@ -21,6 +23,7 @@ LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 REMEMBERED = 100  # answers
+CHARTS = "/charts"  # where style and script of a map's page are
 
 
 class AddressFields(BaseModel):
@@ -210,8 +213,9 @@ class Desk:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._index = threading.Lock()  # an index follows the catalog while it is asked
-        self._map = threading.Lock()
+        self._map, self._page_of_map = threading.Lock(), threading.Lock()
         self._drawn: tuple[Hashable, MapOfSpace] | None = None
+        self._page: tuple[Hashable, str] | None = None
         self._answered: dict[Hashable, Ranking] = {}  # by memory, gain and size, which take seconds over many entries
         self._answered_at: Hashable = None
 
@@ -264,14 +268,25 @@ class Desk:
                 self._drawn = (key, map_of(self.registry, record.name))
             return self._drawn[1]
 
+    def map_page(self, space: str | None) -> str:
+        """Return the map of a space as a page to look around in: made once for each change of its vectors."""
+        record = self.registry.catalog.spaces.get(space)
+        key = (record.id, record.generation, record.mark)
+        with self._page_of_map:
+            if self._page is None or self._page[0] != key:
+                leads = {"entry": entry_path(""), "back": f"/map?{urlencode({'space': record.name})}"}
+                self._page = (key, self.registry.map(space=record.name).page(assets=CHARTS, leads=leads).text)
+            return self._page[1]
+
     def warm(self) -> None:
-        """Do what the first questions would wait for: read the index of the current space, and draw its map."""
+        """Do what the first questions would wait for: read the index of the current space, and draw its maps."""
         current = next((space for space in self.registry.catalog.spaces.all() if space.current), None)
         if current is not None:
             with self._index:
                 self.registry.refresh_index(current.name)
             for point in self.map(current.name).points[:1]:
                 self._nearest(point.name, NearestOptions())
+                self.map_page(current.name)
 
     def best_prompt(self, task: str, model: str, options: BestPromptOptions) -> PromptRanking:
         """Return the best prompts, by what was recorded; see `Registry.best_prompt` for the errors."""

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,16 @@ class SpaceMap:
         """Draw the map, each entry tied to its nearest; raise `MissingExtraError` without matplotlib."""
         return scatter(self.points(), colour_by=_checked_group(colour_by or self._colour_by))
 
-    def page(self) -> Page:
-        """Return the map as a page: to be moved, searched, filtered, coloured and laid out anew."""
+    def page(self, *, assets: str | None = None, leads: Mapping[str, str] | None = None) -> Page:
+        """Return the map as a page: to be moved, searched, filtered, coloured and laid out anew.
+
+        Args:
+            assets: the address at which a server has its style and script; None for a page that stands alone.
+            leads: addresses on that server: `entry`, to which an entry's name is added, and `back`.
+        """
         points = self.points(*ON_A_PAGE)
-        return built("map", points.title, _values(points, self._colour_by))
+        values = _values(points, self._colour_by)
+        return built("map", points.title, values | {"leads": dict(leads or {})}, assets=assets)
 
     def table(self) -> Table["_OnMap"]:
         """Return the points as a table: a row for each entry, with its place and its nearest."""

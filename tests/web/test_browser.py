@@ -30,7 +30,7 @@ PROMPT = "/prompt?task=films&model=opt&space=prompts"
 PAGES = [
     *("/", "/entries", "/entry/t02", "/entry/hostile", "/entry/opt@good/one", "/answers/opt@good/one?space=prompts"),
     *("/source?name=t02", "/source?name=t02&by=memory", PROMPT, "/model?task=films&space=prompts"),
-    *("/compare?a=t02&b=t03", "/map", "/jobs", "/packs", "/packs/taskweb", "/spaces/prompts"),
+    *("/compare?a=t02&b=t03", "/map", "/map/page", "/jobs", "/packs", "/packs/taskweb", "/spaces/prompts"),
     *("/entry/nobody", "/source?name=nobody", "/entries?kind=dragon"),
 ]
 
@@ -169,6 +169,21 @@ def test_a_point_of_the_map_leads_to_its_entry(page: Any) -> None:  # noqa: ANN4
     point.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{name}")
+
+
+def test_the_map_is_looked_around_in_and_leads_to_an_entry_and_back(page: Any) -> None:  # noqa: ANN401
+    page.goto("/map")
+    page.get_by_role("link", name="Look around in it").click()
+    page.get_by_role("searchbox", name="Find").fill("t05")
+    page.keyboard.press("Enter")
+    details = page.locator("#details")
+    assert details.get_by_role("heading", name="t05").is_visible()
+    page.get_by_label("Layout").select_option("tsne")
+    page.get_by_role("link", name="Open the entry").click()
+    page.wait_for_url("**/entry/t05")
+    page.go_back()
+    page.get_by_role("link", name="Back").click()
+    page.wait_for_url("**/map?*")
 
 
 def test_text_of_an_entry_is_no_page(page: Any) -> None:  # noqa: ANN401

@@ -42,7 +42,7 @@ class Page:
         return f"<Page of {len(self.text):,} characters; save(PATH) writes .html>"
 
 
-def built(kind: str, title: str, data: dict[str, Any]) -> Page:
+def built(kind: str, title: str, data: dict[str, Any], *, assets: str | None = None) -> Page:
     """Return a page.
 
     The browser is told to run its own script alone, by that script's hash, and to fetch nothing. Data stand in it as
@@ -52,22 +52,34 @@ def built(kind: str, title: str, data: dict[str, Any]) -> Page:
         kind: `map` or `heat`: what its script draws.
         title: of the page.
         data: JSON values for the script.
+        assets: the address at which a server has `ASSETS`, and says itself what the page may do; None for a page that
+            stands alone.
     """
-    style, script = _asset("page.css"), _asset(f"{kind}.js")
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'"
+    head, end = _alone(kind) if assets is None else _linked(kind, assets)
     parts = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{html.escape(title)}</title>",
-        f"<style>{style}</style>\n</head>\n<body>\n<main>",
+        f"{head}\n</head>\n<body>\n<main>",
         f"<h1>{html.escape(title)}</h1>",
         _asset(EMPTY[kind]) + "\n</main>",
         f'<script type="application/json" id="data">{inert(data)}</script>',
-        f"<script>{script}</script>\n</body>\n</html>\n",
+        f"{end}\n</body>\n</html>\n",
     )
     return Page("\n".join(parts))
+
+
+def _alone(kind: str) -> tuple[str, str]:
+    """Return style and script as they stand in a page that has them itself."""
+    style, script = _asset("page.css"), _asset(f"{kind}.js")
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'"
+    told = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return f"{told}\n<style>{style}</style>", f"<script>{script}</script>"
+
+
+def _linked(kind: str, assets: str) -> tuple[str, str]:
+    return f'<link rel="stylesheet" href="{assets}/page.css">', f'<script src="{assets}/{kind}.js"></script>'
 
 
 def inert(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -215,6 +215,10 @@
       return;
     }
     add("h2", data.names[state.chosen], details);
+    if (data.leads.entry) {
+      const address = data.names[state.chosen].split("/").map(encodeURIComponent).join("/");
+      add("a", "Open the entry", add("p", null, details)).href = data.leads.entry + address;
+    }
     for (const [name, word] of groupsOf(state.chosen)) add("p", `${name}: ${word}`, details, "soft");
     add("h2", "Nearest, and how similar", details);
     listed(data.nearest[state.chosen], data.likeness[state.chosen], details);
@@ -354,6 +358,11 @@
     if (state.query && found !== undefined) { bring(found); choose(found); }
   });
   get("note").textContent = data.note || "";
+  if (data.leads.back) {
+    const bar = document.querySelector(".bar"), back = add("a", "Back", bar);
+    back.href = data.leads.back;
+    bar.prepend(back);
+  }
   dark.addEventListener("change", () => { showLegends(); draw(); });
   new ResizeObserver(() => { fit(); draw(); }).observe(stage);
   rankWords();
