@@ -21,7 +21,7 @@ VARIABLES = {  # of the environment, that are read here or by what embeds, and w
     "FUTE_MILVUS": "where the Milvus server of an index is",
     "OMP_NUM_THREADS": "how many threads compute",
     "XDG_DATA_HOME": "where indexes of a server's registry lie",
-    "XDG_CACHE_HOME": "where models of 'evaluate unify' lie",
+    "XDG_CACHE_HOME": "where features of corpora and models of 'evaluate unify' lie",
     "HF_HOME": "where models of the hub lie",
     "HF_HUB_OFFLINE": "whether the hub is left alone",
 }

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ DATA = data_folder()
 EXAMPLES = ROOT / "examples"
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+_CACHE = tempfile.TemporaryDirectory(prefix="fute-tests-")  # of what a module sets up; each test has its own
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, as the program does
 
 # However busy the machine is: what an example takes is no fault of what is tested.
@@ -80,7 +83,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _away_from_the_users_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("FUTE_REGISTRY", "COLUMNS"):  # tables are as wide as they are, unless a test says otherwise
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path.with_name(f"{tmp_path.name}-data")))
+    for kind in ("DATA", "CACHE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path.with_name(f"{tmp_path.name}-{kind.lower()}")))
     monkeypatch.chdir(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -32,6 +33,14 @@ def described() -> str:
             f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {whole / 1e9:.1f} GB free, CUDA {torch.version.cuda}"
         )
     return f"cpu, {torch.get_num_threads()} threads"
+
+
+def arithmetic(device: torch.device) -> dict[str, str]:
+    """Return what else decides the last bits of a feature: the device, its kind of arithmetic, and the releases."""
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    threads = torch.get_num_threads() if device.type == "cpu" else 0
+    releases = {name: version(name) for name in ("torch", "transformers", "tokenizers", "fute-registry")}
+    return {"device": device.type, "kind": kind, "threads": str(threads), "half": str(bf16_pays(device)), **releases}
 
 
 def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -316,7 +316,7 @@ class Run:
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
         made = from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
-        is_most = len(corpus) / 2 <= len(inputs) < len(corpus)
+        is_most = len(corpus) / 2 <= len(inputs)
         return replace(made, among=tuple(corpus)) if is_most else made  # the same features as of all other models
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from embedders.surrogate.kept import KeptFeatures, user_cache
 from embedders.surrogate.weights import checked_folder
 from registry.errors import MissingExtraError
 from registry.spaces.spec import SpaceSpec
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
     """Load a space's surrogate; raise `ModelNotUsableError` where it has changed."""
     with _torch_loading():
+        from embedders.hardware.devices import arithmetic
         from embedders.surrogate.model import Surrogate
-    return Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
+    surrogate = Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
+    made_by = {"surrogate": spec.surrogate, "max_length": surrogate.max_length, **arithmetic(surrogate.device)}
+    surrogate.kept = KeptFeatures(user_cache("features"), made_by)
+    return surrogate
 
 
 class SurrogateCache:

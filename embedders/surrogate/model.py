@@ -17,6 +17,7 @@ from embedders.hardware.ahead import ahead
 from embedders.hardware.batching import TokenRows, batch_size, by_length, halved, padded, tokenised
 from embedders.hardware.devices import attention, best_device, feature_precision, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
+from embedders.surrogate.kept import KeptFeatures
 from registry.data.inputs import Input
 from registry.errors import first_line
 
@@ -55,6 +56,7 @@ class Surrogate:
         _ready_to_pad(self.tokenizer, folder)
         self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
         self._rows_of: OrderedDict[tuple[Input, ...], TokenRows] = OrderedDict()
+        self.kept: KeptFeatures | None = None  # features of corpora, of earlier runs
         self._batch_size = batch_size(self.device, hidden=self.hidden, most_rows=MOST_ROWS)
         self.model: nn.Module = self._loaded(self._headless(), learns=False)
 
@@ -109,14 +111,14 @@ class Surrogate:
 
         Args:
             inputs: what is asked for.
-            among: a corpus that they are part of, which is worked out, and remembered, as a whole.
+            among: a corpus that they are part of, which is worked out, remembered and kept, as a whole.
 
         Returns:
             float32 (inputs, hidden).
         """
         if among is not None:
             row = {text: number for number, text in enumerate(among)}
-            return self.features(among)[[row[text] for text in inputs]]
+            return _remembered(self._features_of, tuple(among), self._kept_features)[[row[text] for text in inputs]]
         return _remembered(self._features_of, tuple(inputs), self._features)
 
     def forget(self) -> None:
@@ -135,6 +137,9 @@ class Surrogate:
         if not self._tells_texts_apart:
             rows = [{name: ids for name, ids in row.items() if name != "token_type_ids"} for row in rows]
         return rows
+
+    def _kept_features(self, corpus: Sequence[Input]) -> NDArray[np.float32]:
+        return self._features(corpus) if self.kept is None else self.kept.table(corpus, lambda: self._features(corpus))
 
     def _features(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         while True:

@@ -5,7 +5,6 @@ and the tasks' embeddings (DTEs) are sorted by their similarity to it, as `Regis
 come first: among all tasks, and among those that have the same answers, where the answers' names cannot help.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from embedders.evaluation.unify.unlabelled import OTHERS, Unlabelled, unlabelled
 from embedders.methods import DEFAULT
 from embedders.methods.settings import COMMON
 from embedders.observed import Observed, from_answers
+from embedders.surrogate.kept import user_cache
 from embedders.surrogate.recalling import RecallingSurrogate
 from embedders.surrogate.weights import MINILM, model_folder, most_tokens
 from registry.data.examples import CLASSIFICATION
@@ -191,7 +191,7 @@ def _check(settings: UnifySettings) -> None:
 
 
 def _trained(tasks: Mapping[str, TaskData], settings: UnifySettings) -> list[TrainedModel]:
-    folder = settings.models or _cache()
+    folder = settings.models or user_cache("models")
     base = model_folder(settings.surrogate)
     wanted = [(name, task, kind) for kind in settings.architectures for name, task in tasks.items()]
     return [
@@ -245,7 +245,3 @@ def replaced(answered: NDArray[np.float32], share: float, *, seed: int) -> NDArr
     chosen = random.permutation(count)[: round(share * count)]
     table[chosen] = np.eye(answers, dtype=np.float32)[random.integers(0, answers, len(chosen))]
     return table
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fute" / "models"
