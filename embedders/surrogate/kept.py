@@ -28,9 +28,12 @@ DIGEST = hashlib.sha256().digest_size  # bytes, before the numbers
 Table = NDArray[np.float32]
 
 
-def user_cache(what: str) -> Path:
-    """Return the folder in the user's cache where something is kept that can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fute" / what
+def user_cache(what: str) -> Path | None:
+    """Return the folder in the user's cache where something is kept that can be made again; None without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fute" / what
+    except RuntimeError:  # a user without a name, in a container
+        return None
 
 
 class KeptFeatures:

@@ -21,8 +21,10 @@ def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
         from embedders.hardware.devices import arithmetic
         from embedders.surrogate.model import Surrogate
     surrogate = Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
-    made_by = {"surrogate": spec.surrogate, "max_length": surrogate.max_length, **arithmetic(surrogate.device)}
-    surrogate.kept = KeptFeatures(user_cache("features"), made_by)
+    folder = user_cache("features")
+    if folder is not None:
+        made_by = {"surrogate": spec.surrogate, "max_length": surrogate.max_length, **arithmetic(surrogate.device)}
+        surrogate.kept = KeptFeatures(folder, made_by)
     return surrogate
 
 

@@ -9,7 +9,7 @@ from tiny import GOOD, sentences, tiny_encoder
 
 from embedders import create_space, embed, function_model
 from embedders.surrogate import kept
-from embedders.surrogate.kept import ENDING, KeptFeatures
+from embedders.surrogate.kept import ENDING, KeptFeatures, user_cache
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.data.inputs import Input
@@ -79,6 +79,16 @@ def test_where_nothing_can_be_kept_all_goes_on(tmp_path: Path, worked_out: Count
     for _ in range(2):
         assert (KeptFeatures(tmp_path / "file" / "cache", {}).table(TEXTS, worked_out) == TABLE).all()
     assert worked_out.times == 2
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert user_cache("features") is not None  # the variable says where
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert user_cache("features") is None
 
 
 def test_what_was_not_used_for_longest_makes_room(

@@ -192,6 +192,8 @@ def _check(settings: UnifySettings) -> None:
 
 def _trained(tasks: Mapping[str, TaskData], settings: UnifySettings) -> list[TrainedModel]:
     folder = settings.models or user_cache("models")
+    if folder is None:
+        raise InputError("There is no home folder to keep trained models in: name one with --models.")
     base = model_folder(settings.surrogate)
     wanted = [(name, task, kind) for kind in settings.architectures for name, task in tasks.items()]
     return [
