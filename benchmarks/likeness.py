@@ -62,6 +62,7 @@ TRIED: tuple[Weights, ...] = (
     {"joint": 2, "answers-": 1},
     {"joint": 2, "answers": 1},
     {"answers": 2, "joint": 1},
+    *({"answers-": weight, "joint": 1} for weight in (1, 4)),
     {"inputs": 1, "answers": 1, "joint": 1},
 )
 

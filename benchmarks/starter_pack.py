@@ -127,6 +127,11 @@ def within(pack: Pack) -> Iterator[Worth]:
     yield _worth(
         "its targets", "memory, setting named", truth, lambda t, s, m: memory.expected(t, s, setting=m).tolist()
     )
+    plain = Memory(theirs.history, _kin_by_similarity(likeness))
+    yield _worth("its targets", "memory, kin by similarity", truth, lambda t, s, _: plain.expected(t, s).tolist())
+    yield _worth(
+        "its targets", "the same, setting named", truth, lambda t, s, m: plain.expected(t, s, setting=m).tolist()
+    )
 
 
 def elsewhere(pack: Pack, matrix: Path) -> Iterator[Worth]:
@@ -144,6 +149,8 @@ def elsewhere(pack: Pack, matrix: Path) -> Iterator[Worth]:
     truth = {t: {m: measured[m][t] for m in measured if t in measured[m]} for t in sorted(sources_of(measured))}
     yield _worth("12 x 12", "likeness", truth, lambda t, s, _: [likeness.between(t, name) or 0.0 for name in s])
     yield _worth("12 x 12", "memory with the pack", truth, lambda t, s, _: memory.expected(t, s).tolist())
+    plain = Memory(theirs.history, _kin_by_similarity(likeness))
+    yield _worth("12 x 12", "the same, kin by similarity", truth, lambda t, s, _: plain.expected(t, s).tolist())
     random = np.random.default_rng(0)
     orders = [
         _worth("12 x 12", "random orders", truth, lambda _t, s, _m: random.random(len(s)).tolist())
@@ -154,6 +161,11 @@ def elsewhere(pack: Pack, matrix: Path) -> Iterator[Worth]:
         ndcg_rank=np.mean([one.ndcg_rank for one in orders], axis=0),
         regret=np.mean([one.regret for one in orders], axis=0),
     )
+
+
+def _kin_by_similarity(likeness: Likeness) -> Likeness:
+    """Return it without names of its facets, so that kinship is the similarity."""
+    return replace(likeness, facet_names=())
 
 
 def _likeness(

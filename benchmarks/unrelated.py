@@ -77,22 +77,32 @@ def main() -> None:
         random = _random_models(registry, surrogates)
         centring = registry.catalog.embeddings.centring(registry.catalog.spaces.get(DEFAULT_SPACE).id)
         part = centring.facets.segment("map") or slice(None)
+        as_they_are = centring.facets.unit(vectors.matrix[tasks])  # not less the centre, the answers neither
+        uncentred = centring.facets.similarities(as_they_are, [EntryKind.TASK] * len(tasks)).astype(np.float64)
         of_tasks, of_models = (centring.centred(rows)[:, part] for rows in (vectors.matrix[tasks], random))
     kin = np.array([[any({a, b} <= family for family in FAMILIES) for b in names] for a in names])
     np.fill_diagonal(kin, val=False)
     strangers = ~kin & ~np.eye(len(names), dtype=bool)
-    best_strangers: Values = np.asarray(np.where(strangers, alike, -1).max(axis=1), np.float64)
-    best_kin: Values = np.asarray(np.where(kin, alike, -1).max(axis=1)[kin.any(axis=1)], np.float64)
+    (best_strangers, best_kin), (uncentred_strangers, uncentred_kin) = (
+        (_best(values, strangers), _best(values, kin)) for values in (alike, uncentred)
+    )
+    as_many = float(np.quantile(uncentred_strangers, (best_strangers < BETWEEN_TASKS).mean()))
     nearest: Values = np.asarray((of_models @ of_tasks.T).max(axis=1), np.float64)
     between: Values = np.asarray((of_models @ of_models.T)[np.triu_indices(len(of_models), 1)], np.float64)
     lines = [
         Line("two tasks, strangers", alike[strangers], BETWEEN_TASKS),
         Line("a task and the most alike stranger", best_strangers, BETWEEN_TASKS),
         Line("a task and its most alike kin", best_kin, BETWEEN_TASKS),
+        Line("the same, answers as they are, as many strangers told", uncentred_kin, round(as_many, 2)),
         Line("random answers and the most alike task, map", nearest, TO_A_TASK),
         Line("random answers and random answers, map", between, BETWEEN_MODELS),
     ]
     print(Table(lines))
+
+
+def _best(alike: Values, among: NDArray[np.bool_]) -> Values:
+    """Return the similarity of each task to the most alike of some, of those that have any."""
+    return np.asarray(np.where(among, alike, -1).max(axis=1)[among.any(axis=1)], np.float64)
 
 
 def _random_models(registry: Registry, surrogates: SurrogateCache) -> NDArray[np.float32]:

@@ -70,14 +70,15 @@ def because(
         said: what the query answered, if it is a black box.
         weights: of the facets.
     """
-    other = catalog.entries.get(match.name)
-    answers = None if query is None else _same_answers(query, said, other)
+    other = None if query is None else catalog.entries.get(match.name)
+    answers = None if query is None or other is None else _same_answers(query, said, other)
     weighty = [name for name in match.facets if weights.get(name, 0.0) and not (answers and name == "answers")]
     facet = max(weighty or match.facets, key=lambda name: weights.get(name, 0.0) * match.facets[name])
     reason = f"{WHY_FACET.get(facet, 'their vectors are alike')} ({facet} {match.facets[facet]:.2f})"
     if answers:
         return f"both answer {answers}, and {reason}"
-    return f"both judge a pair of texts, and {reason}" if query and _judge_pairs(catalog, query, other) else reason
+    judge_pairs = query is not None and other is not None and _judge_pairs(catalog, query, other)
+    return f"both judge a pair of texts, and {reason}" if judge_pairs else reason
 
 
 def _same_answers(one: EntryRecord, said: UsualAnswer | None, other: EntryRecord) -> str | None:

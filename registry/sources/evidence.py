@@ -49,8 +49,7 @@ class Evidence:
 
     def most_alike(self, target: str) -> tuple[Measurement, ...]:
         """Return the measurements on the tasks most akin to a target, as many as one memory holds."""
-        kin = dict(zip(self.likeness.names, self.likeness.kinship[self.likeness.row[target]], strict=True))
-        return of_most_alike(self.history, kin, most=MOST)
+        return of_most_alike(self.history, self.likeness.kin_of(target), most=MOST)
 
 
 def gathered(

@@ -87,6 +87,10 @@ class Likeness:
         """Return how alike two are; None where one has no vector."""
         return self._known(self.similarity, a, b)
 
+    def kin_of(self, name: str) -> dict[str, float]:
+        """Return the kinship of one with each, by name; minus infinity where one has no vector."""
+        return dict(zip(self.names, self.kinship[self.row[name]].tolist(), strict=True))
+
     def kin(self, a: str, b: str) -> float | None:
         """Return the kinship of two; None where one has no vector."""
         return self._known(self.kinship, a, b)

@@ -73,8 +73,7 @@ class _Memories:
     def _of(self, target: str) -> Memory:
         whose = target if len(self._history) > MOST else None
         if self._held is None or self._held[0] != whose:
-            kin = dict(zip(self._likeness.names, self._likeness.kinship[self._likeness.row[target]], strict=True))
-            kept = of_most_alike(self._history, kin, most=MOST)
+            kept = of_most_alike(self._history, self._likeness.kin_of(target), most=MOST)
             self._held = whose, Memory(kept, self._likeness)
         return self._held[1]
 
