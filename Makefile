@@ -45,7 +45,7 @@ test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server
 	$(PYTEST) --postgresql -m 'not full and not file' $(SERVED:=.py) tests/registry/test_postgresql.py
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
-	FUTE_RELIABILITY=full $(PYTEST) -m goal --table docs/reliability.md
+	FUTE_RELIABILITY=full $(PYTEST) -m goal --table=docs/reliability.md
 
 AXE := build/axe-core/package/axe.min.js
 

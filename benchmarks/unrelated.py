@@ -25,7 +25,7 @@ from embedders.surrogate.loading import SurrogateCache
 from registry import Registry
 from registry.importing import import_tasks
 from registry.kinds import EntryKind
-from registry.ranking.verdict import BETWEEN_MODELS, BETWEEN_TASKS, TO_A_TASK
+from registry.ranking.levels import BETWEEN_MODELS, BETWEEN_TASKS, TO_A_TASK
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 

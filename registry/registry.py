@@ -235,8 +235,10 @@ class Registry(Drawing):
         return self.space(self.catalog.spaces.use(name).name)
 
     def remove_space(self, name: str) -> None:
-        """Remove a space with all its vectors."""
+        """Remove a space with all its vectors, and its index."""
+        space = self.catalog.spaces.get(name)
         self.catalog.spaces.remove(name)
+        self._indexes.remove(space)
 
     def remove(self, names: str | Sequence[str], kind: EntryKind | str) -> None:
         """Remove entries with their versions, vectors and outputs, all or none; refuse where something needs one."""

@@ -24,7 +24,9 @@ from registry.errors import RegistryError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import similarities
+from registry.ranking.levels import alike_of, as_told
 from registry.views.charts.plane import plane
+from registry.views.charts.points import nearest_of
 from registry.views.facts import answers_line, facts_of
 
 EXAMPLES = 8  # of a task or corpus that are shown
@@ -187,6 +189,7 @@ class MapPoint:
     x: float  # of both, the wider goes from 0 to 1
     y: float
     nearest: str  # of the entries that are drawn
+    alike: bool | None  # whether the nearest is more so than unrelated entries are; None where nobody can tell
 
 
 @dataclass(frozen=True)
@@ -208,18 +211,19 @@ def map_of(registry: Registry, space: str | None) -> MapOfSpace:
     count = registry.catalog.spaces.counts().get(record.name, 0)
     if count < LEAST_DRAWN:
         return MapOfSpace(record.name, count, ())
-    vectors, alike = similarities(registry.catalog, record, most=DRAWN)
+    compared = similarities(registry.catalog, record, most=DRAWN)
+    vectors, similarity = compared
     if len(vectors.names) < LEAST_DRAWN:
         return MapOfSpace(record.name, count, ())
-    places = plane(alike)
+    places = plane(similarity)
     places = (places - places.min(axis=0)) / max(float(np.ptp(places, axis=0).max()), 1e-9)
-    others = alike.copy()
-    np.fill_diagonal(others, -np.inf)
+    nearest = nearest_of(similarity)[0][:, 0]
+    alike = alike_of(registry.catalog, record, compared)[np.arange(len(nearest)), nearest]
     asked = {record.name: record.task_kind for record in registry.catalog.entries.some(vectors.names)}
     points = [
-        MapPoint(name, kind, asked.get(name), round(x, 4), round(y, 4), vectors.names[near])
-        for name, kind, (x, y), near in zip(
-            vectors.names, vectors.kinds, places.tolist(), others.argmax(axis=1).tolist(), strict=True
+        MapPoint(name, kind, asked.get(name), round(x, 4), round(y, 4), vectors.names[near], as_told(is_alike))
+        for name, kind, (x, y), near, is_alike in zip(
+            vectors.names, vectors.kinds, places.tolist(), nearest.tolist(), alike.tolist(), strict=True
         )
     ]
     return MapOfSpace(record.name, count, points)

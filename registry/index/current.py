@@ -141,6 +141,17 @@ class Indexes:
         self._held.pop(space.fingerprint, None)
         self._served.forget(space)
 
+    def remove(self, space: SpaceRecord) -> None:
+        """Remove the index of a space that has been removed, here and in the server; what cannot be is told."""
+        self.forget(space)
+        try:
+            with self._catalog.database.lock():
+                self._files(space).remove()
+            if self.choice.is_served:
+                self._served.remove(space)
+        except (OSError, RegistryError) as error:
+            log.warning("The index of space %r stays where it is: %s", space.name, error)
+
     def recall_of(self, space: SpaceRecord) -> float | None:
         """Return the share of the nearest that an index was measured to find when it was made; None if that is all."""
         if self.choice.is_served:

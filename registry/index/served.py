@@ -111,6 +111,12 @@ class SharedCollections:
         with self._catalog.database.alone():
             return self._rebuilt(space)
 
+    def remove(self, space: SpaceRecord) -> None:
+        """Remove the collections of a space that has been removed."""
+        self.forget(space)
+        with self._catalog.database.alone():
+            self._drop_others(space, "")
+
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the collection against the catalog: ids, vectors, and its answers against brute force."""
         self.forget(space)
@@ -235,7 +241,7 @@ class SharedCollections:
         return found.at(change)
 
     def _drop_others(self, space: SpaceRecord, kept: str) -> None:
-        """Remove the other collections of a space, which nobody fills: the caller holds the lock."""
+        """Remove the collections of a space but one, which nobody fills: the caller holds the lock."""
         server = self.reach()
         for name in self._names(server, space):
             if name != kept:

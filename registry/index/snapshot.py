@@ -113,6 +113,11 @@ class SnapshotFiles:
         finally:
             draft.unlink(missing_ok=True)
 
+    def remove(self) -> None:
+        """Remove the snapshot, and what it is being made of: nobody asks for it any more."""
+        for file in (self.base, self.log, *self.base.parent.glob(f"{self.base.stem}.*")):
+            file.unlink(missing_ok=True)
+
     def append(self, change: Change, since: SnapshotHeader) -> None:
         """Write down a change behind the snapshot that stands at `since`; a killed process leaves a record cut off."""
         fields = {

@@ -60,6 +60,12 @@ def answered(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -
     return UsualAnswer(entry.name, found.answers, found.answers[most], float(given[most] / given.sum()))
 
 
+def is_near_constant(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -> bool:
+    """Say whether an entry is a black box that gives nearly always the same answer."""
+    said = answered(catalog, space, name, kind)
+    return said is not None and said.is_near_constant
+
+
 def because(
     catalog: Catalog, query: EntryRecord | None, said: UsualAnswer | None, match: Match, weights: Mapping[str, float]
 ) -> str:

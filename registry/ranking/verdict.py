@@ -1,7 +1,6 @@
 """What does a ranking by similarity come to: use this one, these are equal, or nothing here is alike?
 
-A similarity means something beside what unrelated entries reach. For the default method with the packaged surrogate
-that was measured (benchmarks/unrelated.py, docs/methods.md); elsewhere it is told by the tasks of the space itself.
+A similarity means something beside what unrelated entries reach; see `levels`.
 """
 
 import math
@@ -14,20 +13,13 @@ import numpy as np
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
+from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
 from registry.ranking.matches import Match
 from registry.ranking.queried import OUTSIDE
-from registry.ranking.reasons import UsualAnswer, answered, because
+from registry.ranking.reasons import UsualAnswer, answered, because, is_near_constant
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
-from registry.spaces.spec import DIMENSION, SpaceSpec
-
-MEASURED_ON = ("mapemb", "minilm", DIMENSION)  # method, surrogate and dimension whose levels were measured
-BETWEEN_TASKS = 0.31  # in similarity: the best of thirty unrelated tasks reaches more in 6 of 100 cases
-TO_A_TASK, BETWEEN_MODELS = 0.15, 0.30  # in the map facet, where a model is involved
-MAP = "map"
-LEAST_TASKS, MOST_TASKS = 12, 300  # whose similarities to one another tell a level: fewer cannot, more take long
-USUAL = 0.9  # of the pairs of a space's tasks are unrelated
-LEAST = 0.1  # a similarity below is none, even if all other tasks have less
+from registry.spaces.spec import SpaceSpec
 
 
 class Outcome(StrEnum):
@@ -37,18 +29,6 @@ class Outcome(StrEnum):
     EQUAL = "equal"
     NOTHING = "nothing"  # here is alike
     UNKNOWN = "unknown"  # whether anything is
-
-
-@dataclass(frozen=True)
-class Level:
-    """What unrelated entries reach."""
-
-    value: float
-    facet: str | None  # in which it counts; None for the similarity
-
-    def of(self, match: Match) -> float:
-        """Return what of a match is held against the level."""
-        return match.similarity if self.facet is None else match.facets[self.facet]
 
 
 @dataclass(frozen=True)
@@ -102,8 +82,7 @@ class Yardstick:
         self._index = index
         self._space = space
         self._weights = weights
-        self._spec = SpaceSpec.from_document(space.spec)
-        self._levels: dict[tuple[EntryKind, EntryKind], Level | None] = {}
+        self._strangers = Strangers(SpaceSpec.from_document(space.spec), self._usual, weights)
 
     def marked(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches, each with whether it is more alike than unrelated entries are."""
@@ -114,7 +93,7 @@ class Yardstick:
         if not matches:
             return None
         first = matches[0]
-        level = self._level(self._kind, first.kind)
+        level = self._strangers.reach(self._kind, first.kind)
         for answers in (self._said, answered(self._catalog, self._space, first.name, first.kind)):
             if answers is not None and answers.is_near_constant:
                 sentence = f"Nothing here is alike: {answers}, which tells nothing of what it does."
@@ -125,7 +104,7 @@ class Yardstick:
                 Outcome.UNKNOWN, (first.name,), None, None, None, f"Whether {first.name} is alike is open: {fewer}."
             )
         if not first.alike:
-            reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first):.2f}"
+            reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first.similarity, first.facets):.2f}"
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
@@ -140,37 +119,22 @@ class Yardstick:
     def _is_alike(self, match: Match) -> bool | None:
         if self._said is not None and self._said.is_near_constant:
             return False
-        level = self._level(self._kind, match.kind)
-        return None if level is None else level.of(match) >= level.value
-
-    def _level(self, one: EntryKind, other: EntryKind) -> Level | None:
-        """Return what unrelated entries of two kinds reach; None where it cannot be told."""
-        if (one, other) not in self._levels:
-            self._levels[one, other] = self._found_level(one, other)
-        return self._levels[one, other]
-
-    def _found_level(self, *kinds: EntryKind) -> Level | None:
-        tasks = sum(kind is EntryKind.TASK for kind in kinds)
-        spec = self._spec
-        if self._weights is None and (spec.method, spec.surrogate_source, spec.dimension) == MEASURED_ON:
-            if tasks == len(kinds):
-                return Level(BETWEEN_TASKS, None)
-            return Level(TO_A_TASK if tasks else BETWEEN_MODELS, MAP)
-        weights = weights_between(self._index.centring.facets, *kinds, chosen=self._weights)
-        return self._index.derived(("level", *weights.items()), lambda: self._level_of_tasks(weights))
-
-    def _level_of_tasks(self, weights: Mapping[str, float]) -> Level | None:
-        """Return what most pairs of the space's own tasks reach; None where these are few."""
-        ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)), most=MOST_TASKS)
-        if len(ids) >= LEAST_TASKS:  # else all ids of the index would be sorted for nothing
-            ids = ids[np.isin(ids, self._index.index.ids)]
-        if len(ids) < LEAST_TASKS:
+        level = self._strangers.reach(self._kind, match.kind)
+        if level is None:
             return None
-        rows = self._index.index.rows(ids)
-        facets = self._index.centring.facets
-        alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
-        reached = float(np.quantile(alike[np.triu_indices(len(ids), 1)], USUAL))
-        return Level(max(reached, LEAST), None)
+        has_more = level.of(match.similarity, match.facets) >= level.value
+        return has_more and not is_near_constant(self._catalog, self._space, match.name, match.kind)
+
+    def _usual(self, weights: Mapping[str, float]) -> float | None:
+        """Return what most pairs of the space's own tasks reach; None where these are few."""
+        return self._index.derived(("level", *weights.items()), lambda: self._usual_among(weights))
+
+    def _usual_among(self, weights: Mapping[str, float]) -> float | None:
+        ids = self._catalog.embeddings.ids(self._space.id, Filter(kinds=(EntryKind.TASK,)), most=MOST_TASKS)
+        if len(ids) < LEAST_TASKS:
+            return None  # else all ids of the index would be sorted for nothing
+        ids = ids[np.isin(ids, self._index.index.ids)]
+        return usual_among(self._index.centring.facets, self._index.index.rows(ids), weights)
 
 
 def _are_equal(first: Match, other: Match) -> bool:

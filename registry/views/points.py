@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.kinds import EntryKind
 from registry.ranking.compare import similarities
+from registry.ranking.levels import alike_of
 from registry.views.charts.points import Points, laid_out, nearest_of
 
 DRAWN = 1000  # of more entries a sample is drawn
@@ -40,7 +43,8 @@ def points_of(catalog: Catalog, space: SpaceRecord, layouts: Sequence[str]) -> P
     Raises:
         InputError: there are fewer than three vectors, or there is no such layout.
     """
-    vectors, similarity = similarities(catalog, space, most=DRAWN)
+    compared = similarities(catalog, space, most=DRAWN)
+    vectors, similarity = compared
     known = {record.name: record for record in catalog.entries.some(vectors.names)}
     records = [known[name] for name in vectors.names]
     behind = catalog.entries.some({_model_of(record) for record in records if record.kind is EntryKind.PROMPTED_MODEL})
@@ -62,6 +66,7 @@ def points_of(catalog: Catalog, space: SpaceRecord, layouts: Sequence[str]) -> P
         laid_out(similarity, layouts),
         nearest,
         likeness,
+        np.take_along_axis(alike_of(catalog, space, compared), nearest, axis=1),
         note,
     )
 

@@ -13,6 +13,7 @@ from registry.catalog import Catalog, SpaceRecord
 from registry.errors import InputError, MissingExtraError
 from registry.files.writing import written
 from registry.ranking.compare import similarities
+from registry.ranking.levels import as_told
 from registry.results import Cell, Table
 from registry.views.charts.page import ENDING as PAGE
 from registry.views.charts.page import Page, built
@@ -51,7 +52,7 @@ class SpaceMap:
         return self._points[layouts]
 
     def plot(self, *, colour_by: str | None = None) -> Picture:
-        """Draw the map, each entry tied to its nearest; raise `MissingExtraError` without matplotlib."""
+        """Draw the map, each entry tied to its nearest if that is alike; `MissingExtraError` without matplotlib."""
         return scatter(self.points(), colour_by=_checked_group(colour_by or self._colour_by))
 
     def page(self, *, assets: str | None = None, leads: Mapping[str, str] | None = None) -> Page:
@@ -136,7 +137,9 @@ class _OnMap:
         groups = {name: words[number] or None for name, words in points.groups.items()}
         nearest = points.names[int(points.nearest[number, 0])]
         likeness = float(points.likeness[number, 0])
-        return {"name": points.names[number], **groups, "x": x, "y": y, "nearest": nearest, "similarity": likeness}
+        alike = as_told(int(points.alike[number, 0]))
+        at: dict[str, Cell] = {"x": x, "y": y, "nearest": nearest, "similarity": likeness, "alike": alike}
+        return {"name": points.names[number], **groups, **at}
 
 
 def space_map(
@@ -181,6 +184,7 @@ def _values(points: Points, colour_by: str) -> dict[str, Any]:
         ],
         "nearest": points.nearest.tolist(),
         "likeness": np.round(points.likeness.astype(np.float64), 3).tolist(),
+        "alike": points.alike.tolist(),
         "order": _sparse_first(points).tolist(),
         "note": points.note,
     }

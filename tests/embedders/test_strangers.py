@@ -74,6 +74,8 @@ def test_functions_that_give_one_answer_are_said_to(asked: Registry) -> None:
         assert verdict.constant is not None
         assert (verdict.constant.name, verdict.constant.usual) == (name, answer)
         assert verdict.constant.share >= 0.95
+        near = [match for other in (*FUNCTIONS, "sst2") for match in asked.nearest(other, limit=50)]
+        assert {match.alike for match in near if match.name == name} == {False}
 
 
 def test_tasks_that_everybody_would_call_alike_are_told_apart_from_strangers(asked: Registry) -> None:
@@ -83,3 +85,9 @@ def test_tasks_that_everybody_would_call_alike_are_told_apart_from_strangers(ask
     assert film.kind in ("use", "equal")
     assert set(film.names) <= {"sst2", "sst5"}
     assert climate.kind == "nothing"
+
+
+def test_the_map_calls_alike_what_nearest_does(asked: Registry) -> None:
+    for row in asked.map().to_pandas().to_dict("records"):
+        (first,) = asked.nearest(row["name"], limit=1)
+        assert (row["name"], row["nearest"], row["alike"]) == (row["name"], first.name, first.alike)

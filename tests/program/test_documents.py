@@ -5,7 +5,9 @@ import importlib.util
 import logging
 import re
 import runpy
+import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +108,20 @@ def check_module(one: Typed, words: list[str], monkeypatch: pytest.MonkeyPatch) 
 
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("goal", ["reliability", "test-postgresql"])
+def test_what_make_hands_to_pytest_is_understood(goal: str) -> None:
+    told = subprocess.run(["make", "-n", "-o", "setup", goal], cwd=ROOT, capture_output=True, text=True, check=True)
+    (line,) = told.stdout.splitlines()
+    words = [word for word in shlex.split(line) if not word.startswith("tests/")]
+    asked = words[words.index("pytest") + 1 :]
+
+    nothing = ["--collect-only", "--numprocesses", "0", "--ignore-glob=*/test_*"]
+    command = [sys.executable, "-m", "pytest", *asked, *nothing]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, ran.stderr
 
 
 @pytest.mark.parametrize("one", ALL, ids=IDS)

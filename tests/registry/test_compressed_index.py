@@ -1,5 +1,6 @@
 """The index by codes passes the contract, finds nearly all of what is nearest, and keeps its rows in a file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from registry.index.contract import DamagedIndexError, FileIndex, Selection
 from registry.index.faiss_compressed import EXACT, FaissCompressed
 from registry.index.faiss_flat import FaissFlat
 from registry.index.kinds import NAMES
+from registry.index.stored import StoredRows, write_rows
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
@@ -142,6 +144,39 @@ def test_it_is_worn_when_much_has_changed(index: FaissCompressed, monkeypatch: p
     assert not index.is_worn
     index.add(IDS[:1], ROWS[:1])
     assert index.is_worn
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_rows_that_the_system_does_not_hold_are_asked_for_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_held: bool
+) -> None:
+    rows = ROWS[:64]
+    checksums = write_rows(tmp_path / "some.rows", [rows])
+    stored = StoredRows(tmp_path / "some.rows", WIDE, checksums)
+    asked: list[int] = []
+    monkeypatch.setattr(StoredRows, "_is_held", lambda _, place: is_held)
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, how: asked.append(start // size), raising=False)
+
+    places = np.array([5, 60, 7, 9])
+    assert np.array_equal(stored.take(places), rows[places])
+    assert asked == ([] if is_held else places.tolist())
+
+    asked.clear()
+    assert np.array_equal(stored.take(places[:2]), rows[places[:2]])
+    assert asked == []  # they have been touched already
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system does not tell what it holds")
+def test_whether_the_system_holds_a_row_is_found_out(tmp_path: Path) -> None:
+    stored = StoredRows(tmp_path / "some.rows", WIDE, write_rows(tmp_path / "some.rows", [ROWS[:64]]))
+    assert stored._is_held(3)
+
+    with (tmp_path / "some.rows").open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    is_dropped = not stored._is_held(3)  # but where a file system has no disk behind it
+
+    assert np.array_equal(stored.take(np.arange(64)), ROWS[:64])
+    assert stored._is_held(3) or not is_dropped
 
 
 def test_a_row_that_was_changed_on_the_disk_is_never_ranked(index: FaissCompressed, tmp_path: Path) -> None:

@@ -316,6 +316,29 @@ def test_a_server_that_is_away_is_told_in_one_line_and_one_may_go_on_without(
         server.start()
 
 
+def test_a_space_that_is_removed_leaves_no_collection(store: Registry, client: Milvus) -> None:
+    store.remove_space("s")
+
+    assert collections(client, store) == []
+
+
+def test_a_space_is_removed_also_where_its_collection_cannot_be(
+    store: Registry,
+    client: Milvus,
+    server: MilvusServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server.kill()
+    monkeypatch.setattr("registry.index.milvus.SECONDS", 2.0)  # nobody will answer
+    try:
+        store.remove_space("s")
+        assert "The index of space 's' stays where it is: Milvus at" in caplog.text
+        assert list(store.spaces()) == []
+    finally:
+        server.start()
+
+
 # -- how it is chosen --------------------------------------------------------------------------------
 
 

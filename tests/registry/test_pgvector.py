@@ -427,6 +427,18 @@ def test_a_registry_of_an_older_schema_is_upgraded_beside_it(store: Registry) ->
         assert_right(again)
 
 
+def test_a_space_that_is_removed_leaves_no_table(store: Registry) -> None:
+    store.add_space("kept", SpaceSpec.imported("others", WIDE), corpus=None)
+    store.add_vectors(NAMES[COUNT : COUNT + 3], ROWS[COUNT : COUNT + 3], space="kept", kind="model")
+    assert len(collections(store)) == 2
+
+    store.remove_space("s")
+
+    (name,) = collections(store)
+    assert store.catalog.spaces.get("kept").fingerprint[:32] in name
+    assert len(store.nearest(NAMES[COUNT], space="kept")) == 2
+
+
 # -- how it is chosen --------------------------------------------------------------------------------
 
 

@@ -35,6 +35,8 @@ from registry.views.points import DRAWN, GROUPS
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.collections import LineCollection
+
 HOSTILE = ("</script><img src=x onerror=alert(1)>", "<!--<script>", "$\\frac{", "\u2028'\"&amp;", "映画 <b>")
 
 
@@ -228,7 +230,8 @@ def hostile_points() -> Points:
     nearest, likeness = nearest_of(similarity)
     shapes = ("task", "model", "prompted-model", "task", "task")
     places = laid_out(similarity, ["pca"])
-    return Points(HOSTILE[0], HOSTILE, shapes, {"kind": HOSTILE[::-1]}, places, nearest, likeness, HOSTILE[1])
+    alike = np.ones(nearest.shape, np.int8)
+    return Points(HOSTILE[0], HOSTILE, shapes, {"kind": HOSTILE[::-1]}, places, nearest, likeness, alike, HOSTILE[1])
 
 
 def data_of(page: Page) -> Any:  # noqa: ANN401 - JSON
@@ -362,7 +365,7 @@ def test_a_map_s_points_are_a_table(registry: Registry, tmp_path: Path) -> None:
     frame = space_map.to_pandas()
     with (tmp_path / "points.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(frame.columns) == ["name", "kind", "family", "model", "tag", "x", "y", "nearest", "similarity"]
+    assert list(frame.columns) == ["name", "kind", "family", "model", "tag", "x", "y", "nearest", "similarity", "alike"]
     assert [row["name"] for row in rows] == frame["name"].tolist()
     assert [float(row["x"]) for row in rows] == frame["x"].tolist()
     pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "points.parquet"), frame)
@@ -372,6 +375,38 @@ def test_a_map_s_points_are_a_table(registry: Registry, tmp_path: Path) -> None:
     near = registry.nearest("t0", limit=1)[0]
     assert by_name.loc["t0", "nearest"] == near.name
     assert by_name.loc["t0", "similarity"] == pytest.approx(near.similarity, abs=1e-5)
+
+
+def test_a_map_ties_what_nearest_calls_alike_and_nothing_else(tmp_path: Path) -> None:
+    rows = groups_of_rows(17, groups=4)[0]
+    rows[16] = groups_of_rows(1, seed=9)[0]  # unlike all others
+    names, kinds = [f"n{i}" for i in range(17)], ["task"] * 13 + ["model"] * 4
+    with Registry.create(tmp_path / "some") as some:
+        some.add_space("mine", SpaceSpec.imported("ours", 32), corpus=None)
+        some.add_vectors(names, rows, kind=kinds)
+        first = {name: some.nearest(name, limit=1)[0] for name in names}
+        told = some.map().to_pandas().to_dict("records")
+        points = some.map().points()
+    lines = scatter(points).figure.axes[0].collections[0]
+
+    assert [(row["name"], row["nearest"], row["alike"]) for row in told] == [
+        (name, match.name, match.alike) for name, match in first.items()
+    ]
+    tied = [name for name, match in first.items() if match.alike]
+    assert "n16" not in tied
+    assert len(tied) > 8
+    assert [points.names[i] for i in points.tied] == tied
+    assert isinstance(lines, LineCollection)
+    assert len(lines.get_segments()) == len(tied)
+
+
+def test_where_nobody_can_tell_what_is_alike_each_is_tied(tmp_path: Path) -> None:
+    with Registry.create(tmp_path / "few") as few:
+        few.add_space("mine", SpaceSpec.imported("ours", 32), corpus=None)
+        few.add_vectors(["a", "b", "c"], groups_of_rows(3)[0], kind="task")
+
+        assert [row["alike"] for row in few.map().to_pandas().to_dict("records")] == [None] * 3
+        assert few.map().points().tied.tolist() == [0, 1, 2]
 
 
 def test_the_projector_gets_vectors_as_near_as_the_similarities(registry: Registry, tmp_path: Path) -> None:

@@ -405,6 +405,25 @@ def test_whatever_happens_to_the_snapshot_the_answers_stay_the_same(
     assert caplog.record_tuples == []
 
 
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_the_snapshot_of_a_space_goes_with_it_and_others_stay(registry: Registry, kind: str) -> None:
+    registry.use_index(kind)
+    for name, seed in (("gone", 1), ("kept", 2)):
+        registry.add_space(name, replace(SPEC, method="imported", seed=seed), corpus=None)
+        registry.add_vectors(NAMES, vectors(), space=name, kind="model")
+    before = list(registry.nearest("a", space="kept"))
+    kept = registry.catalog.spaces.get("kept").fingerprint
+    folder = registry.folder / "index"
+    (folder / f"{registry.catalog.spaces.get('gone').fingerprint}.idx.1.tmp").touch()  # left by one that was killed
+
+    registry.remove_space("gone")
+
+    assert {file.name.split(".")[0] for file in folder.iterdir()} == {kept, "kind"}
+    assert list(registry.nearest("a", space="kept")) == before
+    with Registry.open(registry.folder) as again:
+        assert list(again.nearest("a", space="kept")) == before
+
+
 def test_a_snapshot_whose_rows_were_made_when_other_facets_were_centred_is_rebuilt(
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,7 +28,13 @@ class Points:
     positions: Mapping[str, NDArray[np.float64]]  # layout -> (n, 2), from -1 to 1
     nearest: NDArray[np.int64]  # (n, k): the numbers of the nearest, nearest first
     likeness: NDArray[np.float32]  # (n, k): how similar those are
+    alike: NDArray[np.int8]  # (n, k): 1 where they are more alike than strangers, 0 where not, -1 where nobody can tell
     note: str | None = None  # what is to be said with them
+
+    @property
+    def tied(self) -> NDArray[np.int64]:
+        """The points that have a nearest one, (m,): all but those to which nothing is alike."""
+        return np.flatnonzero(self.alike[:, 0] != 0)
 
     @property
     def layout(self) -> str:

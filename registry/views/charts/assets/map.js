@@ -111,6 +111,8 @@
     paintTies(spots);
     paintLabels(spots, r);
   };
+  const isAlike = (point, rank) => data.alike[point][rank] !== 0;  // or nobody can tell
+  const shownNear = (point) => data.nearest[point].slice(0, 5).filter((other, rank) => isAlike(point, rank));
   const paintTies = (spots) => {
     const lines = get("lines");
     lines.replaceChildren();
@@ -119,9 +121,9 @@
       make("line", { class: `tie${strong ? " is-strong" : ""}`, x1: spots[from][0], y1: spots[from][1],
         x2: spots[to][0], y2: spots[to][1] }, lines);
     };
-    if (state.ties === "first") for (let i = 0; i < count; i++) tie(i, data.nearest[i][0], false);
+    if (state.ties === "first") for (let i = 0; i < count; i++) if (isAlike(i, 0)) tie(i, data.nearest[i][0], false);
     if (state.ties !== "none" && state.chosen >= 0) {
-      for (const other of data.nearest[state.chosen].slice(0, 5)) tie(state.chosen, other, true);
+      for (const other of shownNear(state.chosen)) tie(state.chosen, other, true);
     }
   };
   const paintLabels = (spots, r) => {
@@ -151,7 +153,7 @@
     const isFree = (box, own, must) => box[0] >= 2 && box[1] >= 2 && box[2] <= width - 2 && box[3] <= height - 2
       && !taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])
       && (must || !coversMark(box, own));
-    const near = state.chosen >= 0 ? data.nearest[state.chosen].slice(0, 5) : [];
+    const near = state.chosen >= 0 ? shownNear(state.chosen) : [];
     const first = [state.chosen, ...near].filter((i) => i >= 0);
     const rest = data.order.filter((i) => !first.includes(i));
     let written = 0;
@@ -180,7 +182,8 @@
     add("b", data.names[point], tip);
     add("span", wordOf(point) || WORDS[data.shapes[point]], tip, "soft");
     const first = data.nearest[point][0];
-    add("div", `nearest: ${data.names[first]} ${data.likeness[point][0].toFixed(2)}`, tip, "soft");
+    const told = `${data.names[first]} ${data.likeness[point][0].toFixed(2)}`;
+    add("div", isAlike(point, 0) ? `nearest: ${told}` : `nothing is alike; nearest: ${told}`, tip, "soft");
     tip.hidden = false;
     const box = stage.getBoundingClientRect(), own = tip.getBoundingClientRect();
     const x = event.clientX - box.left, y = event.clientY - box.top;
@@ -192,10 +195,10 @@
     showDetails();
     draw();
   };
-  const listed = (points, told, parent) => {
+  const listed = (points, told, parent, alike) => {
     const list = add("div", null, parent, "list");
     points.forEach((point, rank) => {
-      const button = add("button", data.names[point], list);
+      const button = add("button", data.names[point], list, alike && alike[rank] === 0 ? "soft" : "");
       button.type = "button";
       if (told) add("span", told[rank].toFixed(2), button, "count");
       button.addEventListener("click", () => { bring(point); choose(point); });
@@ -221,7 +224,10 @@
     }
     for (const [name, word] of groupsOf(state.chosen)) add("p", `${name}: ${word}`, details, "soft");
     add("h2", "Nearest, and how similar", details);
-    listed(data.nearest[state.chosen], data.likeness[state.chosen], details);
+    const alike = data.alike[state.chosen], first = alike.indexOf(0);
+    if (first === 0) add("p", "Nothing here is alike: unrelated ones reach as much.", details, "soft");
+    else if (first > 0) add("p", "Those in grey are no more alike than unrelated ones.", details, "soft");
+    listed(data.nearest[state.chosen], data.likeness[state.chosen], details, alike);
   };
   const legendRow = (parent, text, number, shape, colour, set, value) => {
     const button = add("button", null, parent);

@@ -1,0 +1,121 @@
+"""What similarity do entries reach that have nothing to do with one another? What has more is alike.
+
+For the default method with the packaged surrogate that was measured (benchmarks/unrelated.py, docs/methods.md);
+elsewhere it is told by the tasks of the space itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, SpaceRecord
+from registry.data.vectors import Similarities
+from registry.kinds import EntryKind
+from registry.ranking.reasons import is_near_constant
+from registry.spaces.facets import Facets, Rows, weights_between
+from registry.spaces.spec import DIMENSION, SpaceSpec
+
+MEASURED_ON = ("mapemb", "minilm", DIMENSION)  # method, surrogate and dimension whose levels were measured
+BETWEEN_TASKS = 0.31  # in similarity: the best of thirty unrelated tasks reaches more in 6 of 100 cases
+TO_A_TASK, BETWEEN_MODELS = 0.15, 0.30  # in the map facet, where a model is involved
+MAP = "map"
+LEAST_TASKS, MOST_TASKS = 12, 300  # whose similarities to one another tell a level: fewer cannot, more take long
+USUAL = 0.9  # of the pairs of a space's tasks are unrelated
+LEAST = 0.1  # a similarity below is none, even if all other tasks have less
+
+
+@dataclass(frozen=True)
+class Level:
+    """What unrelated entries reach."""
+
+    value: float
+    facet: str | None  # in which it counts; None for the similarity
+
+    def of(self, similarity: float, facets: Mapping[str, float]) -> float:
+        """Return what of two entries is held against the level."""
+        return similarity if self.facet is None else facets[self.facet]
+
+
+class Strangers:
+    """Entries of a space that have nothing to do with one another, of any kinds."""
+
+    def __init__(
+        self,
+        spec: SpaceSpec,
+        of_tasks: Callable[[Mapping[str, float]], float | None],
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make them.
+
+        Args:
+            of_tasks: what most pairs of the space's tasks reach under weights of the facets; see `usual_among`.
+            weights: the user's own, of the facets; None for the usual ones.
+        """
+        self._spec = spec
+        self._of_tasks = of_tasks
+        self._weights = weights
+        self._known: dict[tuple[EntryKind, ...], Level | None] = {}
+
+    def reach(self, *kinds: EntryKind) -> Level | None:
+        """Return what those of two kinds reach; None where it cannot be told."""
+        if kinds not in self._known:
+            self._known[kinds] = self._found(*kinds)
+        return self._known[kinds]
+
+    def _found(self, *kinds: EntryKind) -> Level | None:
+        tasks = sum(kind is EntryKind.TASK for kind in kinds)
+        spec = self._spec
+        if self._weights is None and (spec.method, spec.surrogate_source, spec.dimension) == MEASURED_ON:
+            if tasks == len(kinds):
+                return Level(BETWEEN_TASKS, None)
+            return Level(TO_A_TASK if tasks else BETWEEN_MODELS, MAP)
+        reached = self._of_tasks(weights_between(spec.facets, *kinds, chosen=self._weights))
+        return None if reached is None else Level(reached, None)
+
+
+def usual_among(facets: Facets, rows: Rows, weights: Mapping[str, float]) -> float | None:
+    """Return what most pairs of tasks reach; None where these are few.
+
+    Args:
+        rows: (tasks, dimension), as they are compared.
+        weights: of the facets.
+    """
+    if len(rows) < LEAST_TASKS:
+        return None
+    alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
+    return max(float(np.quantile(alike[np.triu_indices(len(rows), 1)], USUAL)), LEAST)
+
+
+def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> NDArray[np.int8]:
+    """Return which entries are more alike than unrelated ones get, (n, n): 1 yes, 0 no, -1 where it cannot be told.
+
+    Nothing is alike to a black box that gives nearly always one answer.
+    """
+    vectors, similarity = compared
+    centring, spec = catalog.embeddings.centring(space.id), SpaceSpec.from_document(space.spec)
+    of_kind = {
+        kind: np.array([name == kind for name in vectors.kinds], bool) for kind in map(EntryKind, set(vectors.kinds))
+    }
+    rows = centring.centred(vectors.matrix)
+    tasks = rows[of_kind.get(EntryKind.TASK, np.zeros(len(rows), bool))][:MOST_TASKS]
+    strangers = Strangers(spec, lambda weights: usual_among(centring.facets, tasks, weights))
+    made = np.full(similarity.shape, -1, np.int8)
+    for (one, first), (other, second) in product(of_kind.items(), repeat=2):
+        level = strangers.reach(one, other)
+        if level is not None:
+            pairs = np.ix_(first, second)
+            part = None if level.facet is None else centring.facets.segment(level.facet)
+            values = similarity[pairs] if part is None else rows[first, part] @ rows[second, part].T
+            made[pairs] = values >= level.value
+    for number, (name, kind) in enumerate(zip(vectors.names, vectors.kinds, strict=True)):
+        if (np.delete(made[number], number) == 1).any() and is_near_constant(catalog, space, name, EntryKind(kind)):
+            made[number] = made[:, number] = 0
+    return made
+
+
+def as_told(alike: int) -> bool | None:
+    """Return one of `alike_of` as it is told."""
+    return None if alike < 0 else bool(alike)
