@@ -56,20 +56,19 @@ class FarFolder:
         return path
 
     def put(self, files: Mapping[str, Path], gone: Collection[str], seen: Sighting | None) -> Sighting:
-        """Put the cards in place, then the card of the whole, then the bundle: that is there whole at any time."""
+        """Put the card of the whole in place, by which the folder is known as ours, then the cards, then the bundle.
+
+        The bundle is there whole at any time, and who was stopped can push again.
+        """
         with self._held():
             now = self.look() or Sighting()
             if now.state != (seen.state if seen is not None else ""):
                 raise StorageError(f"Somebody else has pushed to {self} meanwhile: push again.")
+            self._put_file(README, files[README])
             cards = {name: path for name, path in files.items() if name.startswith(f"{CARDS}/")}
             if not self._has_cards(cards):
                 self._put_cards(cards)
-            for name in (README, BUNDLE):
-                own = self._folder / name
-                if not _are_same(files[name], own):
-                    with written(own) as draft:
-                        shutil.copyfile(files[name], draft)
-                point("push.placed")
+            self._put_file(BUNDLE, files[BUNDLE])
             return self.look() or Sighting()
 
     @contextmanager
@@ -89,6 +88,13 @@ class FarFolder:
             yield
         finally:
             lock.release()
+
+    def _put_file(self, name: str, path: Path) -> None:
+        own = self._folder / name
+        if not _are_same(path, own):
+            with written(own) as draft:
+                shutil.copyfile(path, draft)
+        point("push.placed")
 
     def _has_cards(self, cards: Mapping[str, Path]) -> bool:
         own = self._folder / CARDS

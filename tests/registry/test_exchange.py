@@ -509,6 +509,27 @@ def test_a_killed_push_leaves_a_folder_that_can_be_pulled(mine: Registry, tmp_pa
     assert found == {12, 13}
 
 
+def test_a_first_push_that_was_killed_is_pushed_again(mine: Registry, tmp_path: Path) -> None:
+    sent(mine, tmp_path / "team")
+    whole = files_of(tmp_path / "team")
+    nursery = Nursery("registry.registry", "registry.exchange.pushing", "registry.exchange.folder", "filelock")
+    words = ["--registry", str(mine.folder), "push", str(tmp_path / "team")]
+
+    def pushed(fault: str) -> int:
+        shutil.rmtree(tmp_path / "team")
+        return nursery.run(tmp_path / "said", *words, environment={VARIABLE: fault})
+
+    assert pushed(f"record={tmp_path / 'passed'}") == 0
+    passed = (tmp_path / "passed").read_text().split()
+    for number, name in enumerate(passed):
+        if number > len(passed) - 1 - passed[::-1].index("bundle.written"):  # from there on the folder is touched
+            place = f"{name}:{passed[: number + 1].count(name)}"
+            assert pushed(f"{place}=kill") == -9, place
+            assert nursery.run(tmp_path / "said", *words) == 0, place
+            assert files_of(tmp_path / "team") == whole
+    nursery.close()
+
+
 def _push_at_once(barrier: Any, store: Path, team: Path) -> str:  # noqa: ANN401 - of another process
     barrier.wait()
     return run("--registry", store, "push", team).output

@@ -31,6 +31,7 @@ from registry.spaces.vectors import unit
 from registry.upkeep.verifying import verify
 
 IN_A_SERVER = "index.served."  # places that need a server: tests/registry/test_pgvector.py kills there
+PASSED_OVER = ("file.sweep",)  # what a dead process has left, and cannot be removed, is left to the next
 ROOT = Path(__file__).parents[2]
 OLD = ROOT / "tests" / "data" / "schemas" / "0001" / "catalog.db"
 LEFT_BY_A_DEAD_ONE = f"999999999-{process_home()}-{'0' * 32}"
@@ -264,7 +265,9 @@ def test_a_fault_at_any_place_loses_nothing(goal: Goal, scenario: list[Told], nu
 
         def strike(place: Path, told: Told = told, fault: str = fault) -> list[str]:
             code, said = ran(nursery, place, told.step, fault)
-            return [] if is_told(code, said, fault.partition("=")[2]) else [f"{code} {said}"]
+            place_of, _, how = fault.partition("=")
+            is_passed_over = place_of.startswith(PASSED_OVER) and (code, how) == (0, "raise")
+            return [] if is_passed_over or is_told(code, said, how) else [f"{code} {said}"]
 
         wrong += [f"{fault}: {line}" for line in after(told, tmp_path / "place", strike)]
 
