@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/web.md: the pages of the demo's registry, in Chromium.
+"""Makes the pictures of docs/web.md, and of the map's page: the pages of the demo's registry, in Chromium.
 
 make demo && python -m docs.screens
 
@@ -19,6 +19,7 @@ SHOTS: dict[str, tuple[str, tuple[int, int], str]] = {  # name -> page, size, sc
     "source": ("/source?name=product_reviews&k=6", (1100, 800), "light"),
     "prompt": ("/prompt?task=film_reviews&model=minilm&like=product_reviews&space=prompts", (1100, 860), "dark"),
     "map": ("/map?space=demo", (1100, 1140), "light"),
+    "map_page": ("/map/page?space=demo", (1000, 582), "light"),
     "phone": ("/entry/film_reviews", (400, 1000), "light"),
 }
 COLOURS, NARROW = 128, 500  # a phone's picture ends with its screen
