@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalog.changes import restart_logs
 from registry.catalog.engines import Salvaged, engine_at
-from registry.catalog.engines.vector_tables import VectorTables
+from registry.catalog.engines.vector_tables import VectorTables, drop_all
 from registry.catalog.tables import Base, State
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
 from registry.faults import point
@@ -226,6 +226,12 @@ class Database:
     def vector_tables(self) -> VectorTables:
         """Return the tables of vectors beside the catalog; raise `InputError` where it can have none."""
         return VectorTables(self.location, self.read, self.beside)
+
+    def drop_vector_tables(self, prefix: str) -> None:
+        """Remove the tables of vectors whose names begin so; a folder has none."""
+        if not self.location.is_folder:
+            with self.beside() as connection:
+                drop_all(connection, prefix)
 
     def uuid(self) -> str:
         """Return who this registry is: what it and its copies have in common."""

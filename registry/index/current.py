@@ -147,8 +147,7 @@ class Indexes:
         try:
             with self._catalog.database.lock():
                 self._files(space).remove()
-            if self.choice.is_served:
-                self._served.remove(space)
+            self._served.remove(space)
         except (OSError, RegistryError) as error:
             log.warning("The index of space %r stays where it is: %s", space.name, error)
 

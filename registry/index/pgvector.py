@@ -39,6 +39,11 @@ Connection = Any  # SQLAlchemy's, which only the catalog knows
 Among = tuple[str, str] | None  # which ids are looked at; see `VectorTables.ranked`
 
 
+def prefix_of(fingerprint: str) -> str:
+    """Return how the names of the tables of a space begin."""
+    return f"fute_index_{fingerprint[:32]}_"
+
+
 class PgVector:
     """The indexes' tables in the schema of a catalog."""
 
@@ -51,7 +56,7 @@ class PgVector:
     def prefix(self, registry: str, fingerprint: str) -> str:
         """Return how the names of a space's collections begin: a schema holds one registry."""
         del registry
-        return f"fute_index_{fingerprint[:32]}_"
+        return prefix_of(fingerprint)
 
     def collections(self, prefix: str) -> list[str]:
         """Return the names of the collections that begin so."""

@@ -28,9 +28,9 @@ from registry.index.building import (
     verified,
 )
 from registry.index.contract import CollectionServer, DamagedIndexError, SharedIndex
-from registry.index.kinds import PGVECTOR, IndexChoice, checked_address
+from registry.index.kinds import MILVUS, PGVECTOR, IndexChoice, checked_address
 from registry.index.milvus import Milvus
-from registry.index.pgvector import PgVector
+from registry.index.pgvector import PgVector, prefix_of
 from registry.index.snapshot import SnapshotHeader, hash_of
 
 FORMAT = 1  # of a collection: what is written in another is made anew
@@ -112,10 +112,12 @@ class SharedCollections:
             return self._rebuilt(space)
 
     def remove(self, space: SpaceRecord) -> None:
-        """Remove the collections of a space that has been removed."""
+        """Remove the collections of a space that has been removed, those too that other clients have made."""
         self.forget(space)
         with self._catalog.database.alone():
-            self._drop_others(space, "")
+            self._catalog.database.drop_vector_tables(prefix_of(space.fingerprint))
+            if self._choice.chosen == MILVUS:
+                self._drop_others(space, "")
 
     def verify(self, space: SpaceRecord) -> Verification:
         """Hold the collection against the catalog: ids, vectors, and its answers against brute force."""

@@ -427,10 +427,14 @@ def test_a_registry_of_an_older_schema_is_upgraded_beside_it(store: Registry) ->
         assert_right(again)
 
 
-def test_a_space_that_is_removed_leaves_no_table(store: Registry) -> None:
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_a_space_that_is_removed_leaves_no_table(store: Registry, *, is_chosen: bool) -> None:
     store.add_space("kept", SpaceSpec.imported("others", WIDE), corpus=None)
     store.add_vectors(NAMES[COUNT : COUNT + 3], ROWS[COUNT : COUNT + 3], space="kept", kind="model")
     assert len(collections(store)) == 2
+
+    if not is_chosen:
+        store.use_index("auto")  # another client's tables, as far as this one knows
 
     store.remove_space("s")
 

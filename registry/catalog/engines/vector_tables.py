@@ -236,6 +236,13 @@ class VectorTables:
         return f"{_quoted(self._schema)}.{_quoted(name)}"
 
 
+def drop_all(connection: Connection, prefix: str) -> None:
+    """Remove the tables in the catalog's schema whose names begin so, also where pgvector has gone."""
+    schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar())
+    for name in connection.exec_driver_sql(_NAMES, (schema, prefix)).scalars().all():
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(schema)}.{_quoted(str(name))}")
+
+
 def listed(ids: Ids) -> str:
     """Return ids as a statement takes them."""
     return "{" + ",".join(map(str, ids.tolist())) + "}"
