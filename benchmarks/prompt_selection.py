@@ -7,7 +7,7 @@ the accuracy of the pick over the best one's (rate), and the mean error of the e
 the share of true accuracies inside the 95 % interval (cover). `--readings` adds the tables with a like task whose
 labels are read through MiniLM. `--labels` prints how far the pick is from the best after some labels, those that are
 suggested and random ones, over six draws of four fifths of each table's texts, and the difference with its standard
-error. Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
+error over the tables. Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
 """
 
 import argparse
@@ -239,13 +239,14 @@ def _figures(accuracy: NDArray[np.float64], true: NDArray[np.float64]) -> list[f
 def _print_labels(cases: list[Case]) -> None:
     """Print the mean loss of the pick, in points, after so many labels: over all tables, and draws of their texts."""
     random = np.random.default_rng(0)
-    losses: NDArray[np.float64] = 100 * np.array([_losses(case.some(random), random) for case in cases * LABEL_DRAWS])
+    drawn = [[_losses(case.some(random), random) for _ in range(LABEL_DRAWS)] for case in cases]
+    losses: NDArray[np.float64] = 100 * np.array(drawn).mean(axis=1)  # (tables, ways, steps)
     print(f"\n{'labels':<12}" + "".join(f"{count:>8}" for count in LABELS))
     for name, table in zip(("suggested", "random"), losses.transpose(1, 0, 2), strict=True):
         print(f"{name:<12}" + "".join(f"{value:8.2f}" for value in table.mean(axis=0)))
     less = losses[:, 1] - losses[:, 0]
     print(f"{'less by':<12}" + "".join(f"{value:8.2f}" for value in less.mean(axis=0)))
-    print(f"{'  ±':<12}" + "".join(f"{value:8.2f}" for value in less.std(axis=0) / np.sqrt(len(less))))
+    print(f"{'  ±':<12}" + "".join(f"{value:8.2f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
 
 
 def _losses(case: Case, random: np.random.Generator) -> NDArray[np.float64]:

@@ -85,13 +85,13 @@ def share(part: float, *, told: str) -> Markup:
 
 
 def drawn_map(found: MapOfSpace) -> Markup:
-    """Draw the map of a space: each entry a link, its shape by its kind, tied to its nearest if that is alike."""
+    """Draw the map of a space: each entry a link, its shape by its kind, tied to the nearest that is alike."""
     height = max((point.y for point in found.points), default=0.0) * (MAP_WIDTH - 2 * MAP_EDGE) + 2 * MAP_EDGE
     places = {point.name: _place(point, height) for point in found.points}
     ties = [
-        Markup('<line x1="{}" y1="{}" x2="{}" y2="{}"/>').format(*places[point.name], *places[point.nearest])
+        Markup('<line x1="{}" y1="{}" x2="{}" y2="{}"/>').format(*places[point.name], *places[point.tied])
         for point in found.points
-        if point.alike is not False
+        if point.tied is not None
     ]
     marks = [_mark(point, *places[point.name]) for point in found.points]
     names = [

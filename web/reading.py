@@ -26,7 +26,7 @@ from registry.prompts.prompt import Prompt
 from registry.ranking.compare import similarities
 from registry.ranking.levels import alike_of, as_told
 from registry.views.charts.plane import plane
-from registry.views.charts.points import nearest_of
+from registry.views.charts.points import nearest_of, tied_of
 from registry.views.facts import answers_line, facts_of
 
 EXAMPLES = 8  # of a task or corpus that are shown
@@ -190,6 +190,7 @@ class MapPoint:
     y: float
     nearest: str  # of the entries that are drawn
     alike: bool | None  # whether the nearest is more so than unrelated entries are; None where nobody can tell
+    tied: str | None  # the nearest that is alike, as far as anybody can tell
 
 
 @dataclass(frozen=True)
@@ -217,13 +218,23 @@ def map_of(registry: Registry, space: str | None) -> MapOfSpace:
         return MapOfSpace(record.name, count, ())
     places = plane(similarity)
     places = (places - places.min(axis=0)) / max(float(np.ptp(places, axis=0).max()), 1e-9)
-    nearest = nearest_of(similarity)[0][:, 0]
-    alike = alike_of(registry.catalog, record, compared)[np.arange(len(nearest)), nearest]
-    asked = {record.name: record.task_kind for record in registry.catalog.entries.some(vectors.names)}
+    nearest, _ = nearest_of(similarity)
+    alike = np.take_along_axis(alike_of(registry.catalog, record, compared), nearest, axis=1)
+    tied = tied_of(nearest, alike)
+    names, asked = vectors.names, {one.name: one.task_kind for one in registry.catalog.entries.some(vectors.names)}
     points = [
-        MapPoint(name, kind, asked.get(name), round(x, 4), round(y, 4), vectors.names[near], as_told(is_alike))
-        for name, kind, (x, y), near, is_alike in zip(
-            vectors.names, vectors.kinds, places.tolist(), nearest.tolist(), alike.tolist(), strict=True
+        MapPoint(
+            name=name,
+            kind=kind,
+            task_kind=asked.get(name),
+            x=round(x, 4),
+            y=round(y, 4),
+            nearest=names[near[0]],
+            alike=as_told(told[0]),
+            tied=names[tied[number]] if number in tied else None,
+        )
+        for number, (name, kind, (x, y), near, told) in enumerate(
+            zip(names, vectors.kinds, places.tolist(), nearest.tolist(), alike.tolist(), strict=True)
         )
     ]
     return MapOfSpace(record.name, count, points)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -74,6 +75,22 @@ class PredictionStore:
             for version_id, start, row, answers, count, *bodies, sha256 in session.execute(query):
                 chunks[version_id][start] = _predictions(row, answers, count, bodies, sha256)
         return chunks
+
+    def answers_given(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, Counter[str]]:
+        """Return how often versions gave each answer, by version; replies are not read."""
+        columns = (PredictionChunk.version_id, PredictionChunk.answers, PredictionChunk.probabilities)
+        query = select(*columns).where(
+            PredictionChunk.version_id.in_(version_ids),
+            PredictionChunk.corpus_version_id == corpus_version_id,
+            PredictionChunk.start != CONTENT_FREE,
+        )
+        given: dict[int, Counter[str]] = {version_id: Counter() for version_id in version_ids}
+        with self._database.read() as session:
+            for version_id, answers, body in session.execute(query):
+                table = np.frombuffer(body, "<f4").reshape(-1, len(answers))
+                said = np.bincount(table[table.sum(axis=1) > 0].argmax(axis=1), minlength=len(answers))
+                given[version_id].update(dict(zip(answers, said.tolist(), strict=True)))
+        return given
 
 
 def columns_of(predictions: Predictions) -> dict[str, Any]:

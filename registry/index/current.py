@@ -10,7 +10,7 @@ from weakref import finalize
 import numpy as np
 
 from registry.catalog import Catalog, SpaceRecord
-from registry.errors import RegistryError, StorageError
+from registry.errors import NotFoundError, RegistryError, StorageError
 from registry.faults import point
 from registry.files.writing import made_scratch
 from registry.index.building import KeptIndex, SpaceIndex, Verification, built, change_since, stands_at, verified
@@ -107,13 +107,23 @@ class Indexes:
         try:
             with self._catalog.database.lock():
                 point("index.rebuilt")
-                self._files(space).write(made.index, made.centring.centre, made.header)
+                self._write(space, made)
         except (OSError, StorageError) as error:
             told = f"The index of space {space.name!r} could not be saved ({error}); answers are not affected."
             if must_last:
                 raise StorageError(told) from error
             log.warning("%s", told)
         return made
+
+    def _write(self, space: SpaceRecord, made: KeptIndex) -> None:
+        """Keep a snapshot, unless its space has been removed while it was made; raise `NotFoundError` then."""
+        try:
+            self._catalog.spaces.get(space.name)
+        except NotFoundError:
+            for rows in made.index.files:
+                (self._folder / rows).unlink(missing_ok=True)
+            raise
+        self._files(space).write(made.index, made.centring.centre, made.header)
 
     def use(self, kind: str, spaces: Sequence[SpaceRecord], address: str | None = None) -> None:
         """Choose the kind of index, and make those of spaces anew that are of another.

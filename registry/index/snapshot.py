@@ -12,7 +12,7 @@ import os
 import struct
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,7 @@ class SnapshotFiles:
             draft.replace(self.base)
             point("index.base.placed")
             self.log.unlink(missing_ok=True)
-            for rows in self.base.parent.glob(f"{self.base.stem}.*{ROWS}"):
-                is_old = rows.name in former or time.time() - rows.stat().st_mtime > BEING_MADE
-                if is_old and rows.name not in index.files:
-                    rows.unlink(missing_ok=True)
+            self._remove_rows([name for name in former if name not in index.files])
             point("index.base.cut")
             sync_folder(self.base.parent)
             point("index.base.after")
@@ -114,9 +111,11 @@ class SnapshotFiles:
             draft.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the snapshot, and what it is being made of: nobody asks for it any more."""
-        for file in (self.base, self.log, *self.base.parent.glob(f"{self.base.stem}.*")):
+        """Remove the snapshot, which nobody asks for any more, but no rows that another process may be writing."""
+        former = self._files()
+        for file in (self.base, self.log, *self.base.parent.glob(f"{self.base.name}.*.tmp")):
             file.unlink(missing_ok=True)
+        self._remove_rows(former)
 
     def append(self, change: Change, since: SnapshotHeader) -> None:
         """Write down a change behind the snapshot that stands at `since`; a killed process leaves a record cut off."""
@@ -162,6 +161,14 @@ class SnapshotFiles:
         if first.get("since") != header.mark:
             return None  # the log of a former base
         return replace(header, generation=last["generation"], mark=last["mark"])
+
+    def _remove_rows(self, former: Collection[str]) -> None:
+        """Remove files of rows that no snapshot names any more, and those that nobody can be making."""
+        kept = self._files()
+        for rows in self.base.parent.glob(f"{self.base.stem}.*{ROWS}"):
+            is_old = rows.name in former or time.time() - rows.stat().st_mtime > BEING_MADE
+            if is_old and rows.name not in kept:
+                rows.unlink(missing_ok=True)
 
     def _files(self) -> Sequence[str]:
         """Return the files of the snapshot that is there, if one is."""

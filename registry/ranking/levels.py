@@ -11,10 +11,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, SpaceRecord
+from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.data.vectors import Similarities
 from registry.kinds import EntryKind
-from registry.ranking.reasons import is_near_constant
+from registry.ranking.reasons import near_constant
+from registry.spaces.centring import Centring
 from registry.spaces.facets import Facets, Rows, weights_between
 from registry.spaces.spec import DIMENSION, SpaceSpec
 
@@ -68,7 +69,8 @@ class Strangers:
     def _found(self, *kinds: EntryKind) -> Level | None:
         tasks = sum(kind is EntryKind.TASK for kind in kinds)
         spec = self._spec
-        if self._weights is None and (spec.method, spec.surrogate_source, spec.dimension) == MEASURED_ON:
+        is_measured = (spec.method, spec.surrogate_source, spec.dimension) == MEASURED_ON and MAP in spec.facets.names
+        if self._weights is None and is_measured:
             if tasks == len(kinds):
                 return Level(BETWEEN_TASKS, None)
             return Level(TO_A_TASK if tasks else BETWEEN_MODELS, MAP)
@@ -100,8 +102,7 @@ def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> ND
         kind: np.array([name == kind for name in vectors.kinds], bool) for kind in map(EntryKind, set(vectors.kinds))
     }
     rows = centring.centred(vectors.matrix)
-    tasks = rows[of_kind.get(EntryKind.TASK, np.zeros(len(rows), bool))][:MOST_TASKS]
-    strangers = Strangers(spec, lambda weights: usual_among(centring.facets, tasks, weights))
+    strangers = Strangers(spec, lambda weights: usual_among(centring.facets, _tasks(catalog, space, centring), weights))
     made = np.full(similarity.shape, -1, np.int8)
     for (one, first), (other, second) in product(of_kind.items(), repeat=2):
         level = strangers.reach(one, other)
@@ -110,10 +111,18 @@ def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> ND
             part = None if level.facet is None else centring.facets.segment(level.facet)
             values = similarity[pairs] if part is None else rows[first, part] @ rows[second, part].T
             made[pairs] = values >= level.value
-    for number, (name, kind) in enumerate(zip(vectors.names, vectors.kinds, strict=True)):
-        if (np.delete(made[number], number) == 1).any() and is_near_constant(catalog, space, name, EntryKind(kind)):
-            made[number] = made[:, number] = 0
+    constant = near_constant(catalog, space, vectors.names)
+    silent = np.array([name in constant for name in vectors.names], bool)
+    made[silent] = made[:, silent] = 0
     return made
+
+
+def _tasks(catalog: Catalog, space: SpaceRecord, centring: Centring) -> Rows:
+    """Return the tasks of a space that tell a level, as they are compared, (tasks, dimension); of many the first."""
+    ids = catalog.embeddings.ids(space.id, Filter(kinds=(EntryKind.TASK,)), most=MOST_TASKS)
+    held = catalog.embeddings.some(ids.tolist())
+    rows = [held[number].vector for number in ids.tolist() if number in held]
+    return centring.centred(np.stack(rows)) if rows else np.empty((0, space.dimension), np.float32)
 
 
 def as_told(alike: int) -> bool | None:

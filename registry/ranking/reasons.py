@@ -1,6 +1,6 @@
 """Why is a match near? What the data of both have in common at first sight, and the facet that says most."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +60,18 @@ def answered(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -
     return UsualAnswer(entry.name, found.answers, found.answers[most], float(given[most] / given.sum()))
 
 
-def is_near_constant(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -> bool:
-    """Say whether an entry is a black box that gives nearly always the same answer."""
-    said = answered(catalog, space, name, kind)
-    return said is not None and said.is_near_constant
+def near_constant(catalog: Catalog, space: SpaceRecord, names: Collection[str]) -> set[str]:
+    """Return which entries are black boxes that gave nearly always the same answer on a space's corpus."""
+    if space.corpus_version_id is None or not names:
+        return set()
+    entries = [entry for entry in catalog.entries.some(names) if entry.kind is not EntryKind.TASK]
+    asked = {entry.version_id: entry.name for entry in entries if not _is_number(entry)}
+    given = catalog.predictions.answers_given(asked, space.corpus_version_id)
+    return {
+        asked[version]
+        for version, counts in given.items()
+        if counts and max(counts.values()) >= NEAR_CONSTANT * counts.total() > 0
+    }
 
 
 def because(

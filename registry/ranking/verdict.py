@@ -16,7 +16,7 @@ from registry.kinds import EntryKind
 from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
 from registry.ranking.matches import Match
 from registry.ranking.queried import OUTSIDE
-from registry.ranking.reasons import UsualAnswer, answered, because, is_near_constant
+from registry.ranking.reasons import UsualAnswer, answered, because, near_constant
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
@@ -86,13 +86,15 @@ class Yardstick:
 
     def marked(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches, each with whether it is more alike than unrelated entries are."""
-        return [replace(match, alike=self._is_alike(match)) for match in matches]
+        boxes = [match.name for match in matches if match.kind is not EntryKind.TASK]
+        constant = near_constant(self._catalog, self._space, boxes)
+        return [replace(match, alike=match.name not in constant and self._is_alike(match)) for match in matches]
 
     def verdict(self, matches: Sequence[Match]) -> Finding | None:
         """Say what marked matches come to; None where there are none."""
         if not matches:
             return None
-        first = matches[0]
+        first = next((match for match in matches if match.alike is not False), matches[0])
         level = self._strangers.reach(self._kind, first.kind)
         for answers in (self._said, answered(self._catalog, self._space, first.name, first.kind)):
             if answers is not None and answers.is_near_constant:
@@ -120,10 +122,7 @@ class Yardstick:
         if self._said is not None and self._said.is_near_constant:
             return False
         level = self._strangers.reach(self._kind, match.kind)
-        if level is None:
-            return None
-        has_more = level.of(match.similarity, match.facets) >= level.value
-        return has_more and not is_near_constant(self._catalog, self._space, match.name, match.kind)
+        return None if level is None else level.of(match.similarity, match.facets) >= level.value
 
     def _usual(self, weights: Mapping[str, float]) -> float | None:
         """Return what most pairs of the space's own tasks reach; None where these are few."""

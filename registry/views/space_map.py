@@ -52,7 +52,7 @@ class SpaceMap:
         return self._points[layouts]
 
     def plot(self, *, colour_by: str | None = None) -> Picture:
-        """Draw the map, each entry tied to its nearest if that is alike; `MissingExtraError` without matplotlib."""
+        """Draw the map, each entry tied to the nearest that is alike; `MissingExtraError` without matplotlib."""
         return scatter(self.points(), colour_by=_checked_group(colour_by or self._colour_by))
 
     def page(self, *, assets: str | None = None, leads: Mapping[str, str] | None = None) -> Page:

@@ -28,7 +28,7 @@ from registry.views.charts.labels import placed
 from registry.views.charts.order import clustered
 from registry.views.charts.page import Page, built, inert
 from registry.views.charts.plane import plane, principal
-from registry.views.charts.points import LAYOUTS, Points, laid_out, nearest_of
+from registry.views.charts.points import LAYOUTS, Points, laid_out, nearest_of, tied_of
 from registry.views.charts.scatter import grouped, scatter
 from registry.views.charts.tsne import tsne
 from registry.views.points import DRAWN, GROUPS
@@ -395,7 +395,9 @@ def test_a_map_ties_what_nearest_calls_alike_and_nothing_else(tmp_path: Path) ->
     tied = [name for name, match in first.items() if match.alike]
     assert "n16" not in tied
     assert len(tied) > 8
-    assert [points.names[i] for i in points.tied] == tied
+    assert {points.names[i]: points.names[j] for i, j in points.ties.items()} == {
+        name: first[name].name for name in tied
+    }
     assert isinstance(lines, LineCollection)
     assert len(lines.get_segments()) == len(tied)
 
@@ -406,7 +408,14 @@ def test_where_nobody_can_tell_what_is_alike_each_is_tied(tmp_path: Path) -> Non
         few.add_vectors(["a", "b", "c"], groups_of_rows(3)[0], kind="task")
 
         assert [row["alike"] for row in few.map().to_pandas().to_dict("records")] == [None] * 3
-        assert few.map().points().tied.tolist() == [0, 1, 2]
+        assert list(few.map().points().ties) == [0, 1, 2]
+
+
+def test_a_line_passes_over_what_is_not_alike() -> None:
+    nearest = np.array([[1, 2], [2, 0], [0, 1]])
+
+    assert tied_of(nearest, np.array([[0, 1], [1, 0], [0, 0]], np.int8)) == {0: 2, 1: 2}
+    assert tied_of(nearest, np.array([[-1, 1], [0, -1], [0, 0]], np.int8)) == {0: 1, 1: 0}
 
 
 def test_the_projector_gets_vectors_as_near_as_the_similarities(registry: Registry, tmp_path: Path) -> None:

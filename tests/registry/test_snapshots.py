@@ -11,9 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from registry import Registry
+from registry.catalog import SpaceRecord
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
+from registry.errors import NotFoundError
+from registry.index.building import KeptIndex
 from registry.index.contract import Selection
+from registry.index.current import Indexes
 from registry.index.faiss_flat import FaissFlat
 from registry.index.kinds import KINDS as BACK_ENDS
 from registry.index.snapshot import (
@@ -422,6 +426,27 @@ def test_the_snapshot_of_a_space_goes_with_it_and_others_stay(registry: Registry
     assert list(registry.nearest("a", space="kept")) == before
     with Registry.open(registry.folder) as again:
         assert list(again.nearest("a", space="kept")) == before
+
+
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_a_space_that_is_removed_while_its_index_is_made_leaves_none(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    registry.add_space("gone", replace(SPEC, method="imported"), corpus=None)
+    registry.use_index(kind)
+    built_before = Indexes._built
+
+    def built_too_late(indexes: Indexes, space: SpaceRecord) -> KeptIndex:
+        made = built_before(indexes, space)
+        with Registry.open(registry.folder) as other:
+            other.remove_space("gone")
+        return made
+
+    monkeypatch.setattr(Indexes, "_built", built_too_late)
+    with pytest.raises(NotFoundError, match="No space named 'gone'"):
+        registry.add_vectors(NAMES, vectors(), space="gone", kind="model")
+
+    assert [file.name for file in (registry.folder / "index").iterdir()] == ["kind"]
 
 
 def test_a_snapshot_whose_rows_were_made_when_other_facets_were_centred_is_rebuilt(

@@ -32,9 +32,9 @@ class Points:
     note: str | None = None  # what is to be said with them
 
     @property
-    def tied(self) -> NDArray[np.int64]:
-        """The points that have a nearest one, (m,): all but those to which nothing is alike."""
-        return np.flatnonzero(self.alike[:, 0] != 0)
+    def ties(self) -> dict[int, int]:
+        """The points that have one, with the nearest that is alike; see `tied_of`."""
+        return tied_of(self.nearest, self.alike)
 
     @property
     def layout(self) -> str:
@@ -64,6 +64,17 @@ def laid_out(similarity: NDArray[np.float32], layouts: Sequence[str]) -> dict[st
         number = f"is {len(similarity)}" if len(similarity) == 1 else f"are {len(similarity)}"
         raise InputError(f"A map needs three vectors, and there {number}.")
     return {layout: _framed(_positions(similarity, layout)) for layout in layouts}
+
+
+def tied_of(nearest: NDArray[np.int64], alike: NDArray[np.int8]) -> dict[int, int]:
+    """Return the nearest that is alike, as far as anybody can tell, by point; those to which nothing is have none.
+
+    Args:
+        nearest: (n, k), as `nearest_of` has them.
+        alike: (n, k), of these: 1 yes, 0 no, -1 not known.
+    """
+    may_be = alike != 0
+    return {point: int(nearest[point, may_be[point].argmax()]) for point in np.flatnonzero(may_be.any(axis=1)).tolist()}
 
 
 def nearest_of(similarity: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""The map as a picture: near entries stand near each other, each tied to its nearest if that is alike."""
+"""The map as a picture: near entries stand near each other, each tied to the nearest that is alike."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ def scatter(points: Points, *, colour_by: str = "kind", ties: bool = True) -> Pi
     Args:
         points: what to draw, in their first layout.
         colour_by: one of their groups.
-        ties: whether each is tied to its nearest, where that is alike.
+        ties: whether each is tied to the nearest that is alike.
     """
     figure = new_figure(WIDTH, HEIGHT)
     axes = figure.add_axes((0.01, 0.01, 0.79, 0.93))
@@ -59,9 +59,8 @@ def _draw(axes: "Axes", points: Points, words: tuple[str, ...], *, ties: bool) -
 
     places, colours, size = points.places, grouped(words), 70 if len(points.names) <= 200 else 26
     if ties:
-        tied = points.tied
-        lines = np.stack([places[tied], places[points.nearest[tied, 0]]], axis=1)  # (m, 2, 2)
-        axes.add_collection(LineCollection(list(lines), colors="#d0d0d0", linewidths=0.9, zorder=1))
+        lines = [places[list(pair)] for pair in points.ties.items()]
+        axes.add_collection(LineCollection(lines, colors="#d0d0d0", linewidths=0.9, zorder=1))
     for word in dict.fromkeys(sorted(words, key=lambda word: (word == "", -words.count(word), word))):
         for shape, marker in MARKERS.items():
             own = [w == word and s == shape for w, s in zip(words, points.shapes, strict=True)]

@@ -112,7 +112,7 @@
     paintLabels(spots, r);
   };
   const isAlike = (point, rank) => data.alike[point][rank] !== 0;  // or nobody can tell
-  const shownNear = (point) => data.nearest[point].slice(0, 5).filter((other, rank) => isAlike(point, rank));
+  const shownNear = (point) => data.nearest[point].filter((other, rank) => isAlike(point, rank)).slice(0, 5);
   const paintTies = (spots) => {
     const lines = get("lines");
     lines.replaceChildren();
@@ -121,7 +121,7 @@
       make("line", { class: `tie${strong ? " is-strong" : ""}`, x1: spots[from][0], y1: spots[from][1],
         x2: spots[to][0], y2: spots[to][1] }, lines);
     };
-    if (state.ties === "first") for (let i = 0; i < count; i++) if (isAlike(i, 0)) tie(i, data.nearest[i][0], false);
+    if (state.ties === "first") for (let i = 0; i < count; i++) for (const other of shownNear(i).slice(0, 1)) tie(i, other, false);
     if (state.ties !== "none" && state.chosen >= 0) {
       for (const other of shownNear(state.chosen)) tie(state.chosen, other, true);
     }
@@ -183,7 +183,7 @@
     add("span", wordOf(point) || WORDS[data.shapes[point]], tip, "soft");
     const first = data.nearest[point][0];
     const told = `${data.names[first]} ${data.likeness[point][0].toFixed(2)}`;
-    add("div", isAlike(point, 0) ? `nearest: ${told}` : `nothing is alike; nearest: ${told}`, tip, "soft");
+    add("div", shownNear(point).length ? `nearest: ${told}` : `nothing is alike; nearest: ${told}`, tip, "soft");
     tip.hidden = false;
     const box = stage.getBoundingClientRect(), own = tip.getBoundingClientRect();
     const x = event.clientX - box.left, y = event.clientY - box.top;
@@ -224,9 +224,9 @@
     }
     for (const [name, word] of groupsOf(state.chosen)) add("p", `${name}: ${word}`, details, "soft");
     add("h2", "Nearest, and how similar", details);
-    const alike = data.alike[state.chosen], first = alike.indexOf(0);
-    if (first === 0) add("p", "Nothing here is alike: unrelated ones reach as much.", details, "soft");
-    else if (first > 0) add("p", "Those in grey are no more alike than unrelated ones.", details, "soft");
+    const alike = data.alike[state.chosen];
+    if (!shownNear(state.chosen).length) add("p", "Nothing here is alike: unrelated ones reach as much.", details, "soft");
+    else if (alike.includes(0)) add("p", "Those in grey are not alike: unrelated ones reach as much.", details, "soft");
     listed(data.nearest[state.chosen], data.likeness[state.chosen], details, alike);
   };
   const legendRow = (parent, text, number, shape, colour, set, value) => {
