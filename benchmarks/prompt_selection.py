@@ -80,7 +80,7 @@ class Case(NamedTuple):
         return np.asarray((self.votes.said == self.truth).mean(axis=1))
 
     def some(self, random: np.random.Generator) -> "Case":
-        """Return the case with some of its texts, drawn without texts and witness."""
+        """Return the case on some of its inputs, without their texts and witness."""
         rows = np.sort(random.permutation(self.votes.inputs)[: int(DRAWN * self.votes.inputs)])
         votes = Votes(self.votes.said[:, rows], self.votes.answers)
         return self._replace(votes=votes, truth=self.truth[rows], texts=None, witness=None)

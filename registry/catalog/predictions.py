@@ -78,17 +78,31 @@ class PredictionStore:
 
     def answers_given(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, Counter[str]]:
         """Return how often versions gave each answer, by version; replies are not read."""
-        columns = (PredictionChunk.version_id, PredictionChunk.answers, PredictionChunk.probabilities)
-        query = select(*columns).where(
-            PredictionChunk.version_id.in_(version_ids),
-            PredictionChunk.corpus_version_id == corpus_version_id,
-            PredictionChunk.start != CONTENT_FREE,
+        columns = (
+            PredictionChunk.version_id,
+            PredictionChunk.answers,
+            PredictionChunk.count,
+            PredictionChunk.probabilities,
+        )
+        query = (
+            select(*columns)
+            .where(
+                PredictionChunk.version_id.in_(version_ids),
+                PredictionChunk.corpus_version_id == corpus_version_id,
+                PredictionChunk.start != CONTENT_FREE,
+            )
+            .order_by(PredictionChunk.start)
         )
         given: dict[int, Counter[str]] = {version_id: Counter() for version_id in version_ids}
         with self._database.read() as session:
-            for version_id, answers, body in session.execute(query):
-                table = np.frombuffer(body, "<f4").reshape(-1, len(answers))
-                said = np.bincount(table[table.sum(axis=1) > 0].argmax(axis=1), minlength=len(answers))
+            for version_id, answers, count, body in session.execute(query):
+                table = np.frombuffer(body, "<f4").reshape(count, len(answers))
+                rows = table[table.sum(axis=1) > 0]  # none where nothing was answered, nor any answer is known
+                said = (
+                    np.bincount(rows.argmax(axis=1), minlength=len(answers))
+                    if len(rows)
+                    else np.zeros(len(answers), int)
+                )
                 given[version_id].update(dict(zip(answers, said.tolist(), strict=True)))
         return given
 

@@ -103,7 +103,7 @@ class SnapshotFiles:
             draft.replace(self.base)
             point("index.base.placed")
             self.log.unlink(missing_ok=True)
-            self._remove_rows([name for name in former if name not in index.files])
+            self._remove_rows(former)
             point("index.base.cut")
             sync_folder(self.base.parent)
             point("index.base.after")

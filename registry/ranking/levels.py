@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.data.vectors import Similarities
 from registry.kinds import EntryKind
-from registry.ranking.reasons import near_constant
+from registry.ranking.reasons import answered
 from registry.spaces.centring import Centring
 from registry.spaces.facets import Facets, Rows, weights_between
 from registry.spaces.spec import DIMENSION, SpaceSpec
@@ -111,8 +111,8 @@ def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> ND
             part = None if level.facet is None else centring.facets.segment(level.facet)
             values = similarity[pairs] if part is None else rows[first, part] @ rows[second, part].T
             made[pairs] = values >= level.value
-    constant = near_constant(catalog, space, vectors.names)
-    silent = np.array([name in constant for name in vectors.names], bool)
+    said = answered(catalog, space, vectors.names)
+    silent = np.array([name in said and said[name].is_near_constant for name in vectors.names], bool)
     made[silent] = made[:, silent] = 0
     return made
 

@@ -3,10 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.catalog.predictions import joined
 from registry.data.models import ModelSpec
 from registry.data.tasks import task_of
 from registry.errors import DataError
@@ -41,37 +38,23 @@ class UsualAnswer:
         return f"{self.name} answers {self.usual!r} to {100 * self.share:.0f} of 100 texts"
 
 
-def answered(catalog: Catalog, space: SpaceRecord, name: str, kind: EntryKind) -> UsualAnswer | None:
-    """Return what a black box answered on a space's corpus; None for a task, a number, and where nothing is kept."""
-    if kind is EntryKind.TASK or space.corpus_version_id is None:
-        return None
-    entry = catalog.entries.get(name)
-    if _is_number(entry):
-        return None
-    chunks = catalog.predictions.chunks(entry.version_id, space.corpus_version_id)
-    if not chunks:
-        return None
-    found = joined(chunks)
-    has_answer = found.probabilities.sum(axis=1) > 0
-    if not has_answer.any():
-        return None
-    given = np.bincount(found.probabilities[has_answer].argmax(axis=1), minlength=len(found.answers))
-    most = int(given.argmax())
-    return UsualAnswer(entry.name, found.answers, found.answers[most], float(given[most] / given.sum()))
+def answered(catalog: Catalog, space: SpaceRecord, names: Collection[str]) -> dict[str, UsualAnswer]:
+    """Return what black boxes answered on a space's corpus, by name; no task, no number, and nothing that is not kept.
 
-
-def near_constant(catalog: Catalog, space: SpaceRecord, names: Collection[str]) -> set[str]:
-    """Return which entries are black boxes that gave nearly always the same answer on a space's corpus."""
+    Args:
+        names: of entries of any kind.
+    """
     if space.corpus_version_id is None or not names:
-        return set()
+        return {}
     entries = [entry for entry in catalog.entries.some(names) if entry.kind is not EntryKind.TASK]
     asked = {entry.version_id: entry.name for entry in entries if not _is_number(entry)}
     given = catalog.predictions.answers_given(asked, space.corpus_version_id)
-    return {
-        asked[version]
-        for version, counts in given.items()
-        if counts and max(counts.values()) >= NEAR_CONSTANT * counts.total() > 0
-    }
+    found = {}
+    for version, counts in given.items():
+        if counts.total():
+            ((usual, most),) = counts.most_common(1)
+            found[asked[version]] = UsualAnswer(asked[version], tuple(counts), usual, most / counts.total())
+    return found
 
 
 def because(

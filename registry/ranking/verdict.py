@@ -16,7 +16,7 @@ from registry.kinds import EntryKind
 from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
 from registry.ranking.matches import Match
 from registry.ranking.queried import OUTSIDE
-from registry.ranking.reasons import UsualAnswer, answered, because, near_constant
+from registry.ranking.reasons import UsualAnswer, answered, because
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
@@ -77,7 +77,7 @@ class Yardstick:
         """
         self._kind = target.kind
         self._entry = None if target.id == OUTSIDE else target.name  # None for a vector from a file
-        self._said = None if self._entry is None else answered(catalog, space, self._entry, target.kind)
+        self._answered = answered(catalog, space, () if self._entry is None else (self._entry,))
         self._catalog = catalog
         self._index = index
         self._space = space
@@ -86,9 +86,8 @@ class Yardstick:
 
     def marked(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches, each with whether it is more alike than unrelated entries are."""
-        boxes = [match.name for match in matches if match.kind is not EntryKind.TASK]
-        constant = near_constant(self._catalog, self._space, boxes)
-        return [replace(match, alike=match.name not in constant and self._is_alike(match)) for match in matches]
+        self._answered |= answered(self._catalog, self._space, [match.name for match in matches])
+        return [replace(match, alike=self._is_alike(match)) for match in matches]
 
     def verdict(self, matches: Sequence[Match]) -> Finding | None:
         """Say what marked matches come to; None where there are none."""
@@ -96,8 +95,8 @@ class Yardstick:
             return None
         first = next((match for match in matches if match.alike is not False), matches[0])
         level = self._strangers.reach(self._kind, first.kind)
-        for answers in (self._said, answered(self._catalog, self._space, first.name, first.kind)):
-            if answers is not None and answers.is_near_constant:
+        for answers in self._of(first):
+            if answers.is_near_constant:
                 sentence = f"Nothing here is alike: {answers}, which tells nothing of what it does."
                 return Finding(Outcome.NOTHING, (first.name,), None, level, answers, sentence)
         if level is None:
@@ -111,7 +110,7 @@ class Yardstick:
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
         entry = None if self._entry is None else self._catalog.entries.get(self._entry)
-        why = because(self._catalog, entry, self._said, first, usual)
+        why = because(self._catalog, entry, self._answered.get(self._entry or ""), first, usual)
         equal = tuple(m.name for m in matches if m.kind is first.kind and m.alike and _are_equal(first, m))
         if len(equal) == 1:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
@@ -119,10 +118,14 @@ class Yardstick:
         return Finding(Outcome.EQUAL, equal, why, level, None, sentence)
 
     def _is_alike(self, match: Match) -> bool | None:
-        if self._said is not None and self._said.is_near_constant:
+        if any(answers.is_near_constant for answers in self._of(match)):
             return False
         level = self._strangers.reach(self._kind, match.kind)
         return None if level is None else level.of(match.similarity, match.facets) >= level.value
+
+    def _of(self, match: Match) -> list[UsualAnswer]:
+        """Return what the query and a match answered, of those that are black boxes; the matches have been marked."""
+        return [self._answered[name] for name in (self._entry, match.name) if name in self._answered]
 
     def _usual(self, weights: Mapping[str, float]) -> float | None:
         """Return what most pairs of the space's own tasks reach; None where these are few."""

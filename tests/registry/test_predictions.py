@@ -96,6 +96,21 @@ def test_the_catalog_keeps_why_an_input_has_no_answer(registry: Registry) -> Non
     assert back.reasons.tolist() == SAID.reasons.tolist()
 
 
+def test_how_often_each_answer_was_given_is_counted_over_all_chunks(registry: Registry) -> None:
+    models = [registry.add_model(name, {"type": "function"}, content_hash=name * 64) for name in "ab"]
+    corpus = registry.add_corpus("c", TEXTS, source="here")
+    first, second = (model.version_id for model in models)
+    nothing = Predictions.from_texts([REFUSED, CUT])  # of a model that says nothing usable, no answer is known
+    for start, said in ((0, SAID), (6, nothing), (8, Predictions.from_texts(["no", "perhaps"]))):
+        registry.catalog.predictions.put(first, corpus.version_id, start=start, predictions=said)
+    registry.catalog.predictions.put(second, corpus.version_id, start=0, predictions=nothing)
+
+    given = registry.catalog.predictions.answers_given([first, second], corpus.version_id)
+
+    assert given == {first: {"yes": 2, "no": 2, "perhaps": 1}, second: {}}
+    assert nothing.answers == ()
+
+
 def test_a_recording_keeps_it_too() -> None:
     back = Recording.from_contents(["yes", "no"], Recording(TEXTS, SAID).contents())
 
