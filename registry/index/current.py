@@ -120,8 +120,7 @@ class Indexes:
         try:
             self._catalog.spaces.get(space.name)
         except NotFoundError:
-            for rows in made.index.files:
-                (self._folder / rows).unlink(missing_ok=True)
+            self._files(space).discard(made.index)
             raise
         self._files(space).write(made.index, made.centring.centre, made.header)
 
@@ -188,9 +187,12 @@ class Indexes:
     def _built(self, space: SpaceRecord) -> KeptIndex:
         """Return an index of what the catalog holds: begun while others write, it follows what they wrote."""
         for _ in range(TRIES):
-            found = KeptIndex(*built(self._catalog, space, self._drafts(space), self.choice))
-            now = self._catalog.spaces.get(space.name)
-            followed = self._followed(found, now)
+            found, followed = KeptIndex(*built(self._catalog, space, self._drafts(space), self.choice)), None
+            try:
+                followed = self._followed(found, self._catalog.spaces.get(space.name))
+            finally:
+                if followed is None:
+                    self._drafts(space).discard(found.index)
             if followed is not None:
                 return followed
         raise StorageError(f"The vectors of space {space.name!r} change faster than an index of them is made.")

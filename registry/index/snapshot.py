@@ -117,6 +117,11 @@ class SnapshotFiles:
             file.unlink(missing_ok=True)
         self._remove_rows(former)
 
+    def discard(self, index: FileIndex) -> None:
+        """Remove what was made for an index that will not be put in place."""
+        for rows in index.files:
+            (self.base.parent / rows).unlink(missing_ok=True)
+
     def append(self, change: Change, since: SnapshotHeader) -> None:
         """Write down a change behind the snapshot that stands at `since`; a killed process leaves a record cut off."""
         fields = {

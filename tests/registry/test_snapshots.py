@@ -1,23 +1,23 @@
 """Snapshots of the index: whole or not at all, followed by what came after, and never the cause of another answer."""
 
 import logging
+import operator
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from registry import Registry
-from registry.catalog import SpaceRecord
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.errors import NotFoundError
-from registry.index.building import KeptIndex
+from registry.index import current
 from registry.index.contract import Selection
-from registry.index.current import Indexes
 from registry.index.faiss_flat import FaissFlat
 from registry.index.kinds import KINDS as BACK_ENDS
 from registry.index.snapshot import (
@@ -428,21 +428,22 @@ def test_the_snapshot_of_a_space_goes_with_it_and_others_stay(registry: Registry
         assert list(again.nearest("a", space="kept")) == before
 
 
+@pytest.mark.parametrize("step", ["built", "Indexes._built"])
 @pytest.mark.parametrize("kind", BACK_ENDS)
 def test_a_space_that_is_removed_while_its_index_is_made_leaves_none(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, kind: str
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, kind: str, step: str
 ) -> None:
     registry.add_space("gone", replace(SPEC, method="imported"), corpus=None)
     registry.use_index(kind)
-    built_before = Indexes._built
+    before = operator.attrgetter(step)(current)
 
-    def built_too_late(indexes: Indexes, space: SpaceRecord) -> KeptIndex:
-        made = built_before(indexes, space)
+    def too_late(*given: Any) -> Any:  # noqa: ANN401
+        made = before(*given)
         with Registry.open(registry.folder) as other:
             other.remove_space("gone")
         return made
 
-    monkeypatch.setattr(Indexes, "_built", built_too_late)
+    monkeypatch.setattr(f"registry.index.current.{step}", too_late)
     with pytest.raises(NotFoundError, match="No space named 'gone'"):
         registry.add_vectors(NAMES, vectors(), space="gone", kind="model")
 
