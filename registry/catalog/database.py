@@ -81,6 +81,7 @@ class Database:
         """Bring the tables to this release, under the lock; return the backup of what was there before."""
         from alembic import command
 
+        self._engine.writer.dispose()  # a connection that has written watches the tables as they were
         with self.lock(), self._engine.changing():
             found = self._sound_schema() if self._engine.exists() else None
             if found == SCHEMA:

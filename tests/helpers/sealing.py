@@ -10,3 +10,4 @@ def seal(folder: Path) -> None:
     engine = SqliteEngine(folder)
     with engine.writer.begin() as connection:
         engine.seal(connection)
+    engine.writer.dispose()

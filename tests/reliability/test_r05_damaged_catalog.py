@@ -6,12 +6,14 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from goals import Goal
+from sealing import seal
 from tiny_cli import hand_made_space, put_vector, tiny_rows, write_rows
 
 import cli
@@ -64,6 +66,26 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         registry.add_transfers(measured)
         registry.refresh_index("by-hand")
     return place / "store"
+
+
+def test_what_is_written_after_a_change_that_was_undone_has_its_checksum(tmp_path: Path) -> None:
+    with Registry.create(tmp_path / "store") as registry:
+        with pytest.raises(KeyError), registry.catalog.database.write():
+            raise KeyError
+        registry.add_task("film", read_task(str(write_rows(tmp_path / "film.jsonl", tiny_rows(0, 60)))))
+        assert registry.catalog.database.faults() == []
+
+
+def test_what_is_written_to_tables_that_another_program_has_changed_has_its_checksum(tmp_path: Path) -> None:
+    shop, film = (read_task(str(write_rows(tmp_path / f"{n}.jsonl", tiny_rows(n, 60)))) for n in range(2))
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_task("shop", shop)
+        with closing(sqlite3.connect(tmp_path / "store" / "catalog.db")) as other:
+            other.execute("ALTER TABLE entries ADD COLUMN colour TEXT DEFAULT 'red'")
+            other.commit()
+        seal(tmp_path / "store")
+        registry.add_task("film", film)
+        assert registry.catalog.database.faults() == []
 
 
 def test_there_is_something_to_damage_in_every_table(sound: Path) -> None:

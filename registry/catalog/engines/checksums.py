@@ -29,12 +29,21 @@ Stored = bytes | memoryview | float | str | None  # int too
 
 
 def follow(connection: Connection) -> None:
-    """Let a connection write the checksum of every row that it inserts or changes."""
+    """Let a connection write the checksum of every row that it inserts or changes.
+
+    Within a transaction, whose tables stay as they are. Where it is undone the triggers go with it, and the next one
+    makes them anew; else they stay for all that the connection writes, until somebody changes the tables.
+    """
+    version = connection.execute("PRAGMA schema_version").fetchone()[0]
+    made = [name for (name,) in connection.execute("SELECT name FROM sqlite_temp_master WHERE type = 'trigger'")]
+    if any(name.endswith(f" {version}") for name in made):
+        return
+    for name in made:  # of other tables
+        connection.execute(f"DROP TRIGGER temp.{_quoted(name)}")
     give_function(connection)
-    connection.execute("PRAGMA temp_store=MEMORY")
     for table, columns in sealed_tables(connection).items():
         for event in ("INSERT", f"UPDATE OF {', '.join(map(_quoted, columns))}"):
-            trigger = _quoted(f"{event.split()[0]} {table}")
+            trigger = _quoted(f"{event.split()[0]} {table} {version}")
             set_it = f"{_setting(table, columns)} WHERE rowid = NEW.rowid"
             unless = (
                 f"WHEN NEW.{COLUMN} IS NULL " if event == "INSERT" else ""

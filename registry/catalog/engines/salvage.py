@@ -57,7 +57,8 @@ def salvage(damaged: Path, fresh: Path) -> Salvaged:
         _mend_header(damaged)
         _mend_layout(damaged, new)
         lost: list[LostRow] = []
-        new.execute("PRAGMA foreign_keys=OFF")
+        for pragma in ("foreign_keys=OFF", "temp_store=MEMORY"):
+            new.execute(f"PRAGMA {pragma}")
         new.execute("BEGIN IMMEDIATE")
         checksums.follow(new)
         with closing(sqlite3.connect(damaged, isolation_level=None)) as old:

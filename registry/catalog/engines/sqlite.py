@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy
 from sqlalchemy import URL, create_engine, event, exc, func, select
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from registry.catalog.engines import checksums
 from registry.catalog.engines.checked import CheckedNote
@@ -25,6 +25,7 @@ from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
 BUSY_SECONDS = 30
+SAFE = ("foreign_keys=ON", "trusted_schema=OFF", "synchronous=EXTRA", "temp_store=MEMORY")
 CACHE = 32_768  # KiB: a transaction that outgrows it is written, and synced, twice
 LONG_CHECK = 500_000_000  # bytes: checking takes seconds from here on, which is told
 NOT_DAMAGE = {3, 5, 6, 7, 8, 9, 10, 13, 14, 23}  # SQLite's codes for locks, rights, room, interrupts: not of the file
@@ -265,14 +266,13 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     EXTRA syncs the folder too: a journal that came back after a power cut would undo what was acknowledged.
     """
     url = URL.create("sqlite", database=str(path))
-    pool: dict[str, Any] = {"poolclass": NullPool} if writes else {"poolclass": QueuePool, "max_overflow": -1}
-    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **pool)
+    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED"
 
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's connection
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("foreign_keys=ON", "trusted_schema=OFF", "synchronous=EXTRA", f"cache_size={-CACHE}"):
+        for pragma in (*SAFE, f"cache_size={-CACHE}"):
             connection.execute(f"PRAGMA {pragma}")
         if not writes:
             connection.execute("PRAGMA query_only=ON")
