@@ -5,9 +5,11 @@
 Prints, for each kind of table, the mean over its tables of the rank correlation with the true accuracies (spearman),
 the accuracy of the pick over the best one's (rate), and the mean error of the estimated accuracies (mae); of ours also
 the share of true accuracies inside the 95 % interval (cover). `--readings` adds the tables with a like task whose
-labels are read through MiniLM. `--labels` prints how far the pick is from the best after some labels, those that are
-suggested and random ones, over six draws of four fifths of each table's texts, and the difference with its standard
-error over the tables. Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
+labels are read through MiniLM. `--labels` prints what follows from some labels, those that are suggested and random
+ones, over six draws of four fifths of each table's texts and four choices of labels in each: how far the pick is from
+the best, in points, the mean error, the share inside the interval, and how much less is lost with suggested labels,
+with the standard error over the tables.
+Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from embedders.surrogate.weights import MINILM, model_folder
 from registry.choosing.scores import probabilities
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare
-from registry.estimates.committee import heard
+from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import Estimate, estimated, suggested
 from registry.estimates.rivals import dawid_skene, majority, spectral
 from registry.estimates.votes import Votes
@@ -60,6 +62,7 @@ MODELS = (  # of the different models: labelled rows, share of wrong labels, fea
 )
 LABELS = (0, 10, 20, 40, 60)  # how many are known
 LABEL_DRAWS, DRAWN = 6, 0.8  # draws of each table's texts, and the share of them that is drawn
+CHOICES = 4  # of the texts to label, in each draw
 TASKS_OF_MODELS = ("trec", "tweet_emotion", "banking77", "clinc_domain")
 
 
@@ -237,31 +240,49 @@ def _figures(accuracy: NDArray[np.float64], true: NDArray[np.float64]) -> list[f
 
 
 def _print_labels(cases: list[Case]) -> None:
-    """Print the mean loss of the pick, in points, after so many labels: over all tables, and draws of their texts."""
+    """Print what follows from so many labels: means over all tables, and draws of their texts.
+
+    How far the pick is from the best, in points, and how much less that is with suggested labels; the mean error of the
+    accuracies, and how many of them the intervals hold.
+    """
     random = np.random.default_rng(0)
-    drawn = [[_losses(case.some(random), random) for _ in range(LABEL_DRAWS)] for case in cases]
-    losses: NDArray[np.float64] = 100 * np.array(drawn).mean(axis=1)  # (tables, ways, steps)
-    print(f"\n{'labels':<12}" + "".join(f"{count:>8}" for count in LABELS))
-    for name, table in zip(("suggested", "random"), losses.transpose(1, 0, 2), strict=True):
-        print(f"{name:<12}" + "".join(f"{value:8.2f}" for value in table.mean(axis=0)))
-    less = losses[:, 1] - losses[:, 0]
-    print(f"{'less by':<12}" + "".join(f"{value:8.2f}" for value in less.mean(axis=0)))
-    print(f"{'  ±':<12}" + "".join(f"{value:8.2f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
+    drawn = [[_with_labels(case.some(random), random) for _ in range(LABEL_DRAWS)] for case in cases]
+    found = np.array(drawn).mean(axis=1)  # (tables, ways, steps, figures)
+    print(f"\n{'labels':<18}" + "".join(f"{count:>8}" for count in LABELS))
+    for figure, (name, scale) in enumerate((("loss", 100), ("mae", 1), ("cover", 1))):
+        for way, how in enumerate(("suggested", "random")):
+            values = scale * found[:, way, :, figure].mean(axis=0)
+            print(f"{name:<6} {how:<11}" + "".join(f"{value:8.3f}" for value in values))
+    less: NDArray[np.float64] = 100 * (found[:, 1, :, 0] - found[:, 0, :, 0])
+    print(f"{'loss less by':<18}" + "".join(f"{value:8.3f}" for value in less.mean(axis=0)))
+    print(f"{'  ±':<18}" + "".join(f"{value:8.3f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
 
 
-def _losses(case: Case, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return how far the pick is from the best after labels that are suggested, and after random ones, (2, steps)."""
+def _with_labels(case: Case, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return the figures after labels that are suggested, and after random ones, (2, steps, 3)."""
     opinions = heard(case.votes)
-    labels, order = np.full(case.votes.inputs, NONE), random.permutation(case.votes.inputs)
-    made = np.zeros((2, len(LABELS)))
+    return np.mean([_after_choice(case, opinions, random) for _ in range(CHOICES)], axis=0)
+
+
+def _after_choice(case: Case, opinions: Opinions, random: np.random.Generator) -> NDArray[np.float64]:
+    nothing = np.full(case.votes.inputs, NONE)
+    order, luck = random.permutation(case.votes.inputs), random.random(case.votes.inputs)
+    before = estimated(case.votes, opinions=opinions)
+    wanted = [
+        one for one in suggested(case.votes, before, None, case.votes.inputs, luck=luck) if case.truth[one[0]] >= 0
+    ]
+    made = np.zeros((2, len(LABELS), 3))
     for place, count in enumerate(LABELS):
-        estimate = estimated(case.votes, labels=labels, opinions=opinions)
-        for row in suggested(case.votes, estimate, labels, count - int((labels != NONE).sum())):
-            labels[row] = max(case.truth[row], NONE)
-        at_random = np.full(case.votes.inputs, NONE)
+        labels, drawn = nothing.copy(), np.zeros(case.votes.inputs)
+        for row, chance in wanted[:count]:
+            labels[row], drawn[row] = case.truth[row], chance
+        at_random = nothing.copy()
         at_random[order[:count]] = np.maximum(case.truth[order[:count]], NONE)
-        for way, told in enumerate((labels, at_random)):
-            made[way, place] = _loss(case, estimated(case.votes, labels=told, opinions=opinions))
+        for way, (known, by_chance) in enumerate(((labels, drawn), (at_random, None))):
+            estimate = estimated(case.votes, labels=known, drawn=by_chance, opinions=opinions)
+            inside = (case.accuracy >= estimate.low) & (case.accuracy <= estimate.high)
+            mae = float(np.abs(estimate.accuracy - case.accuracy).mean())
+            made[way, place] = _loss(case, estimate), mae, float(inside.mean())
     return made
 
 

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -19,17 +19,29 @@ if TYPE_CHECKING:
 
 labelled_option = click.option(
     "--labelled",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of text and label: right answers to some of the texts, where they are known.",
+    help="A file of text and label: right answers to some of the texts, where they are known. May be repeated.",
 )
 
 
-def _labels(path: Path | None) -> "Mapping[Input, str] | None":
-    if path is None:
-        return None
+class _LabelOptions(TypedDict):
+    labels: "Mapping[Input, str]"
+    chances: "Mapping[Input, float]"
+
+
+def _labels(paths: Sequence[Path]) -> "_LabelOptions":
+    """Return labels, and the chances of those that were drawn by chance, as options of the questions."""
     from registry.formats.labels import read_labels
 
-    return read_labels(path)
+    read = read_labels(*paths)
+    if read.passed_over:
+        tell(
+            f"Suggested texts that were passed over: {read.passed_over}. "
+            "Where the hard ones are left out, the accuracies come out wrong.",
+            err=True,
+        )
+    return {"labels": read.labels, "chances": read.chances}
 
 
 def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> None:
@@ -86,7 +98,7 @@ def best_prompt(
     limit: int,
     by: str,
     like: str | None,
-    labelled: Path | None,
+    labelled: tuple[Path, ...],
     calibration: str,
     space: str | None,
     *,
@@ -113,7 +125,7 @@ def best_prompt(
 
         registry.best_prompt(plain, space=space)  # reports what is wrong before the LLM is asked
         more[by] = self_selected(registry, model, space=space)
-    ranking = registry.best_prompt(query, limit=limit, space=space, more=more, labels=labels)
+    ranking = registry.best_prompt(query, limit=limit, space=space, more=more, **labels)
     write_plot(ranking, picture)
     if as_json:
         print_json({**ranking.as_json(), "winner": winner(registry.catalog, ranking)})
@@ -143,7 +155,7 @@ def best_model(
     ctx: click.Context,
     task: str,
     limit: int,
-    labelled: Path | None,
+    labelled: tuple[Path, ...],
     space: str | None,
     *,
     picture: Path | None,
@@ -155,7 +167,7 @@ def best_model(
     """
     registry, labels = registry_of(ctx), _labels(labelled)
     _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
-    ranking = registry.best_model(task, limit=limit, space=space, labels=labels)
+    ranking = registry.best_model(task, limit=limit, space=space, **labels)
     write_plot(ranking, picture)
     if as_json:
         print_json(ranking.as_json())
@@ -183,22 +195,24 @@ def suggest(
     task: str,
     model: str | None,
     count: int,
-    labelled: Path | None,
+    labelled: tuple[Path, ...],
     space: str | None,
     out: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """Name the texts whose labels would settle soonest which prompt of --model, or which model, is best for TASK.
+    """Name texts whose labels would settle soonest which prompt of --model, or which model, is best for TASK.
 
-    Fill in the column 'label' of --out, and give the file to `best-prompt` or `best-model` with --labelled.
+    They are drawn by chance, more often where those that may be best disagree. Fill in the column 'label' of --out,
+    from the top and leaving none out, and give the file to `best-prompt` or `best-model` with --labelled. For more
+    texts, give it to this command too.
     """
     registry = registry_of(ctx)
-    texts = registry.suggest_labels(task, model=model, count=count, space=space, labels=_labels(labelled))
-    if out is not None:
+    texts = registry.suggest_labels(task, model=model, count=count, space=space, **_labels(labelled))
+    if out is not None and texts:
         from registry.formats.labels import write_labels
 
-        write_labels(out, [(row.text, row.text_pair) for row in texts])
+        write_labels(out, [(row.text, row.text_pair, row.chance) for row in texts])
         tell(f"{out}: {len(texts)} texts to label")
     elif as_json:
         print_json({"texts": [vars(row) for row in texts]})

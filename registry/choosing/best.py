@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.choosing.judged import Judged, Known, answered_by, judge
+from registry.choosing.judged import Judged, Known, answered_by, how_to_settle, judge
 from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
@@ -189,11 +189,13 @@ def best_prompt(
     space: str | None = None,
     more: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[Input, str] | None = None,
+    chances: Mapping[Input, float] | None = None,
 ) -> PromptRanking:
     """Rank an LLM's prompts for a task.
 
     Args:
         labels: right answers to some of the texts, where they are known.
+        chances: of those that `registry.choosing.models.suggested_texts` has drawn, as it told them.
         more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:
@@ -204,24 +206,22 @@ def best_prompt(
         raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
     record = catalog.spaces.get(space)
     task = catalog.entries.get(query.task, EntryKind.TASK)
-    whose = task if query.like is None else catalog.entries.get(query.like, EntryKind.TASK)
+    whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record)
-    judged = _judged(catalog, record, outputs, Known(whose, labels or {}, own=query.like in (None, query.task)), query)
+    known = Known(whose, labels or {}, chances or {}, own=whose.name == task.name)
+    judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
-    has_map = "map" in spec.facets.names
-    answered = calibrated(outputs.table, query.calibration, outputs.content_free)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
-    scores: dict[str, Scores] = {ACCURACY: judged.estimate.accuracy}
     similarity = None if target is None else likeness(outputs.vectors, target, spec)
+    scores: dict[str, Scores] = {ACCURACY: judged.estimate.accuracy}
+    has_map = "map" in spec.facets.names
     if similarity is not None:
         scores[FUTE] = expected_agreement(similarity, as_embedded) if has_map else similarity
-    others = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in (more or {}).items()}
-    scores |= {**score_prompts(answered, outputs.prompt_prob), **others}
+    scores |= _other_scores(outputs, query.calibration, more or {})
     _check_scored(query.by, scores)
-    doubt = judged.verdict.doubt
-    if query.by != ACCURACY:
-        doubt = why_in_doubt(outputs.table, scores[query.by], similarity if query.by == FUTE and has_map else None)
+    read = similarity if query.by == FUTE and has_map else None
+    doubt = judged.verdict.doubt if query.by == ACCURACY else why_in_doubt(outputs.table, scores[query.by], read)
     return PromptRanking(
         _rows(outputs, judged.estimate, scores, query.by, limit, (similarity, spread(as_embedded))),
         query=query,
@@ -241,6 +241,15 @@ def winner(catalog: Catalog, ranking: PromptRanking) -> dict[str, Any]:
     return {"prompt": name, "template": spec.template, "answers": list(spec.answers)}
 
 
+def _other_scores(
+    outputs: PromptPredictions, calibration: str, more: Mapping[str, Mapping[str, float]]
+) -> dict[str, Scores]:
+    """Return the scores by the methods that read answers alone, and those that were given."""
+    answered = calibrated(outputs.table, calibration, outputs.content_free)
+    given = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in more.items()}
+    return {**score_prompts(answered, outputs.prompt_prob), **given}
+
+
 def _relevant(notes: Sequence[str], by: str) -> list[str]:
     """Leave out, where accuracy ranks, that other methods compare only texts with all answers."""
     return [note for note in notes if by != ACCURACY or LEFT_OUT not in note]
@@ -253,8 +262,7 @@ def _judged(
     pairs = dict(zip(outputs.prompts, outputs.versions, strict=True))
     said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
     answered = answered_by(catalog, space, pairs, said, outputs.notes)
-    mend = f"'fute label suggest {query.task} --model {query.model}' names texts whose labels would settle it."
-    return judge(catalog, space, answered, known, mend=mend)
+    return judge(catalog, space, answered, known, mend=how_to_settle(space, query.task, query.model))
 
 
 def _rows(

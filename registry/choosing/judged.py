@@ -68,6 +68,7 @@ class Judged:
     estimate: Estimate
     verdict: Verdict
     labels: NDArray[np.int64] | None  # the known answers, (inputs,), else `NONE`; None where there is none
+    drawn: NDArray[np.float64]  # the chances of those that were drawn by chance, (inputs,), else 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -107,6 +108,7 @@ class Known:
 
     task: EntryRecord | None = None  # whose labels are the witness
     labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
+    chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
     own: bool = False  # whether the task is the one that is asked about: its own labels are right answers, too
 
 
@@ -122,12 +124,13 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     """
     notes: list[str] = []
     labels = _labels(answered, known.labels, notes)
+    drawn = _chances(answered, known.chances)
     witness = None
     if known.task is not None:
         witness, own = _said_by_task(catalog, space, answered, known.task, notes, own=known.own)
         if own is not None:
             labels = own if labels is None else np.where(labels == NONE, own, labels)
-    estimate = estimated(answered.votes, witness, labels)
+    estimate = estimated(answered.votes, witness, labels, drawn=drawn)
     if witness is not None and known.task is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
         trust.update(np.mean(estimate.opinions.truths, axis=0))
@@ -138,7 +141,13 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     told = 0 if labels is None else int((labels != NONE).sum())
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told)
-    return Judged(answered, estimate, said, labels, tuple(notes))
+    return Judged(answered, estimate, said, labels, drawn, tuple(notes))
+
+
+def how_to_settle(space: SpaceRecord, task: str, model: str | None = None) -> str:
+    """Say how to find out more, as it is typed."""
+    options = ([] if model is None else ["--model", model]) + ([] if space.current else ["--space", space.name])
+    return f"'{' '.join(['fute label suggest', task, *options])}' names texts whose labels would settle it."
 
 
 def said_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> dict[str, Predictions]:
@@ -306,3 +315,9 @@ def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -
     if left > 0:
         notes.append(f"{left} labelled texts are not among those that were asked")
     return made
+
+
+def _chances(answered: Answered, chances: Mapping[Input, float]) -> NDArray[np.float64]:
+    """Return the chances with which inputs were drawn, (inputs,), 0 for those that were not."""
+    known = {bare_key(*text): chance for text, chance in chances.items()}
+    return np.array([known.get(bare_key(*text), 0.0) for text in answered.inputs], np.float64)

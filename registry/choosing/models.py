@@ -1,13 +1,16 @@
 """A leaderboard without labels: which of all models and prompts that answered the texts of a space is best?"""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from registry.catalog import Catalog, Filter, SpaceRecord
-from registry.choosing.judged import Answered, Judged, Known, answered_by, judge, said_by
+from registry.choosing.judged import Answered, Judged, Known, answered_by, how_to_settle, judge, said_by
 from registry.choosing.outputs import outputs_of_prompts
-from registry.data.inputs import Input
+from registry.data.inputs import Input, bare_key
 from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
@@ -80,6 +83,7 @@ class Suggestion:
     row: int  # of the corpus, from 0
     text: str
     text_pair: str | None
+    chance: float  # to be drawn next: its label has to be given with it
     answers: str  # what the likeliest best ones say of it
 
     def cells(self) -> dict[str, Cell]:
@@ -88,7 +92,13 @@ class Suggestion:
 
 
 def best_model(
-    catalog: Catalog, task: str, *, limit: int = 10, space: str | None = None, labels: Mapping[Input, str] | None = None
+    catalog: Catalog,
+    task: str,
+    *,
+    limit: int = 10,
+    space: str | None = None,
+    labels: Mapping[Input, str] | None = None,
+    chances: Mapping[Input, float] | None = None,
 ) -> ModelRanking:
     """Rank every model and prompted model that answered a space's texts with the answers of a task.
 
@@ -98,6 +108,7 @@ def best_model(
         limit: how many are returned.
         space: whose texts were answered; None for the current one.
         labels: right answers to some of the texts, where they are known.
+        chances: of those that `suggested_texts` has drawn, as it told them.
 
     Raises:
         InputError: nobody answered.
@@ -108,8 +119,8 @@ def best_model(
     notes: list[str] = []
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
-    mend = f"'fute label suggest {task}' names texts whose labels would settle it."
-    judged = judge(catalog, record, answered, Known(entry, labels or {}, own=True), mend=mend)
+    known = Known(entry, labels or {}, chances or {}, own=True)
+    judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
     columns = (estimate.accuracy, estimate.low, estimate.high, estimate.best)
@@ -128,8 +139,12 @@ def suggested_texts(
     count: int = 20,
     space: str | None = None,
     labels: Mapping[Input, str] | None = None,
+    chances: Mapping[Input, float] | None = None,
 ) -> Table[Suggestion]:
-    """Return the texts whose labels would settle soonest which prompt of a model, or which model, is best.
+    """Return texts whose labels would settle soonest which prompt of a model, or which model, is best.
+
+    They are drawn by chance, more often where those that may be best disagree, and in an order that stays: who asks
+    for more goes on where they stopped. So the first so many are labelled, without leaving one out.
 
     Args:
         catalog: the catalog.
@@ -138,6 +153,7 @@ def suggested_texts(
         count: how many texts.
         space: whose texts; None for the current one.
         labels: those that are known already; others are suggested.
+        chances: of those that were suggested before.
     """
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
@@ -150,12 +166,13 @@ def suggested_texts(
         voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
         said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
     answered = answered_by(catalog, record, voters, said, notes)
-    judged = judge(catalog, record, answered, Known(entry, labels or {}, own=True), mend="")
+    judged = judge(catalog, record, answered, Known(entry, labels or {}, chances or {}, own=True), mend="")
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
-    rows = suggested(answered.votes, judged.estimate, judged.labels, count)
+    luck = np.array([_luck(text) for text in answered.inputs])
+    drawn = suggested(answered.votes, judged.estimate, judged.labels, count, luck=luck, drawn=judged.drawn)
     first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
-    return Table([_suggestion(answered, row, first) for row in rows])
+    return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
 
 
 def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:
@@ -166,10 +183,16 @@ def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:
     return {entry.name: entry.version_id for entry in entries}
 
 
-def _suggestion(answered: Answered, row: int, first: Sequence[int]) -> Suggestion:
+def _luck(text: Input) -> float:
+    """Return a number between 0 and 1, as good as drawn, and the same for a text each time."""
+    named = hashlib.sha256("\0".join(bare_key(*text)).encode()).digest()
+    return (int.from_bytes(named[:6], "big") + 0.5) / 2**48
+
+
+def _suggestion(answered: Answered, row: int, chance: float, first: Sequence[int]) -> Suggestion:
     said = answered.votes.said[list(first), row].tolist()
     texts = ", ".join(
         f"{answered.names[i]}: {answered.answers[at] if at >= 0 else '-'}" for i, at in zip(first, said, strict=True)
     )
     text = answered.inputs[row]
-    return Suggestion(int(answered.rows[row]), text.text, text.text_pair, texts)
+    return Suggestion(int(answered.rows[row]), text.text, text.text_pair, chance, texts)

@@ -31,17 +31,11 @@ LEAST = 0.02  # probability that a first opinion leaves every answer that somebo
 
 @dataclass(frozen=True, eq=False)
 class Belief:
-    """The truth of each input, the accuracy of each voter, and how far the accuracies may be off together.
-
-    The parameters are scale, the extras and the favours, in this order.
-    """
+    """The truth of each input, the accuracy of each voter, and how far the accuracies may be off together."""
 
     truth: Posterior  # (inputs, answers)
     accuracy: Floats  # (voters,)
     covariance: Floats  # (voters, voters)
-    features: Floats  # (inputs, answers, 1 + voters): log q and who said so, which scale and the extras multiply
-    slopes: Floats  # (voters, parameters), how the accuracies move with the parameters
-    spread: Floats  # (parameters, parameters), their covariance
 
 
 def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] | None = None) -> Belief:
@@ -56,7 +50,7 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     rows = np.flatnonzero(known != NONE)
     mean = np.mean(opinions, axis=0)
     features = _features(votes, mean)
-    fitted, spread = _fit(with_favours(features[rows]), known[rows], *_prior(votes))
+    fitted, spread = _fit(_with_favours(features[rows]), known[rows], *_prior(votes))
     parts = features.shape[2]
     truth = softmax(features @ fitted[:parts] + fitted[parts:])
     truth[rows] = np.eye(votes.answers)[known[rows]]
@@ -66,9 +60,9 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     open_rows = (known == NONE)[:, None]  # on inputs with a label there is nothing to disagree on
     off = np.stack([votes.accuracy((own - mean) * open_rows) for own in opinions])
     between = left * (off.T @ off / len(opinions) + (OWN_SPREAD * open_rows.mean()) ** 2 * _alike(votes))
-    covariance = slopes @ spread @ slopes.T + between + _realised(votes, truth)
+    covariance = slopes @ spread @ slopes.T + between + realised(votes, truth)
     doubt = 1 + left * (_doubt(votes) - 1)
-    return Belief(truth, accuracy, np.asarray(doubt**2 * covariance), features, slopes, spread)
+    return Belief(truth, accuracy, np.asarray(doubt**2 * covariance))
 
 
 def _doubt(votes: Votes) -> float:
@@ -89,11 +83,11 @@ def _alike(votes: Votes) -> Floats:
     return np.asarray(np.exp(-differ / APART))
 
 
-def with_favours(features: Floats) -> Floats:
+def _with_favours(features: Floats) -> Floats:
     """Return the features of some inputs for all parameters, (inputs, answers, parameters).
 
-    Each answer's favour is a feature of that answer alone. For all inputs at once this would be an array of answers
-    squared for each.
+    The parameters are scale, the extras and the favours, in this order. Each answer's favour is a feature of that
+    answer alone. For all inputs at once this would be an array of answers squared for each.
     """
     inputs, answers, _ = features.shape
     return np.concatenate([features, np.broadcast_to(np.eye(answers), (inputs, answers, answers))], axis=2)
@@ -141,9 +135,16 @@ def _slopes(votes: Votes, truth: Posterior, features: Floats) -> Floats:
     return np.concatenate([of_features, of_favours], axis=1) / votes.inputs
 
 
-def _realised(votes: Votes, truth: Posterior) -> Floats:
-    """Return the covariance that is left where each truth is a draw from its probabilities, (voters, voters)."""
+def realised(votes: Votes, truth: Posterior, weights: Floats | None = None) -> Floats:
+    """Return the covariance of accuracies for what each truth is drawn to be from its probabilities, (voters, voters).
+
+    Args:
+        votes: the answers.
+        truth: the probabilities, (inputs, answers).
+        weights: of the inputs, (inputs,), else 1 each.
+    """
     right = votes.chosen * truth
-    both = np.tensordot(right, votes.chosen, axes=((1, 2), (1, 2)))
+    of_each = np.ones(votes.inputs) if weights is None else weights
+    both = np.tensordot(right * of_each[:, None], votes.chosen, axes=((1, 2), (1, 2)))
     hit = right.sum(axis=2)
-    return np.asarray((both - hit @ hit.T) / votes.inputs**2)
+    return np.asarray((both - (hit * of_each) @ hit.T) / votes.inputs**2)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.estimates.belief import Belief, believed, with_favours
+from registry.estimates.belief import Belief, believed
 from registry.estimates.committee import Opinions, heard
+from registry.estimates.sampled import chances, in_order, told
 from registry.estimates.votes import NONE, Floats, Votes
 from registry.estimates.witness import Witness
 
@@ -40,6 +41,7 @@ def estimated(
     witness: Witness | None = None,
     labels: NDArray[np.int64] | None = None,
     *,
+    drawn: Floats | None = None,
     opinions: Opinions | None = None,
 ) -> Estimate:
     """Estimate how accurate each voter is.
@@ -48,77 +50,74 @@ def estimated(
         votes: the answers.
         witness: what a like task says of the inputs.
         labels: (inputs,), the answers that are known to be true, else `NONE`.
+        drawn: (inputs,), the chances of those that are known because they were drawn by chance, as `suggested` told
+            them, else 0.
         opinions: of `heard`, where they are known already.
     """
     thought = opinions or heard(votes, witness)
-    belief = believed(votes, thought.truths, labels)
+    by_chance = _by_chance(votes, labels, drawn)
+    others = None if labels is None else np.where(by_chance, NONE, labels)
+    before = _estimate(believed(votes, thought.truths, others), thought)
+    if labels is None or others is None or drawn is None or not by_chance.any():
+        return before
+    chance = chances(votes, before.belief.truth, before.best, others == NONE)
+    chance = np.where(by_chance, drawn, chance)
+    return _estimate(told(votes, before.belief, np.where(by_chance, labels, NONE), chance), thought)
+
+
+def _estimate(belief: Belief, opinions: Opinions) -> Estimate:
+    """Return what follows from a belief."""
     spread = np.sqrt(np.maximum(np.diag(belief.covariance), 0))
-    drawn = _draws(belief)
-    behind = drawn.max(axis=1, keepdims=True) - drawn
+    accuracies = _draws(belief)
+    behind = accuracies.max(axis=1, keepdims=True) - accuracies
     first = behind <= TIED
     return Estimate(
-        belief.accuracy,
+        np.clip(belief.accuracy, 0, 1),
         np.clip(belief.accuracy - WITHIN * spread, 0, 1),
         np.clip(belief.accuracy + WITHIN * spread, 0, 1),
         np.asarray((first / first.sum(axis=1, keepdims=True)).mean(axis=0)),
         np.round(behind.mean(axis=0), 9),  # what differs in the last bit is equal
         np.asarray((behind > EQUAL).mean(axis=0)),
         belief,
-        thought,
+        opinions,
     )
 
 
-def suggested(votes: Votes, estimate: Estimate, labels: NDArray[np.int64] | None, count: int) -> list[int]:
-    """Return the inputs whose labels would settle the choice soonest, the most telling first.
-
-    Greedy: each next input is the one that is expected to take most off the variance of how far those that may be best
-    stand from the pick, weighed by the probability of each to be best. A label taken tells of inputs like it too, so
-    the next is another kind of input.
-    """
-    belief, spread = estimate.belief, estimate.belief.spread
-    open_ = np.ones(votes.inputs, bool) if labels is None else np.asarray(labels) == NONE
-    rivals = np.flatnonzero(estimate.best > 0)
-    leads = (belief.slopes[rivals] - belief.slopes[estimate.pick]) * np.sqrt(estimate.best[rivals])[:, None]
-    own = _own_gain(votes, estimate)
-    chosen: list[int] = []
-    for _ in range(min(count, int(open_.sum()))):
-        gain = np.where(open_, _gains(belief, spread @ leads.T) + own, -1)
-        row = int(np.argmax(gain))
-        chosen.append(row)
-        open_[row] = False
-        features = with_favours(belief.features[row : row + 1])[0]
-        spread = _told(spread, features - belief.truth[row] @ features, belief.truth[row])
-    return chosen
-
-
-def _gains(belief: Belief, reach: Floats) -> Floats:
-    """Return what a label of each input is expected to take off the leads' variances, (inputs,).
+def suggested(
+    votes: Votes,
+    estimate: Estimate,
+    labels: NDArray[np.int64] | None,
+    count: int,
+    *,
+    luck: Floats,
+    drawn: Floats | None = None,
+) -> list[tuple[int, float]]:
+    """Return the inputs to label next, and the chance of each: drawn by chance, more where labels tell more.
 
     Args:
-        belief: whose features are asked.
-        reach: (parameters, leads), how the parameters vary together with the leads.
+        votes: the answers.
+        estimate: what follows from them, and from labels.
+        labels: those that are known; others are suggested.
+        count: how many.
+        luck: of each input, see `sampled.in_order`.
+        drawn: the chances of those labels that were drawn by chance, see `estimated`.
     """
-    parts = belief.features.shape[2]
-    moved = belief.features @ reach[:parts] + reach[parts:]  # (inputs, answers, leads)
-    moved -= np.einsum("nk,nkt->nt", belief.truth, moved)[:, None]
-    return np.asarray(np.einsum("nk,nkt->n", belief.truth, moved**2))
+    by_chance = _by_chance(votes, labels, drawn)
+    others = None if labels is None else np.where(by_chance, NONE, labels)
+    before = estimated(votes, labels=others, opinions=estimate.opinions) if by_chance.any() else estimate
+    frame = np.ones(votes.inputs, bool) if others is None else others == NONE
+    if not frame.any():
+        return []
+    chance = chances(votes, before.belief.truth, before.best, frame)
+    rows = [row for row in in_order(chance, luck) if labels is None or labels[row] == NONE]
+    return [(row, float(chance[row])) for row in rows[:count]]
 
 
-def _own_gain(votes: Votes, estimate: Estimate) -> Floats:
-    """Return what knowing an input's own truth takes off the same variances, (inputs,)."""
-    pick = estimate.pick
-    hits = np.einsum("tnk,nk->tn", votes.chosen, estimate.belief.truth)
-    same = votes.said == votes.said[pick]
-    lead = np.where(same, 0, hits + hits[pick] - (hits - hits[pick]) ** 2)
-    return np.asarray(estimate.best @ lead) / votes.inputs**2
-
-
-def _told(spread: Floats, features: Floats, chance: Floats) -> Floats:
-    """Return the parameters' covariance after a label of an input: (answers, parameters) features, their chances."""
-    root = features * np.sqrt(chance)[:, None]
-    reach = spread @ root.T
-    inner = np.eye(len(chance)) + root @ reach
-    return np.asarray(spread - reach @ np.linalg.solve(inner, reach.T))
+def _by_chance(votes: Votes, labels: NDArray[np.int64] | None, drawn: Floats | None) -> NDArray[np.bool_]:
+    """Say which labels are of inputs that were drawn by chance, (inputs,); none where all are known."""
+    if labels is None or drawn is None or (labels != NONE).all():
+        return np.zeros(votes.inputs, bool)
+    return np.asarray((drawn > 0) & (labels != NONE))
 
 
 def _draws(belief: Belief) -> Floats:

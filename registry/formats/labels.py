@@ -1,7 +1,8 @@
 """Labels of some texts: a small table that somebody has filled in."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from registry.data.inputs import Input
@@ -11,34 +12,72 @@ from registry.formats.table_files import file_rows
 from registry.reading.classes import labels_of
 
 
-def read_labels(path: Path) -> dict[Input, str]:
-    """Read `text`, `text_pair` and `label` of a .csv, .tsv, .jsonl or .parquet file; rows without a label are left out.
+@dataclass(frozen=True)
+class FilledIn:
+    """Right answers to some texts."""
+
+    labels: dict[Input, str]
+    chances: dict[Input, float]  # of those that `label suggest` has drawn
+    passed_over: int = 0  # texts that it drew before others that have a label, and that have none
+
+
+def read_labels(*paths: Path) -> FilledIn:
+    """Read `text`, `text_pair`, `label` and `chance` of .csv, .tsv, .jsonl or .parquet files.
+
+    Rows without a label are left out.
 
     Raises:
-        DataError: a row has no text, no row has a label, or a text has two labels.
+        DataError: a row has no text, no row of a file has a label, a text has two labels, or a chance is none.
     """
-    labels: dict[Input, str] = {}
+    read = FilledIn({}, {})
+    passed_over = sum(_read(path, read) for path in paths)
+    return FilledIn(read.labels, read.chances, passed_over)
+
+
+def _read(path: Path, into: FilledIn) -> int:
+    """Read a file, and return how many texts were passed over."""
+    found = passed_over = left = 0
     rows = file_rows(path)
-    read = labels_of([row.get("label") for row in rows])
-    for number, (row, label) in enumerate(zip(rows, read, strict=True), start=1):
+    labels = labels_of([row.get("label") for row in rows])
+    for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
+        where = f"{path} row {number}"
         text, pair = row.get("text"), row.get("text_pair")
         if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{path} row {number}", "has no 'text'.")
+            raise DataError(where, "has no 'text'.")
+        chance = _chance(row.get("chance"), where)
         if label is None:
+            left += chance is not None
             continue
+        found += 1
         key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
-        if labels.setdefault(key, label) != label:
-            raise DataError(f"{path} row {number}", "gives another label to a text that has one above.")
-    if not labels:
+        if into.labels.setdefault(key, label) != label:
+            raise DataError(where, "gives another label to a text that has one.")
+        if chance is not None:
+            into.chances[key] = chance
+            passed_over, left = passed_over + left, 0
+    if not found:
         raise DataError(str(path), "holds no labels: fill in the column 'label'.")
-    return labels
+    return passed_over
 
 
-def write_labels(path: Path, texts: Iterable[tuple[str, str | None]]) -> None:
-    """Write texts to a .csv with an empty column `label`."""
+def _chance(value: object, where: str) -> float | None:
+    """Return with which chance a text was drawn; None where it was not."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        chance = float(value)  # type: ignore[arg-type] # whatever is in the table
+    except (TypeError, ValueError):
+        chance = 0.0
+    if not 0 < chance <= 1:
+        raise DataError(where, f"has the chance {value!r}: leave the column as 'label suggest' wrote it.")
+    return chance
+
+
+def write_labels(path: Path, texts: Sequence[tuple[str, str | None, float]]) -> None:
+    """Write texts, with the chances of which they were drawn, to a .csv with an empty column `label`."""
     if path.exists():
         raise InputError(f"{path} is there already: name a new file.")
     with written(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("text", "text_pair", "label"))
-        writer.writerows((text, pair or "", "") for text, pair in texts)
+        writer.writerow(("text", "text_pair", "label", "chance"))
+        writer.writerows((text, pair or "", "", repr(chance)) for text, pair, chance in texts)

@@ -75,6 +75,11 @@ def test_the_best_prompt_of_a_table_is_found_with_what_to_do_and_few_labels_sett
 
     first = done(store, "best-prompt", "films", "--model", "llm", "--json")
     assert [row["name"] for row in first["prompts"]] == ["good", "fair", "poor"]
+    assert "'fute label suggest films --model llm' names texts" in first["verdict"]["sentence"]
+    done(store, "space", "use", "first")
+    named = done(store, "best-prompt", "films", "--model", "llm", "--space", "its-texts", "--json")
+    assert "'fute label suggest films --model llm --space its-texts' names texts" in named["verdict"]["sentence"]
+    done(store, "space", "use", "its-texts")
     assert first["winner"] == {"prompt": "good", "template": "", "answers": ["negative", "positive"]}
     assert first["prompts"][0]["low"] <= 0.95 <= first["prompts"][0]["high"]
 
@@ -90,6 +95,17 @@ def test_the_best_prompt_of_a_table_is_found_with_what_to_do_and_few_labels_sett
     width = [told["prompts"][0]["high"] - told["prompts"][0]["low"] for told in (first, after)]
     assert width[1] < width[0]
     assert after["prompts"][0]["name"] == "good"
+
+
+def test_where_all_texts_have_a_label_no_file_to_fill_in_is_written(store: Path, tmp_path: Path) -> None:
+    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()), "--space", "its-texts")
+    embedded(store, "films", "llm@*")
+    write_table(tmp_path / "all.csv", [{"text": row["text"], "label": row["label"]} for row in truth(120)])
+
+    ask = ("label", "suggest", "films", "--model", "llm", "--labelled", tmp_path / "all.csv")
+    done(store, *ask, "--out", tmp_path / "more.csv")
+
+    assert not (tmp_path / "more.csv").exists()
 
 
 def test_models_of_a_long_table_stand_in_one_leaderboard(store: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
-from registry.formats.labels import read_labels
+from registry.formats.labels import read_labels, write_labels
 from registry.formats.tasks import read_task, write_task
 
 MOODS = ("negative", "positive")
@@ -155,8 +155,44 @@ def test_labels_that_somebody_has_filled_in_are_read_as_those_of_a_task(tmp_path
     (tmp_path / "few.jsonl").write_bytes(dump_lines([{"text": text, "label": label} for text, label in rows]))
     (tmp_path / "few.csv").write_text("text;label\na;1.0\nb;\nc;2\n")
 
-    assert read_labels(tmp_path / "few.jsonl") == {Input("a"): "true", Input("c"): "good"}
-    assert read_labels(tmp_path / "few.csv") == {Input("a"): "1", Input("c"): "2"}
+    assert read_labels(tmp_path / "few.jsonl").labels == {Input("a"): "true", Input("c"): "good"}
+    assert read_labels(tmp_path / "few.csv").labels == {Input("a"): "1", Input("c"): "2"}
+
+
+def test_labels_of_suggested_texts_come_with_their_chances(tmp_path: Path) -> None:
+    few, more = tmp_path / "few.csv", tmp_path / "more.csv"
+    write_labels(few, [("a", None, 0.25), ("b", "B", 1 / 3), ("c", None, 0.1)])
+    lines = few.read_text().replace("a,,,", "a,,good,").replace("b,B,,", "b,B,poor,")
+    few.write_text(lines)
+    more.write_text("text,label\nd,good\n")
+
+    read = read_labels(few, more)
+
+    assert read.labels == {Input("a"): "good", Input("b", "B"): "poor", Input("d"): "good"}
+    assert read.chances == {Input("a"): 0.25, Input("b", "B"): 1 / 3}
+    assert read.passed_over == 0  # what comes last may be left out
+
+
+def test_suggested_texts_that_were_passed_over_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("text,label,chance\na,,0.1\nb,good,0.1\nc,,0.2\nd,,0.1\ne,poor,0.1\nf,,0.1\n")
+
+    assert read_labels(tmp_path / "few.csv").passed_over == 3
+
+
+@pytest.mark.parametrize("chance", ["often", "0", "-0.1", "1.5", "nan", "inf"])
+def test_a_chance_that_is_none_is_refused(tmp_path: Path, chance: str) -> None:
+    (tmp_path / "few.csv").write_text(f"text,label,chance\na,good,{chance}\n")
+
+    with pytest.raises(DataError, match=f"row 1: has the chance '{chance}': leave the column as"):
+        read_labels(tmp_path / "few.csv")
+
+
+def test_a_text_with_one_label_in_one_file_and_another_in_the_next_is_refused(tmp_path: Path) -> None:
+    for name, label in (("a", "good"), ("b", "poor")):
+        (tmp_path / f"{name}.csv").write_text(f"text,label\nit,{label}\n")
+
+    with pytest.raises(DataError, match=r"b\.csv row 1: gives another label to a text that has one"):
+        read_labels(tmp_path / "a.csv", tmp_path / "b.csv")
 
 
 # -- numbers on a scale, and what is no class at all ---------------------------------------------------

@@ -1,0 +1,101 @@
+"""Labels of inputs that were drawn by chance: which inputs to draw, and what their labels tell.
+
+To tell rivals apart, labels are worth most where the likely best disagree. Taken from there alone they would mislead:
+where all agree, all may be wrong. So inputs are drawn by chance, more often where a label tells more, and each label
+weighs the inverse of its probability to be drawn (Horvitz and Thompson 1952). Then how much more often a voter was
+right than expected is estimated without bias, whatever the expectations are worth, and the accuracies follow by Bayes'
+rule from what was believed before and this, both taken for normal:
+
+    rest  = 1/N  sum over labelled i of (right_i - expected_i) / pi_i
+    gain  = C (C + S)^-1
+    a'    = a + gain rest            C' = (1 - gain) C (1 - gain)^T + (1 + 40/(40 + n)) gain S gain^T
+
+a and C are the accuracies and their covariance as they were believed, S the covariance that rest has for being of a
+sample of n. An input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement
+(Rosen 1972) pi_i = 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all
+inputs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.estimates.belief import Belief, realised
+from registry.estimates.votes import NONE, Floats, Posterior, Votes
+
+EVEN = 0.1  # of the draws: as likely for each input, so that no weight is without bound
+JITTER = 1e-9  # on the diagonal of a covariance: voters with the same answers have none between them
+HALVINGS = 200
+FEW = 40  # labels: after fewer the rest is told to vary up to twice as much, for its law is not normal yet
+
+
+def chances(votes: Votes, truth: Posterior, best: Floats, frame: NDArray[np.bool_]) -> Floats:
+    """Return the chance of each input to be drawn next, (inputs,); they add up to 1.
+
+    In proportion to the standard deviation of being right among those that may be best: the sample of a given size that
+    tells most of their differences is drawn so (Neyman 1934).
+
+    Args:
+        votes: the answers.
+        truth: what is believed of the inputs, (inputs, answers).
+        best: the probability of each voter to be the best, (voters,).
+        frame: which inputs may be drawn, (inputs,); one of them at least.
+    """
+    share = np.tensordot(best, votes.chosen, axes=1)  # of the best, who gave each answer
+    spread = np.sqrt(np.maximum((truth * share * (1 - share)).sum(axis=1), 0)) * frame
+    even = frame / frame.sum()
+    return np.asarray((1 - EVEN) * spread / spread.sum() + EVEN * even if spread.any() else even)
+
+
+def in_order(chance: Floats, luck: Floats) -> list[int]:
+    """Return the inputs with a chance in the order in which they are drawn: the first n are a sample of size n.
+
+    Args:
+        chance: of each input, (inputs,).
+        luck: of each input, between 0 and 1, its own for ever: who asks for more goes on where they stopped.
+    """
+    inside = np.flatnonzero(chance > 0)
+    return [int(row) for row in inside[np.argsort(-np.log(luck[inside]) / chance[inside], kind="stable")]]
+
+
+def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats) -> Belief:
+    """Return what to believe after the labels of inputs that were drawn by chance.
+
+    Args:
+        votes: the answers.
+        belief: what was believed before.
+        labels: (inputs,), the answers of the drawn inputs, else `NONE`.
+        chance: of each input to be drawn, (inputs,); 0 for those that could not be.
+    """
+    rows = np.flatnonzero(labels != NONE)
+    pace = _pace(chance[rows])
+    drawn = np.where(chance > 0, -np.expm1(-pace * chance), 1)
+    right = votes.said[:, rows] == labels[rows]
+    expected = np.einsum("tnk,nk->tn", votes.chosen[:, rows], belief.truth[rows])
+    rest = (right - expected) @ (1 / drawn[rows]) / votes.inputs
+    noise = realised(votes, belief.truth, (1 - drawn) / drawn)
+    whole = belief.covariance + noise + JITTER * np.eye(len(votes))
+    gain = np.linalg.solve(whole, belief.covariance).T
+    kept = np.eye(len(votes)) - gain
+    left = kept @ belief.covariance @ kept.T + (1 + FEW / (FEW + len(rows))) * gain @ noise @ gain.T
+    truth = belief.truth.copy()
+    truth[rows] = np.eye(votes.answers)[labels[rows]]
+    return replace(belief, truth=truth, accuracy=belief.accuracy + gain @ rest, covariance=left)
+
+
+def _pace(chance: Floats) -> float:
+    """Return c of the sample whose inputs have these chances, by halving; infinite where all were drawn."""
+    if chance.sum() >= 1 - JITTER:
+        return float("inf")
+    low, high = 0.0, 1.0
+    while _adding_up(chance, high) > 1:
+        low, high = high, 2 * high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _adding_up(chance, middle) > 1 else (low, middle)
+    return high
+
+
+def _adding_up(chance: Floats, pace: float) -> float:
+    return float((chance / -np.expm1(-pace * chance)).sum())
