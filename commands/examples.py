@@ -79,7 +79,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "space export": ("fute space export default vectors.npz --centred",),
     "space list": ("fute space list",),
-    "space remove": ("fute space remove tickets",),
+    "space remove": ("fute space remove tickets --yes",),
     "space show": ("fute space show default",),
     "space use": ("fute space use tickets",),
     "status": ("fute status", "fute status --json"),

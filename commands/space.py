@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from commands.completion import spaces
+from commands.nouns import confirmed, yes_option
 from commands.output import json_option, print_one, print_rows, registry_of, table_options, tell
 from commands.vectors import export_vectors
 
@@ -89,11 +90,16 @@ def use(ctx: click.Context, name: str) -> None:
 
 @space.command()
 @click.argument("name", shell_complete=spaces)
+@yes_option
 @click.pass_context
-def remove(ctx: click.Context, name: str) -> None:
+def remove(ctx: click.Context, name: str, *, yes: bool) -> None:
     """Remove a space with all its vectors."""
-    registry_of(ctx).remove_space(name)
-    tell(f"removed {name}")
+    registry = registry_of(ctx)
+    held = registry.catalog.spaces
+    space = held.get(name).name
+    confirmed(f"Remove space {space} with its vectors ({held.counts()[space]:,})?", yes=yes)
+    registry.remove_space(space)
+    tell(f"removed {space}")
 
 
 @space.command()

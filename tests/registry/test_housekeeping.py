@@ -143,6 +143,26 @@ def test_on_a_terminal_removal_is_asked_for(store: Registry, monkeypatch: pytest
     assert "song" not in names(store)
 
 
+def test_on_a_terminal_the_removal_of_a_space_is_asked_for_with_what_goes(
+    store: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = store.add_space("s", SPEC, corpus=None)
+    store.catalog.embeddings.put(store.entry("film").version_id, space, VECTOR, {})
+    asked: list[str] = []
+
+    def refuse(question: str, *, abort: bool) -> None:
+        asked.append(question)
+        raise click.Abort
+
+    monkeypatch.setattr(commands.nouns.click, "confirm", refuse)
+    monkeypatch.setattr(commands.nouns, "is_asked", lambda: True)
+    assert run("space", "remove", "s").exit_code == 1
+    assert asked == ["Remove space s with its vectors (1)?"]
+    assert [one.name for one in store.catalog.spaces.all()] == ["s"]
+    assert told("space", "remove", "s", "--yes") == (0, "removed s\n")
+    assert store.catalog.spaces.all() == []
+
+
 @pytest.mark.parametrize(("kind", "name"), [("task", "film"), ("model", "opt"), ("model", "opt@p1"), ("prompt", "p1")])
 def test_entries_of_every_kind_are_tagged(store: Registry, kind: str, name: str) -> None:
     assert told(kind, "tag", name, "mine", "new") == (0, f"{name}: mine, new\n")
