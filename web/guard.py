@@ -1,10 +1,12 @@
 """What is let in: questions from this machine's own pages, by name and port, that change nothing."""
 
+import asyncio
 import re
 from collections.abc import Collection, Iterable
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 METHODS = ("GET", "HEAD")
 LONGEST_PATH = 1_000  # bytes as they come, of names of 128 letters in any script
@@ -12,6 +14,7 @@ LONGEST_QUERY = 4_000
 MOST_FIELDS = 40  # of a query
 LONGEST_VALUE = 1_000  # characters as they come
 MOST_HEADERS, LONGEST_HEADERS = 64, 16_000
+PATIENCE = 5  # seconds for a request to come whole
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
@@ -166,3 +169,35 @@ def hosts_of(host: str, port: int, more: Iterable[str] = ()) -> list[str]:
 
 def _has_port(name: str) -> bool:
     return re.search(r":[0-9]+$", name) is not None and (name.count(":") == 1 or name.startswith("["))
+
+
+class ImpatientProtocol(H11Protocol):
+    """Closes a connection over which no whole request has come for a while, and none is being answered.
+
+    So many connections are served at a time: who held them open, without asking, would keep all others out.
+    """
+
+    _answered: RequestResponseCycle | None = None  # when it was looked at last
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base has it
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._answered = self.cycle
+        self._timer = self.loop.call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering or self.cycle is not self._answered:
+            self._wait()
+        else:
+            self.transport.close()

@@ -25,7 +25,6 @@ SETTINGS: dict[str, Any] = {  # of uvicorn
     "server_header": False,
     "proxy_headers": False,
     "ws": "none",
-    "http": "h11",
     "lifespan": "off",
     "limit_concurrency": 64,
     "timeout_keep_alive": 5,
@@ -58,7 +57,7 @@ def serve(
         import uvicorn
 
         from web.app import app_of
-        from web.guard import hosts_of
+        from web.guard import ImpatientProtocol, hosts_of
         from web.questions import Desk
     except ImportError as error:
         raise MissingExtraError("The pages need FastAPI and uvicorn", "web") from error
@@ -78,7 +77,8 @@ def serve(
                 tell(address)  # from now on it answers, and Ctrl-C ends it wherever it was started
 
         with suppress(KeyboardInterrupt):  # the usual end
-            Server(uvicorn.Config(app_of(desk, hosts=hosts), **SETTINGS)).run(sockets=[listener])
+            config = uvicorn.Config(app_of(desk, hosts=hosts), http=ImpatientProtocol, **SETTINGS)
+            Server(config).run(sockets=[listener])
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,23 @@ def test_the_program_serves_its_own_names_and_ends_with_ctrl_c(
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in error
     assert "(Ctrl-C ends)" in line
+
+
+def test_who_holds_connections_open_without_asking_keeps_nobody_out(
+    served: tuple[subprocess.Popen[str], str, int],
+) -> None:
+    _, _, port = served
+    begun = [b"", b"GET", f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode()]
+    with ExitStack() as held:
+        connections = [
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LIMIT)) for _ in range(66)
+        ]
+        for number, connection in enumerate(connections):
+            connection.sendall(begun[number % len(begun)])
+
+        assert {connection.recv(1) for connection in connections} == {b""}  # the server has closed each
+        asked = f"GET /api/tasks HTTP/1.1\nHost: 127.0.0.1:{port}\nConnection: close\n\n"
+        assert spoken(port, asked).startswith("HTTP/1.1 200 ")
 
 
 def test_it_ends_as_soon_as_it_has_said_so_even_where_a_shell_lets_it_ignore_ctrl_c(store: Path) -> None:
