@@ -124,7 +124,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     """
     notes: list[str] = []
     labels = _labels(answered, known.labels, notes)
-    drawn = _chances(answered, known.chances)
+    drawn = _chances(answered, known.chances, notes)
     witness = None
     if known.task is not None:
         witness, own = _said_by_task(catalog, space, answered, known.task, notes, own=known.own)
@@ -317,7 +317,11 @@ def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -
     return made
 
 
-def _chances(answered: Answered, chances: Mapping[Input, float]) -> NDArray[np.float64]:
+def _chances(answered: Answered, chances: Mapping[Input, float], notes: list[str]) -> NDArray[np.float64]:
     """Return the chances with which inputs were drawn, (inputs,), 0 for those that were not."""
     known = {bare_key(*text): chance for text, chance in chances.items()}
-    return np.array([known.get(bare_key(*text), 0.0) for text in answered.inputs], np.float64)
+    asked = [bare_key(*text) for text in answered.inputs]
+    if not known.keys() <= set(asked):
+        notes.append("the suggested texts were drawn from others than these: their labels speak for themselves alone")
+        return np.zeros(len(asked))
+    return np.array([known.get(text, 0.0) for text in asked], np.float64)

@@ -162,3 +162,35 @@ def test_no_text_whose_label_is_known_is_suggested(registry: Registry) -> None:
     rows = registry.suggest_labels("films", model="llm", count=20)
 
     assert sorted(row.row for row in rows) == list(range(50, COUNT))
+
+
+def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    truth = dict(zip(TEXTS, (CHOICES[label] for label in TRUTH), strict=True))
+    wanted = registry.suggest_labels("films", model="llm", count=24)
+    labels = {Input(row.text): truth[Input(row.text)] for row in wanted}
+    chances = {Input(row.text): row.chance for row in wanted}
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=labels, chances=chances)
+
+    assert [row.name for row in ranking] == ["most", "half", "none"]
+    assert all(row.low <= RIGHT[row.name] / COUNT <= row.high for row in ranking)
+    more = registry.suggest_labels("films", model="llm", count=6, labels=labels, chances=chances)
+    at_once = registry.suggest_labels("films", model="llm", count=30)
+    assert [row.text for row in (*wanted, *more)] == [row.text for row in at_once]
+
+
+def test_labels_of_texts_that_were_drawn_from_others_speak_for_themselves_alone(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    labels = {text: CHOICES[label] for text, label in zip(TEXTS[:10], TRUTH[:10], strict=True)}
+    strange = {Input("A text of another corpus."): "positive", **labels}
+
+    plain = registry.best_prompt(PromptQuery("films", "llm"), labels=strange)
+    drawn = registry.best_prompt(PromptQuery("films", "llm"), labels=strange, chances=dict.fromkeys(strange, 0.01))
+
+    note = "the suggested texts were drawn from others than these: their labels speak for themselves alone"
+    assert [vars(row) for row in plain] == [vars(row) for row in drawn]
+    assert note in drawn.notes
+    assert note not in plain.notes
