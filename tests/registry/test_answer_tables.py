@@ -9,7 +9,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
 from registry.formats.harness import sample_files
-from registry.formats.labels import read_labels, write_labels
+from registry.formats.labels import FilledIn, read_labels, write_labels
 
 WIDE = "text,label,short,long\ngood film,yes,yes,no\nbad film,no,no,\nso so,no,yes,yes\n"
 
@@ -222,10 +222,10 @@ def test_a_folder_without_samples_is_none(tmp_path: Path) -> None:
 
 def test_labels_are_written_to_fill_in_and_read_back(tmp_path: Path) -> None:
     place = tmp_path / "labels.csv"
-    write_labels(place, [("good, very good", None), ("a", "b")])
-    assert place.read_text() == 'text,text_pair,label\n"good, very good",,\na,b,\n'
+    write_labels(place, [("good, very good", None, 0.1), ("a", "b", 1e-5)])
+    assert place.read_text() == 'text,text_pair,label,chance\n"good, very good",,,0.1\na,b,,1e-05\n'
 
     with pytest.raises(DataError, match="holds no labels: fill in"):
         read_labels(place)
-    place.write_text('text,text_pair,label\n"good, very good",,yes\na,b,\n')
-    assert read_labels(place) == {Input("good, very good"): "yes"}
+    place.write_text('text,text_pair,label,chance\n"good, very good",,yes,0.1\na,b,,1e-05\n')
+    assert read_labels(place) == FilledIn({Input("good, very good"): "yes"}, {Input("good, very good"): 0.1})
