@@ -33,6 +33,7 @@ from registry.views.charts.picture import Picture
 
 OTHER_ANSWERS = "the labels of {} are other answers, so they say nothing here"
 EMBED_FIRST = "embed models there first"
+ROUNDED = 1e-6  # as a spreadsheet may have
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
 
@@ -321,7 +322,10 @@ def _chances(answered: Answered, chances: Mapping[Input, float], notes: list[str
     """Return the chances with which inputs were drawn, (inputs,), 0 for those that were not."""
     known = {bare_key(*text): chance for text, chance in chances.items()}
     asked = [bare_key(*text) for text in answered.inputs]
-    if not known.keys() <= set(asked):
-        notes.append("the suggested texts were drawn from others than these: their labels speak for themselves alone")
+    why = None if known.keys() <= set(asked) else "the suggested texts were drawn from others than these"
+    if sum(known.values()) > 1 + ROUNDED:
+        why = "the chances of the suggested texts add up to more than 1"
+    if why is not None:
+        notes.append(f"{why}: their labels speak for themselves alone")
         return np.zeros(len(asked))
     return np.array([known.get(text, 0.0) for text in asked], np.float64)

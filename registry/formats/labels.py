@@ -65,8 +65,8 @@ def _chance(value: object, where: str) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
-        chance = float(value)  # type: ignore[arg-type] # whatever is in the table
-    except (TypeError, ValueError):
+        chance = float(str(value).replace(",", "."))  # as spreadsheets of many countries write it
+    except ValueError:
         chance = 0.0
     if not 0 < chance <= 1:
         raise DataError(where, f"has the chance {value!r}: leave the column as 'label suggest' wrote it.")

@@ -174,7 +174,7 @@ def test_labels_of_suggested_texts_come_with_their_chances(tmp_path: Path) -> No
 
 
 def test_suggested_texts_that_were_passed_over_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "few.csv").write_text("text,label,chance\na,,0.1\nb,good,0.1\nc,,0.2\nd,,0.1\ne,poor,0.1\nf,,0.1\n")
+    (tmp_path / "few.csv").write_text("text;label;chance\na;;0,1\nb;good;0,1\nc;;0,2\nd;;0,1\ne;poor;0,1\nf;;0,1\n")
 
     assert read_labels(tmp_path / "few.csv").passed_over == 3
 

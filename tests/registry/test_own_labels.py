@@ -181,16 +181,24 @@ def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> N
     assert [row.text for row in (*wanted, *more)] == [row.text for row in at_once]
 
 
-def test_labels_of_texts_that_were_drawn_from_others_speak_for_themselves_alone(registry: Registry) -> None:
+@pytest.mark.parametrize(
+    ("more", "chance", "why"),
+    [
+        ({Input("A text of another corpus."): "positive"}, 0.01, "were drawn from others than these"),
+        ({}, 0.11, "add up to more than 1"),
+    ],
+)
+def test_labels_whose_chances_cannot_be_speak_for_themselves_alone(
+    registry: Registry, more: dict[Input, str], chance: float, why: str
+) -> None:
     told(registry)
     registry.add_task("films", TaskData("classification", CHOICES, others(4)))
-    labels = {text: CHOICES[label] for text, label in zip(TEXTS[:10], TRUTH[:10], strict=True)}
-    strange = {Input("A text of another corpus."): "positive", **labels}
+    strange = {text: CHOICES[label] for text, label in zip(TEXTS[:10], TRUTH[:10], strict=True)} | more
 
     plain = registry.best_prompt(PromptQuery("films", "llm"), labels=strange)
-    drawn = registry.best_prompt(PromptQuery("films", "llm"), labels=strange, chances=dict.fromkeys(strange, 0.01))
+    drawn = registry.best_prompt(PromptQuery("films", "llm"), labels=strange, chances=dict.fromkeys(strange, chance))
 
-    note = "the suggested texts were drawn from others than these: their labels speak for themselves alone"
+    (note,) = set(drawn.notes) - set(plain.notes)
     assert [vars(row) for row in plain] == [vars(row) for row in drawn]
-    assert note in drawn.notes
-    assert note not in plain.notes
+    assert why in note
+    assert note.endswith(": their labels speak for themselves alone")
