@@ -187,7 +187,7 @@ def label() -> None:
 @click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
 @labelled_option
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label, chance.")
 @table_options
 @click.pass_context
 def suggest(

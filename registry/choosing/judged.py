@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
+from registry.choosing.given import given_chances, given_labels
 from registry.choosing.known import LEAST_EXAMPLES, can_teach, choosable, labelled_task, own_labels, unseen
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, bare_key, parse_corpus, plain
+from registry.data.inputs import Input, parse_corpus, plain
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
@@ -33,7 +34,6 @@ from registry.views.charts.picture import Picture
 
 OTHER_ANSWERS = "the labels of {} are other answers, so they say nothing here"
 EMBED_FIRST = "embed models there first"
-ROUNDED = 1e-6  # as a spreadsheet may have
 UNREAD = 1e-3  # the probability of an answer that the witness does not know
 
 
@@ -124,8 +124,8 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
-    labels = _labels(answered, known.labels, notes)
-    drawn = _chances(answered, known.chances, notes)
+    labels = given_labels(answered.inputs, answered.answers, known.labels, notes)
+    drawn = given_chances(answered.inputs, known.chances, notes)
     witness = None
     if known.task is not None:
         witness, own = _said_by_task(catalog, space, answered, known.task, notes, own=known.own)
@@ -297,35 +297,3 @@ def _own_labels(answered: Answered, task: str, data: TaskData, notes: list[str])
     said = np.array([number[plain(own[text])] if text in own else NONE for text in answered.inputs], np.int64)
     notes.append(f"{(said != NONE).sum()} of the {len(said)} texts are examples of {task}: their labels count as known")
     return said
-
-
-def _labels(answered: Answered, labels: Mapping[Input, str], notes: list[str]) -> NDArray[np.int64] | None:
-    """Return the known answers, (inputs,); None where there is none."""
-    if not labels:
-        return None
-    number = {plain(text): column for column, text in enumerate(answered.answers)}
-    known = {bare_key(*text): label for text, label in labels.items()}
-    found = [known.get(bare_key(*text)) for text in answered.inputs]
-    strange = sorted({label for label in found if label is not None and plain(label) not in number})
-    if strange:
-        raise InputError(f"The label {strange[0]!r} is none of the answers: there are {', '.join(answered.answers)}.")
-    made = np.array([NONE if label is None else number[plain(label)] for label in found], np.int64)
-    if (made == NONE).all():
-        raise InputError("None of the labelled texts is among those that were asked.")
-    left = len(labels) - int((made != NONE).sum())
-    if left > 0:
-        notes.append(f"{left} labelled texts are not among those that were asked")
-    return made
-
-
-def _chances(answered: Answered, chances: Mapping[Input, float], notes: list[str]) -> NDArray[np.float64]:
-    """Return the chances with which inputs were drawn, (inputs,), 0 for those that were not."""
-    known = {bare_key(*text): chance for text, chance in chances.items()}
-    asked = [bare_key(*text) for text in answered.inputs]
-    why = None if known.keys() <= set(asked) else "the suggested texts were drawn from others than these"
-    if sum(known.values()) > 1 + ROUNDED:
-        why = "the chances of the suggested texts add up to more than 1"
-    if why is not None:
-        notes.append(f"{why}: their labels speak for themselves alone")
-        return np.zeros(len(asked))
-    return np.array([known.get(text, 0.0) for text in asked], np.float64)

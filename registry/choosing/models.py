@@ -10,7 +10,7 @@ import numpy as np
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.choosing.judged import Answered, Judged, Known, answered_by, how_to_settle, judge, said_by
 from registry.choosing.outputs import outputs_of_prompts
-from registry.data.inputs import Input, bare_key
+from registry.data.inputs import Input
 from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
@@ -185,7 +185,7 @@ def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:
 
 def _luck(text: Input) -> float:
     """Return a number between 0 and 1, as good as drawn, and the same for a text each time."""
-    named = hashlib.sha256("\0".join(bare_key(*text)).encode()).digest()
+    named = hashlib.sha256(f"{text.text}\0{text.text_pair or ''}".encode(errors="surrogatepass")).digest()
     return (int.from_bytes(named[:6], "big") + 0.5) / 2**48
 
 

@@ -57,24 +57,33 @@ def estimated(
     thought = opinions or heard(votes, witness)
     by_chance = _by_chance(votes, labels, drawn)
     others = None if labels is None else np.where(by_chance, NONE, labels)
-    before = _estimate(believed(votes, thought.truths, others), thought)
+    before = _estimate(believed(votes, thought.truths, others), thought, _bounds(votes, others))
     if labels is None or others is None or drawn is None or not by_chance.any():
         return before
     chance = chances(votes, before.belief.truth, before.best, others == NONE)
     chance = np.where(by_chance, drawn, chance)
-    return _estimate(told(votes, before.belief, np.where(by_chance, labels, NONE), chance), thought)
+    after = told(votes, before.belief, np.where(by_chance, labels, NONE), chance)
+    return _estimate(after, thought, _bounds(votes, labels))
 
 
-def _estimate(belief: Belief, opinions: Opinions) -> Estimate:
-    """Return what follows from a belief."""
+def _bounds(votes: Votes, labels: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+    """Return between which accuracies the voters' are, whatever the labels are that nobody knows."""
+    known = np.zeros(votes.inputs, bool) if labels is None else labels != NONE
+    right = 0 if labels is None else (votes.said[:, known] == labels[known]).sum(axis=1)
+    most = votes.given[:, ~known].sum(axis=1)  # a missing answer is wrong
+    return np.zeros(len(votes)) + right / votes.inputs, (right + most) / votes.inputs
+
+
+def _estimate(belief: Belief, opinions: Opinions, bounds: tuple[Floats, Floats]) -> Estimate:
+    """Return what follows from a belief, within bounds."""
     spread = np.sqrt(np.maximum(np.diag(belief.covariance), 0))
-    accuracies = _draws(belief)
+    accuracies = np.clip(_draws(belief), *bounds)
     behind = accuracies.max(axis=1, keepdims=True) - accuracies
     first = behind <= TIED
     return Estimate(
-        np.clip(belief.accuracy, 0, 1),
-        np.clip(belief.accuracy - WITHIN * spread, 0, 1),
-        np.clip(belief.accuracy + WITHIN * spread, 0, 1),
+        np.clip(belief.accuracy, *bounds),
+        np.clip(belief.accuracy - WITHIN * spread, *bounds),
+        np.clip(belief.accuracy + WITHIN * spread, *bounds),
         np.asarray((first / first.sum(axis=1, keepdims=True)).mean(axis=0)),
         np.round(behind.mean(axis=0), 9),  # what differs in the last bit is equal
         np.asarray((behind > EQUAL).mean(axis=0)),

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 
 from registry.data.inputs import Input
@@ -30,13 +31,17 @@ def read_labels(*paths: Path) -> FilledIn:
         DataError: a row has no text, no row of a file has a label, a text has two labels, or a chance is none.
     """
     read = FilledIn({}, {})
-    passed_over = sum(_read(path, read) for path in paths)
-    return FilledIn(read.labels, read.chances, passed_over)
+    before: set[Input] = set()  # which were suggested before others that have a label
+    for path in paths:
+        before |= _read(path, read)
+    return FilledIn(read.labels, read.chances, len(before - read.labels.keys()))
 
 
-def _read(path: Path, into: FilledIn) -> int:
-    """Read a file, and return how many texts were passed over."""
-    found = passed_over = left = 0
+def _read(path: Path, into: FilledIn) -> set[Input]:
+    """Read a file, and return the suggested texts without a label that stand above one with a label."""
+    found = 0
+    before: set[Input] = set()
+    above: set[Input] = set()
     rows = file_rows(path)
     labels = labels_of([row.get("label") for row in rows])
     for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
@@ -44,25 +49,26 @@ def _read(path: Path, into: FilledIn) -> int:
         text, pair = row.get("text"), row.get("text_pair")
         if not isinstance(text, str) or not text.strip():
             raise DataError(where, "has no 'text'.")
+        key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
         chance = _chance(row.get("chance"), where)
         if label is None:
-            left += chance is not None
+            above |= {key} if chance is not None else set()
             continue
         found += 1
-        key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
         if into.labels.setdefault(key, label) != label:
             raise DataError(where, "gives another label to a text that has one.")
         if chance is not None:
             into.chances[key] = chance
-            passed_over, left = passed_over + left, 0
+            before |= above
     if not found:
         raise DataError(str(path), "holds no labels: fill in the column 'label'.")
-    return passed_over
+    return before
 
 
 def _chance(value: object, where: str) -> float | None:
     """Return with which chance a text was drawn; None where it was not."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    is_empty = (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and isnan(value))
+    if value is None or is_empty:
         return None
     try:
         chance = float(str(value).replace(",", "."))  # as spreadsheets of many countries write it

@@ -39,10 +39,10 @@ def test_the_tutorial_ends_with_a_source_and_a_prompt(executed: list[Any]) -> No
     assert "6 tasks" in shown(executed, "registry", "text/html")
     assert "Use product_reviews" in shown(executed, "ranking", "text/html")
     assert "Not enough evidence" in shown(executed, "choice", "text/html")
-    assert "Use words" in shown(executed, "settled", "text/html")
+    assert "Use feeling" in shown(executed, "settled", "text/html")
     (said,) = (output["data"]["text/plain"] for output in executed[-1].outputs)
     assert "Start from product_reviews; ask with '{{ text }}'" in said
-    assert "negative or positive" in said
+    assert "I am angry and disappointed. or I am happy and delighted." in said
 
 
 @pytest.mark.slow

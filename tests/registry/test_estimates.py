@@ -241,6 +241,20 @@ def test_one_suggested_label_makes_nothing_surer_than_it_is() -> None:
     assert (variances > np.diag(before.belief.covariance) / 2).all()
 
 
+@pytest.mark.parametrize("count", [10, 300, 570])
+def test_no_accuracy_is_told_that_the_known_labels_rule_out(count: int) -> None:
+    votes, truth = camps()
+    luck = np.random.default_rng(1).random(600)
+    rows = [row for row, _ in suggested(votes, estimated(votes), None, count, luck=luck)]
+
+    found = after_labels(votes, truth, count, luck)
+
+    right = (votes.said[:, rows] == truth[rows]).sum(axis=1)
+    assert (found.low >= right / 600 - 1e-9).all()
+    assert (found.high <= (right + 600 - count) / 600 + 1e-9).all()
+    assert ((found.low <= found.accuracy) & (found.accuracy <= found.high)).all()
+
+
 def test_who_asks_for_more_suggestions_goes_on_where_they_stopped() -> None:
     votes, truth = camps()
     luck, before = np.random.default_rng(0).random(600), estimated(votes)

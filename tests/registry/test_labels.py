@@ -176,7 +176,18 @@ def test_labels_of_suggested_texts_come_with_their_chances(tmp_path: Path) -> No
 def test_suggested_texts_that_were_passed_over_are_counted(tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("text;label;chance\na;;0,1\nb;good;0,1\nc;;0,2\nd;;0,1\ne;poor;0,1\nf;;0,1\n")
 
+    (tmp_path / "more.csv").write_text("text,label,chance\na,good,0.1\n")
+
     assert read_labels(tmp_path / "few.csv").passed_over == 3
+    assert read_labels(tmp_path / "few.csv", tmp_path / "few.csv").passed_over == 3
+    assert read_labels(tmp_path / "few.csv", tmp_path / "more.csv").passed_over == 2  # labelled after all
+
+
+def test_a_chance_that_is_no_number_in_a_table_of_columns_is_none(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "good", "chance": 0.1}, {"text": "b", "label": "poor", "chance": float("nan")}]
+    (tmp_path / "few.jsonl").write_bytes(dump_lines(rows))
+
+    assert read_labels(tmp_path / "few.jsonl").chances == {Input("a"): 0.1}
 
 
 @pytest.mark.parametrize("chance", ["often", "0", "-0.1", "1.5", "nan", "inf"])

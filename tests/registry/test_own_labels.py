@@ -7,12 +7,15 @@ import pytest
 
 from registry import Registry
 from registry.choosing.best import PromptQuery, PromptRanking
+from registry.choosing.given import given_chances, given_labels
 from registry.choosing.known import own_labels
+from registry.data.answer_tables import NONE
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
+from registry.errors import InputError
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 
@@ -184,8 +187,13 @@ def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> N
 @pytest.mark.parametrize(
     ("more", "chance", "why"),
     [
-        ({Input("A text of another corpus."): "positive"}, 0.01, "were drawn from others than these"),
-        ({}, 0.11, "add up to more than 1"),
+        (
+            {Input("A text of another corpus."): "positive"},
+            0.01,
+            "'A text of another corpus.' was suggested, but is not",
+        ),
+        ({}, 0.11, "the chances of the labelled texts are none"),
+        ({}, 1e-300, "the chances of the labelled texts are none"),
     ],
 )
 def test_labels_whose_chances_cannot_be_speak_for_themselves_alone(
@@ -201,4 +209,24 @@ def test_labels_whose_chances_cannot_be_speak_for_themselves_alone(
     (note,) = set(drawn.notes) - set(plain.notes)
     assert [vars(row) for row in plain] == [vars(row) for row in drawn]
     assert why in note
-    assert note.endswith(": their labels speak for themselves alone")
+    assert note.endswith(": the labels speak for their own texts alone")
+
+
+def test_texts_that_differ_in_their_signs_alone_have_a_chance_each() -> None:
+    inputs = [Input("It is."), Input("It is!"), Input("It is not.")]
+    notes: list[str] = []
+
+    drawn = given_chances(inputs, {Input("It is!"): 0.2, Input("it is not"): 0.3}, notes)
+
+    assert drawn.tolist() == [0.0, 0.2, 0.3]
+    assert notes == []
+    asked = given_labels(inputs, CHOICES, {Input("It is!"): "positive", Input("It is."): "negative"}, notes)
+    assert asked is not None
+    assert asked.tolist() == [0, 1, NONE]
+
+
+def test_a_text_with_two_labels_in_two_spellings_is_refused() -> None:
+    twice = {Input("It is!"): "positive", Input("it is"): "negative"}
+
+    with pytest.raises(InputError, match=r"The text 'It is\.' has two labels, in two spellings\."):
+        given_labels([Input("It is.")], CHOICES, twice, [])

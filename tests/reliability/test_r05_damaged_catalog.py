@@ -88,6 +88,23 @@ def test_what_is_written_to_tables_that_another_program_has_changed_has_its_chec
         assert registry.catalog.database.faults() == []
 
 
+def test_nothing_is_kept_of_a_catalog_that_another_was_copied_over(tmp_path: Path) -> None:
+    """As an untrained hand puts a backup back: the same file, and by chance as many changes as before."""
+    task = read_task(str(write_rows(tmp_path / "rows.jsonl", tiny_rows(0, 60))))
+    file, copy = tmp_path / "store" / "catalog.db", tmp_path / "copy.db"
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_task("film", task)
+        shutil.copyfile(file, copy)
+        registry.add_task("lost", task)
+        shutil.copyfile(copy, file)
+        with Registry.open(tmp_path / "store") as other:
+            other.add_task("shop", task)
+        registry.add_task("bank", task)
+    with Registry.open(tmp_path / "store") as registry:
+        assert [entry.name for entry in registry.catalog.entries.all()] == ["bank", "film", "shop"]
+        assert registry.catalog.database.faults() == []
+
+
 def test_there_is_something_to_damage_in_every_table(sound: Path) -> None:
     assert len(places(sound)) > 20
     assert len(aimed(sound, 272)) == 272

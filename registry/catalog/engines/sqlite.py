@@ -276,12 +276,21 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
             connection.execute(f"PRAGMA {pragma}")
         if not writes:
             connection.execute("PRAGMA query_only=ON")
-        record.info["of"] = (os.getpid(), _number_of(path))
+        record.info.update(of=(os.getpid(), _number_of(path)), left=_state_of(path))
+
+    @event.listens_for(made, "checkin")
+    def _leave(_connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        record.info["left"] = _state_of(path)
 
     @event.listens_for(made, "checkout")
     def _check(_connection: Any, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        """Open the file anew where another lies in its place, or where this process was forked."""
-        if record.info["of"] != (os.getpid(), _number_of(path)):
+        """Open the file anew where another lies in its place, or where this process was forked.
+
+        To write, also where anybody else has changed it. SQLite tells that by a number in the file: one that was copied
+        over this one may have the same, and what is kept of its pages would be written into the other's.
+        """
+        is_left = not writes or record.info["left"] == _state_of(path)
+        if record.info["of"] != (os.getpid(), _number_of(path)) or not is_left:
             record.dbapi_connection = proxy.dbapi_connection = None
             raise exc.DisconnectionError("opened elsewhere")
 
@@ -309,6 +318,15 @@ def _number_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:

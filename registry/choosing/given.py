@@ -1,0 +1,76 @@
+"""Labels that were given by hand, and the chances of those that were drawn: which of the texts do they mean?
+
+A text is known again as it is, else by its letters and digits.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.data.answer_tables import NONE
+from registry.data.inputs import Input, bare_key, plain
+from registry.errors import InputError
+from registry.estimates.sampled import EVEN
+
+SHOWN = 60  # letters of a text
+HALF = 0.5  # of what each text has at least: beyond that a chance was not told by `label suggest`
+
+
+def given_labels(
+    inputs: Sequence[Input], answers: Sequence[str], labels: Mapping[Input, str], notes: list[str]
+) -> NDArray[np.int64] | None:
+    """Return the known answers, (inputs,), else `NONE`; None where there is none.
+
+    Raises:
+        InputError: a label is none of the answers, a text has two, or none of the texts was asked.
+    """
+    if not labels:
+        return None
+    number = {plain(text): column for column, text in enumerate(answers)}
+    spelt: dict[tuple[str, str], set[str]] = {}
+    for text, label in labels.items():
+        spelt.setdefault(bare_key(*text), set()).add(label)
+    made = np.full(len(inputs), NONE)
+    for row, text in enumerate(inputs):
+        known = {labels[text]} if text in labels else spelt.get(bare_key(*text), set())
+        if len(known) > 1:
+            raise InputError(f"The text {text.text[:SHOWN]!r} has two labels, in two spellings.")
+        for label in known:
+            if plain(label) not in number:
+                raise InputError(f"The label {label!r} is none of the answers: there are {', '.join(answers)}.")
+            made[row] = number[plain(label)]
+    if (made == NONE).all():
+        raise InputError("None of the labelled texts is among those that were asked.")
+    asked = {bare_key(*text) for text in inputs}
+    left = sum(bare_key(*text) not in asked for text in labels)
+    if left:
+        notes.append(f"{left} labelled texts are not among those that were asked")
+    return made
+
+
+def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes: list[str]) -> NDArray[np.float64]:
+    """Return the chances with which inputs were drawn, (inputs,), 0 for those that were not.
+
+    Chances that `label suggest` cannot have told of these inputs are none, which is noted: a few labels would count as
+    all of them.
+    """
+    row = {text: number for number, text in reversed(list(enumerate(inputs)))}
+    spelt = {bare_key(*text): number for text, number in row.items() if text not in chances}
+    made, strange = np.zeros(len(inputs)), []
+    for text, chance in chances.items():
+        number = row.get(text, spelt.get(bare_key(*text)))
+        if number is None:
+            strange.append(text)
+        else:
+            made[number] = chance
+    least = HALF * EVEN / max(len(inputs), 1)
+    why = None
+    if strange:
+        why = f"{strange[0].text[:SHOWN]!r} was suggested, but is not among these texts"
+    elif made.sum() > 1 - least or (made[made > 0] < least).any():
+        why = "the chances of the labelled texts are none that 'label suggest' tells for these"
+    if why is None:
+        return made
+    notes.append(f"{why}: the labels speak for their own texts alone")
+    return np.zeros(len(inputs))
