@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare_key, plain
 from registry.errors import InputError
-from registry.estimates.sampled import EVEN
+from registry.estimates.sampled import can_be
 
 SHOWN = 60  # letters of a text
-HALF = 0.5  # of what each text has at least: beyond that a chance was not told by `label suggest`
 
 
 def given_labels(
@@ -64,11 +63,10 @@ def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes
             strange.append(text)
         else:
             made[number] = chance
-    least = HALF * EVEN / max(len(inputs), 1)
     why = None
     if strange:
         why = f"{strange[0].text[:SHOWN]!r} was suggested, but is not among these texts"
-    elif made.sum() > 1 - least or (made[made > 0] < least).any():
+    elif not can_be(made[made > 0], len(inputs)):
         why = "the chances of the labelled texts are none that 'label suggest' tells for these"
     if why is None:
         return made

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from registry.estimates.belief import Belief, believed
 from registry.estimates.committee import Opinions, heard
-from registry.estimates.sampled import chances, in_order, told
+from registry.estimates.sampled import can_be, chances, in_order, told
 from registry.estimates.votes import NONE, Floats, Votes
 from registry.estimates.witness import Witness
 
@@ -123,10 +123,14 @@ def suggested(
 
 
 def _by_chance(votes: Votes, labels: NDArray[np.int64] | None, drawn: Floats | None) -> NDArray[np.bool_]:
-    """Say which labels are of inputs that were drawn by chance, (inputs,); none where all are known."""
+    """Say which labels are of inputs that were drawn by chance, (inputs,).
+
+    None are where all are known, or where their chances cannot be.
+    """
     if labels is None or drawn is None or (labels != NONE).all():
         return np.zeros(votes.inputs, bool)
-    return np.asarray((drawn > 0) & (labels != NONE))
+    found = (drawn > 0) & (labels != NONE)
+    return np.asarray(found if can_be(drawn[found], votes.inputs) else np.zeros_like(found))
 
 
 def _draws(belief: Belief) -> Floats:

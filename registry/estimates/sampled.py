@@ -59,6 +59,15 @@ def in_order(chance: Floats, luck: Floats) -> list[int]:
     return [int(row) for row in inside[np.argsort(-np.log(luck[inside]) / chance[inside], kind="stable")]]
 
 
+def can_be(chance: Floats, inputs: int) -> bool:
+    """Say whether some of so many inputs may have been drawn with these chances, and others be left.
+
+    Where not, they are of another list, or of several: a few labels would count as those of all inputs.
+    """
+    least = EVEN / inputs / 2  # each input has twice as much
+    return bool(chance.sum() <= 1 - least and (chance >= least).all())
+
+
 def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats) -> Belief:
     """Return what to believe after the labels of inputs that were drawn by chance.
 

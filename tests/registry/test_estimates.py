@@ -255,6 +255,16 @@ def test_no_accuracy_is_told_that_the_known_labels_rule_out(count: int) -> None:
     assert ((found.low <= found.accuracy) & (found.accuracy <= found.high)).all()
 
 
+@pytest.mark.parametrize("chance", [1.0, 0.1, 1e-12])
+def test_labels_whose_chances_cannot_be_count_as_labels_without(chance: float) -> None:
+    votes, truth = camps()
+    labels = np.where(np.arange(600) < 12, truth, NONE)
+
+    found = estimated(votes, labels=labels, drawn=np.where(labels != NONE, chance, 0))
+
+    assert found.accuracy.tolist() == estimated(votes, labels=labels).accuracy.tolist()
+
+
 def test_who_asks_for_more_suggestions_goes_on_where_they_stopped() -> None:
     votes, truth = camps()
     luck, before = np.random.default_rng(0).random(600), estimated(votes)
