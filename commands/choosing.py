@@ -21,7 +21,7 @@ labelled_option = click.option(
     "--labelled",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A file of text and label: right answers to some of the texts, where they are known. May be repeated.",
+    help="A file of text and label: right answers to some of the texts; may be given several times.",
 )
 
 

@@ -55,23 +55,22 @@ def estimated(
         opinions: of `heard`, where they are known already.
     """
     thought = opinions or heard(votes, witness)
-    by_chance = _by_chance(votes, labels, drawn)
-    others = None if labels is None else np.where(by_chance, NONE, labels)
+    by_chance, others = _parted(votes, labels, drawn)
     before = _estimate(believed(votes, thought.truths, others), thought, _bounds(votes, others))
-    if labels is None or others is None or drawn is None or not by_chance.any():
+    is_drawn = by_chance != NONE
+    if drawn is None or not is_drawn.any():
         return before
-    chance = chances(votes, before.belief.truth, before.best, others == NONE)
-    chance = np.where(by_chance, drawn, chance)
-    after = told(votes, before.belief, np.where(by_chance, labels, NONE), chance)
-    return _estimate(after, thought, _bounds(votes, labels))
+    chance = np.where(is_drawn, drawn, chances(votes, before.belief.truth, before.best, others == NONE))
+    after = told(votes, before.belief, by_chance, chance)
+    return _estimate(after, thought, _bounds(votes, np.where(is_drawn, by_chance, others)))
 
 
-def _bounds(votes: Votes, labels: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+def _bounds(votes: Votes, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return between which accuracies the voters' are, whatever the labels are that nobody knows."""
-    known = np.zeros(votes.inputs, bool) if labels is None else labels != NONE
-    right = 0 if labels is None else (votes.said[:, known] == labels[known]).sum(axis=1)
-    most = votes.given[:, ~known].sum(axis=1)  # a missing answer is wrong
-    return np.zeros(len(votes)) + right / votes.inputs, (right + most) / votes.inputs
+    known = labels != NONE
+    right = (votes.said[:, known] == labels[known]).sum(axis=1)
+    open_ = votes.given[:, ~known].sum(axis=1)  # a missing answer is wrong
+    return right / votes.inputs, (right + open_) / votes.inputs
 
 
 def _estimate(belief: Belief, opinions: Opinions, bounds: tuple[Floats, Floats]) -> Estimate:
@@ -111,26 +110,32 @@ def suggested(
         luck: of each input, see `sampled.in_order`.
         drawn: the chances of those labels that were drawn by chance, see `estimated`.
     """
-    by_chance = _by_chance(votes, labels, drawn)
-    others = None if labels is None else np.where(by_chance, NONE, labels)
-    before = estimated(votes, labels=others, opinions=estimate.opinions) if by_chance.any() else estimate
-    frame = np.ones(votes.inputs, bool) if others is None else others == NONE
+    by_chance, others = _parted(votes, labels, drawn)
+    is_drawn = by_chance != NONE
+    before = estimated(votes, labels=others, opinions=estimate.opinions) if is_drawn.any() else estimate
+    frame = others == NONE
     if not frame.any():
         return []
     chance = chances(votes, before.belief.truth, before.best, frame)
-    rows = [row for row in in_order(chance, luck) if labels is None or labels[row] == NONE]
+    rows = [row for row in in_order(chance, luck) if not is_drawn[row]]
     return [(row, float(chance[row])) for row in rows[:count]]
 
 
-def _by_chance(votes: Votes, labels: NDArray[np.int64] | None, drawn: Floats | None) -> NDArray[np.bool_]:
-    """Say which labels are of inputs that were drawn by chance, (inputs,).
+def _parted(
+    votes: Votes, labels: NDArray[np.int64] | None, drawn: Floats | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the labels of inputs that were drawn by chance, and the others, (inputs,) each, else `NONE`.
 
-    None are where all are known, or where their chances cannot be.
+    None are by chance where all are known, or where their chances cannot be.
     """
-    if labels is None or drawn is None or (labels != NONE).all():
-        return np.zeros(votes.inputs, bool)
-    found = (drawn > 0) & (labels != NONE)
-    return np.asarray(found if can_be(drawn[found], votes.inputs) else np.zeros_like(found))
+    none = np.full(votes.inputs, NONE)
+    known = none if labels is None else np.asarray(labels)
+    if drawn is None or (known != NONE).all():
+        return none, known
+    found = (drawn > 0) & (known != NONE)
+    if not can_be(drawn[found], votes.inputs):
+        return none, known
+    return np.where(found, known, NONE), np.where(found, NONE, known)
 
 
 def _draws(belief: Belief) -> Floats:

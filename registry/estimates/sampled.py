@@ -94,9 +94,7 @@ def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats
 
 
 def _pace(chance: Floats) -> float:
-    """Return c of the sample whose inputs have these chances, by halving; infinite where all were drawn."""
-    if chance.sum() >= 1 - JITTER:
-        return float("inf")
+    """Return c of the sample whose inputs have these chances, which add up to less than 1, by halving."""
     low, high = 0.0, 1.0
     while _adding_up(chance, high) > 1:
         low, high = high, 2 * high

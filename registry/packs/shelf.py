@@ -8,6 +8,7 @@ from pathlib import Path
 
 from registry.errors import InputError, NotFoundError, StorageError
 from registry.faults import point
+from registry.files.stamps import Stamp, stamp_of
 from registry.files.writing import written
 from registry.names import checked_name
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
@@ -55,7 +56,7 @@ class Shelf:
     def get(self, name: str) -> Pack:
         """Return a pack in use."""
         place = self.place(name)
-        return _read_once(place, tuple(_stamp(place / file) for file in (VECTORS, TRANSFERS, DESCRIPTION)))
+        return _read_once(place, tuple(stamp_of(place / file) for file in (VECTORS, TRANSFERS, DESCRIPTION)))
 
     def place(self, name: str) -> Path:
         """Return the folder of a pack in use."""
@@ -113,17 +114,8 @@ class Shelf:
             self._former.rmdir()
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what is another once a file is; None where there is none, for it may just be replaced."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 @lru_cache(maxsize=8)
-def _read_once(place: Path, _stamps: tuple[tuple[int, int, int] | None, ...]) -> Pack:
+def _read_once(place: Path, _stamps: tuple[Stamp | None, ...]) -> Pack:
     """Read a pack, and again where one of its files is another than it was."""
     return read_pack(place)
 

@@ -124,9 +124,8 @@ def test_several_are_removed_or_none(store: Registry) -> None:
     assert names(store) == ["song"]
 
 
-def test_on_a_terminal_removal_is_asked_for(store: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told("task", "remove", "film", "rain") == (0, "removed film\nremoved rain\n"), "a script is not asked"
-
+def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Sit at a terminal and say no to every question; return what is asked."""
     asked: list[str] = []
 
     def refuse(question: str, *, abort: bool) -> None:
@@ -135,6 +134,13 @@ def test_on_a_terminal_removal_is_asked_for(store: Registry, monkeypatch: pytest
 
     monkeypatch.setattr(commands.nouns.click, "confirm", refuse)
     monkeypatch.setattr(commands.nouns, "is_asked", lambda: True)
+    return asked
+
+
+def test_on_a_terminal_removal_is_asked_for(store: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("task", "remove", "film", "rain") == (0, "removed film\nremoved rain\n"), "a script is not asked"
+
+    asked = refused(monkeypatch)
     assert run("task", "remove", "song").exit_code == 1
     assert run("model", "remove", "opt", "opt@p1").exit_code == 1
     assert asked == ["Remove song?", "Remove 2 models: opt, opt@p1?"]
@@ -148,14 +154,8 @@ def test_on_a_terminal_the_removal_of_a_space_is_asked_for_with_what_goes(
 ) -> None:
     space = store.add_space("s", SPEC, corpus=None)
     store.catalog.embeddings.put(store.entry("film").version_id, space, VECTOR, {})
-    asked: list[str] = []
+    asked = refused(monkeypatch)
 
-    def refuse(question: str, *, abort: bool) -> None:
-        asked.append(question)
-        raise click.Abort
-
-    monkeypatch.setattr(commands.nouns.click, "confirm", refuse)
-    monkeypatch.setattr(commands.nouns, "is_asked", lambda: True)
     assert run("space", "remove", "s").exit_code == 1
     assert asked == ["Remove space s with its vectors (1)?"]
     assert [one.name for one in store.catalog.spaces.all()] == ["s"]

@@ -92,16 +92,26 @@ def test_nothing_is_kept_of_a_catalog_that_another_was_copied_over(tmp_path: Pat
     """As an untrained hand puts a backup back: the same file, and by chance as many changes as before."""
     task = read_task(str(write_rows(tmp_path / "rows.jsonl", tiny_rows(0, 60))))
     file, copy = tmp_path / "store" / "catalog.db", tmp_path / "copy.db"
+
+    def names(of: Registry) -> list[str]:
+        return [entry.name for entry in of.catalog.entries.all()]
+
+    def remembered(of: Registry) -> list[str]:
+        with of.catalog.database.question():
+            return of.catalog.database.remembered("names", lambda: names(of))
+
     with Registry.create(tmp_path / "store") as registry:
         registry.add_task("film", task)
         shutil.copyfile(file, copy)
         registry.add_task("lost", task)
+        assert names(registry) == remembered(registry) == ["film", "lost"]
         shutil.copyfile(copy, file)
         with Registry.open(tmp_path / "store") as other:
             other.add_task("shop", task)
+        assert names(registry) == remembered(registry) == ["film", "shop"]
         registry.add_task("bank", task)
     with Registry.open(tmp_path / "store") as registry:
-        assert [entry.name for entry in registry.catalog.entries.all()] == ["bank", "film", "shop"]
+        assert names(registry) == ["bank", "film", "shop"]
         assert registry.catalog.database.faults() == []
 
 

@@ -21,6 +21,7 @@ from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.catalog.engines.values import bound
 from registry.errors import InputError, IntegrityError, StorageError
 from registry.faults import point
+from registry.files.stamps import stamp_of
 from registry.files.writing import sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
@@ -49,8 +50,8 @@ class SqliteEngine:
         return self.path.is_file()
 
     def identity(self) -> Hashable:
-        """Return the number of the file: one that was put in its place, by a repair, has another."""
-        return _number_of(self.path)
+        """Return the stamp of the file: one that was put in its place, or copied over it, has another."""
+        return stamp_of(self.path)
 
     def is_one(self) -> bool:
         """Say whether the file, which nobody has open, begins as SQLite's do; an empty one is none."""
@@ -276,23 +277,25 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
             connection.execute(f"PRAGMA {pragma}")
         if not writes:
             connection.execute("PRAGMA query_only=ON")
-        record.info.update(of=(os.getpid(), _number_of(path)), left=_state_of(path))
+        record.info.update(process=os.getpid(), left=stamp_of(path))
 
     @event.listens_for(made, "checkin")
     def _leave(_connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        record.info["left"] = _state_of(path)
+        record.info["left"] = stamp_of(path)
 
     @event.listens_for(made, "checkout")
     def _check(_connection: Any, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        """Open the file anew where another lies in its place, or where this process was forked.
+        """Open the file anew where anybody else has changed it since, or where this process was forked.
 
-        To write, also where anybody else has changed it. SQLite tells that by a number in the file: one that was copied
-        over this one may have the same, and what is kept of its pages would be written into the other's.
+        SQLite tells a change by a number in the file. One that was copied over it may have the same: what is kept of
+        the former's pages would be read as its own, and written into it.
         """
-        is_left = not writes or record.info["left"] == _state_of(path)
-        if record.info["of"] != (os.getpid(), _number_of(path)) or not is_left:
+        is_ours = record.info["process"] == os.getpid()
+        if is_ours and record.info["left"] == stamp_of(path):
+            return
+        if not is_ours:  # the parent's is not to be closed
             record.dbapi_connection = proxy.dbapi_connection = None
-            raise exc.DisconnectionError("opened elsewhere")
+        raise exc.DisconnectionError("opened elsewhere")
 
     @event.listens_for(made, "begin")
     def _begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's connection
@@ -309,24 +312,6 @@ def _keep(path: Path, kept: Path) -> None:
         raise
     except OSError:  # a file system without links
         shutil.copyfile(path, kept)
-
-
-def _number_of(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from others; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes with a file; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:
