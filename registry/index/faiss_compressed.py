@@ -3,7 +3,7 @@
 Product quantisation (Jégou et al. 2011) with the fast scan of André et al. (2015): every row is looked at, by its code
 of 64 bytes for 2,048 numbers. A part of a row that a question gives no weight has no part in the error either, which is
 why this is chosen over a graph: facets are weighed by who asks. The candidates are ranked by inner products with rows
-in full, from a file that is mapped into memory, so that a similarity is as exact as that of any other index.
+in full, from a file that only they are read from, so that a similarity is as exact as that of any other index.
 """
 
 import io
@@ -56,6 +56,7 @@ class FaissCompressed(FileIndex):
         self._base = ids
         self._added = Growing(np.empty((0, dimension), np.float32))
         self._ids, self._lives = Growing(ids), Growing(np.ones(len(ids), bool))
+        self._living: int | None = len(ids)  # None where it has to be counted
         self._later: dict[int, int] = {}  # the place of each id that was added since
         self._quantizer = quantizer
         self._codes = Growing(codes) if quantizer is not None else None
@@ -89,7 +90,9 @@ class FaissCompressed(FileIndex):
         return cls(dimension, ids, stored, quantizer, codes)
 
     def __len__(self) -> int:
-        return int(self._lives.rows.sum())
+        if self._living is None:
+            self._living = int(np.count_nonzero(self._lives.rows))
+        return self._living
 
     @property
     def ids(self) -> Ids:
@@ -122,6 +125,7 @@ class FaissCompressed(FileIndex):
         start = len(self._ids.rows)
         self._ids.append(np.asarray(ids, np.int64))
         self._lives.append(np.ones(len(ids), bool))
+        self._living = None
         self._added.append(np.asarray(rows, np.float32))
         self._later |= {row_id: start + i for i, row_id in enumerate(ids.tolist())}
         if self._codes is not None and self._scan is not None:
@@ -135,6 +139,7 @@ class FaissCompressed(FileIndex):
         self._changes += 1
         places = self._places(ids)
         self._lives.rows[places[places >= 0]] = False
+        self._living = None
         for row_id in ids.tolist():
             self._later.pop(row_id, None)
 
@@ -149,8 +154,9 @@ class FaissCompressed(FileIndex):
         if limit < 1:
             return []
         if where is None:
-            found, _ = self._found(self._scan, row, wanted + len(self._lives.rows) - len(self))
-            found = found[self._lives.rows[found]]
+            dead = len(self._lives.rows) - len(self)
+            found, _ = self._found(self._scan, row, wanted + dead)
+            found = found[self._lives.rows[found]] if dead else found
             return self._ranked(found, self._similarities(found, row), limit)
         places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
         found, estimates = self._found(scan, row, wanted, places)
@@ -208,7 +214,7 @@ class FaissCompressed(FileIndex):
         codes = arrays.get("codes")
         found = cls(dimension, base, stored, quantizer, None if codes is None else codes[: len(base)])
         found.add(arrays["ids"][len(base) :], arrays["added"])
-        found._lives.rows[:] = arrays["lives"]
+        found._lives.rows[:], found._living = arrays["lives"], None
         found._later = {i: place for i, place in found._later.items() if found._lives.rows[place]}
         found.candidates, found.recall = told["candidates"], told["recall"]
         return found
@@ -266,13 +272,14 @@ class FaissCompressed(FileIndex):
 
         Where there is nothing to scan or most are wanted they are those of all rows, and nothing is told.
         """
-        places = np.arange(len(self._ids.rows)) if places is None else places
-        if scan is None or 2 * wanted >= len(places):
-            return places, None
+        count = len(self._ids.rows) if places is None else len(places)
+        if scan is None or 2 * wanted >= count:
+            return np.arange(count) if places is None else places, None
         with one_thread():
             estimates, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
         is_found = found[0] >= 0
-        return places[found[0][is_found]], estimates[0][is_found]
+        found, estimates = found[0][is_found], estimates[0][is_found]
+        return found if places is None else places[found], estimates
 
     def _ranked(self, places: Places, similarities: Rows, limit: int) -> list[Neighbor]:
         ids = self._ids.rows[places]

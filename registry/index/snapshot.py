@@ -24,8 +24,12 @@ from registry.faults import point
 from registry.files.writing import sync_folder
 from registry.index.contract import DamagedIndexError, FileIndex, Ids, Rows
 
-_BASE, _RECORD = b"FUTEIDX4", b"FUTELOG1"  # not 3: one flipped bit would make it 2
-_OLD = (b"FUTEIDX1", b"FUTEIDX2")  # of 0.3, which had no epochs, and of 0.4, which centred every facet
+_BASE, _RECORD = b"FUTEIDX7", b"FUTELOG1"  # not 3, 5 or 6, which one flipped bit would make old
+_OLD = (
+    b"FUTEIDX1",  # of 0.3, which had no epochs
+    b"FUTEIDX2",  # centred every facet
+    b"FUTEIDX4",  # held rows to a CRC-32
+)
 _FRAME = struct.Struct("<8sI32s")  # magic, length of the head, sha256 of the head
 _END = struct.Struct("<Q8s")  # behind a record: its length with this, and its magic again, to be found from the end
 ROWS = ".rows"
@@ -176,10 +180,10 @@ class SnapshotFiles:
                 rows.unlink(missing_ok=True)
 
     def _files(self) -> Sequence[str]:
-        """Return the files of the snapshot that is there, if one is."""
+        """Return the files of the snapshot that is there, if one is, also of a former release."""
         try:
             with self.base.open("rb") as file:
-                return _base_header(_read_head(file, _BASE)[0]).files
+                return _base_header(_read_head(file, _BASE, *_OLD)[0]).files
         except (SnapshotDamagedError, OSError, struct.error, ValueError, KeyError):
             return ()
 
@@ -251,10 +255,10 @@ def _framed(magic: bytes, fields: dict[str, Any], payload: bytes) -> bytes:
     return _FRAME.pack(magic, len(head), hashlib.sha256(head).digest()) + head + payload
 
 
-def _read_head(file: Any, magic: bytes) -> tuple[dict[str, Any], int]:  # noqa: ANN401 - an open file
+def _read_head(file: Any, *magic: bytes) -> tuple[dict[str, Any], int]:  # noqa: ANN401 - an open file
     """Return the fields of the frame that a file stands at, and how long its payload is."""
     found, size, sha256 = _FRAME.unpack(file.read(_FRAME.size))
-    if found != magic or size > _MOST_HEAD:
+    if found not in magic or size > _MOST_HEAD:
         raise SnapshotDamagedError("not a snapshot")
     return _head_fields(file.read(size), sha256)
 

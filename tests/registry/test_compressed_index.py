@@ -1,6 +1,7 @@
 """The index by codes passes the contract, finds nearly all of what is nearest, and keeps its rows in a file."""
 
 import os
+from operator import mul
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from registry.index.contract import DamagedIndexError, FileIndex, Selection
 from registry.index.faiss_compressed import EXACT, FaissCompressed
 from registry.index.faiss_flat import FaissFlat
 from registry.index.kinds import NAMES
-from registry.index.stored import StoredRows, write_rows
+from registry.index.stored import StoredRows, checksums_of, write_rows
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
 WIDE, MANY = 64, 6_000
+ROW = 4 * WIDE  # bytes
 
 
 class TestFaissCompressed(FileIndexContract):
@@ -45,6 +47,12 @@ def index(tmp_path: Path) -> FaissCompressed:
     made = FaissCompressed.built(tmp_path / "some.rows", WIDE, IDS, parts)
     made.tune(QUERIES)
     return made
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> StoredRows:
+    """The first 64 rows in a file."""
+    return StoredRows(tmp_path / "some.rows", WIDE, write_rows(tmp_path / "some.rows", [ROWS[:40], ROWS[40:64]]))
 
 
 def exact(ids: NDArray[np.int64] = IDS, rows: NDArray[np.float32] = ROWS) -> FaissFlat:
@@ -146,39 +154,61 @@ def test_it_is_worn_when_much_has_changed(index: FaissCompressed, monkeypatch: p
     assert index.is_worn
 
 
-@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be asked for what is read later")
+@pytest.mark.parametrize("held", [0, 2, 4])
 def test_rows_that_the_system_does_not_hold_are_asked_for_all_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_held: bool
+    stored: StoredRows, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    rows = ROWS[:64]
-    checksums = write_rows(tmp_path / "some.rows", [rows])
-    stored = StoredRows(tmp_path / "some.rows", WIDE, checksums)
-    asked: list[int] = []
-    monkeypatch.setattr(StoredRows, "_is_held", lambda _, place: is_held)
-    monkeypatch.setattr(os, "POSIX_FADV_WILLNEED", 3, raising=False)
-    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, how: asked.append(start // size), raising=False)
-
     places = np.array([5, 60, 7, 9])
-    assert np.array_equal(stored.take(places), rows[places])
-    assert asked == ([] if is_held else places.tolist())
+    asked: list[int] = []
+    read = os.preadv
 
-    asked.clear()
-    assert np.array_equal(stored.take(places[:2]), rows[places[:2]])
-    assert asked == []  # they have been touched already
+    def told(file: int, into: list[object], start: int, flags: int = 0) -> int:
+        assert flags or asked == places[held:].tolist()  # nothing is waited for before all are asked for
+        if flags and start // ROW not in places[:held]:
+            raise BlockingIOError
+        return read(file, into, start)
+
+    monkeypatch.setattr(os, "RWF_NOWAIT", 8, raising=False)
+    monkeypatch.setattr(os, "preadv", told)
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, size, how: asked.append(start // size))
+
+    for _ in range(2):  # what was seen before may have been forgotten by the system
+        asked.clear()
+        assert np.array_equal(stored.take(places), ROWS[places])
+        assert asked == places[held:].tolist()
 
 
-@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system does not tell what it holds")
-def test_whether_the_system_holds_a_row_is_found_out(tmp_path: Path) -> None:
-    stored = StoredRows(tmp_path / "some.rows", WIDE, write_rows(tmp_path / "some.rows", [ROWS[:64]]))
-    if not stored._is_held(3):
-        pytest.skip("this file system does not tell what it holds")
+def test_what_the_system_has_forgotten_is_read_again(stored: StoredRows) -> None:
+    for places in (np.arange(64), np.arange(64)[::-3]):
+        assert np.array_equal(stored.take(places), ROWS[places])
+        if hasattr(os, "posix_fadvise"):
+            with stored.path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        assert np.array_equal(stored.take(places), ROWS[places])
 
-    with (tmp_path / "some.rows").open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    is_dropped = not stored._is_held(3)  # but where a file system has no disk behind it
 
-    assert np.array_equal(stored.take(np.arange(64)), ROWS[:64])
-    assert stored._is_held(3) or not is_dropped
+@pytest.mark.parametrize("places", [np.arange(64), np.arange(64)[::-1]])
+def test_a_file_that_is_cut_while_it_is_open_is_damage(stored: StoredRows, places: NDArray[np.int64]) -> None:
+    os.truncate(stored.path, 40 * ROW + 8)
+
+    assert np.array_equal(stored.take(places[places < 40]), ROWS[:64][places[places < 40]])
+    with pytest.raises(DamagedIndexError, match="cut off"):
+        stored.take(places)
+
+
+def test_a_checksum_is_the_multilinear_hash_of_a_row_and_tells_all_that_differ() -> None:
+    keys = [int(key) for key in np.random.PCG64(2014).random_raw(WIDE)]
+    words = np.array(ROWS[3], "<f4").view("<u4").tolist()
+    assert checksums_of(ROWS[3:4]).tolist() == [sum(map(mul, keys, words)) % 2**64 >> 32]
+
+    flipped = np.repeat(ROWS[3:4], 32 * WIDE, axis=0).view("<u4")
+    flipped[np.arange(32 * WIDE), np.arange(32 * WIDE) // 32] ^= (
+        np.uint32(1) << np.arange(32 * WIDE, dtype=np.uint32) % 32
+    )
+    others = [ROWS, -ROWS, ROWS[:, ::-1], np.roll(ROWS, 1, axis=1), flipped.view("<f4"), np.zeros((1, WIDE))]
+    sums = checksums_of(np.concatenate(others))
+    assert len(set(sums.tolist())) == len(sums)  # of which two share one with a chance of 1 in 10
 
 
 def test_a_row_that_was_changed_on_the_disk_is_never_ranked(index: FaissCompressed, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_snapshot_that_is_not_there_is_no_damage(tmp_path: Path) -> None:
         SnapshotFiles(tmp_path, "s").read(BACK_ENDS)
 
 
-@pytest.mark.parametrize("magic", [b"FUTEIDX1", b"FUTEIDX2"])
+@pytest.mark.parametrize("magic", [b"FUTEIDX1", b"FUTEIDX2", b"FUTEIDX4"])
 def test_a_snapshot_of_a_former_release_is_outdated_and_not_damaged(files: SnapshotFiles, magic: bytes) -> None:
     files.base.write_bytes(magic + b"whatever it held")
 
