@@ -268,7 +268,7 @@ class FaissCompressed(FileIndex):
         wanted: int,
         places: Places | None = None,
     ) -> tuple[Places, Rows | None]:
-        """Return the places of candidates, with what their codes tell of their similarities.
+        """Return the places of candidates, rising, as they are read soonest, and what their codes tell of each.
 
         Where there is nothing to scan or most are wanted they are those of all rows, and nothing is told.
         """
@@ -277,8 +277,9 @@ class FaissCompressed(FileIndex):
             return np.arange(count) if places is None else places, None
         with one_thread():
             estimates, found = scan.search(_padded(row[None], self._quantizer.d), wanted)
-        is_found = found[0] >= 0
-        found, estimates = found[0][is_found], estimates[0][is_found]
+        order = np.argsort(found[0])
+        order = order[found[0][order] >= 0]
+        found, estimates = found[0][order], estimates[0][order]
         return found if places is None else places[found], estimates
 
     def _ranked(self, places: Places, similarities: Rows, limit: int) -> list[Neighbor]:
