@@ -8,7 +8,8 @@ the share of true accuracies inside the 95 % interval (cover). `--readings` adds
 labels are read through MiniLM. `--labels` prints what follows from some labels, those that are suggested and random
 ones, over six draws of four fifths of each table's texts and four choices of labels in each: how far the pick is from
 the best, in points, the mean error, the share inside the interval, and how much less is lost with suggested labels,
-with the standard error over the tables.
+with the standard error over the tables. Random labels count as a random sample (`--random`), and once as such of which
+that is not said.
 Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
 """
 
@@ -62,6 +63,7 @@ MODELS = (  # of the different models: labelled rows, share of wrong labels, fea
 )
 LABELS = (0, 10, 20, 40, 60)  # how many are known
 LABEL_DRAWS, DRAWN = 6, 0.8  # draws of each table's texts, and the share of them that is drawn
+WAYS = ("suggested", "random", "not said so")  # the last two are the same labels
 CHOICES = 4  # of the texts to label, in each draw
 TASKS_OF_MODELS = ("trec", "tweet_emotion", "banking77", "clinc_domain")
 
@@ -247,19 +249,19 @@ def _print_labels(cases: list[Case]) -> None:
     """
     random = np.random.default_rng(0)
     drawn = [[_with_labels(case.some(random), random) for _ in range(LABEL_DRAWS)] for case in cases]
-    found = np.array(drawn).mean(axis=1)  # (tables, ways, steps, figures)
-    print(f"\n{'labels':<18}" + "".join(f"{count:>8}" for count in LABELS))
+    found = np.array(drawn).mean(axis=1)  # (tables, WAYS, steps, figures)
+    print(f"\n{'labels':<20}" + "".join(f"{count:>8}" for count in LABELS))
     for figure, (name, scale) in enumerate((("loss", 100), ("mae", 1), ("cover", 1))):
-        for way, how in enumerate(("suggested", "random")):
+        for way, how in enumerate(WAYS):
             values = scale * found[:, way, :, figure].mean(axis=0)
-            print(f"{name:<6} {how:<11}" + "".join(f"{value:8.3f}" for value in values))
+            print(f"{name:<6} {how:<13}" + "".join(f"{value:8.3f}" for value in values))
     less: NDArray[np.float64] = 100 * (found[:, 1, :, 0] - found[:, 0, :, 0])
-    print(f"{'loss less by':<18}" + "".join(f"{value:8.3f}" for value in less.mean(axis=0)))
-    print(f"{'  ±':<18}" + "".join(f"{value:8.3f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
+    print(f"{'loss less by':<20}" + "".join(f"{value:8.3f}" for value in less.mean(axis=0)))
+    print(f"{'  ±':<20}" + "".join(f"{value:8.3f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
 
 
 def _with_labels(case: Case, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return the figures after labels that are suggested, and after random ones, (2, steps, 3)."""
+    """Return the figures after labels that are chosen in each way, (WAYS, steps, 3)."""
     opinions = heard(case.votes)
     return np.mean([_after_choice(case, opinions, random) for _ in range(CHOICES)], axis=0)
 
@@ -271,15 +273,19 @@ def _after_choice(case: Case, opinions: Opinions, random: np.random.Generator) -
     wanted = [
         one for one in suggested(case.votes, before, None, case.votes.inputs, luck=luck) if case.truth[one[0]] >= 0
     ]
-    made = np.zeros((2, len(LABELS), 3))
+    made = np.zeros((len(WAYS), len(LABELS), 3))
     for place, count in enumerate(LABELS):
         labels, drawn = nothing.copy(), np.zeros(case.votes.inputs)
         for row, chance in wanted[:count]:
             labels[row], drawn[row] = case.truth[row], chance
         at_random = nothing.copy()
         at_random[order[:count]] = np.maximum(case.truth[order[:count]], NONE)
-        for way, (known, by_chance) in enumerate(((labels, drawn), (at_random, None))):
-            estimate = estimated(case.votes, labels=known, drawn=by_chance, opinions=opinions)
+        ways = (
+            estimated(case.votes, labels=labels, drawn=drawn, opinions=opinions),
+            estimated(case.votes, labels=at_random, evenly=at_random != NONE, opinions=opinions),
+            estimated(case.votes, labels=at_random, opinions=opinions),
+        )
+        for way, estimate in enumerate(ways):
             inside = (case.accuracy >= estimate.low) & (case.accuracy <= estimate.high)
             mae = float(np.abs(estimate.accuracy - case.accuracy).mean())
             made[way, place] = _loss(case, estimate), mae, float(inside.mean())

@@ -23,16 +23,26 @@ labelled_option = click.option(
     type=click.Path(path_type=Path),
     help="A file of text and label: right answers to some of the texts; may be given several times.",
 )
+random_option = click.option(
+    "--random",
+    "at_random",
+    is_flag=True,
+    help="The labelled texts were drawn at random from all: their labels speak for the rest. Suggested ones always do.",
+)
 
 
 class _LabelOptions(TypedDict):
     labels: "Mapping[Input, str]"
     chances: "Mapping[Input, float]"
+    at_random: bool
 
 
-def _labels(paths: Sequence[Path]) -> "_LabelOptions":
-    """Return labels, and the chances of those that were drawn by chance, as options of the questions."""
+def _labels(paths: Sequence[Path], *, at_random: bool) -> "_LabelOptions":
+    """Return labels, and what is known of how their texts were chosen, as options of the questions."""
     from registry.formats.labels import read_labels
+
+    if at_random and not paths:
+        raise click.UsageError("--random says how the texts of --labelled were chosen: name their file.")
 
     read = read_labels(*paths)
     if read.passed_over:
@@ -41,7 +51,7 @@ def _labels(paths: Sequence[Path]) -> "_LabelOptions":
             "Where the hard ones are left out, the accuracies come out wrong.",
             err=True,
         )
-    return {"labels": read.labels, "chances": read.chances}
+    return {"labels": read.labels, "chances": read.chances, "at_random": at_random}
 
 
 def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> None:
@@ -83,6 +93,7 @@ def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
 )
 @click.option("--like", help="A labelled task like TASK, whose labels are used in its place.")
 @labelled_option
+@random_option
 @click.option(
     "--calibration", default="none", show_default=True, help="Of the answers, for the other methods: contextual, batch."
 )
@@ -102,6 +113,7 @@ def best_prompt(
     calibration: str,
     space: str | None,
     *,
+    at_random: bool,
     verbose: bool,
     picture: Path | None,
     as_json: bool,
@@ -116,7 +128,7 @@ def best_prompt(
     from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, winner
 
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
-    labels = _labels(labelled)
+    labels = _labels(labelled, at_random=at_random)
     plain, more = replace(query, by=ACCURACY), {}
     if by == ACCURACY:
         _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
@@ -147,6 +159,7 @@ def best_prompt(
 @click.argument("task", shell_complete=names_of("task"))
 @click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many models.")
 @labelled_option
+@random_option
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @plot_option
 @table_options
@@ -158,6 +171,7 @@ def best_model(
     labelled: tuple[Path, ...],
     space: str | None,
     *,
+    at_random: bool,
     picture: Path | None,
     as_json: bool,
 ) -> None:
@@ -165,7 +179,7 @@ def best_model(
 
     A leaderboard without labels. Models that choose from other answers than most are left out, and named.
     """
-    registry, labels = registry_of(ctx), _labels(labelled)
+    registry, labels = registry_of(ctx), _labels(labelled, at_random=at_random)
     _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
     ranking = registry.best_model(task, limit=limit, space=space, **labels)
     write_plot(ranking, picture)
@@ -186,6 +200,7 @@ def label() -> None:
 @click.option("--model", help="The LLM whose prompts are to choose from; else all models.")
 @click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
 @labelled_option
+@random_option
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label, chance.")
 @table_options
@@ -199,6 +214,7 @@ def suggest(
     space: str | None,
     out: Path | None,
     *,
+    at_random: bool,
     as_json: bool,
 ) -> None:
     """Name texts whose labels would settle soonest which prompt of --model, or which model, is best for TASK.
@@ -208,7 +224,9 @@ def suggest(
     texts, give it to this command too.
     """
     registry = registry_of(ctx)
-    texts = registry.suggest_labels(task, model=model, count=count, space=space, **_labels(labelled))
+    texts = registry.suggest_labels(
+        task, model=model, count=count, space=space, **_labels(labelled, at_random=at_random)
+    )
     if out is not None and texts:
         from registry.formats.labels import write_labels
 

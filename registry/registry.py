@@ -327,12 +327,15 @@ class Registry(Drawing):
         space: str | None = None,
         more: Mapping[str, Mapping[str, float]] | None = None,
         labels: Mapping[Input, str] | None = None,
-        chances: Mapping[Input, float] | None = None,
+        **chosen: Any,  # noqa: ANN401 - of the function
     ) -> "PromptRanking":
-        """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`."""
+        """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`.
+
+        How the texts of `labels` were chosen is told by `chances` and `at_random`.
+        """
         from registry.choosing.best import best_prompt
 
-        return best_prompt(self.catalog, query, limit=limit, space=space, more=more, labels=labels, chances=chances)
+        return best_prompt(self.catalog, query, limit=limit, space=space, more=more, labels=labels, **chosen)
 
     def best_model(self, task: str, **options: Any) -> "ModelRanking":  # noqa: ANN401 - those of the function
         """Rank every model that answered a space's texts; see `registry.choosing.models.best_model`."""

@@ -190,12 +190,14 @@ def best_prompt(
     more: Mapping[str, Mapping[str, float]] | None = None,
     labels: Mapping[Input, str] | None = None,
     chances: Mapping[Input, float] | None = None,
+    at_random: bool = False,
 ) -> PromptRanking:
     """Rank an LLM's prompts for a task.
 
     Args:
         labels: right answers to some of the texts, where they are known.
         chances: of those that `registry.choosing.models.suggested_texts` has drawn, as it told them.
+        at_random: the other labels are of texts that were drawn at random from all, so that they speak for the rest.
         more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:
@@ -209,7 +211,7 @@ def best_prompt(
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record)
-    known = Known(whose, labels or {}, chances or {}, own=whose.name == task.name)
+    known = Known(whose, labels or {}, chances or {}, at_random=at_random, own=whose.name == task.name)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare_key, plain
 from registry.errors import InputError
-from registry.estimates.sampled import can_be
+from registry.estimates.sampled import can_be, seems_even
+from registry.estimates.votes import Votes
 
 SHOWN = 60  # letters of a text
 
@@ -72,3 +73,22 @@ def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes
         return made
     notes.append(f"{why}: the labels speak for their own texts alone")
     return np.zeros(len(inputs))
+
+
+def given_evenly(
+    votes: Votes, labels: NDArray[np.int64] | None, drawn: NDArray[np.float64], notes: list[str]
+) -> NDArray[np.bool_]:
+    """Return which labels are those of a random sample, (inputs,): all without a chance, as somebody says.
+
+    Where voters agree on these inputs far more or less than on all, that is noted: a sample that was chosen tells of
+    others what is not so.
+    """
+    if labels is None:
+        return np.zeros(len(drawn), bool)
+    evenly: NDArray[np.bool_] = (labels != NONE) & (drawn == 0)
+    if evenly.any() and not seems_even(votes, np.flatnonzero(evenly)):
+        notes.append(
+            "the labelled texts are answered more, or less, alike than all are: if they were chosen and not drawn at "
+            "random, leave --random away"
+        )
+    return evenly

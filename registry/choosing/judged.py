@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import joined
-from registry.choosing.given import given_chances, given_labels
+from registry.choosing.given import given_chances, given_evenly, given_labels
 from registry.choosing.known import LEAST_EXAMPLES, can_teach, choosable, labelled_task, own_labels, unseen
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, parse_corpus, plain
@@ -70,6 +70,7 @@ class Judged:
     verdict: Verdict
     labels: NDArray[np.int64] | None  # the known answers, (inputs,), else `NONE`; None where there is none
     drawn: NDArray[np.float64]  # the chances of those that were drawn by chance, (inputs,), else 0
+    evenly: NDArray[np.bool_]  # which of the others are a random sample, (inputs,)
     notes: tuple[str, ...] = ()
 
     @property
@@ -110,6 +111,7 @@ class Known:
     task: EntryRecord | None = None  # whose labels are the witness
     labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
     chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
+    at_random: bool = False  # whether the others are a random sample of the inputs
     own: bool = False  # whether the task is the one that is asked about: its own labels are right answers, too
 
 
@@ -126,12 +128,14 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     notes: list[str] = []
     labels = given_labels(answered.inputs, answered.answers, known.labels, notes)
     drawn = given_chances(answered.inputs, known.chances, notes)
+    evenly = given_evenly(answered.votes, labels, drawn, notes) if known.at_random else np.zeros(len(drawn), bool)
     witness = None
     if known.task is not None:
         witness, own = _said_by_task(catalog, space, answered, known.task, notes, own=known.own)
         if own is not None:
             labels = own if labels is None else np.where(labels == NONE, own, labels)
-    estimate = estimated(answered.votes, witness, labels, drawn=drawn)
+            evenly &= own == NONE
+    estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly)
     if witness is not None and known.task is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
         trust.update(np.mean(estimate.opinions.truths, axis=0))
@@ -142,7 +146,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     told = 0 if labels is None else int((labels != NONE).sum())
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told)
-    return Judged(answered, estimate, said, labels, drawn, tuple(notes))
+    return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
 
 
 def how_to_settle(space: SpaceRecord, task: str, model: str | None = None) -> str:

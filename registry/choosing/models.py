@@ -99,6 +99,7 @@ def best_model(
     space: str | None = None,
     labels: Mapping[Input, str] | None = None,
     chances: Mapping[Input, float] | None = None,
+    at_random: bool = False,
 ) -> ModelRanking:
     """Rank every model and prompted model that answered a space's texts with the answers of a task.
 
@@ -109,6 +110,7 @@ def best_model(
         space: whose texts were answered; None for the current one.
         labels: right answers to some of the texts, where they are known.
         chances: of those that `suggested_texts` has drawn, as it told them.
+        at_random: as for `best_prompt`.
 
     Raises:
         InputError: nobody answered.
@@ -119,7 +121,7 @@ def best_model(
     notes: list[str] = []
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
-    known = Known(entry, labels or {}, chances or {}, own=True)
+    known = Known(entry, labels or {}, chances or {}, at_random=at_random, own=True)
     judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
@@ -140,6 +142,7 @@ def suggested_texts(
     space: str | None = None,
     labels: Mapping[Input, str] | None = None,
     chances: Mapping[Input, float] | None = None,
+    at_random: bool = False,
 ) -> Table[Suggestion]:
     """Return texts whose labels would settle soonest which prompt of a model, or which model, is best.
 
@@ -154,6 +157,7 @@ def suggested_texts(
         space: whose texts; None for the current one.
         labels: those that are known already; others are suggested.
         chances: of those that were suggested before.
+        at_random: as for `best_prompt`.
     """
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
@@ -166,11 +170,20 @@ def suggested_texts(
         voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
         said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
     answered = answered_by(catalog, record, voters, said, notes)
-    judged = judge(catalog, record, answered, Known(entry, labels or {}, chances or {}, own=True), mend="")
+    known = Known(entry, labels or {}, chances or {}, at_random=at_random, own=True)
+    judged = judge(catalog, record, answered, known, mend="")
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
     luck = np.array([_luck(text) for text in answered.inputs])
-    drawn = suggested(answered.votes, judged.estimate, judged.labels, count, luck=luck, drawn=judged.drawn)
+    drawn = suggested(
+        answered.votes,
+        judged.estimate,
+        judged.labels,
+        count,
+        luck=luck,
+        drawn=judged.drawn,
+        evenly=judged.evenly,
+    )
     first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
     return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
 

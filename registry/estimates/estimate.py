@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from registry.estimates.belief import Belief, believed
 from registry.estimates.committee import Opinions, heard
-from registry.estimates.sampled import can_be, chances, in_order, told
+from registry.estimates.sampled import can_be, chances, in_order, told, told_evenly
 from registry.estimates.votes import NONE, Floats, Votes
 from registry.estimates.witness import Witness
 
@@ -42,6 +42,7 @@ def estimated(
     labels: NDArray[np.int64] | None = None,
     *,
     drawn: Floats | None = None,
+    evenly: NDArray[np.bool_] | None = None,
     opinions: Opinions | None = None,
 ) -> Estimate:
     """Estimate how accurate each voter is.
@@ -52,11 +53,17 @@ def estimated(
         labels: (inputs,), the answers that are known to be true, else `NONE`.
         drawn: (inputs,), the chances of those that are known because they were drawn by chance, as `suggested` told
             them, else 0.
+        evenly: (inputs,), which of the other known ones are a random sample of all that were not known without it.
         opinions: of `heard`, where they are known already.
     """
     thought = opinions or heard(votes, witness)
     by_chance, others = _parted(votes, labels, drawn)
-    before = _estimate(believed(votes, thought.truths, others), thought, _bounds(votes, others))
+    sampled = np.zeros(votes.inputs, bool) if evenly is None or (others != NONE).all() else evenly & (others != NONE)
+    known = np.where(sampled, NONE, others)
+    belief = believed(votes, thought.truths, known)
+    if sampled.any():
+        belief = told_evenly(votes, belief, np.where(sampled, others, NONE), known == NONE)
+    before = _estimate(belief, thought, _bounds(votes, others))
     is_drawn = by_chance != NONE
     if drawn is None or not is_drawn.any():
         return before
@@ -99,6 +106,7 @@ def suggested(
     *,
     luck: Floats,
     drawn: Floats | None = None,
+    evenly: NDArray[np.bool_] | None = None,
 ) -> list[tuple[int, float]]:
     """Return the inputs to label next, and the chance of each: drawn by chance, more where labels tell more.
 
@@ -109,10 +117,13 @@ def suggested(
         count: how many.
         luck: of each input, see `sampled.in_order`.
         drawn: the chances of those labels that were drawn by chance, see `estimated`.
+        evenly: which of the others are a random sample, see `estimated`.
     """
     by_chance, others = _parted(votes, labels, drawn)
     is_drawn = by_chance != NONE
-    before = estimated(votes, labels=others, opinions=estimate.opinions) if is_drawn.any() else estimate
+    before = estimate
+    if is_drawn.any():
+        before = estimated(votes, labels=others, evenly=evenly, opinions=estimate.opinions)
     frame = others == NONE
     if not frame.any():
         return []

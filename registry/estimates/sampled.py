@@ -8,9 +8,10 @@ rule from what was believed before and this, both taken for normal:
 
     rest  = 1/N  sum over labelled i of (right_i - expected_i) / pi_i
     gain  = C (C + S)^-1
-    a'    = a + gain rest            C' = (1 - gain) C (1 - gain)^T + (1 + 40/(40 + n)) gain S gain^T
+    a'    = a + gain (e + rest - a)  C' = (1 - gain) C (1 - gain)^T + (1 + 40/(40 + n)) gain S gain^T
 
-a and C are the accuracies and their covariance as they were believed, S the covariance that rest has for being of a
+a and C are the accuracies and their covariance as they were believed, e what is expected of all inputs (a, but after an
+earlier sample), S the covariance that rest has for being of a
 sample of n. An input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement
 (Rosen 1972) pi_i = 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all
 inputs.
@@ -27,6 +28,7 @@ from registry.estimates.votes import NONE, Floats, Posterior, Votes
 EVEN = 0.1  # of the draws: as likely for each input, so that no weight is without bound
 JITTER = 1e-9  # on the diagonal of a covariance: voters with the same answers have none between them
 HALVINGS = 200
+FAR = 3.5  # standard errors
 FEW = 40  # labels: after fewer the rest is told to vary up to twice as much, for its law is not normal yet
 
 
@@ -90,7 +92,31 @@ def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats
     left = kept @ belief.covariance @ kept.T + (1 + FEW / (FEW + len(rows))) * gain @ noise @ gain.T
     truth = belief.truth.copy()
     truth[rows] = np.eye(votes.answers)[labels[rows]]
-    return replace(belief, truth=truth, accuracy=belief.accuracy + gain @ rest, covariance=left)
+    off = votes.accuracy(belief.truth) + rest - belief.accuracy
+    return replace(belief, truth=truth, accuracy=belief.accuracy + gain @ off, covariance=left)
+
+
+def told_evenly(votes: Votes, belief: Belief, labels: NDArray[np.int64], frame: NDArray[np.bool_]) -> Belief:
+    """Return what to believe after the labels of a random sample, in which each input of a frame was as likely.
+
+    Args:
+        votes: the answers.
+        belief: what was believed before.
+        labels: (inputs,), the answers of the sample, else `NONE`; inputs of the frame, and not all of them.
+        frame: from which inputs it was drawn, (inputs,).
+    """
+    return told(votes, belief, labels, frame / frame.sum())
+
+
+def seems_even(votes: Votes, rows: NDArray[np.int64]) -> bool:
+    """Say whether voters agree on some inputs about as much as on all, as they do on a random sample.
+
+    What is too far off for one is met in one sample of two thousand.
+    """
+    agreement = votes.counts.max(axis=1) / len(votes)  # (inputs,)
+    rest = max(1 - len(rows) / votes.inputs, 0)
+    spread = float(np.sqrt(rest * agreement.var() / max(len(rows), 1)))
+    return bool(abs(float(agreement[rows].mean() - agreement.mean())) <= FAR * spread + JITTER)
 
 
 def _pace(chance: Floats) -> float:

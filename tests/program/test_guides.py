@@ -34,7 +34,7 @@ def write_code(guide: Path, folder: Path) -> None:
 
 
 def fill_in(table: Path, answers: tuple[str, str]) -> None:
-    """Fill in the column `label`, as a person would: with the task's answers in turn."""
+    """Fill in the column `label`, as a person would, with the task's answers in turn; `own.csv` are labels without more."""
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
@@ -42,6 +42,8 @@ def fill_in(table: Path, answers: tuple[str, str]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows({**row, "label": answers[number % 2]} for number, row in enumerate(rows))
+    with table.with_name("own.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((row["text"], answers[0]) for row in rows[:3])])
 
 
 def small_space(url: str) -> None:

@@ -184,6 +184,31 @@ def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> N
     assert [row.text for row in (*wanted, *more)] == [row.text for row in at_once]
 
 
+def test_labels_that_are_said_to_be_random_speak_for_the_other_texts_too(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    some = np.random.default_rng(4).permutation(COUNT)[:24]
+    labels = {TEXTS[row]: CHOICES[TRUTH[row]] for row in some}
+
+    rankings = [
+        registry.best_prompt(PromptQuery("films", "llm"), labels=labels, at_random=said) for said in (True, False)
+    ]
+
+    errors = [np.mean([abs(row.accuracy - RIGHT[row.name] / COUNT) for row in ranking]) for ranking in rankings]
+    assert errors[0] < errors[1]
+    assert not any("at random" in note for ranking in rankings for note in ranking.notes)
+
+
+def test_a_sample_is_told_to_be_none_where_prompts_agree_on_it_far_more_than_elsewhere(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    labels = {TEXTS[row]: CHOICES[TRUTH[row]] for row in range(COUNT - 6, COUNT)}  # all three agree on these alone
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=labels, at_random=True)
+
+    assert any("if they were chosen and not drawn at random" in note for note in ranking.notes)
+
+
 @pytest.mark.parametrize(
     ("more", "chance", "why"),
     [
