@@ -128,8 +128,7 @@ def best_prompt(
     from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, winner
 
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
-    labels = _labels(labelled, at_random=at_random)
-    plain, more = replace(query, by=ACCURACY), {}
+    labels, plain, more = _labels(labelled, at_random=at_random), replace(query, by=ACCURACY), {}
     if by == ACCURACY:
         _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
     elif by == SELF_SELECT:

@@ -216,13 +216,10 @@ def best_prompt(
     spec = SpaceSpec.from_document(record.spec)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
     similarity = None if target is None else likeness(outputs.vectors, target, spec)
-    scores: dict[str, Scores] = {ACCURACY: judged.estimate.accuracy}
-    has_map = "map" in spec.facets.names
-    if similarity is not None:
-        scores[FUTE] = expected_agreement(similarity, as_embedded) if has_map else similarity
+    scores = {ACCURACY: judged.estimate.accuracy, **_by_likeness(similarity, as_embedded, spec)}
     scores |= _other_scores(outputs, query.calibration, more or {})
     _check_scored(query.by, scores)
-    read = similarity if query.by == FUTE and has_map else None
+    read = similarity if query.by == FUTE and "map" in spec.facets.names else None
     doubt = judged.verdict.doubt if query.by == ACCURACY else why_in_doubt(outputs.table, scores[query.by], read)
     return PromptRanking(
         _rows(outputs, judged.estimate, scores, query.by, limit, (similarity, spread(as_embedded))),
@@ -241,6 +238,13 @@ def winner(catalog: Catalog, ranking: PromptRanking) -> dict[str, Any]:
     asked = str(catalog.entries.get(f"{ranking.query.model}@{name}").spec["prompt"])
     spec = Prompt.from_spec(catalog.entries.get(asked, EntryKind.PROMPT).spec)
     return {"prompt": name, "template": spec.template, "answers": list(spec.answers)}
+
+
+def _by_likeness(similarity: Scores | None, as_embedded: NDArray[np.float64], spec: SpaceSpec) -> dict[str, Scores]:
+    """Return the scores by FUTE, where the task has a vector."""
+    if similarity is None:
+        return {}
+    return {FUTE: expected_agreement(similarity, as_embedded) if "map" in spec.facets.names else similarity}
 
 
 def _other_scores(

@@ -11,6 +11,7 @@ from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.choosing.judged import Answered, Judged, Known, answered_by, how_to_settle, judge, said_by
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
@@ -162,14 +163,7 @@ def suggested_texts(
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
-    if model is None:
-        voters = _voters(catalog, record)
-        said = said_by(catalog, record, voters)
-    else:
-        outputs = outputs_of_prompts(catalog, model, record)
-        voters = dict(zip(outputs.prompts, outputs.versions, strict=True))
-        said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
-    answered = answered_by(catalog, record, voters, said, notes)
+    answered = answered_by(catalog, record, *_asked(catalog, record, model), notes)
     known = Known(entry, labels or {}, chances or {}, at_random=at_random, own=True)
     judged = judge(catalog, record, answered, known, mend="")
     if len(answered.names) < 2:
@@ -186,6 +180,16 @@ def suggested_texts(
     )
     first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
     return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
+
+
+def _asked(catalog: Catalog, space: SpaceRecord, model: str | None) -> tuple[dict[str, int], dict[str, Predictions]]:
+    """Return the prompts of a model with their versions, or all models, and what each answered."""
+    if model is None:
+        voters = _voters(catalog, space)
+        return voters, said_by(catalog, space, voters)
+    outputs = outputs_of_prompts(catalog, model, space)
+    versions = dict(zip(outputs.prompts, outputs.versions, strict=True))
+    return versions, dict(zip(outputs.prompts, outputs.predictions, strict=True))
 
 
 def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:

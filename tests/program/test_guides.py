@@ -34,7 +34,7 @@ def write_code(guide: Path, folder: Path) -> None:
 
 
 def fill_in(table: Path, answers: tuple[str, str]) -> None:
-    """Fill in the column `label`, as a person would, with the task's answers in turn; `own.csv` are labels without more."""
+    """Fill in the column `label`, as a person would, with the task's answers in turn; `own.csv` has labels alone."""
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
