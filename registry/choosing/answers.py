@@ -8,7 +8,7 @@ import numpy as np
 
 from registry.catalog import Catalog, EntryRecord
 from registry.catalog.predictions import CONTENT_FREE
-from registry.choosing.judged import answerable, prompt_of
+from registry.choosing.asked import answerable, prompt_of
 from registry.data.inputs import Input, parse_corpus
 from registry.data.models import ModelSpec
 from registry.data.predictions import ANSWERED, Missing, Predictions

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.choosing.judged import Judged, Known, answered_by, how_to_settle, judge
+from registry.choosing.asked import answered_by
+from registry.choosing.judged import Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,

@@ -19,19 +19,19 @@ SHOWN = 60  # letters of a text
 
 def given_labels(
     inputs: Sequence[Input], answers: Sequence[str], labels: Mapping[Input, str], notes: list[str]
-) -> NDArray[np.int64] | None:
-    """Return the known answers, (inputs,), else `NONE`; None where there is none.
+) -> NDArray[np.int64]:
+    """Return the known answers, (inputs,), else `NONE`.
 
     Raises:
         InputError: a label is none of the answers, a text has two, or none of the texts was asked.
     """
+    made = np.full(len(inputs), NONE)
     if not labels:
-        return None
+        return made
     number = {plain(text): column for column, text in enumerate(answers)}
     spelt: dict[tuple[str, str], set[str]] = {}
     for text, label in labels.items():
         spelt.setdefault(bare_key(*text), set()).add(label)
-    made = np.full(len(inputs), NONE)
     for row, text in enumerate(inputs):
         known = {labels[text]} if text in labels else spelt.get(bare_key(*text), set())
         if len(known) > 1:
@@ -76,15 +76,13 @@ def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes
 
 
 def given_evenly(
-    votes: Votes, labels: NDArray[np.int64] | None, drawn: NDArray[np.float64], notes: list[str]
+    votes: Votes, labels: NDArray[np.int64], drawn: NDArray[np.float64], notes: list[str]
 ) -> NDArray[np.bool_]:
     """Return which labels are those of a random sample, (inputs,): all without a chance, as somebody says.
 
     Where voters agree on these inputs far more or less than on all, that is noted: a sample that was chosen tells of
     others what is not so.
     """
-    if labels is None:
-        return np.zeros(len(drawn), bool)
     evenly: NDArray[np.bool_] = (labels != NONE) & (drawn == 0)
     if evenly.any() and not seems_even(votes, np.flatnonzero(evenly)):
         notes.append(

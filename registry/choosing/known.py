@@ -1,11 +1,11 @@
 """What a task knows of the texts of a space: the labels of its own examples, and what is left to learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from registry.catalog import Catalog, EntryRecord
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, bare, bare_key, plain
+from registry.data.inputs import Input, bare, bare_key
 from registry.data.tasks import SPLITS, TaskData, task_of
 
 LEAST_EXAMPLES = 20  # of a task that a classifier learns from
@@ -19,28 +19,16 @@ def labelled_task(catalog: Catalog, task: EntryRecord) -> TaskData | None:
     return task_of(task.spec, bodies, task.name)
 
 
-def own_labels(task: TaskData, inputs: Sequence[Input], answers: Sequence[str]) -> dict[Input, str]:
-    """Return the answers that a task's own examples name for inputs, where they name one that can be chosen.
+def own_labels(task: TaskData, inputs: Sequence[Input], meant: Mapping[str, str]) -> dict[Input, str]:
+    """Return the answers that a task's own examples name for inputs.
 
     A text is known again by its letters and digits. One that has two labels in the task has none here.
     """
-    meant = choosable(task, answers)
     labels: dict[tuple[str, str], set[str]] = {}
     for row in (*task.train, *task.test):
         labels.setdefault(bare_key(row.text, row.text_pair), set()).add(row.label)
     said = {text: labels.get(bare_key(*text), set()) for text in inputs}
-    return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own if label in meant}
-
-
-def choosable(task: TaskData, answers: Sequence[str]) -> dict[str, str]:
-    """Return which of the answers each label of a task means, by its name or its text; without those that mean none."""
-    known = {plain(answer): answer for answer in answers}
-    spelt = {label: (plain(label), plain(task.answers.get(label, label))) for label in task.labels or ()}
-    return {
-        label: known[next(text for text in texts if text in known)]
-        for label, texts in spelt.items()
-        if any(text in known for text in texts)
-    }
+    return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own}
 
 
 def unseen(task: TaskData, inputs: Sequence[Input]) -> TaskData:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from registry.catalog import Catalog, Filter, SpaceRecord
-from registry.choosing.judged import Answered, Judged, Known, answered_by, how_to_settle, judge, said_by
+from registry.choosing.asked import Answered, answered_by, said_by
+from registry.choosing.judged import Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions

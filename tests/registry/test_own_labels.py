@@ -35,6 +35,10 @@ def others(count: int) -> tuple[Example, ...]:
     return tuple(Example(f"something else {i}", CHOICES[i % 2]) for i in range(count))
 
 
+def others_of(labels: str) -> tuple[Example, ...]:
+    return tuple(Example(f"something else {i}", label) for i, label in enumerate(labels))
+
+
 def told(registry: Registry) -> Registry:
     """Three prompts that answered the texts; the worst two agree with nobody."""
     corpus = registry.add_corpus("texts", TEXTS, source="here")
@@ -114,7 +118,7 @@ def test_texts_that_differ_in_signs_alone_have_the_same_label() -> None:
     task = TaskData("classification", CHOICES, (Example("a text", "positive"),))
     asked = (Input("A text!"), Input("a text"), Input("another"))
 
-    assert own_labels(task, asked, CHOICES) == {asked[0]: "positive", asked[1]: "positive"}
+    assert own_labels(task, asked, {name: name for name in CHOICES}) == {asked[0]: "positive", asked[1]: "positive"}
 
 
 def test_a_text_with_two_labels_has_none(registry: Registry) -> None:
@@ -137,6 +141,59 @@ def test_labels_that_are_other_answers_say_nothing_and_are_told(registry: Regist
 
     assert ranking.judged.labelled == 0
     assert ranking.notes == ("the labels of films are other answers, so they say nothing here",)
+
+
+@pytest.mark.parametrize("words", [("bad", "positive"), ("negative", "fine"), ("bad", "fine")])
+def test_labels_that_are_only_some_of_the_answers_say_nothing_and_are_told(
+    registry: Registry, words: tuple[str, str]
+) -> None:
+    """Else the texts whose labels are answers would be known alone, and who always gives these be right on all."""
+    told(registry)
+    without = asked(registry, TaskData("classification", CHOICES, others(4)))
+    registry.add_task("odd", TaskData("classification", words, examples(COUNT, words)))
+
+    ranking = registry.best_prompt(PromptQuery("odd", "llm"))
+
+    assert ranking.judged.labelled == 0
+    assert [vars(row) for row in ranking] == [vars(row) for row in without]
+    (note,) = ranking.notes
+    if set(words) & set(CHOICES):
+        strange, answer = (set(pair) - set(other) for pair, other in ((words, CHOICES), (CHOICES, words)))
+        assert note == (
+            "the labels of odd and the answers are not the same, so the labels say nothing here: "
+            f"{strange.pop()!r} is none of the answers, and {answer.pop()!r} none of the labels"
+        )
+    else:
+        assert note == "the labels of odd are other answers, so they say nothing here"
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_where_the_right_answer_is_one_that_nobody_gave_all_are_wrong(registry: Registry, *, by_hand: bool) -> None:
+    """Every answer is a label, and there is a label more: nobody said it of the first 24 texts, which have it."""
+    told(registry)
+    mixed = [Example(row.text, "mixed" if number < 24 else row.label) for number, row in enumerate(examples(COUNT))]
+    own = others(4) if by_hand else tuple(mixed)
+    registry.add_task("films", TaskData("classification", (*CHOICES, "mixed"), (*own, Example("so so", "mixed"))))
+    labels = {Input(row.text): row.label for row in mixed} if by_hand else {}
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=labels)
+
+    assert ranking.judged.labelled == COUNT
+    right = {"none": 0, "half": COUNT // 2 - 24, "most": COUNT - 6 - 24}
+    assert {row.name: row.accuracy for row in ranking} == {
+        name: pytest.approx(count / COUNT, abs=1e-9) for name, count in right.items()
+    }
+
+
+def test_labels_by_hand_may_be_the_tasks_names_of_them(registry: Registry) -> None:
+    told(registry)
+    answers = {"0": CHOICES[0], "1": CHOICES[1]}
+    registry.add_task("films", TaskData("classification", ("0", "1"), others_of("01"), answers=answers))
+    labels = {text: str(true) for text, true in zip(TEXTS, TRUTH, strict=True)}
+
+    assert registry.best_prompt(PromptQuery("films", "llm"), labels=labels).judged.labelled == COUNT
+    with pytest.raises(InputError, match=r"The label '2' is none of the answers: there are negative, positive\."):
+        registry.best_prompt(PromptQuery("films", "llm"), labels={TEXTS[0]: "2"})
 
 
 @pytest.mark.parametrize(

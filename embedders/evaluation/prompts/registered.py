@@ -6,8 +6,8 @@ from embedders.black_boxes.self_select import self_selected
 from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for
 from registry import Registry
+from registry.choosing.asked import rows_asked
 from registry.choosing.best import SELF_SELECT
-from registry.choosing.judged import rows_asked
 from registry.choosing.outputs import outputs_of_prompts
 from registry.data.inputs import Input, bare, plain
 from registry.data.models import ModelKind, ModelSpec

@@ -1,0 +1,130 @@
+"""What several models, or prompts of one, answered to the same texts: brought into one table."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog.predictions import joined
+from registry.data.answer_tables import NONE
+from registry.data.inputs import Input, parse_corpus, plain
+from registry.data.models import HeadKind, ModelKind, ModelSpec
+from registry.data.predictions import Predictions
+from registry.data.recordings import Recording
+from registry.errors import InputError
+from registry.estimates.votes import Votes
+from registry.kinds import EntryKind
+from registry.prompts.prompt import PAIR, Prompt
+
+EMBED_FIRST = "embed models there first"
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What several models or prompts answered to the same inputs of a corpus."""
+
+    names: tuple[str, ...]
+    answers: tuple[str, ...]
+    votes: Votes
+    inputs: tuple[Input, ...]
+    rows: NDArray[np.int64]  # of the corpus, (inputs,)
+
+    def offering(self, more: Iterable[str]) -> "Answered":
+        """Return the same with further answers that could have been given, and were not."""
+        answers = (*self.answers, *(answer for answer in dict.fromkeys(more) if answer not in self.answers))
+        return replace(self, answers=answers, votes=Votes(self.votes.said, len(answers)))
+
+
+def said_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> dict[str, Predictions]:
+    """Return what voters, by the versions of their entries, answered to the texts of a space; without those silent."""
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    chunks = catalog.predictions.chunks_of(list(voters.values()), space.corpus_version_id)
+    said = {name: joined(chunks[version]) for name, version in voters.items()}
+    return {name: predictions for name, predictions in said.items() if len(predictions)}
+
+
+def answered_by(
+    catalog: Catalog,
+    space: SpaceRecord,
+    voters: Mapping[str, int],
+    said: Mapping[str, Predictions],
+    notes: list[str],
+) -> Answered:
+    """Bring what voters answered into one table; notes say who is left out, and why.
+
+    Args:
+        catalog: where the texts are kept.
+        space: whose corpus was asked.
+        voters: names and the versions of their entries.
+        said: what they answered.
+        notes: where to say what is left out.
+
+    Raises:
+        InputError: nobody answered.
+    """
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    if not said:
+        raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
+    record = catalog.entries.by_version_id(space.corpus_version_id)
+    texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
+    rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
+    kinds = {name: (rows[name].tobytes(), _meanings(own.answers)) for name, own in said.items()}
+    counted = Counter(kinds.values())
+    usual = max(counted, key=lambda kind: counted[kind])
+    kept = [name for name in said if kinds[name] == usual]
+    if len(kept) < len(said):
+        other = next(name for name in said if name not in kept)
+        notes.append(f"{len(said) - len(kept)} are left out, which choose from other answers or texts: {other} ...")
+    answers, asked = said[kept[0]].answers, rows[kept[0]]
+    table = np.stack([_column(said[name], answers) for name in kept])
+    return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
+
+
+def _elsewhere(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> str:
+    """Say where some of the voters have answered, else that they are to be asked here."""
+    others = [other for other in catalog.spaces.all() if other.corpus_version_id not in (None, space.corpus_version_id)]
+    there = [other.name for other in others if said_by(catalog, other, voters)]
+    return f"models answered those of {', '.join(there)}: take '--space {there[0]}'" if there else EMBED_FIRST
+
+
+def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int) -> NDArray[np.int64]:
+    """Return which texts of a corpus a voter, a version of an entry, was asked: `count` of them, in order."""
+    if count == len(texts):
+        return np.arange(count)
+    row = {text: number for number, text in enumerate(texts)}
+    asked = answerable(catalog, catalog.entries.by_version_id(voter), texts)
+    return np.array([row[text] for text in asked[:count]], np.int64)
+
+
+def answerable(catalog: Catalog, entry: EntryRecord, inputs: Sequence[Input]) -> list[Input]:
+    """Return the inputs that a model could be asked, in order, as those who ask it choose them."""
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED:
+        bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
+        known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
+        return [one for one in inputs if one in known]
+    if spec.head is HeadKind.QUESTION_ANSWERING:
+        return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+    prompt = prompt_of(catalog, spec)
+    if prompt is not None and PAIR in prompt.fields.values():
+        return [one for one in inputs if one.text_pair is not None]
+    return list(inputs)
+
+
+def prompt_of(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
+    """Return the prompt of a prompted model; None for any other."""
+    return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec) if spec.prompt else None
+
+
+def _meanings(answers: Sequence[str]) -> frozenset[str]:
+    return frozenset(map(plain, answers))
+
+
+def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
+    """Return the numbers of the likeliest answers, (inputs,)."""
+    number = {plain(text): column for column, text in enumerate(answers)}
+    to = np.array([number[plain(text)] for text in said.answers])
+    return np.where(said.is_answered, to[said.probabilities.argmax(axis=1)], NONE)

@@ -1,0 +1,102 @@
+"""What a labelled task says of texts that were answered: right answers to some, and what a classifier makes of all.
+
+The classifier is trained on the task's examples, on the surrogate's features (`embedders.black_boxes.witnesses`), and
+what it has read is kept like any model's answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog.predictions import joined
+from registry.choosing.asked import Answered
+from registry.choosing.known import LEAST_EXAMPLES, can_teach, labelled_task, own_labels, unseen
+from registry.choosing.vocabulary import Vocabulary
+from registry.data.answer_tables import NONE
+from registry.data.inputs import Input, plain
+from registry.data.predictions import Predictions
+from registry.data.tasks import TaskData
+from registry.estimates.witness import Witness
+
+OTHER_ANSWERS = "the labels of {} are other answers, so they say nothing here"
+AT_ODDS = "the labels of {} and the answers are not the same, so the labels say nothing here: {}"
+UNREAD = 1e-3  # the probability of an answer that the witness does not know
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A task, and what of it counts for texts that were answered."""
+
+    name: str
+    words: Vocabulary | None  # None for a task without labels
+    read: Predictions  # what a classifier that learnt from it makes of the corpus, if one has
+    data: TaskData | None  # where it is needed
+    named: Mapping[Input, str]  # the right answers that its own examples name, also such as nobody gave
+
+    @classmethod
+    def of(cls, catalog: Catalog, space: SpaceRecord, task: EntryRecord, answered: Answered, *, own: bool) -> "Teacher":
+        """Look at a task.
+
+        Args:
+            own: whether the labels of its own examples are right answers.
+        """
+        assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+        read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
+        words = Vocabulary.of(task, answered.answers)
+        data = labelled_task(catalog, task) if own or not len(read) else None
+        named: dict[Input, str] = {}
+        if own and data is not None and words is not None and not words.is_at_odds:
+            named = own_labels(data, answered.inputs, words.meant)
+        return cls(task.name, words, read, data, named)
+
+    def translated(self, labels: Mapping[Input, str], answered: Answered) -> Mapping[Input, str]:
+        """Return labels that were given by hand as answers, where they name the task's labels in other words."""
+        return labels if self.words is None else self.words.translated(labels, answered.answers)
+
+    def offered(self, labels: Mapping[Input, str]) -> list[str]:
+        """Return the answers that nobody gave, and that are right by what is named here or was given by hand."""
+        if self.words is None or self.words.is_at_odds:
+            return []
+        return [answer for answer in self.words.unanswered if answer in (*self.named.values(), *labels.values())]
+
+    def told(self, answered: Answered, notes: list[str]) -> NDArray[np.int64]:
+        """Return the answers that the task's own examples name, (inputs,), else `NONE`; a note says how many."""
+        number = {plain(text): column for column, text in enumerate(answered.answers)}
+        inputs = answered.inputs
+        said = np.array([number[plain(self.named[text])] if text in self.named else NONE for text in inputs], np.int64)
+        if self.named:
+            count = int((said != NONE).sum())
+            notes.append(f"{count} of the {len(said)} texts are examples of {self.name}: their labels count as known")
+        return said
+
+    def witness(self, answered: Answered, notes: list[str]) -> Witness | None:
+        """Return what a classifier that learnt from the task has read; None, and a note, where that says nothing."""
+        if self.words is not None and self.words.is_at_odds:
+            some = len(self.words.unanswered) < len(self.words.meant)
+            notes.append(AT_ODDS.format(self.name, self.words) if some else OTHER_ANSWERS.format(self.name))
+            return None
+        if not len(self.read):
+            notes += [] if self.data is None else self._unread(self.data, answered)
+            return None
+        number = {plain(text): column for column, text in enumerate(answered.answers)}
+        columns = [number.get(plain(text)) for text in self.read.answers]
+        if sum(column is not None for column in columns) < 2:
+            notes.append(OTHER_ANSWERS.format(self.name))
+            return None
+        table = np.full((len(answered.rows), len(answered.answers)), UNREAD)
+        for column, own in zip(columns, self.read.probabilities[answered.rows].T, strict=True):
+            if column is not None:
+                table[:, column] += own
+        return Witness.of(table / table.sum(axis=1, keepdims=True))
+
+    def _unread(self, data: TaskData, answered: Answered) -> list[str]:
+        """Say why the texts were not read by the labels of the task."""
+        what = f"the {'other ' if self.named else ''}labels of {self.name} count for nothing: "
+        if can_teach(unseen(data, answered.inputs)):
+            how = "which 'fute best-prompt' and 'fute best-model' do, with torch"
+            return [f"{what}the texts were not read by them yet, {how}"]
+        few = f"there are not {LEAST_EXAMPLES} examples, of two labels, beside these texts"
+        return [] if self.named else [what + few]
