@@ -104,13 +104,14 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     teacher = Teacher.of(catalog, space, known.task, answered, own=known.own)
     by_hand = teacher.translated(known.labels, answered)
     answered = answered.offering(teacher.offered(by_hand))
-    labels = given_labels(answered.inputs, answered.answers, by_hand, notes)
-    drawn = given_chances(answered.inputs, known.chances, notes)
-    evenly = given_evenly(answered.votes, labels, drawn, notes) if known.at_random else np.zeros(len(drawn), bool)
+    given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
+    labels = np.where(given == NONE, own, given)
+    drawn, evenly = np.zeros(len(labels)), np.zeros(len(labels), bool)
+    if (labels == NONE).any():  # else it does not matter how texts were chosen
+        drawn = given_chances(answered.inputs, known.chances, notes)
+        evenly = evenly if not known.at_random else given_evenly(answered.votes, given, drawn, notes) & (own == NONE)
     witness = teacher.witness(answered, notes)
-    labels = np.where(labels == NONE, own, labels)
-    evenly &= own == NONE
     estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly)
     if witness is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)

@@ -52,14 +52,18 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
         mend: how to find out more.
         labels: how many right answers are known.
     """
-    thin = why_thin(votes)
     pick = estimate.pick
+    few = why_few(votes)
+    if few is not None:
+        why, more = few
+        return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
+    thin = why_thin(votes) if labels < votes.inputs else None  # all labels tell whatever the answers are
     if thin is not None:
         return Verdict(Kind.OPEN, f"Not enough evidence: {thin}. {mend}", thin)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
     if len(votes) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
-        few = f"so few ({len(votes)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
-        return Verdict(Kind.OPEN, f"Not enough evidence: {few}. Until then {shown}. {mend}", few)
+        why = f"so few ({len(votes)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
+        return Verdict(Kind.OPEN, f"Not enough evidence: {why}. Until then {shown}. {mend}", why)
     as_sure = [i for i in range(len(names)) if i != pick and estimate.worse[i] <= SURE]
     if estimate.worse[pick] <= SURE and not as_sure:
         sure = min(1 - float(estimate.worse[pick]), 0.99)
@@ -78,10 +82,18 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
     return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
 
 
-def why_thin(votes: Votes) -> str | None:
-    """Say why nothing can be learnt from the answers at all; None where something can."""
+def why_few(votes: Votes) -> tuple[str, str] | None:
+    """Say what is too few whatever labels say, and what to do; None where enough answered enough."""
     if len(votes) < 2:
-        return "there is only one to choose from"
+        return "there is only one to choose from", "Embed another on these texts."
+    asked = int(votes.given.any(axis=0).sum())
+    if asked < LEAST_INPUTS:
+        return f"only {asked} texts have an answer", f"Ask on a space of {LEAST_INPUTS} texts or more."
+    return None
+
+
+def why_thin(votes: Votes) -> str | None:
+    """Say why nothing can be learnt from the answers but by labels; None where something can."""
     share = votes.chosen.sum(axis=1) / np.maximum(votes.given.sum(axis=1, keepdims=True), 1)
     widest = float(np.sqrt((1 - (share**2).sum(axis=1)) / (1 - 1 / votes.answers)).max())
     if widest < LEAST_SPREAD:
@@ -91,9 +103,6 @@ def why_thin(votes: Votes) -> str | None:
         different = float((votes.said[:, both] != votes.said[:1, both]).any(axis=0).mean())
         if different < LEAST_DIFFERENT:
             return f"they answer alike, and differ on {different:.1%} of the texts"
-    asked = int(votes.given.any(axis=0).sum())
-    if asked < LEAST_INPUTS:
-        return f"only {asked} texts have an answer"
     return None
 
 
@@ -108,4 +117,4 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-__all__ = ["EQUAL", "Kind", "Verdict", "verdict", "why_thin"]
+__all__ = ["EQUAL", "Kind", "Verdict", "verdict"]

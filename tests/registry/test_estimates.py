@@ -195,12 +195,33 @@ def test_a_clear_winner_is_to_be_used() -> None:
     [
         (np.ones((3, 100), int), "each gives nearly always one answer"),
         (np.tile(np.arange(100) % 2, (4, 1)), "they answer alike, and differ on 0.0% of the texts"),
-        (np.tile(np.arange(100) % 2, (1, 1)), "there is only one to choose from"),
-        (np.stack([np.arange(10) % 2, np.arange(10) // 5 % 2, np.arange(10) // 2 % 2]), "only 10 texts have an answer"),
     ],
 )
-def test_thin_evidence_is_told(said: np.ndarray, why: str) -> None:
-    assert said_of(Votes(said, 2)) == f"Not enough evidence: {why}. Label some."
+def test_thin_evidence_is_told_and_labels_of_all_texts_mend_it(said: np.ndarray, why: str) -> None:
+    votes = Votes(said, 2)
+    assert said_of(votes) == f"Not enough evidence: {why}. Label some."
+
+    all_known = estimated(votes, labels=said[0])
+    found = verdict([*"abcd"][: len(said)], votes, all_known, mend="Label some.", labels=votes.inputs)
+    assert found.kind is not Kind.OPEN
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (np.tile(np.arange(100) % 2, (1, 1)), "there is only one to choose from. Embed another on these texts."),
+        (
+            np.stack([np.arange(10) % 2, np.arange(10) // 5 % 2, np.arange(10) // 2 % 2]),
+            "only 10 texts have an answer. Ask on a space of 20 texts or more.",
+        ),
+    ],
+)
+def test_what_labels_do_not_mend_is_told_with_what_does(said: np.ndarray, told: str) -> None:
+    votes = Votes(said, 2)
+    for labels in (None, said[0]):
+        known = 0 if labels is None else votes.inputs
+        found = verdict([*"abc"], votes, estimated(votes, labels=labels), mend="Label some.", labels=known)
+        assert found.sentence == f"Not enough evidence: {told}"
 
 
 def test_prompts_that_answer_at_random_leave_all_open() -> None:

@@ -241,6 +241,22 @@ def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> N
     assert [row.text for row in (*wanted, *more)] == [row.text for row in at_once]
 
 
+def test_when_the_last_suggested_text_has_its_label_nothing_is_left_to_tell(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, examples(10)))
+    truth = dict(zip(TEXTS, (CHOICES[label] for label in TRUTH), strict=True))
+    wanted = registry.suggest_labels("films", model="llm", count=COUNT)
+    labels = {Input(row.text): truth[Input(row.text)] for row in wanted}
+
+    ranking = registry.best_prompt(
+        PromptQuery("films", "llm"), labels=labels, chances={Input(row.text): row.chance for row in wanted}
+    )
+
+    assert len(wanted) == COUNT - 10
+    assert ranking.notes == ("10 of the 60 texts are examples of films: their labels count as known",)
+    assert "by the labels of all texts" in ranking.verdict.sentence
+
+
 def test_labels_that_are_said_to_be_random_speak_for_the_other_texts_too(registry: Registry) -> None:
     told(registry)
     registry.add_task("films", TaskData("classification", CHOICES, others(4)))
