@@ -31,6 +31,7 @@ class Evidence:
     """What was measured, and how alike are the target, what was measured, and the entries most like the target."""
 
     own: tuple[Measurement, ...]
+    on_target: int  # outcomes that are recorded on the target itself, also such as tell nothing alone
     theirs: Borrowed
     likeness: Likeness
     centring: Centring
@@ -56,7 +57,9 @@ def gathered(
     catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
 ) -> Evidence:
     """Gather what speaks for the sources of a target task."""
-    own = standardised(catalog.transfers.all())
+    recorded = catalog.transfers.all()
+    own = standardised(recorded)
+    on_target = sum(transfer.target == target.name for transfer in recorded)
     wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
     packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
     theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
@@ -64,7 +67,7 @@ def gathered(
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
     if not query.own:
         theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
-    return Evidence(own, theirs, likeness, index.centring)
+    return Evidence(own, on_target, theirs, likeness, index.centring)
 
 
 def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:

@@ -139,7 +139,7 @@ def _ranked_for(
     _check(query, target)
     evidence = gathered(catalog, index, space, target, query)
     usable = evidence.history if query.own else without(evidence.history, target.name)
-    notes = [*evidence.notes]
+    notes = [*evidence.notes, *_of_the_target(evidence, target.name, query)]
     if query.setting is not None and evidence.history and query.setting not in settings_of(evidence.history):
         raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(evidence.history))}.")
     if query.by == GAIN and not usable:
@@ -189,6 +189,19 @@ def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
         raise InputError("A pack does not say how many examples its tasks have: rank by memory, gain or similarity.")
     if query.limit < 1:
         raise InputError(f"Ask for at least one match, not {query.limit}.")
+
+
+def _of_the_target(evidence: Evidence, target: str, query: NearestQuery) -> list[str]:
+    """Say what is done with outcomes that are recorded on the target itself, where that may surprise."""
+    count = evidence.on_target
+    if not count or query.by not in (MEMORY, GAIN):
+        return []
+    told = f"{count} recorded {'outcome' if count == 1 else 'outcomes'} on {target} itself"
+    if not query.own:
+        return [f"{told} {'does' if count == 1 else 'do'} not count here: --own takes what was measured on it in, too."]
+    if not any(measurement.target == target for measurement in evidence.own):
+        return [f"{told} cannot be told apart yet: two sources with different scores in one setting are needed."]
+    return []
 
 
 def _which_setting(history: Sequence[Measurement], query: NearestQuery) -> list[str]:

@@ -148,6 +148,28 @@ def test_without_transfers_plain_similarity_ranks_and_says_so(unmeasured: Regist
     assert ask(unmeasured, "film").by == "similarity"
 
 
+def test_outcomes_on_the_target_itself_are_never_left_out_without_a_word(unmeasured: Registry) -> None:
+    one, *others = [record for record in RECORDS if record.target == "film"]
+    unmeasured.add_transfers([one])
+
+    (left_out, *_) = ask(unmeasured, "film").notes
+    assert (
+        left_out
+        == "1 recorded outcome on film itself does not count here: --own takes what was measured on it in, too."
+    )
+    (alone, *_) = ask(unmeasured, "film", own=True).notes
+    assert alone == (
+        "1 recorded outcome on film itself cannot be told apart yet: two sources with different scores in one setting "
+        "are needed."
+    )
+    unmeasured.add_transfers(others)
+    assert (
+        ask(unmeasured, "film").notes[0].startswith(f"{len(others) + 1} recorded outcomes on film itself do not count")
+    )
+    assert not any("itself" in note for note in ask(unmeasured, "film", own=True).notes)
+    assert not any("itself" in note for note in ask(unmeasured, "song").notes)
+
+
 def test_a_source_that_was_measured_is_ranked_without_a_vector_or_an_entry(measured: Registry) -> None:
     measured.add_transfers([TransferRecord("large", "lora", target, "elsewhere", 1.0) for target in NAMES[:4]])
 
