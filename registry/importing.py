@@ -41,7 +41,9 @@ def import_tasks(
     """
     found = sorted(path.parent for path in folder.glob("*/task.json"))
     if not found:
-        raise DataError(str(folder), "holds no task folders (folders with a task.json).")
+        mend = f" It is one itself: 'fute task add {folder.resolve().name} --data {folder}'."
+        is_one = (folder / "task.json").is_file()
+        raise DataError(str(folder), f"holds no task folders (folders with a task.json).{mend if is_one else ''}")
     known = registry.catalog.entries.hashes(EntryKind.TASK)
     report = ImportReport()
     for path in found:

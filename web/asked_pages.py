@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from registry.catalog import SpaceRecord
+from registry.choosing.asked import space_of_its_texts
 from registry.choosing.best import BY, SELF_SELECT
 from registry.errors import InputError, NotEmbeddedError, NotFoundError, RegistryError
 from registry.kinds import EntryKind
@@ -67,6 +68,7 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
             spaces=spaces,
             ranking=ranking,
             why_not=why_not,
+            embed=None if spaces else _how_to_embed(desk, view),
             answers=answers,
             asked_in=_asked_in(known),
         )
@@ -76,6 +78,15 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
         record = registry.catalog.entries.get(name)
         found = answers_of(registry, record, form.space, most=ANSWERS, rendered=True)
         return page(templates, "answers.html", record=record, answers=found, space=form.space)
+
+
+def _how_to_embed(desk: Desk, view: EntryView) -> str:
+    """Return the command that makes a vector of an entry, of an LLM one under each prompt."""
+    record = view.record
+    asked = desk.registry.entry(view.related[0]) if record.kind is EntryKind.MODEL and view.related else record
+    is_model = asked.kind in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
+    space = space_of_its_texts(desk.registry.catalog, asked) if is_model else None
+    return f"fute embed {record.name}" + (f" --space {space.name}" if space is not None and not space.current else "")
 
 
 def _asked_in(spaces: Sequence[SpaceRecord]) -> str | None:

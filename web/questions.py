@@ -46,8 +46,8 @@ def problems_of(errors: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _problem(error: Mapping[str, Any]) -> str:
-    place = error.get("loc") or ()
-    field = str(place[-1]) if isinstance(place, tuple | list) and place else "address"
+    names = [part for part in error.get("loc") or () if isinstance(part, str)]  # the others number values of a field
+    field = names[-1] if names else "address"
     told = PROBLEMS.get(str(error.get("type"))) or str(error.get("msg", "is not understood")).lower()
     return f"{field[:60]!r}: {told}."
 

@@ -17,20 +17,18 @@ class Elsewhere:
         self._texts = cache(self._read)
 
     def spaces(self, predictor: Predictor) -> list[str]:
-        """Return the names of the spaces whose texts a black box can answer."""
-        return [
-            space.name
-            for space in self._registry.catalog.spaces.all()
-            if space.corpus_version_id is not None and _covers(predictor, self._texts(space.corpus_version_id))
-        ]
+        """Return the names of the spaces whose texts a black box can answer, the one of most such texts first."""
+        spaces = self._registry.catalog.spaces.all()
+        counts = {s.name: _answered(predictor, self._texts(s.corpus_version_id)) for s in spaces if s.corpus_version_id}
+        return sorted((name for name, count in counts.items() if count), key=lambda name: (-counts[name], name))
 
     def _read(self, corpus_version_id: int) -> list[Input]:
         return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_version_id))
 
 
-def _covers(predictor: Predictor, texts: Sequence[Input]) -> bool:
+def _answered(predictor: Predictor, texts: Sequence[Input]) -> int:
+    """Return how many texts a black box can answer; 0 where these are too few."""
     try:
-        predictor.answerable(texts)
+        return len(predictor.answerable(texts))
     except NotCoveredError:
-        return False
-    return True
+        return 0

@@ -6,11 +6,13 @@ from statistics import median
 from typing import Any
 
 from embedders.jobs.runs import embeddable
+from embedders.predictors.contract import LEAST_COVERED
 from embedders.spaces import everyday_inputs
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE
 from registry.catalog.records import NewEntry
+from registry.choosing.asked import answerable
 from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.vectors import check_data, has_data
@@ -104,10 +106,23 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
     held = set() if record is None else catalog.embeddings.known(record.id)
     todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
     inputs, usual = _inputs(registry, record), _usual_seconds(registry, record)
+    if names is None:
+        strange = {name for name, one in todo.items() if not _covers(registry, one, inputs)}
+        todo = {name: one for name, one in todo.items() if name not in strange}
+        notes += [f"{len(strange)} are passed over, whose answers are to other texts."] if strange else []
     rows = [_planned(registry, one, record, inputs) for one in todo.values()]
     plan = Plan([row if row.requests else replace(row, seconds=usual.get(_like(row.name, row.kind))) for row in rows])
     plan.notes = tuple(notes)
     return plan
+
+
+def _covers(registry: Registry, entry: EntryRecord | NewEntry, inputs: Sequence[Input]) -> bool:
+    """Say whether enough of the inputs can be answered: of recorded answers not all can."""
+    if entry.kind is EntryKind.TASK or not isinstance(entry, EntryRecord):
+        return True
+    if ModelSpec.from_document(entry.spec, name=entry.name).kind is not ModelKind.RECORDED:
+        return True
+    return len(answerable(registry.catalog, entry, inputs)) >= min(LEAST_COVERED, len(inputs))
 
 
 def _like(name: str, kind: str) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.data.examples import KINDS
+from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.spaces.centring import Centring
 
@@ -59,6 +61,11 @@ class Filter:
     task_kind: str | None = None
     language: str | None = None
     text: str | None = None  # that the name or the description holds, in any case
+
+    def __post_init__(self) -> None:
+        """Refuse a kind of task that there is not: nothing would pass, as if nothing were there."""
+        if self.task_kind is not None and self.task_kind not in KINDS:
+            raise InputError(f"No kind of task {self.task_kind!r}: there are {', '.join(KINDS)}.")
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,7 @@ def answered_by(
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     if not said:
         raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
-    record = catalog.entries.by_version_id(space.corpus_version_id)
-    texts = parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
+    texts = _texts(catalog, space.corpus_version_id)
     rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
     kinds = {name: (rows[name].tobytes(), _meanings(own.answers)) for name, own in said.items()}
     counted = Counter(kinds.values())
@@ -112,6 +111,26 @@ def answerable(catalog: Catalog, entry: EntryRecord, inputs: Sequence[Input]) ->
     if prompt is not None and PAIR in prompt.fields.values():
         return [one for one in inputs if one.text_pair is not None]
     return list(inputs)
+
+
+def space_of_its_texts(catalog: Catalog, entry: EntryRecord) -> SpaceRecord | None:
+    """Return the space to most of whose texts a recorded model has answers, the current one of equals.
+
+    None for a model that can be asked, and where there is no such space.
+    """
+    if ModelSpec.from_document(entry.spec, name=entry.name).kind is not ModelKind.RECORDED:
+        return None
+    spaces = catalog.spaces.all()
+    corpora = {space.corpus_version_id for space in spaces if space.corpus_version_id is not None}
+    found = {corpus: len(answerable(catalog, entry, _texts(catalog, corpus))) for corpus in corpora}
+    answered = [(found.get(space.corpus_version_id or -1, 0), space.current, space) for space in spaces]
+    count, _, best = max(answered, key=lambda row: row[:2], default=(0, False, None))
+    return best if count else None
+
+
+def _texts(catalog: Catalog, corpus_version_id: int) -> list[Input]:
+    record = catalog.entries.by_version_id(corpus_version_id)
+    return parse_corpus(catalog.entries.content(record.contents["texts"]), record.name)
 
 
 def prompt_of(catalog: Catalog, spec: ModelSpec) -> Prompt | None:

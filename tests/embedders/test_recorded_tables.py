@@ -186,6 +186,16 @@ def test_whoever_asks_in_the_wrong_space_is_told_the_right_one(
     done(elsewhere, *question, "--space", "theirs")
 
 
+def test_what_was_recorded_of_other_texts_is_passed_over_by_all_and_by_its_plan(elsewhere: Path) -> None:
+    plan = done(elsewhere, "embed", "--all", "--space", "first", "--dry-run", "--json")
+    run = done(elsewhere, "embed", "--all", "--space", "first", "--json")
+
+    assert {row["name"] for row in plan["entries"]} == set(run["embedded"])
+    assert not any(row["name"].startswith("llm") for row in plan["entries"])
+    _, said = told(elsewhere, "embed", "--all", "--space", "first", "--dry-run")
+    assert "3 are passed over, whose answers are to other texts." in said
+
+
 def test_what_was_recorded_of_other_texts_fails_in_one_line_that_names_their_space(elsewhere: Path) -> None:
     code, error = told(elsewhere, "embed", "llm", "--space", "first")
 

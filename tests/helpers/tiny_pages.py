@@ -48,6 +48,20 @@ def fill(folder: Path) -> Path:
     return folder / "store"
 
 
+def fill_recorded(folder: Path) -> Path:
+    """Make a registry with an LLM that answered the texts of space `its`, where the current space has others."""
+    texts = tuple(Input(f"text {number}") for number in range(40))
+    answers = Predictions(CHOICES, np.eye(2, dtype=np.float32)[np.arange(40) % 2])
+    with Registry.create(folder / "recorded") as registry:
+        for name, some in (("few", texts[:5]), ("its", texts), ("others", (Input("another"),))):
+            corpus = registry.add_corpus(name, some, source="here")
+            spec = SpaceSpec("5" * 64, "here", "mapemb", {"answers": name}, FACETS, corpus.content_hash)
+            registry.add_space(name, spec, corpus=corpus)
+        registry.use_space("others")
+        registry.add_recorded_llm("llm", [RecordedPrompt("p", "", CHOICES, Recording(texts, answers))], source="x")
+    return folder / "recorded"
+
+
 def client_of(store: Path, *, base: str = BASE) -> tuple[TestClient, Registry]:
     """Return a client that asks the pages of a registry, and the registry, to be closed."""
     registry = open_to_read(store)

@@ -791,6 +791,14 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "bad tag": (("task", "add", "new", "--data", "files/good.jsonl", "--tag", "\n"), "is not a tag"),
     "name of a model": (("task", "add", "oracle", "--data", "files/good.jsonl"), "is already the name of a model"),
     "no tasks there": (("task", "import", "files/no-task"), "holds no task folders"),
+    "a task there": (
+        ("task", "import", "files/labels"),
+        "It is one itself: 'fute task add labels --data files/labels'.",
+    ),
+    "no kind of task": (
+        ("nearest", "film", "--task-kind", "dragon"),
+        "No kind of task 'dragon': there are classification, ",
+    ),
     "folder in use": (("task", "export", "film", "files"), "files is there already: name a new folder."),
     "no folder named": (("task", "export", "film", "."), ". is there already: name a new folder."),
     "no file named": (("transfer", "export", "."), "'.' is a folder that is there already: name a new file or folder."),

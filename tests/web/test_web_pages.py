@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
-from tiny_pages import BASE, HTML, NAMES, client_of, fill
+from tiny_pages import BASE, HTML, NAMES, client_of, fill, fill_recorded
 
 from registry import Registry
 from registry.data.tasks import TaskData
@@ -246,6 +246,16 @@ def test_a_prompted_model_shows_its_prompt_and_what_it_replied(client: TestClien
     assert "opt@bad" in client.get("/entry/opt").text
 
 
+def test_recorded_answers_are_sent_to_the_space_of_their_texts_and_have_no_empty_template(tmp_path: Path) -> None:
+    client, opened = client_of(fill_recorded(tmp_path))
+    with opened:
+        prompted, llm = (said(client.get(f"/entry/{name}").text) for name in ("llm@p", "llm"))
+
+    assert "It has no vector yet: fute embed llm@p --space its makes one." in prompted
+    assert "Its answers were recorded, without a template." in prompted
+    assert "has a vector under each: fute embed llm --space its makes those that are missing." in llm
+
+
 # -- the questions -----------------------------------------------------------------------------------
 
 
@@ -304,6 +314,8 @@ def test_no_model_is_asked(client: TestClient) -> None:
         ("/source?name=films", 400, "has no vector in space 'by-hand'"),
         ("/source?name=t01&by=dice", 422, "'by'"),
         ("/source?name=t02&k=0", 422, "'k'"),
+        ("/source?name=t02&kind=task&kind=dragon", 422, "'kind': input should be 'task', "),
+        ("/source?name=t02&task_kind=dragon", 400, "No kind of task 'dragon': there are classification, "),
         ("/source?nme=t01", 422, "'nme': it is not known here."),
         ("/entries?kind=dragon", 422, "'kind'"),
         ("/entries?text=" + "x" * 301, 422, "'text'"),
