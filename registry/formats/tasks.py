@@ -28,6 +28,7 @@ from registry.reading.choices import read_choices, without_unanswered
 from registry.reading.classes import Tell, read_classes, read_numbers, spelled_answers, with_spellings
 from registry.reading.frames import rows_of_splits
 from registry.reading.meanings import check_meaning, has_meaning, with_answers
+from registry.reading.texts import odd_texts
 
 log = logging.getLogger("registry")
 
@@ -92,7 +93,7 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
         if notes:
             error.args = (f"{error} Noted before: {' '.join(notes)}",)
         raise
-    for note in notes:
+    for note in (*notes, *odd_texts(task)):
         log.warning("%s: %s", place, note)
     return task
 

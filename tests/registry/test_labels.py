@@ -388,3 +388,37 @@ def test_a_refusal_takes_its_notes_with_it_in_one_line(tmp_path: Path, caplog: p
         read_task(rows_of(tmp_path / "t.jsonl", [1, 2, 3, 1, 2, 3, None]))
 
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+# -- texts that are odd --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "told"),
+    [
+        ([f"a {i}" for i in range(30)], "xy", []),
+        (["same"] * 20 + [f"a {i}" for i in range(10)], "x", ["19 of its 32 examples are copies of others."]),
+        (
+            ["Fine", *(f"a {i}" for i in range(28)), "fine "],
+            "xy",
+            ["1 of its 31 texts have several labels, as 'fine' has x and y."],
+        ),
+        (
+            [str(i) for i in range(30)],
+            "xy",
+            ["30 of its 32 texts hold no letter: is 'text' the right column (--text)?"],
+        ),
+        (["很好", "\u4e0d\u597d"] * 1 + [f"{i} \u597d" for i in range(28)], "xy", []),
+    ],
+)
+def test_copies_contradictions_and_texts_without_letters_are_told_and_taken(
+    tmp_path: Path, texts: list[str], labels: str, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [*((text, labels[i % len(labels)]) for i, text in enumerate(texts)), ("one", "x"), ("two", "y")]
+    source = tmp_path / "t.jsonl"
+    source.write_bytes(dump_lines([{"text": text, "label": f"a {label}"} for text, label in rows]))
+
+    task = read_task(str(source))
+
+    assert len(task.train) == len(rows)
+    assert caplog.messages == [f"{source}: {note}".replace(" x and y", " a x and a y") for note in told]
