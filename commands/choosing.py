@@ -15,7 +15,6 @@ from commands.pictures import plot_option, write_plot
 if TYPE_CHECKING:
     from registry import Registry
     from registry.data.inputs import Input
-    from registry.estimates.verdict import Verdict
 
 labelled_option = click.option(
     "--labelled",
@@ -70,8 +69,8 @@ def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Ca
     read_texts(registry, task, space=space)
 
 
-def _tell(verdict: "Verdict", notes: Sequence[str]) -> None:
-    say(verdict.sentence)
+def _tell(sentence: str, notes: Sequence[str]) -> None:
+    say(sentence)
     for note in notes:
         tell(note, err=True)
 
@@ -147,7 +146,7 @@ def best_prompt(
     for key, text in winner(registry.catalog, ranking).items():
         if text:
             say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
-    _tell(ranking.verdict, ranking.notes)
+    _tell(ranking.told, ranking.notes)
     if by != ACCURACY and ranking.doubt is not None:
         tell(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
     elif by != ACCURACY and ranking.agreement is not None:
@@ -186,7 +185,7 @@ def best_model(
         print_json(ranking.as_json())
         return
     print_table(ranking, empty="No model to rank.")
-    _tell(ranking.judged.verdict, ranking.notes)
+    _tell(ranking.judged.verdict.sentence, ranking.notes)
 
 
 @click.group()

@@ -116,9 +116,14 @@ class PromptRanking(Table[PromptAdvice]):
         self.verdict = judged.verdict
         self.notes = tuple(notes)
 
+    @property
+    def told(self) -> str:
+        """The verdict, which is by estimated accuracy whatever ranks."""
+        return self.verdict.sentence if self.query.by == ACCURACY else f"By {ACCURACY}: {self.verdict.sentence}"
+
     def comes_to(self) -> tuple[object | None, Sequence[object]]:
         """Return the verdict and the notes."""
-        return self.verdict.sentence, self.notes
+        return self.told, self.notes
 
     def plot(self) -> Picture:
         """Draw the estimated accuracies with their intervals, and the ranks that the other methods give."""

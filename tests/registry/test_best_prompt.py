@@ -107,6 +107,9 @@ def test_every_other_method_says_where_it_puts_a_prompt(opt: Registry) -> None:
 def test_another_method_may_choose(opt: Registry) -> None:
     ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="mdl"), limit=2)
 
+    assert ranking.told == f"By accuracy: {ranking.verdict.sentence}"
+    assert best_prompt(opt.catalog, PromptQuery("films", "opt")).told == ranking.verdict.sentence
+
     assert [row.name for row in ranking] == ["onesided", "right"]
     assert ranking[0].score == pytest.approx(0.99 * np.log(0.99) + 0.01 * np.log(0.01), abs=1e-5)
 
