@@ -217,7 +217,8 @@ def best_prompt(
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record)
-    known = Known(whose, labels or {}, chances or {}, at_random=at_random, own=whose.name == task.name)
+    like = None if whose.name == task.name else whose
+    known = Known(task, like, labels or {}, chances or {}, at_random=at_random)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))

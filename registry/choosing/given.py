@@ -75,18 +75,31 @@ def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes
     return np.zeros(len(inputs))
 
 
-def given_evenly(
-    votes: Votes, labels: NDArray[np.int64], drawn: NDArray[np.float64], notes: list[str]
+def sample_of(
+    inputs: Sequence[Input], labelled: NDArray[np.bool_], chances: Mapping[Input, float]
 ) -> NDArray[np.bool_]:
-    """Return which labels are those of a random sample, (inputs,): all without a chance, as somebody says.
+    """Return the labelled rows that may be a random sample, (inputs,): one of a text, and none that was suggested."""
+    known = {bare_key(*text) for text in chances}  # whether or not their chances count
+    made = np.zeros(len(inputs), bool)
+    for row in np.flatnonzero(labelled).tolist():
+        key = bare_key(*inputs[row])
+        made[row] = key not in known
+        known.add(key)
+    return made
 
-    Where voters agree on these inputs far more or less than on all, that is noted: a sample that was chosen tells of
-    others what is not so.
+
+def given_evenly(
+    votes: Votes, rows: NDArray[np.bool_], frame: NDArray[np.bool_], notes: list[str]
+) -> NDArray[np.bool_]:
+    """Return the rows of what is said to be a random sample, (inputs,).
+
+    Where voters agree on these far more or less than on all inputs, and than on those of the frame, whose labels were
+    not known, that is noted: a sample that was chosen tells of others what is not so.
     """
-    evenly: NDArray[np.bool_] = (labels != NONE) & (drawn == 0)
-    if evenly.any() and not seems_even(votes, np.flatnonzero(evenly)):
+    sampled = np.flatnonzero(rows)
+    if len(sampled) and not any(seems_even(votes, sampled, among) for among in (frame, np.ones(len(frame), bool))):
         notes.append(
             "the labelled texts are answered more, or less, alike than all are: if they were chosen and not drawn at "
             "random, leave --random away"
         )
-    return evenly
+    return rows

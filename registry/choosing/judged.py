@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import Answered
-from registry.choosing.given import given_chances, given_evenly, given_labels
+from registry.choosing.given import given_chances, given_evenly, given_labels, sample_of
 from registry.choosing.teacher import Teacher
+from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input
 from registry.estimates.estimate import Estimate, estimated
@@ -83,11 +84,11 @@ class Judged:
 class Known:
     """What is known beside the answers."""
 
-    task: EntryRecord  # whose labels are the witness
+    task: EntryRecord  # which is asked about: its own labels are right answers, and others are named as its are
+    like: EntryRecord | None = None  # whose labels are the witness; None for its own
     labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
     chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
     at_random: bool = False  # whether the others are a random sample of the inputs
-    own: bool = False  # whether the task is the one that is asked about: its own labels are right answers, too
 
 
 def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
@@ -101,23 +102,28 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
-    teacher = Teacher.of(catalog, space, known.task, answered, own=known.own)
-    by_hand = teacher.translated(known.labels, answered)
-    answered = answered.offering(teacher.offered(by_hand))
+    teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
+    words = Vocabulary.of(known.task, answered.answers)
+    by_hand = known.labels if words is None or words.strange is not None else words.translated(known.labels)
+    if words is not None and words.strange is None:
+        right = {*teacher.named.values(), *by_hand.values()}
+        answered = answered.offering(answer for answer in words.unanswered if answer in right)
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
     labels = np.where(given == NONE, own, given)
     drawn, evenly = np.zeros(len(labels)), np.zeros(len(labels), bool)
     if (labels == NONE).any():  # else it does not matter how texts were chosen
         drawn = given_chances(answered.inputs, known.chances, notes)
-        evenly = evenly if not known.at_random else given_evenly(answered.votes, given, drawn, notes) & (own == NONE)
+        if known.at_random:
+            rows = sample_of(answered.inputs, (given != NONE) & (own == NONE), known.chances)
+            evenly = given_evenly(answered.votes, rows, own == NONE, notes)
     witness = teacher.witness(answered, notes)
     estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly)
     if witness is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
         trust.update(np.mean(estimate.opinions.truths, axis=0))
         if trust.trust < LEAST_TRUST:
-            notes.append(f"the labels of {known.task.name} do not go with these answers and count for nothing")
+            notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
     missing = 1 - float(answered.votes.given.mean())
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")

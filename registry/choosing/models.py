@@ -123,7 +123,7 @@ def best_model(
     notes: list[str] = []
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
-    known = Known(entry, labels or {}, chances or {}, at_random=at_random, own=True)
+    known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
@@ -165,7 +165,7 @@ def suggested_texts(
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
     answered = answered_by(catalog, record, *_asked(catalog, record, model), notes)
-    known = Known(entry, labels or {}, chances or {}, at_random=at_random, own=True)
+    known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend="")
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")

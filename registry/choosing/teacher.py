@@ -48,19 +48,9 @@ class Teacher:
         words = Vocabulary.of(task, answered.answers)
         data = labelled_task(catalog, task) if own or not len(read) else None
         named: dict[Input, str] = {}
-        if own and data is not None and words is not None and not words.is_at_odds:
+        if own and data is not None and words is not None and words.strange is None:
             named = own_labels(data, answered.inputs, words.meant)
         return cls(task.name, words, read, data, named)
-
-    def translated(self, labels: Mapping[Input, str], answered: Answered) -> Mapping[Input, str]:
-        """Return labels that were given by hand as answers, where they name the task's labels in other words."""
-        return labels if self.words is None else self.words.translated(labels, answered.answers)
-
-    def offered(self, labels: Mapping[Input, str]) -> list[str]:
-        """Return the answers that nobody gave, and that are right by what is named here or was given by hand."""
-        if self.words is None or self.words.is_at_odds:
-            return []
-        return [answer for answer in self.words.unanswered if answer in (*self.named.values(), *labels.values())]
 
     def told(self, answered: Answered, notes: list[str]) -> NDArray[np.int64]:
         """Return the answers that the task's own examples name, (inputs,), else `NONE`; a note says how many."""
@@ -74,15 +64,16 @@ class Teacher:
 
     def witness(self, answered: Answered, notes: list[str]) -> Witness | None:
         """Return what a classifier that learnt from the task has read; None, and a note, where that says nothing."""
-        if self.words is not None and self.words.is_at_odds:
-            some = len(self.words.unanswered) < len(self.words.meant)
-            notes.append(AT_ODDS.format(self.name, self.words) if some else OTHER_ANSWERS.format(self.name))
+        if self.words is not None and self.words.strange is not None:
+            told = OTHER_ANSWERS if self.words.are_others else AT_ODDS
+            notes.append(told.format(self.name, self.words.strange))
             return None
         if not len(self.read):
             notes += [] if self.data is None else self._unread(self.data, answered)
             return None
         number = {plain(text): column for column, text in enumerate(answered.answers)}
-        columns = [number.get(plain(text)) for text in self.read.answers]
+        named = {} if self.words is None else self.words.named
+        columns = [number.get(plain(named.get(plain(text), text))) for text in self.read.answers]
         if sum(column is not None for column in columns) < 2:
             notes.append(OTHER_ANSWERS.format(self.name))
             return None

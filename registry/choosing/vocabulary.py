@@ -7,6 +7,7 @@ from typing import Self
 from registry.catalog import EntryRecord
 from registry.data.examples import CLASSIFICATION
 from registry.data.inputs import Input, plain
+from registry.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -19,35 +20,67 @@ class Vocabulary:
     """
 
     meant: Mapping[str, str]  # the answer that each label means; its own text where that is none of them
+    names: Mapping[str, str]  # the same by the labels' names, as `plain` spells them
+    texts: Mapping[str, str]  # and by their texts
     unanswered: tuple[str, ...]  # texts of labels that are none of the answers
-    unlabelled: tuple[str, ...]  # answers that no label means
+    strange: str | None  # why nothing can be said
 
     @classmethod
     def of(cls, task: EntryRecord, answers: Sequence[str]) -> Self | None:
-        """Compare the labels of a task with answers, by their names and their texts; None for a task without labels."""
+        """Compare the labels of a task with answers, by their texts and their names; None for a task without labels."""
         labels, texts = task.spec.get("labels"), task.spec.get("answers") or {}
         if task.spec.get("kind") != CLASSIFICATION or not labels:
             return None
         known = {plain(answer): answer for answer in answers}
-        spelt = {label: (label, texts.get(label, label)) for label in map(str, labels)}
-        found = {label: [known[plain(t)] for t in its if plain(t) in known] for label, its in spelt.items()}
-        meant = {label: (found[label] or [spelt[label][1]])[0] for label in spelt}
-        unanswered = tuple(meant[label] for label in spelt if not found[label])
-        return cls(meant, unanswered, tuple(answer for answer in answers if answer not in meant.values()))
-
-    def translated(self, labels: Mapping[Input, str], answers: Sequence[str]) -> dict[Input, str]:
-        """Return labels as answers, where they are names or texts of the task's labels and no answers themselves."""
-        known = set(map(plain, answers))
-        named = {plain(word): meant for label, meant in self.meant.items() for word in (label, meant)}
-        return {
-            text: label if plain(label) in known else named.get(plain(label), label) for text, label in labels.items()
-        }
+        spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
+        by_text = {label: known.get(plain(text)) for label, text in spelt.items()}
+        by_name = {label: known.get(plain(label)) for label in spelt}
+        first, second = (
+            (by_name, by_text) if _holds(by_name, known) and not _holds(by_text, known) else (by_text, by_name)
+        )
+        found = {label: first[label] or second[label] for label in spelt}
+        meant = {label: answer or spelt[label] for label, answer in found.items()}
+        unanswered = tuple(meant[label] for label in spelt if found[label] is None)
+        unlabelled = [answer for answer in answers if answer not in meant.values()]
+        both = [label for label in spelt if by_text[label] and by_name[label] and by_text[label] != by_name[label]]
+        strange = None
+        if (both and _holds(by_name, known) == _holds(by_text, known)) or len(set(meant.values())) < len(meant):
+            strange = "an answer may be the name of one label and the text of another"
+        elif unanswered and unlabelled:
+            strange = f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels"
+        names = {plain(label): answer for label, answer in meant.items()}
+        said = {plain(text): meant[label] for label, text in spelt.items()}
+        return cls(meant, names, said | {plain(answer): answer for answer in meant.values()}, unanswered, strange)
 
     @property
-    def is_at_odds(self) -> bool:
-        """Whether a label without an answer may mean an answer without a label."""
-        return bool(self.unanswered and self.unlabelled)
+    def are_others(self) -> bool:
+        """Whether no label is an answer."""
+        return len(self.unanswered) == len(self.meant)
 
-    def __str__(self) -> str:
-        """What does not go together, for a note."""
-        return f"{self.unanswered[0]!r} is none of the answers, and {self.unlabelled[0]!r} none of the labels"
+    @property
+    def named(self) -> dict[str, str]:
+        """What labels mean by their texts, or else by their names."""
+        return {**self.names, **self.texts}
+
+    def translated(self, labels: Mapping[Input, str]) -> dict[Input, str]:
+        """Return labels as answers, where they are names or texts of the task's labels.
+
+        Raises:
+            InputError: they may be either, and mean different answers.
+        """
+        said = {plain(label) for label in labels.values()}
+        named = self.named
+        twofold = sorted(word for word in said & self.names.keys() if self.names[word] != named[word])
+        if twofold:
+            fitting = [its for its in (self.names, self.texts) if said <= its.keys()]
+            if len(fitting) != 1:
+                word = twofold[0]
+                ways = f"{self.names[word]!r} as a name of the task's labels, and {named[word]!r} as an answer"
+                raise InputError(f"The label {word!r} means {ways}: give the task's labels other names.")
+            named = dict(fitting[0])
+        return {text: named.get(plain(label), label) for text, label in labels.items()}
+
+
+def _holds(meant: Mapping[str, str | None], known: Mapping[str, str]) -> bool:
+    """Say whether each answer is what one of the labels means."""
+    return set(known.values()) <= set(meant.values())

@@ -108,15 +108,16 @@ def told_evenly(votes: Votes, belief: Belief, labels: NDArray[np.int64], frame: 
     return told(votes, belief, labels, frame / frame.sum())
 
 
-def seems_even(votes: Votes, rows: NDArray[np.int64]) -> bool:
-    """Say whether voters agree on some inputs about as much as on all, as they do on a random sample.
+def seems_even(votes: Votes, rows: NDArray[np.int64], frame: NDArray[np.bool_]) -> bool:
+    """Say whether voters agree on some inputs about as much as on those of a frame, as they do on a sample of it.
 
     What is too far off for one is met in one sample of two thousand.
     """
     agreement = votes.counts.max(axis=1) / len(votes)  # (inputs,)
-    rest = max(1 - len(rows) / votes.inputs, 0)
-    spread = float(np.sqrt(rest * agreement.var() / max(len(rows), 1)))
-    return bool(abs(float(agreement[rows].mean() - agreement.mean())) <= FAR * spread + JITTER)
+    among = agreement[frame]
+    rest = max(1 - len(rows) / len(among), 0)
+    spread = float(np.sqrt(rest * among.var() / max(len(rows), 1)))
+    return bool(abs(float(agreement[rows].mean() - among.mean())) <= FAR * spread + JITTER)
 
 
 def _pace(chance: Floats) -> float:

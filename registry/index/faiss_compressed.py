@@ -90,9 +90,10 @@ class FaissCompressed(FileIndex):
         return cls(dimension, ids, stored, quantizer, codes)
 
     def __len__(self) -> int:
-        if self._living is None:
-            self._living = int(np.count_nonzero(self._lives.rows))
-        return self._living
+        living = self._living  # which another thread may forget
+        if living is None:
+            self._living = living = int(np.count_nonzero(self._lives.rows))
+        return living
 
     @property
     def ids(self) -> Ids:
@@ -156,7 +157,7 @@ class FaissCompressed(FileIndex):
         if where is None:
             dead = len(self._lives.rows) - len(self)
             found, _ = self._found(self._scan, row, wanted + dead)
-            found = found[self._lives.rows[found]] if dead else found
+            found = found[self._lives.rows[found]]
             return self._ranked(found, self._similarities(found, row), limit)
         places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
         found, estimates = self._found(scan, row, wanted, places)

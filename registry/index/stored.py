@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from weakref import finalize
 
 import numpy as np
@@ -44,6 +45,7 @@ class StoredRows:
             if path.stat().st_size != 4 * len(checksums) * dimension:
                 raise DamagedIndexError(f"{path.name} has another size")
             self._file = path.open("rb", buffering=0)
+            self._turn = Lock()
             finalize(self, self._file.close)
         except OSError as error:
             raise DamagedIndexError(str(error)) from error
@@ -85,7 +87,7 @@ class StoredRows:
 
     def _read_held(self, rows: Rows, places: Places) -> int:
         """Fill rows as long as the system holds them, and return how many these are; 0 where it does not tell."""
-        if not hasattr(os, "RWF_NOWAIT"):
+        if not hasattr(os, "RWF_NOWAIT") or not hasattr(os, "preadv"):
             return 0
         for number, (row, place) in enumerate(zip(rows, places.tolist(), strict=True)):
             try:
@@ -107,10 +109,18 @@ class StoredRows:
         """Fill neighbouring rows, (n, dimension), or one, (dimension,); raise OSError where the file ends before."""
         start, wanted = place * 4 * self._dimension, rows.data.cast("B")
         while wanted:
-            read = os.preadv(self._file.fileno(), [wanted], start)
+            read = self._read_some(wanted, start)
             if not read:
                 raise OSError(f"{self.path.name} was cut off")
             start, wanted = start + read, wanted[read:]
+
+    def _read_some(self, into: memoryview, start: int) -> int:
+        """Fill as much as one call reads, and return how much that is."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [into], start)
+        with self._turn:  # a file's position is shared
+            self._file.seek(start)
+            return self._file.readinto(into) or 0
 
 
 def checksums_of(rows: Rows) -> Checksums:

@@ -11,6 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.data.inputs import plain
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
@@ -125,10 +126,18 @@ class Yardstick:
         """Say which task has texts like those of the one that is asked for: its answers may be in other words alone."""
         tasks = [match for match in matches if self._kind is match.kind is EntryKind.TASK]
         best = max(tasks, key=lambda match: match.facets.get(INPUTS, 0), default=None)
-        if best is None or best.facets.get(INPUTS, 0) < SAME_TEXTS:
+        if best is None or best.facets.get(INPUTS, 0) < SAME_TEXTS or not self._answer_in_other_words(best.name):
             return ""
         alike = f"The texts of {best.name} are alike (inputs {best.facets[INPUTS]:.2f})"
         return f" {alike}: if both ask the same, let the answers be the same words."
+
+    def _answer_in_other_words(self, name: str) -> bool:
+        """Say whether the task that is asked for and another have labels, and these other texts."""
+        words = []
+        for entry in (self._catalog.entries.get(one) for one in (self._entry, name) if one is not None):
+            texts = entry.spec.get("answers") or {}
+            words.append({plain(str(texts.get(label, label))) for label in entry.spec.get("labels") or ()})
+        return len(words) == 2 and all(words) and words[0] != words[1]
 
     def _is_alike(self, match: Match) -> bool | None:
         if any(answers.is_near_constant for answers in self._of(match)):

@@ -13,6 +13,8 @@ SHOWN = 40  # letters of a text
 def odd_texts(task: TaskData) -> list[str]:
     """Return what is to be said of a task's training examples, by which it is registered all the same."""
     rows = task.train
+    if not rows:
+        return []
     copies = len(rows) - len({(row.text, row.text_pair, row.label, row.choices) for row in rows})
     notes = [f"{copies} of its {len(rows)} examples are copies of others."] if copies >= COPIES * len(rows) else []
     if task.kind == CLASSIFICATION:

@@ -179,7 +179,12 @@ def test_rows_that_the_system_does_not_hold_are_asked_for_all_at_once(
         assert asked == places[held:].tolist()
 
 
-def test_what_the_system_has_forgotten_is_read_again(stored: StoredRows) -> None:
+@pytest.mark.parametrize("missing", [(), ("RWF_NOWAIT",), ("RWF_NOWAIT", "posix_fadvise"), ("preadv",)])
+def test_what_the_system_has_forgotten_is_read_again_by_what_the_system_has(
+    stored: StoredRows, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    for name in missing:
+        monkeypatch.delattr(os, name, raising=False)
     for places in (np.arange(64), np.arange(64)[::-3]):
         assert np.array_equal(stored.take(places), ROWS[places])
         if hasattr(os, "posix_fadvise"):

@@ -220,6 +220,12 @@ def test_a_sample_that_was_chosen_is_found_out_and_a_random_one_is_not() -> None
     votes, _ = camps()
     differ = np.argsort(np.abs(votes.counts[:, 0] - 4), kind="stable")  # where both camps stand against one another
 
-    assert not seems_even(votes, differ[:40])
-    assert all(seems_even(votes, np.random.default_rng(seed).permutation(600)[:40]) for seed in range(200))
-    assert seems_even(votes, np.arange(600))
+    every = np.ones(600, bool)
+    assert not seems_even(votes, differ[:40], every)
+    assert all(seems_even(votes, np.random.default_rng(seed).permutation(600)[:40], every) for seed in range(200))
+    assert seems_even(votes, np.arange(600), every)
+    hard = np.isin(np.arange(600), differ[:200])
+    assert not seems_even(votes, differ[:40], every)
+    assert all(
+        seems_even(votes, np.random.default_rng(seed).permutation(differ[:200])[:40], hard) for seed in range(50)
+    )

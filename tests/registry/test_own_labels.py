@@ -1,14 +1,18 @@
 """A task whose own examples are among the texts: their labels count as known, as those of `--labelled` do."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from registry import Registry
+from registry.catalog import EntryRecord
 from registry.choosing.best import PromptQuery, PromptRanking
-from registry.choosing.given import given_chances, given_labels
+from registry.choosing.given import given_chances, given_labels, sample_of
 from registry.choosing.known import own_labels
+from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.examples import Example
 from registry.data.inputs import Input
@@ -194,6 +198,67 @@ def test_labels_by_hand_may_be_the_tasks_names_of_them(registry: Registry) -> No
     assert registry.best_prompt(PromptQuery("films", "llm"), labels=labels).judged.labelled == COUNT
     with pytest.raises(InputError, match=r"The label '2' is none of the answers: there are negative, positive\."):
         registry.best_prompt(PromptQuery("films", "llm"), labels={TEXTS[0]: "2"})
+
+
+@pytest.mark.parametrize("words", [CHOICES[::-1], ("yes", "no")])
+def test_labels_by_hand_are_those_of_the_task_that_is_asked_about_and_not_of_one_like_it(
+    registry: Registry, words: tuple[str, str]
+) -> None:
+    told(registry)
+    registry.add_task(
+        "films", TaskData("classification", ("0", "1"), others_of("01"), answers=dict(zip("01", CHOICES, strict=True)))
+    )
+    registry.add_task(
+        "alike", TaskData("classification", ("0", "1"), others_of("01"), answers=dict(zip("01", words, strict=True)))
+    )
+    labels = {text: str(true) for text, true in zip(TEXTS, TRUTH, strict=True)}
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm", like="alike"), labels=labels)
+
+    assert ranking[0].name == "most"
+    assert ranking[0].accuracy == pytest.approx(RIGHT["most"] / COUNT)
+
+
+def vocabulary(answers: dict[str, str], given: tuple[str, ...]) -> Vocabulary:
+    registered = {"kind": "classification", "labels": list(answers), "answers": answers}
+    made = Vocabulary.of(cast("EntryRecord", SimpleNamespace(spec=registered)), given)
+    assert made is not None
+    return made
+
+
+def test_the_text_of_a_label_comes_before_its_name_where_the_answers_are_texts() -> None:
+    stars = {str(number): str(number + 1) for number in range(5)}  # 0 is called 1, ..., 4 is called 5
+
+    assert vocabulary(stars, ("1", "2", "3", "4", "5")).meant == stars
+    assert vocabulary(stars, ("0", "1", "2", "3", "4")).meant == {name: name for name in stars}
+    assert vocabulary(stars, ("1", "2", "3", "4")).strange == (
+        "an answer may be the name of one label and the text of another"
+    )
+    assert vocabulary({"negative": "positive", "x": "negative"}, CHOICES).meant == {
+        "negative": "positive",
+        "x": "negative",
+    }
+
+
+def test_a_label_by_hand_that_may_be_a_name_or_an_answer_is_refused_unless_the_others_tell() -> None:
+    words = vocabulary({str(number): str(number + 1) for number in range(5)}, ("1", "2", "3", "4", "5"))
+    first, second = TEXTS[:2]
+
+    assert words.translated({first: "0", second: "1"}) == {first: "1", second: "2"}
+    assert words.translated({first: "5", second: "1"}) == {first: "5", second: "1"}
+    with pytest.raises(
+        InputError, match="The label '1' means '2' as a name of the task's labels, and '1' as an answer"
+    ):
+        words.translated({first: "1", second: "2"})
+
+
+def test_a_random_sample_has_no_suggested_text_and_one_of_each_text() -> None:
+    inputs = (Input("It is."), Input("It is!"), Input("another"), Input("Another!"), Input("more"), Input("none"))
+    labelled = np.array([True, True, True, True, True, False])
+
+    sample = sample_of(inputs, labelled, {Input("it is"): 0.2})
+
+    assert sample.tolist() == [False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize(
