@@ -16,6 +16,7 @@ POSSIBLE = 0.5  # who is not worse with at least this probability is one of the 
 LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the same
 LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, they copy each other
 LEAST_INPUTS = 20
+MORE_TEXTS = f"Ask on a space of {LEAST_INPUTS} texts or more."
 LEAST_VOTERS, LEAST_LABELS = 4, 20  # of more than two answers fewer voters do not tell who errs, but with labels
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
 SHOWN = 4
@@ -53,13 +54,13 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
         labels: how many right answers are known.
     """
     pick = estimate.pick
-    few = why_few(votes)
-    if few is not None:
-        why, more = few
-        return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
+    alone = "there is only one to choose from" if len(votes) < 2 else None
     thin = why_thin(votes) if labels < votes.inputs else None  # all labels tell whatever the answers are
-    if thin is not None:
-        return Verdict(Kind.OPEN, f"Not enough evidence: {thin}. {mend}", thin)
+    asked = int(votes.given.any(axis=0).sum())
+    few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
+    for why, more in ((alone, "Embed another on these texts."), (thin, mend), (few, MORE_TEXTS)):
+        if why is not None:
+            return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
     if len(votes) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
         why = f"so few ({len(votes)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
@@ -80,16 +81,6 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
     chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)
     doubt = f"which is best is open ({chances})"
     return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
-
-
-def why_few(votes: Votes) -> tuple[str, str] | None:
-    """Say what is too few whatever labels say, and what to do; None where enough answered enough."""
-    if len(votes) < 2:
-        return "there is only one to choose from", "Embed another on these texts."
-    asked = int(votes.given.any(axis=0).sum())
-    if asked < LEAST_INPUTS:
-        return f"only {asked} texts have an answer", f"Ask on a space of {LEAST_INPUTS} texts or more."
-    return None
 
 
 def why_thin(votes: Votes) -> str | None:
