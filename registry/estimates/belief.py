@@ -21,7 +21,7 @@ from registry.estimates.votes import NONE, Floats, Posterior, Votes
 SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals that hold (docs/results.md)
 FAVOUR_SPREAD = 0.15
 EXTRA_SPREAD = 0.8  # of all voters' extras together: each has this over the root of how many there are
-NEWTON = 25
+NEWTON, SETTLED = 50, 1e-8  # steps, at most; the largest change of a parameter at which they end
 OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right
 APART = 0.05  # the share of inputs on which voters differ from which on this is each voter's own
 LABELS_THAT_SETTLE = 100.0  # leave half of the variance between the members, and of this
@@ -109,7 +109,19 @@ def _prior(votes: Votes) -> tuple[Floats, Floats]:
 
 
 def _fit(features: Floats, labels: NDArray[np.int64], mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """Return the likeliest parameters and their covariance, by Newton steps on the labelled inputs."""
+    """Return the likeliest parameters and their covariance, by Newton steps on the labelled inputs.
+
+    A step that leads downhill is halved: labels that surprise, such as of answers that nobody gave, make whole steps
+    jump to and fro around the one top.
+    """
+
+    def height(at: Floats) -> float:
+        odds = features @ at
+        top = odds.max(axis=1)
+        whole = top + np.log(np.exp(odds - top[:, None]).sum(axis=1))
+        told = (odds[np.arange(len(labels)), labels] - whole).sum()
+        return float(told - (precision * (at - mean) ** 2).sum() / 2)
+
     fitted, bend = mean.copy(), np.diag(precision)
     right = features[np.arange(len(labels)), labels]
     for _ in range(NEWTON if len(labels) else 0):
@@ -119,9 +131,12 @@ def _fit(features: Floats, labels: NDArray[np.int64], mean: Floats, precision: F
         bend = np.einsum("nk,nkj,nkl->jl", chance, features, features, optimize=True) - expected.T @ expected
         bend += np.diag(precision)
         step = np.linalg.solve(bend, slope)
-        fitted = fitted + step * min(1.0, 2 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-8:
+        if float(np.abs(step).max()) < SETTLED:
             break
+        reached = height(fitted)
+        while height(fitted + step) < reached and float(np.abs(step).max()) >= SETTLED:
+            step = step / 2
+        fitted = fitted + step
     return fitted, np.asarray(np.linalg.inv(bend), np.float64)
 
 

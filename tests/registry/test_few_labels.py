@@ -229,3 +229,18 @@ def test_a_sample_that_was_chosen_is_found_out_and_a_random_one_is_not() -> None
     assert all(
         seems_even(votes, np.random.default_rng(seed).permutation(differ[:200])[:40], hard) for seed in range(50)
     )
+
+
+@pytest.mark.parametrize("count", [50, 100, 200, 300])
+def test_labels_that_nobody_gave_tell_how_many_of_the_others_nobody_gave(count: int) -> None:
+    """A fourth of the labels: none of the voters ever says one of these."""
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 20, 400)
+    able = np.linspace(0.9, 0.5, 5)[:, None]
+    said = np.where(random.random((5, 400)) < able, np.minimum(truth, 14), random.integers(0, 15, (5, 400)))
+    votes, true = Votes(said, 20), (said == truth).mean(axis=1)
+
+    found = estimated(votes, labels=np.where(np.arange(400) < count, truth, NONE))
+
+    assert np.abs(found.accuracy - true).max() < 0.06
+    assert ((found.low <= true) & (true <= found.high)).all()
