@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from embedders.jobs.runs import embeddable
-from embedders.predictors.contract import LEAST_COVERED
+from embedders.predictors.contract import is_covered
 from embedders.spaces import everyday_inputs
 from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
@@ -122,7 +122,7 @@ def _covers(registry: Registry, entry: EntryRecord | NewEntry, inputs: Sequence[
         return True
     if ModelSpec.from_document(entry.spec, name=entry.name).kind is not ModelKind.RECORDED:
         return True
-    return len(answerable(registry.catalog, entry, inputs)) >= min(LEAST_COVERED, len(inputs))
+    return is_covered(len(answerable(registry.catalog, entry, inputs)), len(inputs))
 
 
 def _like(name: str, kind: str) -> tuple[str, str]:

@@ -11,6 +11,11 @@ LEAST_COVERED = 32  # texts of a corpus that must have an answer before a model 
 Form = Literal["labels", "number", "spans"]
 
 
+def is_covered(known: int, inputs: int) -> bool:
+    """Say whether so many of a corpus's inputs that a model can answer are enough to embed it."""
+    return known >= min(LEAST_COVERED, inputs)
+
+
 class Predictor(Protocol):
     """A black box, ready to be asked."""
 

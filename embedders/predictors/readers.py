@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError, NotCoveredError
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.contract import LEAST_COVERED, Form
+from embedders.predictors.contract import Form, is_covered
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 
@@ -48,7 +48,7 @@ class ReaderPredictor:
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that have a passage; raise `NoQuestionsError` where they are too few."""
         known = [row for row in inputs if row.text_pair is not None and row.text_pair.strip()]
-        if len(known) < min(LEAST_COVERED, len(inputs)):
+        if not is_covered(len(known), len(inputs)):
             raise NoQuestionsError(self._model.name, len(known), len(inputs))
         return known
 

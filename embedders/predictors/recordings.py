@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from embedders.errors import NotCoveredError
-from embedders.predictors.contract import LEAST_COVERED, Form
+from embedders.predictors.contract import Form, is_covered
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
 from registry.data.models import ModelSpec
@@ -25,7 +25,7 @@ class RecordedPredictor:
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that are among the recorded ones; raise `NotCoveredError` where they are too few."""
         known = [text for text in inputs if text in self._row]
-        if len(known) < min(LEAST_COVERED, len(inputs)):
+        if not is_covered(len(known), len(inputs)):
             raise NotCoveredError(self._name, len(known), len(inputs))
         return known
 

@@ -10,11 +10,10 @@ rule from what was believed before and this, both taken for normal:
     gain  = C (C + S)^-1
     a'    = a + gain (e + rest - a)  C' = (1 - gain) C (1 - gain)^T + (1 + 40/(40 + n)) gain S gain^T
 
-a and C are the accuracies and their covariance as they were believed, e what is expected of all inputs (a, but after an
-earlier sample), S the covariance that rest has for being of a
-sample of n. An input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement
-(Rosen 1972) pi_i = 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all
-inputs.
+a and C are the accuracies and their covariance as they were believed, e what is expected of all inputs (a, but after
+an earlier sample), S the covariance that rest has for being of a sample of n. An input's chance p_i is to be the next
+one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i = 1 - exp(-c p_i), where c is such
+that the sampled p_i / pi_i add up to 1, as they do over all inputs.
 """
 
 from dataclasses import replace

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, NotEmbeddableError
-from embedders.predictors.contract import LEAST_COVERED, Form
+from embedders.predictors.contract import Form, is_covered
 from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.inputs import Input
 from registry.data.predictions import ANSWERED, Missing, Predictions
@@ -48,7 +48,7 @@ class PromptedPredictor:
         if PAIR not in self._prompt.fields.values():
             return list(inputs)
         pairs = [row for row in inputs if row.text_pair is not None]
-        if len(pairs) < min(LEAST_COVERED, len(inputs)):
+        if not is_covered(len(pairs), len(inputs)):
             few = f"{len(pairs)} of the corpus's {len(inputs)} texts are pairs"
             raise NotEmbeddableError(
                 f"{self._name!r} asks of pairs, and {few}: embed it in a space whose corpus holds more."
