@@ -103,11 +103,12 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     """
     notes: list[str] = []
     teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
-    words = Vocabulary.of(known.task, answered.answers)
+    words = Vocabulary.of(known.task, answered)
     by_hand = known.labels if words is None or words.strange is not None else words.translated(known.labels)
     if words is not None and words.strange is None:
         right = {*teacher.named.values(), *by_hand.values()}
         answered = answered.offering(answer for answer in words.unanswered if answer in right)
+        notes += [words.passed_over] if words.passed_over is not None and right else []
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
     labels = np.where(given == NONE, own, given)

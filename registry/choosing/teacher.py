@@ -45,7 +45,7 @@ class Teacher:
         """
         assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
         read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
-        words = Vocabulary.of(task, answered.answers)
+        words = Vocabulary.of(task, answered)
         data = labelled_task(catalog, task) if own or not len(read) else None
         named: dict[Input, str] = {}
         if own and data is not None and words is not None and words.strange is None:

@@ -1,13 +1,18 @@
 """Do the labels of a task and the answers of models mean the same?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from registry.catalog import EntryRecord
+from registry.choosing.asked import Answered
 from registry.data.examples import CLASSIFICATION
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
+
+JUNK = (
+    0.02  # of the texts, to which no voter gives more answers that are none of the labels, if these are not to matter
+)
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,8 @@ class Vocabulary:
 
     Where a label means none of the answers, nobody ever gave it, and on its texts all are wrong: unless there are
     answers that no label means, for then it may be one of these in other words, and nothing can be said. To leave its
-    texts out would be worse: who always gives the other answers would be right on all that are left.
+    texts out would be worse: who always gives the other answers would be right on all that are left. Answers that no
+    label means, and that nobody gives to more than `JUNK` of the texts, hinder nothing: they move no accuracy by more.
     """
 
     meant: Mapping[str, str]  # the answer that each label means; its own text where that is none of them
@@ -24,24 +30,29 @@ class Vocabulary:
     texts: Mapping[str, str]  # and by their texts
     unanswered: tuple[str, ...]  # texts of labels that are none of the answers
     strange: str | None  # why nothing can be said
+    junk: tuple[str, ...] = ()  # answers that no label means, and that count as wrong
 
     @classmethod
-    def of(cls, task: EntryRecord, answers: Sequence[str]) -> Self | None:
+    def of(cls, task: EntryRecord, answered: Answered) -> Self | None:
         """Compare the labels of a task with answers, by their texts and their names; None for a task without labels."""
         labels, texts = task.spec.get("labels"), task.spec.get("answers") or {}
         if task.spec.get("kind") != CLASSIFICATION or not labels:
             return None
-        known = {plain(answer): answer for answer in answers}
+        known = {plain(answer): answer for answer in answered.answers}
         spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
         by_text = {label: known.get(plain(text)) for label, text in spelt.items()}
         by_name = {label: known.get(plain(label)) for label in spelt}
+        junk = tuple(known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()})
+        if answered.most_of(junk) > JUNK or len(junk) == len(known):
+            junk = ()
+        known = {word: answer for word, answer in known.items() if answer not in junk}
         first, second = (
             (by_name, by_text) if _holds(by_name, known) and not _holds(by_text, known) else (by_text, by_name)
         )
         found = {label: first[label] or second[label] for label in spelt}
         meant = {label: answer or spelt[label] for label, answer in found.items()}
         unanswered = tuple(meant[label] for label in spelt if found[label] is None)
-        unlabelled = [answer for answer in answers if answer not in meant.values()]
+        unlabelled = [answer for answer in known.values() if answer not in meant.values()]
         both = [label for label in spelt if by_text[label] and by_name[label] and by_text[label] != by_name[label]]
         strange = None
         if (both and _holds(by_name, known) == _holds(by_text, known)) or len(set(meant.values())) < len(meant):
@@ -50,12 +61,23 @@ class Vocabulary:
             strange = f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels"
         names = {plain(label): answer for label, answer in meant.items()}
         said = {plain(text): meant[label] for label, text in spelt.items()}
-        return cls(meant, names, said | {plain(answer): answer for answer in meant.values()}, unanswered, strange)
+        return cls(meant, names, said | {plain(answer): answer for answer in meant.values()}, unanswered, strange, junk)
 
     @property
     def are_others(self) -> bool:
         """Whether no label is an answer."""
         return len(self.unanswered) == len(self.meant)
+
+    @property
+    def passed_over(self) -> str | None:
+        """What is to be said of rare answers, where they could be what a label that nobody gave means."""
+        if not (self.junk and self.unanswered) or self.strange is not None:
+            return None
+        more = f" and {len(self.junk) - 1} more" if len(self.junk) > 1 else ""
+        return (
+            f"{self.junk[0]!r}{more} {'are' if more else 'is'} none of the labels, and nobody gives "
+            f"{'them' if more else 'it'} to more than {JUNK:.0%} of the texts: wrong wherever the label is known"
+        )
 
     @property
     def named(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 
 from registry import Registry
 from registry.catalog import EntryRecord
+from registry.choosing.asked import Answered
 from registry.choosing.best import PromptQuery, PromptRanking
 from registry.choosing.given import given_chances, given_labels, sample_of
 from registry.choosing.known import own_labels
@@ -20,6 +21,7 @@ from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import InputError
+from registry.estimates.votes import Votes
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 
@@ -219,11 +221,38 @@ def test_labels_by_hand_are_those_of_the_task_that_is_asked_about_and_not_of_one
     assert ranking[0].accuracy == pytest.approx(RIGHT["most"] / COUNT)
 
 
-def vocabulary(answers: dict[str, str], given: tuple[str, ...]) -> Vocabulary:
+def vocabulary(answers: dict[str, str], given: tuple[str, ...], rare: tuple[str, ...] = ()) -> Vocabulary:
+    """What labels mean where a voter gives some answers to 33 texts each, and the rare ones to one each."""
     registered = {"kind": "classification", "labels": list(answers), "answers": answers}
-    made = Vocabulary.of(cast("EntryRecord", SimpleNamespace(spec=registered)), given)
+    said = np.array(
+        [number for number in range(len(given)) for _ in range(33)] + [*range(len(given), len(given + rare))]
+    )
+    inputs = tuple(Input(str(number)) for number in range(len(said)))
+    votes = Votes(said[None], len(given + rare))
+    answered = Answered(("voter",), given + rare, votes, inputs, np.arange(len(said)))
+    made = Vocabulary.of(cast("EntryRecord", SimpleNamespace(spec=registered)), answered)
     assert made is not None
     return made
+
+
+def test_rare_answers_that_no_label_means_do_not_hide_what_the_labels_mean() -> None:
+    topics = {name: name for name in ("money", "music", "sports", "weather")}
+    stars = {str(number): str(number + 1) for number in range(5)}
+
+    words = vocabulary(topics, ("money", "music", "sports"), rare=("cannot say", "none"))
+
+    assert (words.strange, words.unanswered, words.junk) == (None, ("weather",), ("cannot say", "none"))
+    assert words.passed_over == (
+        "'cannot say' and 1 more are none of the labels, and nobody gives them to more than 2% of the texts: "
+        "wrong wherever the label is known"
+    )
+    assert vocabulary(stars, ("1", "2", "3", "4", "5"), rare=("N/A",)).meant == stars
+    many = vocabulary(topics, ("money", "music", "sports"), rare=tuple(f"no {number}" for number in range(3)))
+    assert many.strange == "'weather' is none of the answers, and 'no 0' none of the labels"
+
+
+def test_where_all_answers_are_rare_labels_are_other_answers() -> None:
+    assert vocabulary({"a": "a", "b": "b"}, (), rare=("yes", "no")).are_others
 
 
 def test_the_text_of_a_label_comes_before_its_name_where_the_answers_are_texts() -> None:
