@@ -3,7 +3,8 @@
     python -m benchmarks.pages
 
 Prints the median and the longest of several times, in milliseconds, of every page of a registry of seeded random
-vectors and texts: the whole request, from its headers to the last byte, in one process.
+vectors and texts: the whole request, from its headers to the last byte, in one process. By memory, gain and size each
+time another task is asked for, because an answer that was given once is remembered.
 """
 
 import argparse
@@ -36,8 +37,9 @@ PAGES = (
     "/source",
     "/source?name=task-00007",
     "/source?name=task-00007&kind=task&tag=even",
-    "/source?name=task-00007&by=memory",
-    "/source?name=task-00007&by=size",
+    "/source?name=task-{}&by=memory",
+    "/source?name=task-{}&by=gain",
+    "/source?name=task-{}&by=size",
     "/compare?a=task-00007&b=task-00008",
     "/prompt",
     "/model",
@@ -97,7 +99,7 @@ def main() -> None:
             client.get("/")  # compiles what all pages share
             print("| page | first, ms | median, ms | longest, ms |\n| --- | ---: | ---: | ---: |")
             for page in PAGES:
-                times = [_timed(client, page) for _ in range(1 + given.times)]
+                times = [_timed(client, page.replace("{}", f"{turn:05}")) for turn in range(1 + given.times)]
                 first, rest = times[0], times[1:]
                 print(f"| `{page}` | {first:.0f} | {statistics.median(rest):.0f} | {max(rest):.0f} |")
 

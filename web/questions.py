@@ -1,8 +1,11 @@
 """The questions as they stand in an address, and how the registry is asked: the same for a page and a program."""
 
+import gc
 import threading
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal
+from contextlib import suppress
+from itertools import islice, product
+from typing import Any, Literal, get_args
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,7 +14,7 @@ from registry import Registry
 from registry.catalog import Filter
 from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, PromptRanking, winner
 from registry.choosing.models import ModelRanking
-from registry.errors import InputError
+from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
@@ -23,6 +26,7 @@ LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 REMEMBERED = 100  # answers
+By = Literal["similarity", "memory", "gain", "size"]
 CHARTS = "/charts"  # where style and script of a map's page are
 
 
@@ -65,7 +69,7 @@ class NearestOptions(AddressFields):
     tag: list[str] = Field(default=[], max_length=10, description="Only entries with all of these tags.")
     task_kind: str | None = Field(default=None, max_length=40, description="Only tasks of this kind.")
     language: str | None = Field(default=None, max_length=20, description="Only entries in this language.")
-    by: Literal["similarity", "memory", "gain", "size"] = Field(default="similarity", description="What ranks.")
+    by: By = Field(default="similarity", description="What ranks.")
     setting: str | None = Field(default=None, max_length=260, description="MODEL/ADAPTATION, by memory or gain.")
     own: bool = Field(default=False, description="By memory or gain: use the target's own outcomes too.")
     duplicates: bool = Field(default=False, description="List near-duplicates of the target too.")
@@ -279,14 +283,20 @@ class Desk:
             return self._page[1]
 
     def warm(self) -> None:
-        """Do what the first questions would wait for: read the index of the current space, and draw its maps."""
+        """Do what the first questions would wait for: read the index of the current space, draw its maps, and put each
+        question once, of what is on the map."""
         current = next((space for space in self.registry.catalog.spaces.all() if space.current), None)
         if current is not None:
             with self._index:
                 self.registry.refresh_index(current.name)
-            for point in self.map(current.name).points[:1]:
-                self._nearest(point.name, NearestOptions())
-                self.map_page(current.name)
+            points = self.map(current.name).points
+            self.map_page(current.name)
+            tasks = (point.name for point in points if point.kind == EntryKind.TASK)
+            for asked, by in product(islice(tasks, 1), get_args(By)):
+                with suppress(RegistryError):  # nothing may be measured
+                    self._nearest(asked, NearestOptions(by=by))
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: to look through it again takes 90 ms, in the midst of a page
 
     def best_prompt(self, task: str, model: str, options: BestPromptOptions) -> PromptRanking:
         """Return the best prompts, by what was recorded; see `Registry.best_prompt` for the errors."""

@@ -6,7 +6,7 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
-from registry.catalog.queries import AT_ONCE, begins, named
+from registry.catalog.queries import begins, in_parts, named
 from registry.catalog.records import EntryRecord
 from registry.catalog.tables import Content, Entry, Space, Transfer, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
@@ -45,9 +45,8 @@ def remove_entry(session: Session, record: EntryRecord) -> set[str]:
 def sweep_contents(session: Session, sha256s: Collection[str]) -> None:
     """Remove those of some contents that no version holds any more."""
     is_held = select(VersionContent.sha256).where(VersionContent.sha256 == Content.sha256).exists()
-    some = sorted(sha256s)
-    for start in range(0, len(some), AT_ONCE):
-        session.execute(delete(Content).where(Content.sha256.in_(some[start : start + AT_ONCE]), ~is_held))
+    for some in in_parts(sha256s):
+        session.execute(delete(Content).where(Content.sha256.in_(some), ~is_held))
 
 
 def rename_entry(session: Session, record: EntryRecord, new: str) -> None:

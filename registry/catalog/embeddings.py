@@ -20,6 +20,7 @@ from registry.catalog.queries import (
     begins,
     body_of,
     checked_numbers,
+    in_parts,
     is_newest,
     mend,
     new_id,
@@ -162,15 +163,13 @@ class EmbeddingStore:
     def having(self, space_id: int, names: Collection[str]) -> dict[str, tuple[int, EntryKind]]:
         """Return the ids of the vectors in a space that entries of some names have, and the kinds of these entries."""
         query = select(Entry.name, Embedding.id, Entry.kind).where(
-            Embedding.space_id == space_id,
+            Embedding.space_id + 0 == space_id,  # `+ 0`: by name, for all vectors of the space are many
             Version.id == Embedding.version_id,
             Entry.id == Version.entry_id,
             is_newest(),
         )
-        some = sorted(names)
         with self._database.read() as session:
-            parts = (some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE))
-            rows = (row for part in parts for row in session.execute(query.where(Entry.name.in_(part))))
+            rows = (row for part in in_parts(names) for row in session.execute(query.where(Entry.name.in_(part))))
             return {name: (row_id, kind) for name, row_id, kind in rows}
 
     def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
@@ -281,7 +280,7 @@ class EmbeddingStore:
     def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
         """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
         of_model = begins(Entry.name, f"{model}@")
-        query = _named().where(Embedding.space_id == space_id, is_newest(), of_model).order_by(Entry.name)
+        query = _named().where(Embedding.space_id + 0 == space_id, is_newest(), of_model).order_by(Entry.name)
         with self._database.read() as session:
             return {
                 row.version_id: _record(row, name, kind, space) for row, name, kind, space in session.execute(query)

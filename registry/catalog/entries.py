@@ -1,7 +1,5 @@
 """Which tasks, models, prompts and corpora are there, in which versions, and what do they hold?"""
 
-import hashlib
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +14,11 @@ from registry.catalog.changes import log_change_of
 from registry.catalog.database import Database
 from registry.catalog.dependents import remove_entry, rename_entry, sweep_contents, whole_name
 from registry.catalog.queries import (
-    AT_ONCE,
     begins,
     body_of,
+    in_parts,
     is_newest,
+    keep_content,
     named,
     names_near,
     new_id,
@@ -107,13 +106,21 @@ class EntryStore:
         with self._database.read() as session:
             return _records(session, Entry.name.in_(names))
 
+    def specs_of(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Return what the latest versions of some entries say of themselves, by name; those that are there."""
+        query = select(Entry.name, Version.spec).join(Version).where(is_newest())
+        with self._database.read() as session:
+            return {
+                name: spec
+                for part in in_parts(names)
+                for name, spec in session.execute(query.where(Entry.name.in_(part)))
+            }
+
     def passing(self, names: Collection[str], where: Filter) -> set[str]:
         """Return those of some names that are entries which pass a filter."""
-        some = sorted(names)
         query = select(Entry.name).where(passing(where))
         with self._database.read() as session:
-            parts = (some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE))
-            return {name for part in parts for name in session.scalars(query.where(Entry.name.in_(part)))}
+            return {name for part in in_parts(names) for name in session.scalars(query.where(Entry.name.in_(part)))}
 
     def beginning(self, prefix: str, where: Filter | None = None, *, limit: int | None) -> list[str]:
         """Return the first names that begin so, or all, of entries that pass a filter."""
@@ -378,15 +385,6 @@ def _record(
         spec=version.spec,
         created_at=version.created_at.replace(tzinfo=UTC),  # SQLite keeps no zone; all times are UTC
     )
-
-
-def keep_content(session: Session, body: bytes) -> str:
-    """Store bytes under their hash, once, and return the hash."""
-    sha256 = hashlib.sha256(body).hexdigest()
-    if session.scalar(select(func.count()).where(Content.sha256 == sha256)) == 0:
-        session.add(Content(sha256=sha256, size=len(body), body=zlib.compress(body, 6)))
-        session.flush()
-    return sha256
 
 
 def add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:

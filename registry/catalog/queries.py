@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 from functools import cache
 from typing import TypeVar
@@ -37,6 +37,12 @@ FEW = 500  # names that are read to find one that is near
 _LAST = "\U0010ffff"  # of all letters, in the order of their numbers
 
 Named = TypeVar("Named", Entry, Space)
+
+
+def in_parts(values: Collection[str]) -> Iterator[list[str]]:
+    """Yield values, sorted, as many at once as a statement holds."""
+    some = sorted(values)
+    return (some[start : start + AT_ONCE] for start in range(0, len(some), AT_ONCE))
 
 
 # What every question reads is asked by statements that are made once and give rows, not objects: a tenth of the time.
@@ -101,9 +107,8 @@ def named(session: Session, table: type[Named], name: str) -> Named | None:
 
 def ids_named(session: Session, names: Sequence[str]) -> list[int]:
     """Return the ids of the entries that have these names, in any case of their letters."""
-    folded = sorted({normal(name).casefold() for name in names})
-    parts = (folded[start : start + AT_ONCE] for start in range(0, len(folded), AT_ONCE))
-    return [id_ for part in parts for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
+    folded = {normal(name).casefold() for name in names}
+    return [id_ for part in in_parts(folded) for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
 
 
 def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
@@ -159,6 +164,15 @@ def body_of(row: Content | Row | None, sha256: str) -> bytes:  # type: ignore[ty
     if hashlib.sha256(body).hexdigest() != sha256:
         raise IntegrityError(f"Content {sha256} is damaged: run 'fute repair'.")
     return body
+
+
+def keep_content(session: Session, body: bytes) -> str:
+    """Store bytes under their hash, once, and return the hash."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    if session.scalar(select(func.count()).where(Content.sha256 == sha256)) == 0:
+        session.add(Content(sha256=sha256, size=len(body), body=zlib.compress(body, 6)))
+        session.flush()
+    return sha256
 
 
 def checked_numbers(body: bytes, sha256: str, name: str, space: str) -> NDArray[np.float32]:

@@ -1,10 +1,11 @@
 """How near are two entries, or all of a space to one another?"""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.data.vectors import Similarities, VectorFile, VectorStream
@@ -13,6 +14,7 @@ from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison
 from registry.ranking.queried import embedding_of
 from registry.ranking.uncertainty import standard_error
+from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 
 MOST_COMPARED = 5_000  # entries, each with each: their similarities take 100 MB
@@ -71,18 +73,30 @@ def vectors_written(
         centred: whether vectors are made so that their dot products are the similarities of tasks. Those of models are
             left out, for they are compared by other weights; and such vectors are no query.
     """
-    one = None if entry is None else embedding_of(catalog, entry, space)
+    if entry is not None:
+        one, centring = embedding_of(catalog, entry, space), catalog.embeddings.centring(space.id)
+        parts = iter([one.vector[None]])
+        yield _as_written(space, centring, (one.name,), (one.kind,), parts, centred=centred)
+        return
     with catalog.embeddings.streamed(space.id, kind=EntryKind.TASK if centred else None) as held:
-        names, kinds, parts = held.names, [kind.value for kind in held.kinds], held.parts
-        if one is not None:
-            names, kinds, parts = (one.name,), [one.kind.value], iter([one.vector[None]])
-        are_compared_so = not held.centring.facets.are_centred
-        if not centred:
-            yield VectorStream(space.fingerprint, names, kinds, space.dimension, parts, are_compared_so)
-            return
-        if not names or kinds[0] != EntryKind.TASK:
-            raise InputError("Only vectors of tasks are written as they are compared.")
-        scale = np.sqrt(held.centring.facets.scale(weights_between(held.centring.facets, EntryKind.TASK)))
-        rows = ((held.centring.centred(part) * scale).astype(np.float32) for part in parts)
-        fingerprint = f"{space.fingerprint}, centred in epoch {held.centring.epoch}"  # no query of any space
-        yield VectorStream(fingerprint, names, kinds, space.dimension, rows, are_compared_so)
+        yield _as_written(space, held.centring, held.names, held.kinds, held.parts, centred=centred)
+
+
+def _as_written(
+    space: SpaceRecord,
+    centring: Centring,
+    names: Sequence[str],
+    kinds: Sequence[EntryKind],
+    parts: Iterator[NDArray[np.float32]],
+    *,
+    centred: bool,
+) -> VectorStream:
+    are_compared_so, values = not centring.facets.are_centred, [kind.value for kind in kinds]
+    if not centred:
+        return VectorStream(space.fingerprint, names, values, space.dimension, parts, are_compared_so)
+    if not names or kinds[0] is not EntryKind.TASK:
+        raise InputError("Only vectors of tasks are written as they are compared.")
+    scale = np.sqrt(centring.facets.scale(weights_between(centring.facets, EntryKind.TASK)))
+    rows = ((centring.centred(part) * scale).astype(np.float32) for part in parts)
+    fingerprint = f"{space.fingerprint}, centred in epoch {centring.epoch}"  # no query of any space
+    return VectorStream(fingerprint, names, values, space.dimension, rows, are_compared_so)

@@ -110,24 +110,21 @@ class Likeness:
         facets = np.pad(self.facets, (room, room, (0, 0)), constant_values=np.nan)
         return Likeness((*self.names, *more), similarity, facets, self.facet_names, self.models)
 
-    def standardised(self) -> Matrix:
-        """Return the facets, each row standardised over its other tasks, and over its other models, (n, n, F).
+    def standardised(self, rows: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
+        """Return the facets and the similarities of some rows, standardised over the other tasks, and the other models.
 
-        Where nothing is known it is 0. The two stand on scales of their own: a task is told from a model by more.
+        Where nothing is known it is 0. The two kinds stand on scales of their own: a task is told from a model by more.
+
+        Returns:
+            (rows, n, F) and (rows, n).
         """
-        return self._standardised_rows(self.facets)
-
-    def standardised_similarity(self) -> Matrix:
-        """Return the similarities in the same way, (n, n)."""
-        return self._standardised_rows(self.similarity[..., None])[..., 0]
-
-    def _standardised_rows(self, values: Matrix) -> Matrix:
         is_model = np.array([name in self.models for name in self.names], bool)
+        others = np.arange(len(self.names)) != rows[:, None]  # (rows, n)
+        values = np.concatenate([self.facets[rows], self.similarity[rows][..., None]], axis=-1)
         standardised = np.zeros_like(values)
         for columns in (~is_model, is_model):
-            known = np.isfinite(values) & ~np.eye(len(values), dtype=bool)[..., None] & columns[:, None]
-            standardised += _standardised(values, known)
-        return standardised
+            standardised += _standardised(values, np.isfinite(values) & (others & columns)[..., None])
+        return standardised[..., :-1], standardised[..., -1]
 
 
 def _in_order(facets: Facets, weights: Mapping[str, float]) -> Matrix:

@@ -67,6 +67,16 @@ class Expected:
         return np.asarray(self.mean - self.parts.sum(axis=1))
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """Targets, each with a source, as the covariance needs them."""
+
+    targets: Rows  # (p,), rows of the likeness
+    sources: Rows  # (p,)
+    features: Matrix  # (p, F), x
+    similar: Matrix  # (p,), y
+
+
 class Memory:
     """Measured transfers, made ready for questions: what is known of f is one matrix, shared by all targets.
 
@@ -79,9 +89,6 @@ class Memory:
         self.history = tuple(sorted(history, key=lambda m: (m.setting, m.target, m.source)))
         self.kernel = kernel or Kernel()
         self.likeness = likeness.including(name for m in self.history for name in (m.target, m.source))
-        self._features = self.likeness.standardised()  # (n, n, F)
-        self._similar = self.likeness.standardised_similarity()  # (n, n)
-        self._near = np.exp((self.likeness.kinship - 1) / self.kernel.reach)  # (n, n)
         self._settings = np.array([m.setting for m in self.history], object)
         self._scores = np.array([m.score for m in self.history], np.float64)
         self._left: dict[str, tuple[Rows, Matrix]] = {}
@@ -109,9 +116,12 @@ class Memory:
         Raises:
             KeyError: the target or a source is neither among the likenesses nor measured.
         """
-        pairs_asked, covariance, weights = self._weights(target, sources, setting, own=own)
-        mean = self._mean(pairs_asked, weights)
-        variance = np.diagonal(self._covariance(pairs_asked, pairs_asked)) - (covariance * weights).sum(axis=0)
+        asked, covariance = self._asked(target, sources, setting)
+        weights = self._solve(covariance)  # (observations, q)
+        if not own:
+            weights = self._left_out(target, weights)
+        variance = self._variance(asked) - np.einsum("nq,nq->q", covariance, weights)
+        mean = self._mean(target, asked, covariance, own=own)
         parts = np.zeros((len(self._bridge), len(sources)))
         for rows, at, _ in self._blocks:
             parts[at] += weights[rows] * self._scores[rows, None]
@@ -119,8 +129,8 @@ class Memory:
 
     def expected(self, target: str, sources: Sequence[str], *, setting: str | None = None, own: bool = False) -> Matrix:
         """Return the mean of `predict` alone, (sources,)."""
-        pairs_asked, _, weights = self._weights(target, sources, setting, own=own)
-        return self._mean(pairs_asked, weights)
+        asked, covariance = self._asked(target, sources, setting)
+        return self._mean(target, asked, covariance, own=own)
 
     def reasons(self, prediction: Expected, source: str, *, setting: str | None = None) -> list[Reason]:
         """Return the measured pairs that add something to the score of a source, those that add most first.
@@ -131,8 +141,9 @@ class Memory:
             setting: whose gains are told, where a pair was measured in it; else the mean over the settings.
         """
         parts = prediction.parts[prediction.sources.index(source)]
+        kinship = {target: self.likeness.kin(prediction.target, target) for target in self.targets}
         return [
-            Reason(target, self.likeness.kin(prediction.target, target), source, gain, float(parts[i]))
+            Reason(target, kinship[target], source, gain, float(parts[i]))
             for i in np.argsort(-np.abs(parts), kind="stable")
             if parts[i]
             for target, source, mean in [self._measured[i]]
@@ -144,7 +155,7 @@ class Memory:
         ends = np.array([(row[m.target], row[m.source]) for m in self.history], np.int64).reshape(-1, 2)
         pairs, which = np.unique(ends, axis=0, return_inverse=True)
         self._pair = which.reshape(-1).astype(np.int64)
-        self._pairs = pairs[:, 0], pairs[:, 1]
+        self._pairs = self._as_pairs(pairs[:, 0], pairs[:, 1])
         self._gains = {(m.target, m.source, m.setting): m.gain for m in self.history}
         gains = np.bincount(self._pair, [m.gain for m in self.history], len(pairs)) / np.bincount(self._pair)
         names = self.likeness.names
@@ -162,32 +173,47 @@ class Memory:
             self._blocks.append((rows, at, inverse))
         shared = self.kernel.shared * covariance
         self._bridge = np.asarray(np.linalg.solve(np.eye(len(pairs)) + shared @ pooled, shared), np.float64)
+        surprise = self._scores - self.kernel.slope * self._pairs.similar[self._pair]
+        self._told = self._solve(surprise[:, None])[:, 0]  # (observations,), what each adds for each unit of covariance
 
-    def _weights(
-        self, target: str, sources: Sequence[str], setting: str | None, *, own: bool
-    ) -> tuple[tuple[Rows, Rows], Matrix, Matrix]:
-        """Return the pairs asked for, their covariance with the observations, and the weights of these, both
-        (observations, q)."""
+    def _as_pairs(self, targets: Rows, sources: Rows) -> _Pairs:
+        rows, which = np.unique(targets, return_inverse=True)
+        features, similar = self.likeness.standardised(rows)
+        which = which.reshape(-1)
+        return _Pairs(targets, sources, features[which, sources], similar[which, sources])
+
+    def _asked(self, target: str, sources: Sequence[str], setting: str | None) -> tuple[_Pairs, Matrix]:
+        """Return the pairs asked for, and their covariance with the observations, (observations, q)."""
         row = self.likeness.row
-        pairs_asked = np.full(len(sources), row[target]), np.array([row[name] for name in sources], np.int64)
-        covariance = self._covariance(pairs_asked, self._pairs)[:, self._pair].T
+        asked = self._as_pairs(np.full(len(sources), row[target]), np.array([row[name] for name in sources], np.int64))
+        covariance = self._covariance(asked, self._pairs)[:, self._pair].T
         covariance *= np.where(self._settings == setting, 1.0, self.kernel.shared)[:, None]
-        weights = self._solve(covariance)
-        return pairs_asked, covariance, weights if own else self._left_out(target, weights)
+        return asked, covariance
 
-    def _mean(self, pairs_asked: tuple[Rows, Rows], weights: Matrix) -> Matrix:
-        surprise = self._scores - self.kernel.slope * self._similar[self._pairs][self._pair]
-        return np.asarray(self.kernel.slope * self._similar[pairs_asked] + weights.T @ surprise)
+    def _mean(self, target: str, asked: _Pairs, covariance: Matrix, *, own: bool) -> Matrix:
+        told = self._told if own else self._left_out(target, self._told[:, None])[:, 0]
+        return np.asarray(self.kernel.slope * asked.similar + covariance.T @ told)
 
-    def _covariance(self, a: tuple[Rows, Rows], b: tuple[Rows, Rows]) -> Matrix:
-        """Return the covariance of pairs (targets, sources) in one setting."""
-        same = a[1][:, None] == b[1][None, :]
-        k, near = self.kernel, self._near
-        x, y = self._features[a], self._features[b]  # (pairs, F)
-        shared = k.like_targets * same + k.like_sources * near[np.ix_(a[1], b[1])]
-        shared = shared + (k.likeness / max(1, x.shape[1])) * (x @ y.T)
-        slope = k.slope_deviation**2 * np.outer(self._similar[a], self._similar[b])
-        return np.asarray(k.worth * same + near[np.ix_(a[0], b[0])] * shared + slope)
+    def _variance(self, pairs: _Pairs) -> Matrix:
+        """Return the diagonal of `_covariance`, (pairs,): whatever is compared is as near as can be to itself."""
+        k = self.kernel
+        by_facets = (k.likeness / max(1, pairs.features.shape[1])) * (pairs.features**2).sum(axis=1)
+        slope = k.slope_deviation**2 * pairs.similar**2
+        return np.asarray(k.worth + k.like_targets + k.like_sources + by_facets + slope)
+
+    def _covariance(self, a: _Pairs, b: _Pairs) -> Matrix:
+        """Return the covariance of pairs in one setting, (a, b)."""
+        k, same = self.kernel, a.sources[:, None] == b.sources[None, :]
+        shared = k.like_targets * same + k.like_sources * self._near(a.sources, b.sources)
+        shared += (k.likeness / max(1, a.features.shape[1])) * (a.features @ b.features.T)
+        slope = k.slope_deviation**2 * np.outer(a.similar, b.similar)
+        return np.asarray(k.worth * same + self._near(a.targets, b.targets) * shared + slope)
+
+    def _near(self, a: Rows, b: Rows) -> Matrix:
+        """Return k of each with each, (a, b), computed once for each that differs."""
+        (some, of_a), (others, of_b) = (np.unique(rows, return_inverse=True) for rows in (a, b))
+        near = np.exp((self.likeness.kinship[np.ix_(some, others)] - 1) / self.kernel.reach)
+        return np.asarray(near[np.ix_(of_a.reshape(-1), of_b.reshape(-1))])
 
     def _solve(self, given: Matrix) -> Matrix:
         """Return the inverse covariance of the observations times a matrix, (observations, q)."""
@@ -204,7 +230,9 @@ class Memory:
         """Return the weights that there would be, had the target not been measured."""
         if target not in self._left:
             own = np.flatnonzero([m.target == target for m in self.history]).astype(np.int64)
-            self._left[target] = own, self._solve(np.eye(len(self.history))[:, own])  # (observations, own)
+            ones = np.zeros((len(self.history), len(own)))
+            ones[own, np.arange(len(own))] = 1.0
+            self._left[target] = own, self._solve(ones)  # (observations, own)
         own, columns = self._left[target]
         weights = weights - columns @ np.linalg.solve(columns[own], weights[own])
         weights[own] = 0.0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf, isnan
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from registry.sources.borrowed import Borrowed
 from registry.sources.evidence import GAIN, MEMORY, SIZE, SOURCES, Evidence, gathered
 from registry.sources.history import Measurement, mean_gains, settings_of, without
 from registry.sources.likeness import Likeness
-from registry.sources.memory import Expected, Memory, Reason
+from registry.sources.memory import Memory, Reason
 from registry.sources.track import TrackRecord, track_record
 from registry.views.charts.bars import drawn
 from registry.views.charts.picture import Picture
@@ -151,8 +152,12 @@ def _ranked_for(
     record, explained = None, _as_they_are
     if query.by == MEMORY:
         memory = Memory(evidence.most_alike(target.name), evidence.likeness)
-        rows, expected = _by_memory(memory, target.name, candidates, query)
-        explained = partial(_explained, memory=memory, expected=expected, setting=query.setting)
+        expected = memory.expected(target.name, candidates, setting=query.setting, own=query.own).tolist()
+        rows = [
+            replace(_match(memory.likeness, target.name, name), score=score)
+            for name, score in zip(candidates, expected, strict=True)
+        ]
+        explained = partial(_explained, memory=memory, target=target.name, query=query)
         record = track_record(memory, setting=query.setting, targets={m.target for m in evidence.own} or None)
         record = record and replace(record, borrowed=not evidence.own)
         notes += _which_setting(usable, query)
@@ -229,30 +234,18 @@ def _candidates(catalog: Catalog, evidence: Evidence, target: str, query: Neares
     return sorted((candidates & passing - {target}) | {*of_packs})
 
 
-def _by_memory(
-    memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery
-) -> tuple[list[SourceMatch], Expected]:
-    expected = memory.predict(target, candidates, setting=query.setting, own=query.own)
-    rows = [
-        replace(_match(memory.likeness, target, name), score=score, deviation=deviation)
-        for name, score, deviation in zip(candidates, expected.mean.tolist(), expected.deviation.tolist(), strict=True)
-    ]
-    return rows, expected
-
-
 def _as_they_are(rows: Sequence[SourceMatch]) -> Sequence[SourceMatch]:
     return rows
 
 
-def _explained(
-    rows: Sequence[SourceMatch], memory: Memory, expected: Expected, setting: str | None
-) -> list[SourceMatch]:
-    """Return rows with the measurements that speak for each."""
+def _explained(rows: Sequence[SourceMatch], memory: Memory, target: str, query: NearestQuery) -> Sequence[SourceMatch]:
+    """Return rows with how far memory may be wrong of each, and with the measurements that speak for it."""
+    expected = memory.predict(target, [row.name for row in rows], setting=query.setting, own=query.own)
     explained = []
-    for row in rows:
-        reasons = memory.reasons(expected, row.name, setting=setting)
+    for row, deviation in zip(rows, expected.deviation.tolist(), strict=True):
+        reasons = memory.reasons(expected, row.name, setting=query.setting)
         why = because(reasons, row.name, row.score, memory.likeness)
-        explained.append(replace(row, because=why, reasons=tuple(reasons[:TOLD])))
+        explained.append(replace(row, deviation=deviation, because=why, reasons=tuple(reasons[:TOLD])))
     return explained
 
 
@@ -305,7 +298,8 @@ def _by_gain(
 
 
 def _by_size(catalog: Catalog, likeness: Likeness, target: str, candidates: Sequence[str]) -> list[SourceMatch]:
-    sizes = {r.name: int(r.spec.get("examples", {}).get("train", 0)) for r in catalog.entries.some(candidates)}
+    specs = catalog.entries.specs_of(candidates)
+    sizes = {name: int(spec.get("examples", {}).get("train", 0)) for name, spec in specs.items()}
     return [
         replace(_match(likeness, target, name), score=float(sizes[name]), because=f"{sizes[name]:,} training examples")
         for name in candidates
@@ -331,4 +325,4 @@ def _with_home(row: SourceMatch, theirs: Borrowed) -> SourceMatch:
 
 def _ranked(rows: Sequence[SourceMatch]) -> list[SourceMatch]:
     """Return the rows, best first; equals by similarity, then by name."""
-    return sorted(rows, key=lambda row: (-row.score, -np.nan_to_num(row.similarity, nan=-np.inf), row.name))
+    return sorted(rows, key=lambda row: (-row.score, inf if isnan(row.similarity) else -row.similarity, row.name))

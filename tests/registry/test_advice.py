@@ -229,7 +229,8 @@ def test_facets_that_say_nothing_of_a_model_count_for_nothing() -> None:
     assert found.similarity[0, 2] == pytest.approx(weights["answers"])
     assert found.similarity[0, 1] == pytest.approx(1 - weights_between(facets, EntryKind.TASK)["answers"])
     assert np.isnan(found.facets[0, 2, 0])
-    assert found.standardised()[0, 2].tolist() == [0, 0, 0], "alone of its kind, it is compared with none"
+    facets_of_task, _ = found.standardised(np.array([0]))
+    assert facets_of_task[0, 2].tolist() == [0, 0, 0], "alone of its kind, it is compared with none"
 
 
 def test_filters_and_limits_hold(measured: Registry) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from registry.catalog.changes import log_change_of
-from registry.catalog.entries import add_tags, keep_content, says_the_same
-from registry.catalog.queries import named, new_id
+from registry.catalog.entries import add_tags, says_the_same
+from registry.catalog.queries import keep_content, named, new_id
 from registry.catalog.tables import Alias, Entry, Version, VersionContent
 from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.merge import Merge
