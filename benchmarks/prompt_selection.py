@@ -7,9 +7,9 @@ the accuracy of the pick over the best one's (rate), and the mean error of the e
 the share of true accuracies inside the 95 % interval (cover). `--readings` adds the tables with a like task whose
 labels are read through MiniLM. `--labels` prints what follows from some labels, those that are suggested and random
 ones, over six draws of four fifths of each table's texts and four choices of labels in each: how far the pick is from
-the best, in points, the mean error, the share inside the interval, and how much less is lost with suggested labels,
-with the standard error over the tables. Random labels count as a random sample (`--random`), and once as such of which
-that is not said.
+the best, in points, the mean error, the share inside the interval, how often the verdict is sure and how many of these
+picks are more than two points behind, and how much less is lost with suggested labels, with the standard error over the
+tables. Random labels count as a random sample (`--random`), and once as such of which that is not said.
 Needs FUTE_DATA; the tables of SmolLM2 and MiniLM lie in `benchmarks/measured`.
 """
 
@@ -31,8 +31,9 @@ from registry.choosing.scores import probabilities
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, bare
 from registry.estimates.committee import Opinions, heard
-from registry.estimates.estimate import Estimate, estimated, suggested
+from registry.estimates.estimate import EQUAL, Estimate, estimated, suggested
 from registry.estimates.rivals import dawid_skene, majority, spectral
+from registry.estimates.verdict import Kind, verdict
 from registry.estimates.votes import Votes
 from registry.estimates.witness import Witness
 from registry.formats.answer_tables import read_answer_table
@@ -245,7 +246,8 @@ def _print_labels(cases: list[Case]) -> None:
     """Print what follows from so many labels: means over all tables, and draws of their texts.
 
     How far the pick is from the best, in points, and how much less that is with suggested labels; the mean error of the
-    accuracies, and how many of them the intervals hold.
+    accuracies, and how many of them the intervals hold; how often the verdict is to use the pick, and how many of these
+    picks are more than two points behind.
     """
     random = np.random.default_rng(0)
     drawn = [[_with_labels(case.some(random), random) for _ in range(LABEL_DRAWS)] for case in cases]
@@ -255,13 +257,18 @@ def _print_labels(cases: list[Case]) -> None:
         for way, how in enumerate(WAYS):
             values = scale * found[:, way, :, figure].mean(axis=0)
             print(f"{name:<6} {how:<13}" + "".join(f"{value:8.3f}" for value in values))
+    for way, how in enumerate(WAYS):
+        sure, behind = found[:, way, :, 3].mean(axis=0), found[:, way, :, 4].mean(axis=0)
+        print(f"{'sure':<6} {how:<13}" + "".join(f"{value:8.3f}" for value in sure))
+        wrong = np.divide(behind, sure, out=np.zeros_like(sure), where=sure > 0)
+        print(f"{'wrong':<6} {how:<13}" + "".join(f"{value:8.3f}" for value in wrong))
     less: NDArray[np.float64] = 100 * (found[:, 1, :, 0] - found[:, 0, :, 0])
     print(f"{'loss less by':<20}" + "".join(f"{value:8.3f}" for value in less.mean(axis=0)))
     print(f"{'  ±':<20}" + "".join(f"{value:8.3f}" for value in less.std(axis=0, ddof=1) / np.sqrt(len(less))))
 
 
 def _with_labels(case: Case, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return the figures after labels that are chosen in each way, (WAYS, steps, 3)."""
+    """Return the figures after labels that are chosen in each way, (WAYS, steps, 5)."""
     opinions = heard(case.votes)
     return np.mean([_after_choice(case, opinions, random) for _ in range(CHOICES)], axis=0)
 
@@ -273,7 +280,7 @@ def _after_choice(case: Case, opinions: Opinions, random: np.random.Generator) -
     wanted = [
         one for one in suggested(case.votes, before, None, case.votes.inputs, luck=luck) if case.truth[one[0]] >= 0
     ]
-    made = np.zeros((len(WAYS), len(LABELS), 3))
+    made = np.zeros((len(WAYS), len(LABELS), 5))
     for place, count in enumerate(LABELS):
         labels, drawn = nothing.copy(), np.zeros(case.votes.inputs)
         for row, chance in wanted[:count]:
@@ -288,7 +295,10 @@ def _after_choice(case: Case, opinions: Opinions, random: np.random.Generator) -
         for way, estimate in enumerate(ways):
             inside = (case.accuracy >= estimate.low) & (case.accuracy <= estimate.high)
             mae = float(np.abs(estimate.accuracy - case.accuracy).mean())
-            made[way, place] = _loss(case, estimate), mae, float(inside.mean())
+            loss = _loss(case, estimate)
+            said = verdict([""] * len(case.votes), case.votes, estimate, mend="", labels=count)
+            is_sure = said.kind is Kind.USE
+            made[way, place] = loss, mae, float(inside.mean()), is_sure, is_sure and loss > EQUAL
     return made
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from registry.estimates.estimate import EQUAL, Estimate
 from registry.estimates.votes import Votes
 
-SURE = 0.05  # the most that a sure pick may be worse by more than `EQUAL` with
+SURE = 0.02  # the most that a sure pick may be worse by more than `EQUAL` with, so that in truth one of twenty is
 NEAR = 0.01  # an expected loss that is as good as none
 POSSIBLE = 0.5  # who is not worse with at least this probability is one of the equals
 LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the same

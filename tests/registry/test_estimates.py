@@ -7,7 +7,7 @@ from registry.data.answer_tables import NONE
 from registry.estimates.committee import heard
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
-from registry.estimates.verdict import Kind, verdict
+from registry.estimates.verdict import SURE, Kind, verdict
 from registry.estimates.votes import Votes
 from registry.estimates.witness import Witness
 
@@ -184,10 +184,17 @@ def said_of(votes: Votes) -> str:
 
 
 def test_a_clear_winner_is_to_be_used() -> None:
-    votes, _ = voters([0.97, 0.6, 0.6, 0.62, 0.58, 0.6, 0.61], inputs=2000, answers=6)
+    votes, _ = voters([0.97, *[0.6, 0.62, 0.58] * 6], inputs=2000, answers=6)
 
-    assert verdict([*"abcdefg"], votes, estimated(votes), mend="").kind is Kind.USE
     assert said_of(votes).startswith("Use p0 (right in ")
+
+
+def test_who_is_worse_once_in_thirty_cases_is_not_sure_without_labels_for_the_estimate_may_be_off() -> None:
+    votes, _ = voters([0.97, 0.6, 0.6, 0.62, 0.58, 0.6, 0.61], inputs=2000, answers=6)
+    estimate = estimated(votes)
+
+    assert SURE < estimate.worse[0] < 2 * SURE
+    assert verdict([*"abcdefg"], votes, estimate, mend="").kind is Kind.OPEN
 
 
 @pytest.mark.parametrize(
