@@ -29,7 +29,7 @@ HOSTS = hosts_of("127.0.0.1", PORT)
 HTML = "<script>alert('x')</script><img src=x onerror=\"alert(1)\"> & {{ 7*7 }}"  # as a text, wherever one may stand
 CHOICES = ("negative", "positive")
 FACETS = (Facet("inputs", 4), Facet("answers", 4), Facet("map", 4))
-PROMPTS = {"good/one": 0.95, "good/two": 0.8, "bad": 0.55}  # how often each is right
+PROMPTS = {"good/one": 0.97, "good/two": 0.6, "bad": 0.55}  # how often each is right
 NAMES = tuple(f"t{number:02}" for number in range(60))
 
 

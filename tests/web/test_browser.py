@@ -85,28 +85,34 @@ def page(chromium: Any, address: str) -> Iterator[Any]:  # noqa: ANN401
     assert problems == []
 
 
+def follow(page: Any, what: Any) -> None:  # noqa: ANN401
+    """Click, and wait for the page that it leads to: until then the former one would be read."""
+    with page.expect_navigation():
+        what.click()
+
+
 def test_one_searches_opens_and_filters(page: Any) -> None:  # noqa: ANN401
     page.goto("/")
     page.get_by_label("Search the entries").fill("t4")
-    page.get_by_role("button", name="Search").click()
+    follow(page, page.get_by_role("button", name="Search"))
     assert page.get_by_role("row").count() == 11
     page.get_by_label("Tag").fill("two words")
     page.get_by_label("Kind", exact=True).select_option("task")
-    page.get_by_role("button", name="Filter").click()
+    follow(page, page.get_by_role("button", name="Filter"))
     assert "tag=two+words" in page.url
-    page.get_by_role("link", name="t42").click()
+    follow(page, page.get_by_role("link", name="t42"))
     assert page.get_by_role("heading", level=1).inner_text() == "t42"
-    page.get_by_role("link", name="What is it near to?").click()
+    follow(page, page.get_by_role("link", name="What is it near to?"))
     assert page.get_by_label("Task or model").input_value() == "t42"
     assert page.get_by_role("region", name="The answer").is_visible()
 
 
 def test_one_asks_for_a_source(page: Any) -> None:  # noqa: ANN401
     page.goto("/")
-    page.get_by_role("link", name="Which source?").first.click()
+    follow(page, page.get_by_role("link", name="Which source?").first)
     page.get_by_label("Task or model").fill("t05")
     page.get_by_label("Ranked by").select_option("memory")
-    page.get_by_role("button", name="Ask").click()
+    follow(page, page.get_by_role("button", name="Ask"))
     assert page.get_by_role("region", name="The answer").inner_text().startswith("First by memory")
     assert page.locator("svg.interval").count() == 10
 
@@ -116,9 +122,9 @@ def test_one_asks_for_a_prompt_and_goes_on_to_it(page: Any) -> None:  # noqa: AN
     page.get_by_label("Task").fill("films")
     page.get_by_label("LLM").fill("opt")
     page.get_by_label("Space").select_option("prompts")
-    page.get_by_role("button", name="Ask").click()
+    follow(page, page.get_by_role("button", name="Ask"))
     assert page.get_by_role("region", name="The answer").inner_text().startswith("Use good/one")
-    page.get_by_role("link", name="good/one").click()
+    follow(page, page.get_by_role("link", name="good/one"))
     assert page.get_by_role("heading", level=1).inner_text() == "opt@good/one"
     assert page.get_by_text("good/one: {{ text }}").is_visible()
 
@@ -135,10 +141,10 @@ def test_what_is_wrong_is_told_and_mended(page: Any) -> None:  # noqa: ANN401
     page.goto("/source?name=t0x")
     assert "No entry named 't0x'" in page.get_by_role("alert").inner_text()
     page.get_by_label("Task or model").fill("t02")
-    page.get_by_role("button", name="Ask").click()
+    follow(page, page.get_by_role("button", name="Ask"))
     assert page.get_by_role("alert").count() == 0
     page.goto("/entry/nobody")
-    page.get_by_role("link", name="All entries").click()
+    follow(page, page.get_by_role("link", name="All entries"))
     assert page.get_by_role("heading", level=1).inner_text() == "Entries"
 
 
@@ -173,16 +179,16 @@ def test_a_point_of_the_map_leads_to_its_entry(page: Any) -> None:  # noqa: ANN4
 
 def test_the_map_is_looked_around_in_and_leads_to_an_entry_and_back(page: Any) -> None:  # noqa: ANN401
     page.goto("/map")
-    page.get_by_role("link", name="Look around in it").click()
+    follow(page, page.get_by_role("link", name="Look around in it"))
     page.get_by_role("searchbox", name="Find").fill("t05")
     page.keyboard.press("Enter")
     details = page.locator("#details")
-    assert details.get_by_role("heading", name="t05").is_visible()
+    details.get_by_role("heading", name="t05").wait_for()
     page.get_by_label("Layout").select_option("tsne")
-    page.get_by_role("link", name="Open the entry").click()
+    follow(page, page.get_by_role("link", name="Open the entry"))
     page.wait_for_url("**/entry/t05")
     page.go_back()
-    page.get_by_role("link", name="Back").click()
+    follow(page, page.get_by_role("link", name="Back"))
     page.wait_for_url("**/map?*")
 
 
@@ -197,7 +203,7 @@ def test_without_scripts_all_of_it_works(chromium: Any, address: str) -> None:  
     page = context.new_page()
     page.goto("/source")
     page.get_by_label("Task or model").fill("t05")
-    page.get_by_role("button", name="Ask").click()
+    follow(page, page.get_by_role("button", name="Ask"))
     assert page.get_by_role("region", name="The answer").is_visible()
     context.close()
 
