@@ -133,7 +133,9 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
         lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
         tell(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
     if space is not None:
-        tell(f"space {space_of_texts(registry, space, made)} of these texts, current")
+        found = space_of_texts(registry, space, made)
+        others = f"; {space!r} is not made, for it would hold the same" if found != space else ""
+        tell(f"space {found} of these texts, current{others}")
         tell(f"Go on with: fute embed {' '.join(entry.name for entry in models)} TASK", err=True)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as changed
@@ -33,6 +34,7 @@ from registry.reading.meanings import named_answers
 from registry.shown import holds_secret
 from registry.spaces.spec import SpaceSpec
 
+log = logging.getLogger("registry")
 MOST_MODEL_ID = 300  # characters
 _PACKAGED = (MINILM, SMOLLM2)
 _HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?", re.ASCII)
@@ -248,9 +250,11 @@ def recorded_table(
     """
     if table.inputs is None:
         raise InputError(
-            "The table has no texts: it can be scored by 'fute evaluate prompts', and not registered. For that, "
-            "each line needs a 'text' and an 'answer'."
+            "The table has no column 'text': name the column of the texts, --text COLUMN. Without texts a table can be "
+            "scored by 'fute evaluate prompts', and not registered."
         )
+    for note in (*table.notes, f"answers: {table.told_answers()}; leave a cell empty where there is none"):
+        log.warning("%s", note)
     owners = list(dict.fromkeys(table.models))
     made: list[EntryRecord] = []
     rows = _distinct_rows(table)
@@ -281,7 +285,7 @@ def share_missing(registry: Registry, entries: Sequence[EntryRecord]) -> float:
 def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -> str:
     """Make the texts that were answered a corpus, and a space with it that is otherwise as the current one.
 
-    It becomes the current space. Returns its name, or that of the space that these texts have already.
+    It becomes the current space. Returns its name, which is another one's where a space of these texts is there.
     """
     recorded = next(entry for entry in made if entry.contents)
     inputs = Recording.from_contents(_answers(recorded), registry.contents(recorded)).inputs

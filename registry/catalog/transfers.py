@@ -31,11 +31,11 @@ class TransferStore:
         with self._database.write() as session:
             names = Spelling.of(session, coming)
             held = MeasuredBefore(session)
-            for record in map(names.spelled, coming):
-                like = held.like(record)
-                if key_of(record) not in like:
-                    check_unit(record, [row.score_mean for row in like.values()])
-                _keep(session, like, record)
+            spelled = [names.spelled(record) for record in coming]
+            for record in spelled:
+                _keep(session, held.like(record), record)
+            for record in spelled:  # once all are there, for they may all be written anew in another unit
+                check_unit(record, [row.score_mean for row in held.like(record).values()])
         return len(coming)
 
     def add(self, record: TransferRecord, *, anew: bool = True) -> TransferRecord:

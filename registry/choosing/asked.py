@@ -37,6 +37,15 @@ class Answered:
         columns = [self.answers.index(answer) for answer in answers]
         return float(np.isin(self.votes.said, columns).mean(axis=1).max())
 
+    def without(self, answers: Iterable[str]) -> "Answered":
+        """Return the same as if some answers had not been given, and could not be."""
+        gone = [self.answers.index(answer) for answer in answers]
+        left = [number for number in range(len(self.answers)) if number not in gone]
+        renumbered = np.full(len(self.answers) + 1, NONE)  # the last one is for `NONE` itself
+        renumbered[left] = np.arange(len(left))
+        kept = tuple(self.answers[number] for number in left)
+        return replace(self, answers=kept, votes=Votes(renumbered[self.votes.said], len(kept)))
+
     def offering(self, more: Iterable[str]) -> "Answered":
         """Return the same with further answers that could have been given, and were not."""
         answers = (*self.answers, *(answer for answer in dict.fromkeys(more) if answer not in self.answers))

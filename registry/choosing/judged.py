@@ -18,7 +18,7 @@ from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
+from registry.estimates.verdict import LEAST_TRUST, SHOWN, Kind, Verdict, verdict
 from registry.estimates.witness import Expectation
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
@@ -102,13 +102,14 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
+    missing = 1 - float(answered.votes.given.mean())
     teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
     words = Vocabulary.of(known.task, answered)
     by_hand = known.labels if words is None or words.strange is not None else words.translated(known.labels)
     if words is not None and words.strange is None:
         right = {*teacher.named.values(), *by_hand.values()}
         answered = answered.offering(answer for answer in words.unanswered if answer in right)
-        notes += [words.passed_over] if words.passed_over is not None and right else []
+        answered = _without_junk(answered, words.junk, known.task.name, notes)
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
     labels = np.where(given == NONE, own, given)
@@ -125,12 +126,22 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         trust.update(np.mean(estimate.opinions.truths, axis=0))
         if trust.trust < LEAST_TRUST:
             notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
-    missing = 1 - float(answered.votes.given.mean())
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     told = int((labels != NONE).sum())
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
+
+
+def _without_junk(answered: Answered, junk: Sequence[str], task: str, notes: list[str]) -> Answered:
+    """Leave out answers that are none of a task's labels: they are never right, and would pass for a class of texts."""
+    if not junk or len(answered.answers) - len(junk) < 2:
+        return answered
+    kept = answered.without(junk)
+    share = float((answered.votes.given & ~kept.votes.given).mean())
+    shown = ", ".join(map(repr, junk[:SHOWN])) + (f" and {len(junk) - SHOWN} more" if len(junk) > SHOWN else "")
+    notes.append(f"{share:.1%} of the answers are none of the labels of {task} and count as missing: {shown}")
+    return kept
 
 
 def how_to_settle(space: SpaceRecord, task: str, model: str | None = None) -> str:

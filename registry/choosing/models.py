@@ -167,6 +167,7 @@ def suggested_texts(
     answered = answered_by(catalog, record, *_asked(catalog, record, model), notes)
     known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend="")
+    answered = judged.answered
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
     luck = np.array([_luck(text) for text in answered.inputs])

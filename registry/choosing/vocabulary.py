@@ -23,6 +23,8 @@ class Vocabulary:
     answers that no label means, for then it may be one of these in other words, and nothing can be said. To leave its
     texts out would be worse: who always gives the other answers would be right on all that are left. Answers that no
     label means, and that nobody gives to more than `JUNK` of the texts, hinder nothing: they move no accuracy by more.
+
+    Where something can be said, an answer that no label means is never right: a refusal, or a word too many.
     """
 
     meant: Mapping[str, str]  # the answer that each label means; its own text where that is none of them
@@ -30,7 +32,7 @@ class Vocabulary:
     texts: Mapping[str, str]  # and by their texts
     unanswered: tuple[str, ...]  # texts of labels that are none of the answers
     strange: str | None  # why nothing can be said
-    junk: tuple[str, ...] = ()  # answers that no label means, and that count as wrong
+    junk: tuple[str, ...] = ()  # answers that no label means, where something can be said
 
     @classmethod
     def of(cls, task: EntryRecord, answered: Answered) -> Self | None:
@@ -42,10 +44,9 @@ class Vocabulary:
         spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
         by_text = {label: known.get(plain(text)) for label, text in spelt.items()}
         by_name = {label: known.get(plain(label)) for label in spelt}
-        junk = tuple(known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()})
-        if answered.most_of(junk) > JUNK or len(junk) == len(known):
-            junk = ()
-        known = {word: answer for word, answer in known.items() if answer not in junk}
+        odd = [known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()}]
+        if answered.most_of(odd) <= JUNK and len(odd) < len(known):
+            known = {word: answer for word, answer in known.items() if answer not in odd}
         first, second = (
             (by_name, by_text) if _holds(by_name, known) and not _holds(by_text, known) else (by_text, by_name)
         )
@@ -59,6 +60,7 @@ class Vocabulary:
             strange = "an answer may be the name of one label and the text of another"
         elif unanswered and unlabelled:
             strange = f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels"
+        junk = tuple(answer for answer in answered.answers if answer not in meant.values() and strange is None)
         names = {plain(label): answer for label, answer in meant.items()}
         said = {plain(text): meant[label] for label, text in spelt.items()}
         return cls(meant, names, said | {plain(answer): answer for answer in meant.values()}, unanswered, strange, junk)
@@ -67,17 +69,6 @@ class Vocabulary:
     def are_others(self) -> bool:
         """Whether no label is an answer."""
         return len(self.unanswered) == len(self.meant)
-
-    @property
-    def passed_over(self) -> str | None:
-        """What is to be said of rare answers, where they could be what a label that nobody gave means."""
-        if not (self.junk and self.unanswered) or self.strange is not None:
-            return None
-        more = f" and {len(self.junk) - 1} more" if len(self.junk) > 1 else ""
-        return (
-            f"{self.junk[0]!r}{more} {'are' if more else 'is'} none of the labels, and nobody gives "
-            f"{'them' if more else 'it'} to more than {JUNK:.0%} of the texts: wrong wherever the label is known"
-        )
 
     @property
     def named(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from registry.data.inputs import Input
 from registry.data.predictions import Missing, Predictions
 
+MOST_TOLD = 8  # answers
 NONE = -1  # stands for an answer that is missing
 
 
@@ -30,6 +31,14 @@ class AnswerTable:
     def share_missing(self) -> float:
         """The share of cells without an answer."""
         return float((self.said == NONE).mean())
+
+    def told_answers(self) -> str:
+        """Say which answers are given and how often, the commonest first."""
+        given = self.said[self.said != NONE]
+        shares = np.bincount(given, minlength=len(self.answers)) / max(given.size, 1)
+        order = np.argsort(-shares, kind="stable")[:MOST_TOLD].tolist()
+        more = f" and {len(self.answers) - MOST_TOLD} more" if len(self.answers) > MOST_TOLD else ""
+        return ", ".join(f"{self.answers[at]!r} {shares[at]:.1%}" for at in order) + more
 
     def right(self) -> NDArray[np.int64]:
         """Return the number of each input's right answer, (inputs,): `NONE` where nobody gives it or none is known."""

@@ -6,6 +6,7 @@ cell is no answer. Beside these, the samples that lm-evaluation-harness writes w
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,11 @@ from registry.reading.classes import MISSING
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
-LABELS = ("label", "labels", "gold", "target", "truth", "y_true")  # what others call the right answers
+LABELS = {  # what others call the right answers, small and with blanks between words
+    *("label", "labels", "gold", "target", "truth", "y true", "y", "correct", "expected", "reference", "key", "class"),
+    *("correct answer", "correct label", "right answer", "gold label", "gold answer", "ground truth", "groundtruth"),
+    *("expected answer", "reference answer", "answer key", "true label", "true answer", "category"),
+}
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
 FEW = 20  # inputs; of fewer, a column of distinct values may still be answers
@@ -181,7 +186,11 @@ class _Cells:
         names = [name for name in self._present if name not in taken and name]
         for name in names:
             values = [value for row in rows if (value := _cell(row.get(name))) is not None]
-            problem = "is called like a label" if name.strip().lower() in LABELS else _why_no_answers(values)
+            is_named_so = " ".join(re.split(r"[\s_-]+", name.strip().casefold())) in LABELS
+            problem = "is called like a label" if is_named_so else _why_no_answers(values)
+            if problem and self._text is None and not is_named_so:
+                mend = f"If it holds the texts: --text {name!r}. If it is an answer, name all that are, --answer COLUMN"
+                raise DataError(self._place, f"has no column 'text', and column {name!r} {problem}. {mend} for each.")
             if problem:
                 mend = "name the columns that are, --answer COLUMN for each, and call the right answers 'label'"
                 raise DataError(self._place, f"column {name!r} {problem}: is it an answer? If not, {mend}.")
@@ -227,7 +236,7 @@ class _Cells:
 
     def _tell_repeated(self, keys: Sequence[object]) -> None:
         if self._text is not None and len(set(keys)) < len(keys):
-            self._notes.append(f"{len(keys) - len(set(keys))} rows repeat a text: each row counts")
+            self._notes.append(f"{len(keys) - len(set(keys))} rows repeat a text: in a score each row counts")
 
     def _spelling(self, values: Iterable[str]) -> dict[str, str]:
         """Return how each value is written here: as most often, where values differ in case or blanks alone."""

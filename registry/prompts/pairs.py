@@ -69,7 +69,8 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
     if _spec(owner).kind is ModelKind.RECORDED_LLM:
         known = catalog.entries.prompts_of(owner.name)
     else:
-        known = [entry.name for entry in catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))]
+        all_prompts = catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))
+        known = [entry.name for entry in all_prompts if entry.spec.get("template")]  # else it was answered elsewhere
     fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name, prompt)]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)

@@ -92,7 +92,7 @@ class SetAside:
 
     def __str__(self) -> str:
         if self.shared is not None and self.shared >= NEAR_DUPLICATE:
-            return f"{self.name} (shares {self.shared:.0%} of the examples)"
+            return f"{self.name} (shares {self.shared:.0%} of the texts)"
         return f"{self.name} (has almost the same vector)"
 
 

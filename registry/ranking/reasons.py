@@ -15,7 +15,7 @@ MOST_ANSWERS = 3  # are listed
 WHY_FACET = {
     "inputs": "their texts are alike",
     "answers": "their answers mean alike",
-    "joint": "like texts have like answers",
+    "joint": "their texts and answers together are alike",
     "map": "their answers depend on the texts in like ways",
 }
 

@@ -22,7 +22,8 @@ from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
 
-INPUTS = "inputs"
+INPUTS, MAP = "inputs", "map"
+TURNED = -0.05  # in the map: real tasks of the same labels have 0.03 and more, with those of one turned round -0.08
 SAME_TEXTS = 0.8  # in the inputs: of 31 real tasks those whose texts are of one source have more, others 0.71
 
 
@@ -113,6 +114,16 @@ class Yardstick:
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
             sentence += self._with_the_same_texts(matches)
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
+        return self._of_the_first(first, level, matches)
+
+    def _of_the_first(self, first: Match, level: Level, matches: Sequence[Match]) -> Finding:
+        """Say whether a match that is alike is to be used, and whether others are as near."""
+        if self._has_its_labels_turned(first):
+            sentence = (
+                f"{first.name} is nearest, but like texts have unlike answers there (map {first.facets[MAP]:.2f}): "
+                "are its labels, or yours, the other way round, or random?"
+            )
+            return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
         entry = None if self._entry is None else self._catalog.entries.get(self._entry)
         why = because(self._catalog, entry, self._answered.get(self._entry or ""), first, usual)
@@ -121,6 +132,13 @@ class Yardstick:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
         sentence = f"{_listed(equal)} cannot be told apart; of {first.name}: {why}."
         return Finding(Outcome.EQUAL, equal, why, level, None, sentence)
+
+    def _has_its_labels_turned(self, match: Match) -> bool:
+        """Say whether a task has the labels of the one that is asked for, and gives them to other texts."""
+        if not self._kind is match.kind is EntryKind.TASK or self._entry is None or match.facets.get(MAP, 0) > TURNED:
+            return False
+        one, other = (set(self._catalog.entries.get(n).spec.get("labels") or ()) for n in (self._entry, match.name))
+        return bool(one) and one == other
 
     def _with_the_same_texts(self, matches: Sequence[Match]) -> str:
         """Say which task has texts like those of the one that is asked for: its answers may be in other words alone."""

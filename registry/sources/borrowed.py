@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog.records import Filter
+from registry.data.transfers import TransferRecord
 from registry.packs.pack import Pack, PackTask
 from registry.sources.history import Measurement, standardised
 from registry.spaces.spec import SpaceSpec
@@ -47,8 +48,12 @@ class Borrowed:
         return [name for name, (_, task) in self.tasks.items() if where.task_kind in (None, task.kind)]
 
 
-def borrowed(packs: Iterable[Pack], spec: SpaceSpec) -> Borrowed:
-    """Return what packs bring to a space; a pack whose vectors are of another kind brings nothing, and a note."""
+def borrowed(packs: Iterable[Pack], spec: SpaceSpec, recorded: Iterable[TransferRecord] = ()) -> Borrowed:
+    """Return what packs bring to a space.
+
+    A pack whose vectors are of another kind brings nothing, nor does one of what was recorded here; a note says so.
+    """
+    own = {_told(transfer) for transfer in recorded}
     tasks: dict[str, tuple[str, PackTask]] = {}
     rows: list[NDArray[np.float32]] = []
     history: list[Measurement] = []
@@ -56,6 +61,9 @@ def borrowed(packs: Iterable[Pack], spec: SpaceSpec) -> Borrowed:
     for pack in packs:
         if not pack.spec.is_same_for_tasks(spec):
             notes.append(f"Pack {pack.name} has vectors of another kind of space: not used here.")
+            continue
+        if pack.transfers and own.issuperset(map(_told, pack.transfers)):
+            notes.append(f"Pack {pack.name} tells what is recorded here itself: not used here.")
             continue
         tasks |= {_marked(pack, task.name): (pack.name, task) for task in pack.tasks}
         rows.append(pack.matrix)
@@ -73,6 +81,11 @@ def _outcomes(pack: Pack) -> tuple[Measurement, ...]:
     return tuple(
         replace(m, target=_marked(pack, m.target), source=_marked(pack, m.source)) for m in standardised(pack.transfers)
     )
+
+
+def _told(transfer: TransferRecord) -> tuple[str, str, str, str, float]:
+    target, source = transfer.target.casefold(), transfer.source.casefold()
+    return transfer.model, transfer.adaptation, target, source, transfer.score_mean
 
 
 def _marked(pack: Pack, name: str) -> str:

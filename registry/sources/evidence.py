@@ -32,6 +32,7 @@ class Evidence:
 
     own: tuple[Measurement, ...]
     on_target: int  # outcomes that are recorded on the target itself, also such as tell nothing alone
+    on_others: int  # and on other tasks
     theirs: Borrowed
     likeness: Likeness
     centring: Centring
@@ -62,12 +63,12 @@ def gathered(
     on_target = sum(transfer.target == target.name for transfer in recorded)
     wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
     packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
-    theirs = borrowed(packs, SpaceSpec.from_document(space.spec))
+    theirs = borrowed(packs, SpaceSpec.from_document(space.spec), recorded)
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
     if not query.own:
         theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
-    return Evidence(own, on_target, theirs, likeness, index.centring)
+    return Evidence(own, on_target, len(recorded) - on_target, theirs, likeness, index.centring)
 
 
 def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:

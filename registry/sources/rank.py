@@ -147,7 +147,7 @@ def _ranked_for(
         raise InputError(f"No transfers to other tasks than {target.name!r}: {HOW_TO_MEASURE}.")
     if query.by == MEMORY and not usable:
         query = replace(query, by=SIMILARITY, setting=None)
-        notes.append(f"No transfers to other tasks are recorded: ranked by similarity ({HOW_TO_MEASURE}).")
+        notes.append(f"{_nothing_to_learn(evidence)}: ranked by similarity ({HOW_TO_MEASURE}).")
     candidates = _candidates(catalog, evidence, target.name, query)
     record, explained = None, _as_they_are
     if query.by == MEMORY:
@@ -179,6 +179,12 @@ def _ranked_for(
         notes=notes,
         set_aside=aside,
     )
+
+
+def _nothing_to_learn(evidence: Evidence) -> str:
+    if evidence.on_others:
+        return "Transfers to other tasks tell nothing yet, for none has two sources with different scores in a setting"
+    return "No transfers to other tasks are recorded"
 
 
 def _check(query: NearestQuery, target: EmbeddingRecord) -> None:

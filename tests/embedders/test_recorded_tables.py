@@ -229,7 +229,7 @@ def test_all_embeds_what_a_space_can_and_the_rest_is_no_failure(elsewhere: Path)
             [{"text": "a", "Zero shot": "yes", "zero-shot": "no"}, {"text": "b", "Zero shot": "no", "zero-shot": "no"}],
             "Columns 'Zero shot' and 'zero-shot' would both be called 'zero-shot'",
         ),
-        ([{"row": "1", "p": "yes", "q": "no"}, {"row": "2", "p": "no", "q": "no"}], "The table has no texts"),
+        ([{"row": "1", "p": "yes", "q": "no"}, {"row": "2", "p": "no", "q": "no"}], "The table has no column 'text'"),
         (
             [{"text": "a", "p": "yes", "q": "no"}, {"text": "a", "p": "no", "q": "no"}],
             "Rows 1 and 2 have one text and other answers",

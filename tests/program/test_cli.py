@@ -480,7 +480,7 @@ def test_nearest_says_what_it_sets_aside_on_stderr_and_lists_it_on_demand(store:
     plain, listed = run("nearest", "film", "--kind", "task"), run("nearest", "film", "--kind", "task", "--duplicates")
 
     assert "copy" not in plain.stdout
-    assert "Set aside as nearly film itself: copy (shares 100% of the examples)" in plain.stderr
+    assert "Set aside as nearly film itself: copy (shares 100% of the texts)" in plain.stderr
     assert "copy" in listed.stdout
     assert json_of("nearest", "film")["set_aside"][0]["name"] == "copy"
 

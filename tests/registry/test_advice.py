@@ -370,6 +370,16 @@ def test_a_dataframe_has_the_same_columns(measured: Registry) -> None:
     assert len(frame) == 6
 
 
+def test_transfers_that_tell_nothing_yet_are_not_said_to_be_none(unmeasured: Registry) -> None:
+    unmeasured.add_transfers([replace(RECORDS[0], target="film", source="meal")])
+
+    (note,) = ask(unmeasured).notes
+
+    assert note.startswith(
+        "Transfers to other tasks tell nothing yet, for none has two sources with different scores in"
+    )
+
+
 def test_a_registry_without_transfers_answers_by_similarity_and_says_so_on_stderr(unmeasured: Registry) -> None:
     code, text, told = run(unmeasured, "nearest", "song", "--by", "memory", "--json")
 

@@ -97,7 +97,7 @@ def test_a_text_that_comes_twice_counts_twice_and_that_is_told(tmp_path: Path) -
     table = read_answer_table(written(tmp_path / "a.csv", "text,p,q\na,yes,no\na,no,no\nb,no,yes\n"))
 
     assert len(table) == 3
-    assert table.notes == ("1 rows repeat a text: each row counts",)
+    assert table.notes == ("1 rows repeat a text: in a score each row counts",)
 
 
 def test_which_columns_are_answers_may_be_said(tmp_path: Path) -> None:
@@ -106,7 +106,8 @@ def test_which_columns_are_answers_may_be_said(tmp_path: Path) -> None:
     )
     place = written(tmp_path / "a.csv", lines)
 
-    with pytest.raises(DataError, match="column 'sentence' holds 40 distinct values in 40 rows: is it an answer"):
+    told = r"column 'sentence' holds 40 distinct values in 40 rows\. If it holds the texts: --text 'sentence'\."
+    with pytest.raises(DataError, match=f"has no column 'text', and {told}"):
         read_answer_table(place)
     table = read_answer_table(place, TableColumns(text="sentence", answers=("p", "q")))
     assert table.names == ("p", "q")
@@ -191,7 +192,7 @@ def test_a_columns_name_may_be_written_otherwise(tmp_path: Path, name: str) -> N
     assert found.names == plain.names
 
 
-@pytest.mark.parametrize("name", ["Labels", "gold", "target"])
+@pytest.mark.parametrize("name", ["Labels", "gold", "target", "correct answer", "Gold-Label", "expected", "category"])
 def test_a_column_that_is_called_like_a_label_is_never_taken_for_answers(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=f"column '{name}' is called like a label"):
         read_answer_table(written(tmp_path / "a.csv", WIDE.replace("label", name)))

@@ -457,7 +457,7 @@ def test_a_task_that_shares_most_examples_is_set_aside_and_said(compass: Registr
     assert "retold" not in [match.name for match in ranking]
     assert [(one.name, one.shared) for one in ranking.set_aside] == [("retold", 1.0)]
     assert ranking.notes == (
-        "Set aside as nearly story itself: retold (shares 100% of the examples); '--duplicates' lists them too.",
+        "Set aside as nearly story itself: retold (shares 100% of the texts); '--duplicates' lists them too.",
     )
 
 

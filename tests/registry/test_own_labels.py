@@ -47,17 +47,23 @@ def others_of(labels: str) -> tuple[Example, ...]:
 
 def told(registry: Registry) -> Registry:
     """Three prompts that answered the texts; the worst two agree with nobody."""
-    corpus = registry.add_corpus("texts", TEXTS, source="here")
-    spec = SpaceSpec("5" * 64, "here", "mapemb", {"answers": "hard"}, (Facet("map", 2),), corpus.content_hash)
-    space = registry.add_space("s", spec, corpus=corpus)
     prompts = []
     for name, right in RIGHT.items():
         said = np.where(np.arange(COUNT) < right, TRUTH, 1 - TRUTH)
         answers = Predictions(CHOICES, np.eye(2, dtype=np.float32)[said])
         prompts.append(RecordedPrompt(name, f"{name} {{{{text}}}}", CHOICES, Recording(TEXTS, answers)))
+    return answering(registry, prompts)
+
+
+def answering(registry: Registry, prompts: list[RecordedPrompt]) -> Registry:
+    """An LLM that answered the texts under some prompts."""
+    corpus = registry.add_corpus("texts", TEXTS, source="here")
+    spec = SpaceSpec("5" * 64, "here", "mapemb", {"answers": "hard"}, (Facet("map", 2),), corpus.content_hash)
+    space = registry.add_space("s", spec, corpus=corpus)
+    said = {prompt.name: prompt.recording.predictions for prompt in prompts}
     for record in registry.add_recorded_llm("llm", prompts, source="x"):
         if "@" in record.name:
-            answers = prompts[[p.name for p in prompts].index(record.name.split("@")[1])].recording.predictions
+            answers = said[record.name.split("@")[1]]
             registry.catalog.predictions.put(record.version_id, corpus.version_id, start=0, predictions=answers)
             registry.catalog.embeddings.put(record.version_id, space, np.array([1, 0], np.float32), {})
     return registry
@@ -242,13 +248,35 @@ def test_rare_answers_that_no_label_means_do_not_hide_what_the_labels_mean() -> 
     words = vocabulary(topics, ("money", "music", "sports"), rare=("cannot say", "none"))
 
     assert (words.strange, words.unanswered, words.junk) == (None, ("weather",), ("cannot say", "none"))
-    assert words.passed_over == (
-        "'cannot say' and 1 more are none of the labels, and nobody gives them to more than 2% of the texts: "
-        "wrong wherever the label is known"
-    )
     assert vocabulary(stars, ("1", "2", "3", "4", "5"), rare=("N/A",)).meant == stars
     many = vocabulary(topics, ("money", "music", "sports"), rare=tuple(f"no {number}" for number in range(3)))
     assert many.strange == "'weather' is none of the answers, and 'no 0' none of the labels"
+
+
+def test_an_answer_that_is_no_label_counts_as_missing_and_is_told(registry: Registry) -> None:
+    """Else refusals pass for a class of texts, and who refuses most for the one who knows it."""
+    answers = (*CHOICES, "I cannot say", "As an AI ...")
+    prompts = []
+    random = np.random.default_rng(0)
+    for name, right, refused in (("decent", 0.85, 0.02), ("fair", 0.75, 0.0), ("refuser", 0.9, 0.7), ("poor", 0.6, 0)):
+        said = np.where(random.random(COUNT) < right, TRUTH, 1 - TRUTH)
+        said = np.where(random.random(COUNT) < refused, 2 + (np.arange(COUNT) % 7 == 0), said)
+        table = Predictions(answers, np.eye(len(answers), dtype=np.float32)[said])
+        prompts.append(RecordedPrompt(name, f"{name} {{{{text}}}}", answers, Recording(TEXTS, table)))
+    answering(registry, prompts)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"))
+    suggested = registry.suggest_labels("films", model="llm", count=5)
+
+    rows = {row.name: row for row in ranking}
+    assert ranking.judged.answered.answers == CHOICES
+    assert ranking[-1].name == "refuser"
+    assert rows["refuser"].high < 0.5
+    assert ranking.notes[0].endswith(
+        "of the answers are none of the labels of films and count as missing: 'I cannot say', 'As an AI ...'"
+    )
+    assert len(suggested) == 5
 
 
 def test_where_all_answers_are_rare_labels_are_other_answers() -> None:

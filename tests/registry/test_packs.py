@@ -243,6 +243,21 @@ def test_a_pack_of_ones_own_tasks_does_not_tell_the_targets_own_outcomes(own: Re
     assert asked(own, own=True).by == "memory"
 
 
+def test_a_pack_of_what_is_recorded_here_itself_is_not_counted_twice(own: Registry, tmp_path: Path) -> None:
+    own.add_transfers(records_of(("film", "rain"), ("film", "rain", "song", "team")))
+    alone = asked(own)
+    write_pack(
+        tmp_path / "mine",
+        pack_of(own.catalog, own.catalog.spaces.get("s"), "mine", title="What we measured", source="We"),
+    )
+    own.packs.add(str(tmp_path / "mine"))
+
+    both = asked(own)
+
+    assert [vars(row) for row in both] == [vars(row) for row in alone]
+    assert both.notes == ("Pack mine tells what is recorded here itself: not used here.", *alone.notes)
+
+
 def test_a_pack_in_use_may_be_added_from_its_own_place_and_a_link_is_removed_alone(own: Registry, folder: Path) -> None:
     own.packs.add(str(folder))
     own.packs.add(str(own.folder / "packs" / "theirs"))

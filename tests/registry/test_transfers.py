@@ -519,6 +519,19 @@ def test_percents_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> 
     )
 
 
+def test_a_known_outcome_in_another_unit_than_its_like_is_refused_unless_all_are_written_anew(
+    registry: Registry,
+) -> None:
+    other = replace(RECORD, source="rte", score_mean=0.8)
+    registry.add_transfers([RECORD, other])
+
+    with pytest.raises(InputError, match=r"score 91 stands beside 0\.8 "):
+        registry.add_transfers([replace(RECORD, score_mean=91.0)])
+    registry.add_transfers([replace(RECORD, score_mean=91.0), replace(other, score_mean=80.0)])
+
+    assert sorted(record.score_mean for record in registry.catalog.transfers.all()) == [80.0, 91.0]
+
+
 def test_percents_beside_fractions_that_were_kept_before_are_refused_and_nothing_is_kept(registry: Registry) -> None:
     registry.add_transfers([RECORD])
     percent = replace(RECORD, source="rte", score_mean=88.0)

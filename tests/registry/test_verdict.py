@@ -112,7 +112,7 @@ def test_what_the_same_labels_say_already_is_not_said_again_by_the_answers_facet
 
     same, differs = (because(registry.catalog, entries.get(name), None, match, weights) for name in ("one", "another"))
 
-    assert same == "both answer good or bad, and like texts have like answers (joint 0.60)"
+    assert same == "both answer good or bad, and their texts and answers together are alike (joint 0.60)"
     assert differs == "their answers mean alike (answers 1.00)"
 
 
@@ -149,6 +149,29 @@ def test_in_the_default_space_the_measured_level_holds_however_few_tasks_there_a
     own = registry.nearest("one", weights={"joint": 1}).verdict  # of the user's own weights nothing was measured
     assert own is not None
     assert own.kind == "unknown"
+
+
+@pytest.mark.parametrize(("maps", "kind"), [(0.2, "use"), (-0.2, "unknown")])
+def test_a_task_that_gives_the_same_labels_to_other_texts_is_not_to_be_started_from(
+    registry: Registry, maps: float, kind: str
+) -> None:
+    registry.add_space("s", MEASURED, corpus=None)
+    one = np.zeros((4, 1024))
+    one[:, 0] = 0.5
+    other = one.copy()
+    other[3, :2] = 0.5 * maps, 0.5 * np.sqrt(1 - maps**2)
+    sizes = [facet.size for facet in MEASURED.facets]
+    for name, parts in (("one", one), ("other", other)):
+        put(registry, name, np.concatenate([p[:size] for p, size in zip(parts, sizes, strict=True)]).astype(np.float32))
+
+    verdict = found(registry, "one")
+
+    assert (verdict.kind, verdict.names) == (kind, ("other",))
+    if kind == "unknown":
+        assert str(verdict) == (
+            "other is nearest, but like texts have unlike answers there (map -0.20): "
+            "are its labels, or yours, the other way round, or random?"
+        )
 
 
 def test_a_model_that_gives_nearly_always_one_answer_is_said_to_and_is_like_nothing(registry: Registry) -> None:
