@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from embedders.errors import NotEmbeddableError, SettingError
 from embedders.fisher import POWERS, SELECTIONS, VARIANTS, Fisher, Layout, Losses, diagonal_fisher, select
 from embedders.fisher.layers import powered, read_once
-from embedders.hardware.devices import bf16_pays
 from embedders.methods.contract import Reading
 from embedders.methods.taskemb import TaskEmb
 from embedders.observed import Observed, from_answers, from_task
@@ -25,7 +24,7 @@ from embedders.surrogate.model import Surrogate
 from embedders.tuning.objectives import Objective, objective_for
 
 EXAMPLES = 12
-EXACT, SAME = (1e-5, 1e-6) if not bf16_pays(torch.device("cpu")) else (2e-2, 1e-2)
+EXACT, SAME = 1e-5, 1e-6
 ANSWERS = ("verbaliser", "text-to-text")
 
 Array = NDArray[np.float32]
