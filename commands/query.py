@@ -87,7 +87,8 @@ def nearest(
 ) -> None:
     """List the tasks and models nearest to NAME: what to start from.
 
-    By memory, gain or size tasks alone are ranked: as sources for the task NAME.
+    By memory, gain or size, sources for the task NAME are ranked: tasks, and by memory or gain the models that were
+    measured as sources.
     """
     if (name is None) == (vector is None):
         raise click.UsageError("Give a name, or --vector FILE.")

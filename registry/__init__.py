@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from registry.catalog.records import Filter
+    from registry.choosing.best import PromptQuery
     from registry.ranking.matches import Comparison, Match, Ranking
     from registry.registry import Registry
 
-__all__ = ["Comparison", "Filter", "Match", "Ranking", "Registry"]
+__all__ = ["Comparison", "Filter", "Match", "PromptQuery", "Ranking", "Registry"]
 __version__ = "0.4.0"
 
 _HOMES = {
     "Filter": "registry.catalog.records",
     "Registry": "registry.registry",
+    "PromptQuery": "registry.choosing.best",
     "Comparison": "registry.ranking.matches",
     "Match": "registry.ranking.matches",
     "Ranking": "registry.ranking.matches",

@@ -107,8 +107,10 @@ class NotEmbeddedError(InputError):
     """An entry has no vector in the space that was asked for."""
 
     def __init__(self, name: str, space: str, elsewhere: Sequence[str]) -> None:
-        other = f" (it has one in {', '.join(elsewhere)}, which cannot be compared)" if elsewhere else ""
-        super().__init__(f"{name!r} has no vector in space {space!r}{other}: run 'fute embed {name} --space {space}'.")
+        mend = f"run 'fute embed {name} --space {space}'"
+        if elsewhere:
+            mend = f"it has one in {', '.join(elsewhere)}, so ask there, '--space {elsewhere[0]}', or {mend}"
+        super().__init__(f"{name!r} has no vector in space {space!r}: {mend}.")
 
 
 class MissingExtraError(RegistryError):

@@ -29,6 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for name, template in (("plain", "{{ text }} is"), ("asked", "The film {{ text }} was"))
         ],
     )
+    rows = [f"{row['text']},{answers[n % 2]},{answers[n % 3 == 0]}" for n, row in enumerate(tiny_rows(7, 33))]
+    (folder / "answers.csv").write_text("\n".join(("review,short,long", *rows, "something else,positive,")) + "\n")
     (folder / "measured.csv").write_text(
         "model,adaptation,target,source,score_mean\n"
         "minilm,full,film_reviews,product_reviews,0.8\n"

@@ -869,8 +869,8 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     # questions
     "not embedded here": (
         ("nearest", "alone"),
-        "'alone' has no vector in space 'tiny' (it has one in words, which cannot be compared): run 'fute embed alone "
-        "--space tiny'.",
+        "'alone' has no vector in space 'tiny': it has one in words, so ask there, '--space words', or "
+        "run 'fute embed alone --space tiny'.",
     ),
     "what cannot be embedded": (("nearest", "texts"), "'texts' is a corpus: only tasks and models have vectors."),
     "not embedded at all": (("compare", "film", "oracle", "--space", "words"), "'oracle' has no vector in space"),

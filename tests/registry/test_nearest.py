@@ -410,7 +410,8 @@ def test_a_vector_in_another_space_is_mentioned_but_not_used(compass: Registry) 
     compass.add_space("other", replace(ONE, seed=1), corpus=None)
 
     with pytest.raises(
-        NotEmbeddedError, match=r"'m' has no vector in space 'other' \(it has one in s, which cannot be compared\)"
+        NotEmbeddedError,
+        match=r"'m' has no vector in space 'other': it has one in s, so ask there, '--space s'",
     ):
         compass.nearest("m", space="other")
 
