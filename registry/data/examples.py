@@ -2,10 +2,11 @@
 
 import math
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 
 CLASSIFICATION, MULTIPLE_CHOICE, REGRESSION = "classification", "multiple-choice", "regression"
 QUESTION_ANSWERING, FREE_TEXT = "question-answering", "free-text"
@@ -54,6 +55,14 @@ class Columns:
     label: str | None = None
     choices: str | None = None
     answer_start: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a column that is to be two things; raise `InputError`."""
+        given = Counter(name for its in fields(self) if (name := getattr(self, its.name)) is not None)
+        twice = [name for name, count in given.items() if count > 1]
+        if twice:
+            both = " and ".join(its.name for its in fields(self) if getattr(self, its.name) == twice[0])
+            raise InputError(f"The column {twice[0]!r} is to be {both}: name one for each.")
 
     def named(self, kind: str) -> Names:
         """Return the names of all columns for a kind of task."""

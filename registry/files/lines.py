@@ -51,7 +51,7 @@ def dump_lines(rows: Iterable[dict[str, Any]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def decoded(body: bytes, place: str | Path, encoding: str = "utf-8", *, mend: str = "") -> str:
+def decoded(body: bytes, place: str | Path, encoding: str = "utf-8", *, mend: str = " Save it as UTF-8.") -> str:
     """Return a file's text without its byte-order mark; raise `DataError`, with the mend, where it is none."""
     try:
         text = body.decode(encoding).removeprefix("\ufeff")

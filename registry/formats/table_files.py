@@ -97,7 +97,7 @@ def _checked(table: FoundTable) -> FoundTable:
 def text_of(body: bytes, place: str, form: FileForm) -> tuple[str, tuple[str, ...]]:
     """Return a file's text, and the encoding where it had to be found out."""
     mark = None if form.encoding else _MARKS.get(body[:2])
-    mend = "" if form.encoding else " Name its encoding: --encoding cp1252, utf-16, ..."
+    mend = "" if form.encoding else " Save it as UTF-8, or name its encoding where --encoding is taken: cp1252, ..."
     text = decoded(body, place, form.encoding or mark or "utf-8", mend=mend)
     return text, (f"as {mark.upper()}",) if mark else ()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, isnan
+from math import hypot, inf, isnan
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ AXES = {  # what a score by each is
     SIZE: "examples",
 }
 LEAST_KIN = 0.2  # of a target, below which what was measured on it says how good a source is in general
+TOLD_APART = 0.25  # errors of a difference: what lies nearer is equal, for the first is better in 60 of 100 cases
 TOLD = 10  # reasons of a row, at most
 
 
@@ -169,14 +170,15 @@ def _ranked_for(
         rows = [_match(evidence.likeness, target.name, name) for name in candidates]
     ordered = _ranked([_with_home(row, evidence.theirs) for row in rows])
     kept, aside = kept_apart(lambda count: ordered[:count], duplicates_of(catalog, evidence.centring, target), query)
+    shown = [replace(row, rank=place) for place, row in enumerate(explained(kept), start=1)]
     return SourceRanking(
-        [replace(row, rank=place) for place, row in enumerate(explained(kept), start=1)],
+        shown,
         query=target.name,
         space=space.name,
         epoch=evidence.centring.epoch,
         how=query,
         record=record,
-        notes=notes,
+        notes=[*notes, *_equals(shown)],
         set_aside=aside,
     )
 
@@ -238,6 +240,18 @@ def _candidates(catalog: Catalog, evidence: Evidence, target: str, query: Neares
     if EntryKind.TASK in kinds and replace(query.where, kinds=()) == Filter():
         passing |= measured - models  # they need not be registered
     return sorted((candidates & passing - {target}) | {*of_packs})
+
+
+def _equals(rows: Sequence[SourceMatch]) -> list[str]:
+    """Name the rows that are as good as the first one, as far as memory can tell."""
+    if not rows or rows[0].deviation is None:
+        return []
+    first, error = rows[0], rows[0].deviation
+    equal = [row.name for row in rows[1:] if first.score - row.score < TOLD_APART * hypot(error, row.deviation or 0)]
+    if not equal:
+        return []
+    others = ", ".join(equal[:3]) + (f" and {len(equal) - 3} more" if len(equal) > 3 else "")
+    return [f"{first.name} is not told from {others}: the scores differ by less than a quarter of their errors."]
 
 
 def _as_they_are(rows: Sequence[SourceMatch]) -> Sequence[SourceMatch]:

@@ -344,8 +344,8 @@ def test_the_table_shows_score_uncertainty_and_reason_and_stderr_how_often_it_wa
         [str(m.rank), m.name, "task", *(f"{x:.3f}" for x in (m.score, m.deviation, m.similarity)), m.because]
         for m in ask(measured, setting=SETTING)[:2]
     ]
-    assert told.startswith("Advice by memory so far, each of 4 targets left out in turn: the first source was among")
-    assert told.count("\n") == 1
+    assert "\nAdvice by memory so far, each of 4 targets left out in turn: the first source was among" in told
+    assert told.count("\n") == 2
 
 
 def test_json_says_the_same_with_reasons_and_the_record(measured: Registry) -> None:

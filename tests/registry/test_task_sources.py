@@ -89,7 +89,7 @@ def test_a_separator_and_an_encoding_may_be_named(tmp_path: Path) -> None:
         (
             b"text,label\ncaf\xe9,good\n",
             FileForm(),
-            r"t\.csv: not UTF-8 at byte 14\. Name its encoding: --encoding cp1252",
+            r"t\.csv: not UTF-8 at byte 14\. Save it as UTF-8, or name its encoding where --encoding is taken: cp1252",
         ),
         (b"text,label\ncaf\xe9,good\n", FileForm(encoding="ascii"), r"t\.csv: not ASCII at byte 14\.$"),
         (b"text,label\n", FileForm(encoding="latin-99"), r"^'latin-99' is not an encoding: name one such as utf-8"),
