@@ -10,9 +10,7 @@ from registry.data.examples import CLASSIFICATION
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
 
-JUNK = (
-    0.02  # of the texts, to which no voter gives more answers that are none of the labels, if these are not to matter
-)
+JUNK = 0.02  # of the texts: a voter who gives answers that are no label to more of them may mean one by these
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,10 @@ class Vocabulary:
         if (both and _holds(by_name, known) == _holds(by_text, known)) or len(set(meant.values())) < len(meant):
             strange = "an answer may be the name of one label and the text of another"
         elif unanswered and unlabelled:
-            strange = f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels"
+            strange = (
+                f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels "
+                "(if it is no answer, leave its cells empty)"
+            )
         junk = tuple(answer for answer in answered.answers if answer not in meant.values() and strange is None)
         names = {plain(label): answer for label, answer in meant.items()}
         said = {plain(text): meant[label] for label, text in spelt.items()}

@@ -173,7 +173,8 @@ def test_labels_that_are_only_some_of_the_answers_say_nothing_and_are_told(
         strange, answer = (set(pair) - set(other) for pair, other in ((words, CHOICES), (CHOICES, words)))
         assert note == (
             "the labels of odd and the answers are not the same, so the labels say nothing here: "
-            f"{strange.pop()!r} is none of the answers, and {answer.pop()!r} none of the labels"
+            f"{strange.pop()!r} is none of the answers, and {answer.pop()!r} none of the labels "
+            "(if it is no answer, leave its cells empty)"
         )
     else:
         assert note == "the labels of odd are other answers, so they say nothing here"
@@ -250,7 +251,9 @@ def test_rare_answers_that_no_label_means_do_not_hide_what_the_labels_mean() -> 
     assert (words.strange, words.unanswered, words.junk) == (None, ("weather",), ("cannot say", "none"))
     assert vocabulary(stars, ("1", "2", "3", "4", "5"), rare=("N/A",)).meant == stars
     many = vocabulary(topics, ("money", "music", "sports"), rare=tuple(f"no {number}" for number in range(3)))
-    assert many.strange == "'weather' is none of the answers, and 'no 0' none of the labels"
+    assert many.strange == (
+        "'weather' is none of the answers, and 'no 0' none of the labels (if it is no answer, leave its cells empty)"
+    )
 
 
 def test_an_answer_that_is_no_label_counts_as_missing_and_is_told(registry: Registry) -> None:
