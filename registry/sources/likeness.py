@@ -42,8 +42,8 @@ class Likeness:
             weights: the user's own; None for those that were measured to be right, see `weights_between`.
             models: the names that are models.
         """
-        parts = facets.split(rows.astype(np.float64))
-        cosines = np.stack([part @ part.T for part in parts], axis=-1)  # (n, n, F)
+        parts = facets.split(rows)
+        cosines = np.stack([part @ part.T for part in parts], axis=-1).astype(np.float64)  # (n, n, F)
         is_task = np.array([name not in models for name in names], bool)
         are_tasks = is_task[:, None] & is_task
         between_tasks, with_a_model = (
