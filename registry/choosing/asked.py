@@ -37,13 +37,19 @@ class Answered:
         columns = [self.answers.index(answer) for answer in answers]
         return float(np.isin(self.votes.said, columns).mean(axis=1).max())
 
-    def without(self, answers: Iterable[str]) -> "Answered":
-        """Return the same as if some answers had not been given, and could not be."""
-        gone = [self.answers.index(answer) for answer in answers]
-        left = [number for number in range(len(self.answers)) if number not in gone]
+    def without(self, answers: Iterable[str], spelt: Mapping[str, str]) -> "Answered":
+        """Return the same as if some answers had not been given, and could not be.
+
+        Args:
+            answers: that are none.
+            spelt: others that are spellings, each with the answer that it is.
+        """
+        gone = {*answers, *spelt}
+        kept = tuple(answer for answer in self.answers if answer not in gone)
         renumbered = np.full(len(self.answers) + 1, NONE)  # the last one is for `NONE` itself
-        renumbered[left] = np.arange(len(left))
-        kept = tuple(self.answers[number] for number in left)
+        for number, answer in enumerate(self.answers):
+            if answer in spelt or answer not in gone:
+                renumbered[number] = kept.index(spelt.get(answer, answer))
         return replace(self, answers=kept, votes=Votes(renumbered[self.votes.said], len(kept)))
 
     def offering(self, more: Iterable[str]) -> "Answered":

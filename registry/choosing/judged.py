@@ -16,12 +16,15 @@ from registry.choosing.given import given_chances, given_evenly, given_labels, s
 from registry.choosing.teacher import Teacher
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input
+from registry.data.inputs import Input, plain
+from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, SHOWN, Kind, Verdict, verdict
 from registry.estimates.witness import Expectation
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
+
+MOSTLY, OFTEN = 0.9, 0.05  # shares of a voter's answers
 
 
 class Advised(Protocol):
@@ -102,14 +105,17 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
+    otherwise: str | None = None
     missing = 1 - float(answered.votes.given.mean())
     teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
     words = Vocabulary.of(known.task, answered)
     by_hand = known.labels if words is None or words.strange is not None else words.translated(known.labels)
     if words is not None and words.strange is None:
         right = {*teacher.named.values(), *by_hand.values()}
-        answered = answered.offering(answer for answer in words.unanswered if answer in right)
-        answered = _without_junk(answered, words.junk, known.task.name, notes)
+        _check_by_hand(by_hand, words, known.task.name)
+        is_alone = len(answered.answers) - len(words.junk) - len(words.spelt) < 2
+        answered = answered.offering(answer for answer in words.unanswered if answer in right or is_alone)
+        answered, otherwise = _by_labels(answered, words, known.task.name, notes)
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
     labels = np.where(given == NONE, own, given)
@@ -129,19 +135,38 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     told = int((labels != NONE).sum())
-    said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told)
+    said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
 
 
-def _without_junk(answered: Answered, junk: Sequence[str], task: str, notes: list[str]) -> Answered:
-    """Leave out answers that are none of a task's labels: they are never right, and would pass for a class of texts."""
-    if not junk or len(answered.answers) - len(junk) < 2:
-        return answered
-    kept = answered.without(junk)
-    share = float((answered.votes.given & ~kept.votes.given).mean())
-    shown = ", ".join(map(repr, junk[:SHOWN])) + (f" and {len(junk) - SHOWN} more" if len(junk) > SHOWN else "")
-    notes.append(f"{share:.1%} of the answers are none of the labels of {task} and count as missing: {shown}")
-    return kept
+def _check_by_hand(labels: Mapping[Input, str], words: Vocabulary, task: str) -> None:
+    """Refuse a label that somebody answered and that is none of the task's."""
+    junk = {plain(answer) for answer in words.junk}
+    for label in labels.values():
+        if plain(label) in junk:
+            there = ", ".join(words.meant.values())
+            raise InputError(f"The label {label!r} is none of the labels of {task}: there are {there}.")
+
+
+def _by_labels(answered: Answered, words: Vocabulary, task: str, notes: list[str]) -> tuple[Answered, str | None]:
+    """Leave out answers that are none of a task's labels: they are never right, and would pass for a class of texts.
+
+    Returns:
+        What is left, and why it may be wrong, where somebody gives several answers that are none of the labels and next
+        to no other: these may be labels in other words.
+    """
+    kept = answered.without(words.junk, words.spelt)
+    if not words.junk:
+        return kept, None
+    gone = answered.votes.given & ~kept.votes.given  # (voters, inputs)
+    shown = ", ".join(map(repr, words.junk[:SHOWN]))
+    shown += f" and {len(words.junk) - SHOWN} more" if len(words.junk) > SHOWN else ""
+    notes.append(f"{gone.mean():.1%} of the answers are none of the labels of {task} and count as missing: {shown}")
+    for name, own, lost, said in zip(answered.names, answered.votes.given, gone, answered.votes.said, strict=True):
+        several = np.bincount(said[lost], minlength=1) >= OFTEN * max(own.sum(), 1)
+        if lost.sum() >= MOSTLY * max(own.sum(), 1) and several.sum() > 1:
+            return kept, f"{name} gives other answers than the labels of {task}, which may mean them"
+    return kept, None
 
 
 def how_to_settle(space: SpaceRecord, task: str, model: str | None = None) -> str:

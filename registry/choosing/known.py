@@ -13,7 +13,7 @@ LEAST_EXAMPLES = 20  # of a task that a classifier learns from
 
 def labelled_task(catalog: Catalog, task: EntryRecord) -> TaskData | None:
     """Return a classification task with its examples; None where it is none, so that it has no labels to speak of."""
-    if task.spec.get("kind") != CLASSIFICATION:
+    if task.spec.get("kind") != CLASSIFICATION or "train" not in task.contents:
         return None
     bodies = {role: catalog.entries.content(sha256) for role, sha256 in task.contents.items() if role in SPLITS}
     return task_of(task.spec, bodies, task.name)

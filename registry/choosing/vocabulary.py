@@ -1,7 +1,7 @@
 """Do the labels of a task and the answers of models mean the same?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from registry.catalog import EntryRecord
@@ -10,6 +10,7 @@ from registry.data.examples import CLASSIFICATION
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
 
+AROUND = " .,;:!?\"'`*()[]"  # no sign of a number
 JUNK = 0.02  # of the texts: a voter who gives answers that are no label to more of them may mean one by these
 
 
@@ -31,6 +32,7 @@ class Vocabulary:
     unanswered: tuple[str, ...]  # texts of labels that are none of the answers
     strange: str | None  # why nothing can be said
     junk: tuple[str, ...] = ()  # answers that no label means, where something can be said
+    spelt: Mapping[str, str] = field(default_factory=dict)  # answers that are others but for signs at their ends
 
     @classmethod
     def of(cls, task: EntryRecord, answered: Answered) -> Self | None:
@@ -40,8 +42,13 @@ class Vocabulary:
             return None
         known = {plain(answer): answer for answer in answered.answers}
         spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
-        by_text = {label: known.get(plain(text)) for label, text in spelt.items()}
-        by_name = {label: known.get(plain(label)) for label in spelt}
+        found_as = {_trimmed(word): answer for word, answer in known.items()} | known
+        by_text = {label: found_as.get(plain(text)) for label, text in spelt.items()}
+        by_name = {label: found_as.get(plain(label)) for label in spelt}
+        forms = {_trimmed(answer): answer for answer in {*by_text.values(), *by_name.values()} if answer is not None}
+        as_others = {answer: forms[_trimmed(word)] for word, answer in known.items() if _trimmed(word) in forms}
+        as_others = {answer: other for answer, other in as_others.items() if answer not in forms.values()}
+        known = {word: answer for word, answer in known.items() if answer not in as_others}
         odd = [known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()}]
         if answered.most_of(odd) <= JUNK and len(odd) < len(known):
             known = {word: answer for word, answer in known.items() if answer not in odd}
@@ -61,10 +68,14 @@ class Vocabulary:
                 f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels "
                 "(if it is no answer, leave its cells empty)"
             )
-        junk = tuple(answer for answer in answered.answers if answer not in meant.values() and strange is None)
+        taken = {plain(answer) for answer in meant.values()}
+        others = [answer for answer in answered.answers if plain(answer) not in taken and strange is None]
+        junk = tuple(answer for answer in others if as_others.get(answer) not in meant.values())
+        as_others = {answer: other for answer, other in as_others.items() if answer in others and answer not in junk}
         names = {plain(label): answer for label, answer in meant.items()}
         said = {plain(text): meant[label] for label, text in spelt.items()}
-        return cls(meant, names, said | {plain(answer): answer for answer in meant.values()}, unanswered, strange, junk)
+        said |= {plain(answer): answer for answer in meant.values()}
+        return cls(meant, names, said, unanswered, strange, junk, as_others)
 
     @property
     def are_others(self) -> bool:
@@ -93,6 +104,11 @@ class Vocabulary:
                 raise InputError(f"The label {word!r} means {ways}: give the task's labels other names.")
             named = dict(fitting[0])
         return {text: named.get(plain(label), label) for text, label in labels.items()}
+
+
+def _trimmed(word: str) -> str:
+    """Return a word without the signs that an LLM puts around it: `**Positive.**` is `positive`."""
+    return plain(word).strip(AROUND) or word
 
 
 def _holds(meant: Mapping[str, str | None], known: Mapping[str, str]) -> bool:

@@ -17,6 +17,8 @@ LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the sam
 LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, they copy each other
 LEAST_INPUTS = 20
 MORE_TEXTS = f"Ask on a space of {LEAST_INPUTS} texts or more."
+ANOTHER = "Embed another on these texts."
+OWN_WORDS = "Record the answers in the words of the labels."
 LEAST_VOTERS, LEAST_LABELS = 4, 20  # of more than two answers fewer voters do not tell who errs, but with labels
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
 SHOWN = 4
@@ -43,7 +45,15 @@ class Verdict:
         return {"kind": self.kind.value, "sentence": self.sentence, "doubt": self.doubt}
 
 
-def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str, labels: int = 0) -> Verdict:
+def verdict(
+    names: Sequence[str],
+    votes: Votes,
+    estimate: Estimate,
+    *,
+    mend: str,
+    labels: int = 0,
+    otherwise: str | None = None,
+) -> Verdict:
     """Return what to do.
 
     Args:
@@ -52,13 +62,15 @@ def verdict(names: Sequence[str], votes: Votes, estimate: Estimate, *, mend: str
         estimate: what follows from it.
         mend: how to find out more.
         labels: how many right answers are known.
+        otherwise: why answers that were not counted may be right after all.
     """
     pick = estimate.pick
     alone = "there is only one to choose from" if len(votes) < 2 else None
     thin = why_thin(votes) if labels < votes.inputs else None  # all labels tell whatever the answers are
     asked = int(votes.given.any(axis=0).sum())
     few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
-    for why, more in ((alone, "Embed another on these texts."), (thin, mend), (few, MORE_TEXTS)):
+    reasons = ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), (otherwise, OWN_WORDS))
+    for why, more in reasons:
         if why is not None:
             return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"

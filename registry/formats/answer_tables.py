@@ -189,8 +189,9 @@ class _Cells:
             is_named_so = " ".join(re.split(r"[\s_-]+", name.strip().casefold())) in LABELS
             problem = "is called like a label" if is_named_so else _why_no_answers(values)
             if problem and self._text is None and not is_named_so:
-                mend = f"If it holds the texts: --text {name!r}. If it is an answer, name all that are, --answer COLUMN"
-                raise DataError(self._place, f"has no column 'text', and column {name!r} {problem}. {mend} for each.")
+                mend = "If it holds the texts, call it 'text', or name it to 'fute model add'"
+                told = f"has no column 'text', and column {name!r} {problem}. {mend}: --text {name!r}."
+                raise DataError(self._place, f"{told} If it is an answer, name all that are, --answer COLUMN for each.")
             if problem:
                 mend = "name the columns that are, --answer COLUMN for each, and call the right answers 'label'"
                 raise DataError(self._place, f"column {name!r} {problem}: is it an answer? If not, {mend}.")

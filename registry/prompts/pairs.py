@@ -71,6 +71,8 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
     else:
         all_prompts = catalog.entries.all(Filter(kinds=(EntryKind.PROMPT,)))
         known = [entry.name for entry in all_prompts if entry.spec.get("template")]  # else it was answered elsewhere
+        if all_prompts and not known:
+            raise InputError("No prompt here has a template: only answers under them were recorded.")
     fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name, prompt)]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)

@@ -21,9 +21,10 @@ from registry.ranking.reasons import UsualAnswer, answered, because
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
+from registry.spaces.vectors import unit
 
 INPUTS, MAP = "inputs", "map"
-TURNED = -0.05  # in the map: real tasks of the same labels have 0.03 and more, with those of one turned round -0.08
+TURNED = -0.15  # in the map: 17 pairs of real tasks of the same labels have -0.12 and more
 SAME_TEXTS = 0.8  # in the inputs: of 31 real tasks those whose texts are of one source have more, others 0.71
 
 
@@ -80,6 +81,7 @@ class Yardstick:
         Args:
             weights: the user's own, of the facets; None for the usual ones.
         """
+        self._target = target
         self._kind = target.kind
         self._entry = None if target.id == OUTSIDE else target.name  # None for a vector from a file
         self._answered = answered(catalog, space, () if self._entry is None else (self._entry,))
@@ -118,27 +120,50 @@ class Yardstick:
 
     def _of_the_first(self, first: Match, level: Level, matches: Sequence[Match]) -> Finding:
         """Say whether a match that is alike is to be used, and whether others are as near."""
-        if self._has_its_labels_turned(first):
-            sentence = (
-                f"{first.name} is nearest, but like texts have unlike answers there (map {first.facets[MAP]:.2f}): "
-                "are its labels, or yours, the other way round, or random?"
-            )
+        maps = self._maps(matches)
+        turned = [name for name, its in maps.items() if its <= TURNED]
+        if first.name in turned or (first.name in maps and 2 * len(turned) > len(maps)):
+            where = "there" if first.name in turned else f"in {_listed(turned)}, of the same labels"
+            told = f"like texts have unlike answers {where} (map {maps[turned[0]]:.2f})"
+            sentence = f"{first.name} is nearest, but {told}: are its labels, or yours, the other way round?"
             return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
         entry = None if self._entry is None else self._catalog.entries.get(self._entry)
         why = because(self._catalog, entry, self._answered.get(self._entry or ""), first, usual)
-        equal = tuple(m.name for m in matches if m.kind is first.kind and m.alike and _are_equal(first, m))
+        equal = tuple(
+            m.name
+            for m in matches
+            if m.kind is first.kind and m.alike and m.name not in turned and _are_equal(first, m)
+        )
         if len(equal) == 1:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
         sentence = f"{_listed(equal)} cannot be told apart; of {first.name}: {why}."
         return Finding(Outcome.EQUAL, equal, why, level, None, sentence)
 
-    def _has_its_labels_turned(self, match: Match) -> bool:
-        """Say whether a task has the labels of the one that is asked for, and gives them to other texts."""
-        if not self._kind is match.kind is EntryKind.TASK or self._entry is None or match.facets.get(MAP, 0) > TURNED:
-            return False
-        one, other = (set(self._catalog.entries.get(n).spec.get("labels") or ()) for n in (self._entry, match.name))
-        return bool(one) and one == other
+    def _maps(self, matches: Sequence[Match]) -> dict[str, float]:
+        """Return the cosine of the map, less no centre, of each alike task that answers in the same words.
+
+        Of few tasks alike the centre is what they have in common, and less that they are opposites.
+        """
+        own = self._words(self._entry) if self._kind is EntryKind.TASK else None
+        segment = self._index.centring.facets.segment(MAP)
+        tasks = [match.name for match in matches if match.kind is EntryKind.TASK and match.alike]
+        same = [name for name in tasks if own and self._words(name) == own] if segment is not None else []
+        if not same:
+            return {}
+        held = self._catalog.embeddings.having(self._space.id, same)
+        found = self._catalog.embeddings.some([row_id for row_id, _ in held.values()]).values()
+        vectors = {record.name: record.vector for record in found}
+        mine = unit(self._target.vector[None, segment])[0]
+        return {name: float(unit(vectors[name][None, segment])[0] @ mine) for name in same if name in vectors}
+
+    def _words(self, name: str | None) -> set[str]:
+        """Return the texts of what a task answers; none of a vector from a file."""
+        if name is None:
+            return set()
+        spec = self._catalog.entries.get(name).spec
+        texts = spec.get("answers") or {}
+        return {plain(str(texts.get(label, label))) for label in spec.get("labels") or texts}
 
     def _with_the_same_texts(self, matches: Sequence[Match]) -> str:
         """Say which task has texts like those of the one that is asked for: its answers may be in other words alone."""
@@ -151,10 +176,7 @@ class Yardstick:
 
     def _answer_in_other_words(self, name: str) -> bool:
         """Say whether the task that is asked for and another have labels, and these other texts."""
-        words = []
-        for entry in (self._catalog.entries.get(one) for one in (self._entry, name) if one is not None):
-            texts = entry.spec.get("answers") or {}
-            words.append({plain(str(texts.get(label, label))) for label in entry.spec.get("labels") or ()})
+        words = [self._words(one) for one in (self._entry, name) if one is not None]
         return len(words) == 2 and all(words) and words[0] != words[1]
 
     def _is_alike(self, match: Match) -> bool | None:
@@ -192,4 +214,4 @@ def _measure(level: Level) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     shown = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -48,12 +48,8 @@ class Borrowed:
         return [name for name, (_, task) in self.tasks.items() if where.task_kind in (None, task.kind)]
 
 
-def borrowed(packs: Iterable[Pack], spec: SpaceSpec, recorded: Iterable[TransferRecord] = ()) -> Borrowed:
-    """Return what packs bring to a space.
-
-    A pack whose vectors are of another kind brings nothing, nor does one of what was recorded here; a note says so.
-    """
-    own = {_told(transfer) for transfer in recorded}
+def borrowed(packs: Iterable[Pack], spec: SpaceSpec) -> Borrowed:
+    """Return what packs bring to a space; a pack whose vectors are of another kind brings nothing, and a note."""
     tasks: dict[str, tuple[str, PackTask]] = {}
     rows: list[NDArray[np.float32]] = []
     history: list[Measurement] = []
@@ -61,9 +57,6 @@ def borrowed(packs: Iterable[Pack], spec: SpaceSpec, recorded: Iterable[Transfer
     for pack in packs:
         if not pack.spec.is_same_for_tasks(spec):
             notes.append(f"Pack {pack.name} has vectors of another kind of space: not used here.")
-            continue
-        if pack.transfers and own.issuperset(map(_told, pack.transfers)):
-            notes.append(f"Pack {pack.name} tells what is recorded here itself: not used here.")
             continue
         tasks |= {_marked(pack, task.name): (pack.name, task) for task in pack.tasks}
         rows.append(pack.matrix)
@@ -81,6 +74,13 @@ def _outcomes(pack: Pack) -> tuple[Measurement, ...]:
     return tuple(
         replace(m, target=_marked(pack, m.target), source=_marked(pack, m.source)) for m in standardised(pack.transfers)
     )
+
+
+def is_of(pack: Pack, recorded: Iterable[TransferRecord], embedded: Collection[str]) -> bool:
+    """Say whether all that a pack tells is recorded here itself, of tasks that have vectors here."""
+    own = {_told(transfer) for transfer in recorded}
+    here = {name.casefold() for name in embedded}
+    return own.issuperset(map(_told, pack.transfers)) and all(task.name.casefold() in here for task in pack.tasks)
 
 
 def _told(transfer: TransferRecord) -> tuple[str, str, str, str, float]:

@@ -1,19 +1,21 @@
 """What speaks for sources: one's own measurements, those of packs, and how alike the tasks are."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.data.transfers import TransferRecord
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
+from registry.packs.pack import Pack
 from registry.packs.shelf import Shelf
 from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.nearest import NearestQuery
 from registry.ranking.selecting import selected
-from registry.sources.borrowed import Borrowed, borrowed
+from registry.sources.borrowed import Borrowed, borrowed, is_of
 from registry.sources.history import Measurement, of_most_alike, standardised
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST
@@ -63,12 +65,25 @@ def gathered(
     on_target = sum(transfer.target == target.name for transfer in recorded)
     wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
     packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
-    theirs = borrowed(packs, SpaceSpec.from_document(space.spec), recorded)
+    own_packs = [] if query.packs else _own_packs(catalog, space, packs, recorded)
+    theirs = borrowed((pack for pack in packs if pack.name not in own_packs), SpaceSpec.from_document(space.spec))
+    told = (f"Pack {name} tells what is recorded here itself: not used here." for name in own_packs)
+    theirs = replace(theirs, notes=(*told, *theirs.notes))
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
     if not query.own:
         theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
     return Evidence(own, on_target, len(recorded) - on_target, theirs, likeness, index.centring)
+
+
+def _own_packs(
+    catalog: Catalog, space: SpaceRecord, packs: Sequence[Pack], recorded: Sequence[TransferRecord]
+) -> list[str]:
+    """Return the packs that were made of what is here: their outcomes would count twice."""
+    if not recorded:
+        return []
+    embedded = catalog.embeddings.having(space.id, {task.name for pack in packs for task in pack.tasks})
+    return [pack.name for pack in packs if is_of(pack, recorded, embedded)]
 
 
 def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:

@@ -152,7 +152,7 @@ def _ranked_for(
     candidates = _candidates(catalog, evidence, target.name, query)
     record, explained = None, _as_they_are
     if query.by == MEMORY:
-        memory = Memory(evidence.most_alike(target.name), evidence.likeness)
+        memory = Memory(evidence.most_alike(target.name), evidence.likeness.including(candidates))
         expected = memory.expected(target.name, candidates, setting=query.setting, own=query.own).tolist()
         rows = [
             replace(_match(memory.likeness, target.name, name), score=score)

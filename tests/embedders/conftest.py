@@ -20,10 +20,15 @@ def full_precision() -> Iterator[None]:
 
 
 @pytest.fixture
-def half_precision(full_precision: None) -> Iterator[None]:
-    """Compute as this machine would, where that is in bfloat16."""
-    if not ABILITIES.get("amx_bf16"):
-        pytest.skip("needs a CPU on which bfloat16 pays")
+def own_precision(full_precision: None) -> Iterator[None]:
+    """Compute as this machine does, as the programs that a test starts do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cpu, "get_capabilities", lambda: ABILITIES)
         yield
+
+
+@pytest.fixture
+def half_precision(own_precision: None) -> None:
+    """Compute in bfloat16, where this machine does."""
+    if not ABILITIES.get("amx_bf16"):
+        pytest.skip("needs a CPU on which bfloat16 pays")

@@ -61,6 +61,7 @@ def has_said(output: Path, text: str) -> bool:
     return text in output.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("own_precision")
 def test_what_a_killed_worker_had_in_hand_is_done_by_another_and_all_as_one_process_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ def are_both_begun(place: Path) -> bool:
 
 
 @needs_ray
+@pytest.mark.usefixtures("own_precision")
 def test_what_a_crash_and_a_killed_node_had_in_hand_is_done_by_others_and_all_as_one_process_does(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -370,6 +370,20 @@ def test_a_dataframe_has_the_same_columns(measured: Registry) -> None:
     assert len(frame) == 6
 
 
+def test_more_measurements_than_one_memory_holds_may_be_of_tasks_without_vectors(unmeasured: Registry) -> None:
+    names = [f"far{number}" for number in range(54)]
+    unmeasured.add_transfers(
+        TransferRecord("bert", "full", target, source, 0.1 + (7 * i + 3 * k) % 89 / 100)
+        for i, target in enumerate(names)
+        for k, source in enumerate(names)
+    )
+
+    ranking = ask(unmeasured, limit=100)
+
+    assert ranking.by == "memory"
+    assert {"far0", "far53"} <= {match.name for match in ranking}
+
+
 def test_transfers_that_tell_nothing_yet_are_not_said_to_be_none(unmeasured: Registry) -> None:
     unmeasured.add_transfers([replace(RECORDS[0], target="film", source="meal")])
 

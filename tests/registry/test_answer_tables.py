@@ -106,7 +106,7 @@ def test_which_columns_are_answers_may_be_said(tmp_path: Path) -> None:
     )
     place = written(tmp_path / "a.csv", lines)
 
-    told = r"column 'sentence' holds 40 distinct values in 40 rows\. If it holds the texts: --text 'sentence'\."
+    told = r"column 'sentence' holds 40 distinct values in 40 rows\. If it holds the texts, call it 'text', or name it"
     with pytest.raises(DataError, match=f"has no column 'text', and {told}"):
         read_answer_table(place)
     table = read_answer_table(place, TableColumns(text="sentence", answers=("p", "q")))

@@ -282,6 +282,71 @@ def test_an_answer_that_is_no_label_counts_as_missing_and_is_told(registry: Regi
     assert len(suggested) == 5
 
 
+def recorded(said: dict[str, list[str]]) -> list[RecordedPrompt]:
+    """Prompts with their answers to the texts, one by one."""
+    answers = tuple(sorted({answer for its in said.values() for answer in its}))
+    one_of = np.eye(len(answers), dtype=np.float32)
+    return [
+        RecordedPrompt(
+            name, "", answers, Recording(TEXTS, Predictions(answers, one_of[[answers.index(one) for one in its]]))
+        )
+        for name, its in said.items()
+    ]
+
+
+def right_in(share: float, words: tuple[str, str] = CHOICES) -> list[str]:
+    """Answers that are right so often."""
+    wrong = np.random.default_rng(0).random(COUNT) >= share
+    return [words[true] for true in np.where(wrong, 1 - TRUTH, TRUTH)]
+
+
+def test_signs_around_an_answer_make_no_other_answer(registry: Registry) -> None:
+    answering(registry, recorded({"best": right_in(0.97, ("Negative.", "**positive**")), "weak": right_in(0.6)}))
+    registry.add_task("films", TaskData("classification", CHOICES, (*others(4), *examples(COUNT))))
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"))
+
+    assert ranking.judged.answered.answers == CHOICES
+    assert ranking[0].name == "best"
+    true = [answer == CHOICES[label] for answer, label in zip(right_in(0.97), TRUTH, strict=True)]
+    assert ranking[0].accuracy == pytest.approx(np.mean(true))
+
+
+def test_answers_in_other_words_are_told_and_no_verdict_is_sure(registry: Registry) -> None:
+    """Else the one who says it in the task's own words is the only one who is ever right."""
+    prompts = {"best": right_in(0.97, ("bad", "good")), "weak": right_in(0.6), "poor": right_in(0.55)}
+    answering(registry, recorded(prompts))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    verdict = registry.best_prompt(PromptQuery("films", "llm")).judged.verdict
+
+    assert verdict.kind == "open"
+    assert verdict.sentence == (
+        "Not enough evidence: best gives other answers than the labels of films, which may mean them. "
+        "Record the answers in the words of the labels."
+    )
+
+
+def test_where_one_label_alone_was_answered_junk_is_no_class_beside_it(registry: Registry) -> None:
+    one = ["positive"] * COUNT
+    answering(registry, recorded({"a": ["refuse", *one[1:]], "b": one, "c": one}))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    judged = registry.best_prompt(PromptQuery("films", "llm")).judged
+
+    assert judged.answered.answers == ("positive", "negative")
+    assert judged.verdict.kind == "open"
+
+
+def test_a_label_by_hand_that_is_none_of_the_tasks_is_refused(registry: Registry) -> None:
+    answering(registry, recorded({"a": ["I cannot say", *right_in(0.9)[1:]], "b": right_in(0.7)}))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    told = r"'I cannot say' is none of the labels of films: there are negative, positive\."
+    with pytest.raises(InputError, match=told):
+        registry.best_prompt(PromptQuery("films", "llm"), labels={TEXTS[0]: "I cannot say"})
+
+
 def test_where_all_answers_are_rare_labels_are_other_answers() -> None:
     assert vocabulary({"a": "a", "b": "b"}, (), rare=("yes", "no")).are_others
 

@@ -258,6 +258,18 @@ def test_a_pack_of_what_is_recorded_here_itself_is_not_counted_twice(own: Regist
     assert both.notes == ("Pack mine tells what is recorded here itself: not used here.", *alone.notes)
 
 
+def test_a_pack_counts_where_its_outcomes_were_imported_and_its_tasks_have_no_vectors_here(
+    own: Registry, pack: Pack, folder: Path
+) -> None:
+    own.packs.add(str(folder))
+    own.add_transfers(pack.transfers)
+
+    ranking = asked(own)
+
+    assert any(match.pack for match in ranking)
+    assert not any("recorded here itself" in note for note in ranking.notes)
+
+
 def test_a_pack_in_use_may_be_added_from_its_own_place_and_a_link_is_removed_alone(own: Registry, folder: Path) -> None:
     own.packs.add(str(folder))
     own.packs.add(str(own.folder / "packs" / "theirs"))

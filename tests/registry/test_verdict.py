@@ -151,18 +151,24 @@ def test_in_the_default_space_the_measured_level_holds_however_few_tasks_there_a
     assert own.kind == "unknown"
 
 
+def put_alike(registry: Registry, maps: dict[str, float], labels: tuple[str, str] = ("x", "y")) -> None:
+    """Put tasks that differ from `one` in the map alone, with these cosines; the first are nearer in the joint."""
+    registry.add_space("s", MEASURED, corpus=None)
+    sizes = [facet.size for facet in MEASURED.facets]
+    for number, (name, cosine) in enumerate({"one": 1.0, **maps}.items()):
+        parts = np.zeros((4, 1024))
+        parts[:, 0] = 0.5
+        parts[2, :2] = 0.5 * np.cos(0.05 * number), 0.5 * np.sin(0.05 * number)
+        parts[3, [0, number]] = (0.5 * cosine, 0.5 * np.sqrt(1 - cosine**2)) if number else 0.5
+        vector = np.concatenate([part[:size] for part, size in zip(parts, sizes, strict=True)])
+        put(registry, name, vector.astype(np.float32), ("x", "y") if name == "one" else labels)
+
+
 @pytest.mark.parametrize(("maps", "kind"), [(0.2, "use"), (-0.2, "unknown")])
 def test_a_task_that_gives_the_same_labels_to_other_texts_is_not_to_be_started_from(
     registry: Registry, maps: float, kind: str
 ) -> None:
-    registry.add_space("s", MEASURED, corpus=None)
-    one = np.zeros((4, 1024))
-    one[:, 0] = 0.5
-    other = one.copy()
-    other[3, :2] = 0.5 * maps, 0.5 * np.sqrt(1 - maps**2)
-    sizes = [facet.size for facet in MEASURED.facets]
-    for name, parts in (("one", one), ("other", other)):
-        put(registry, name, np.concatenate([p[:size] for p, size in zip(parts, sizes, strict=True)]).astype(np.float32))
+    put_alike(registry, {"other": maps})
 
     verdict = found(registry, "one")
 
@@ -170,8 +176,23 @@ def test_a_task_that_gives_the_same_labels_to_other_texts_is_not_to_be_started_f
     if kind == "unknown":
         assert str(verdict) == (
             "other is nearest, but like texts have unlike answers there (map -0.20): "
-            "are its labels, or yours, the other way round, or random?"
+            "are its labels, or yours, the other way round?"
         )
+
+
+def test_where_most_give_the_same_labels_to_other_texts_ones_own_may_be_turned(registry: Registry) -> None:
+    put_alike(registry, {"lucky": 0.1, "a": -0.2, "b": -0.3})
+
+    assert str(found(registry, "one")) == (
+        "lucky is nearest, but like texts have unlike answers in a and b, of the same labels (map -0.20): "
+        "are its labels, or yours, the other way round?"
+    )
+
+
+def test_of_other_labels_the_map_says_nothing_of_that(registry: Registry) -> None:
+    put_alike(registry, {"other": -0.2}, labels=("z", "w"))
+
+    assert found(registry, "one").kind == "use"
 
 
 def test_a_model_that_gives_nearly_always_one_answer_is_said_to_and_is_like_nothing(registry: Registry) -> None:
