@@ -10,7 +10,7 @@ from registry.data.examples import CLASSIFICATION
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
 
-AROUND = " .,;:!?\"'`*()[]"  # no sign of a number
+AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
 JUNK = 0.02  # of the texts: a voter who gives answers that are no label to more of them may mean one by these
 
 
@@ -108,7 +108,7 @@ class Vocabulary:
 
 def _trimmed(word: str) -> str:
     """Return a word without the signs that an LLM puts around it: `**Positive.**` is `positive`."""
-    return plain(word).strip(AROUND) or word
+    return plain(word).rstrip(AROUND + ".").lstrip(AROUND) or word
 
 
 def _holds(meant: Mapping[str, str | None], known: Mapping[str, str]) -> bool:

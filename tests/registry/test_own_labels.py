@@ -312,6 +312,13 @@ def test_signs_around_an_answer_make_no_other_answer(registry: Registry) -> None
     assert ranking[0].accuracy == pytest.approx(np.mean(true))
 
 
+def test_half_is_not_five() -> None:
+    words = vocabulary({"5": "5", "1": "1"}, ("5", "1", ".5", "-1"))
+
+    assert (words.spelt, words.junk) == ({}, (".5", "-1"))
+    assert vocabulary({"5": "5", "1": "1"}, ("5", "1", "(5)", "1.")).spelt == {"(5)": "5", "1.": "1"}
+
+
 def test_answers_in_other_words_are_told_and_no_verdict_is_sure(registry: Registry) -> None:
     """Else the one who says it in the task's own words is the only one who is ever right."""
     prompts = {"best": right_in(0.97, ("bad", "good")), "weak": right_in(0.6), "poor": right_in(0.55)}
