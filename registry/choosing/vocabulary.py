@@ -45,7 +45,7 @@ class Vocabulary:
         found_as = {_trimmed(word): answer for word, answer in known.items()} | known
         by_text = {label: found_as.get(plain(text)) for label, text in spelt.items()}
         by_name = {label: found_as.get(plain(label)) for label in spelt}
-        forms = {_trimmed(answer): answer for answer in {*by_text.values(), *by_name.values()} if answer is not None}
+        forms = {_trimmed(answer): answer for answer in (*by_name.values(), *by_text.values()) if answer is not None}
         as_others = {answer: forms[_trimmed(word)] for word, answer in known.items() if _trimmed(word) in forms}
         as_others = {answer: other for answer, other in as_others.items() if answer not in forms.values()}
         known = {word: answer for word, answer in known.items() if answer not in as_others}
