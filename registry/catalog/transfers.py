@@ -32,9 +32,8 @@ class TransferStore:
             names = Spelling.of(session, coming)
             held = MeasuredBefore(session)
             spelled = [names.spelled(record) for record in coming]
-            for record in spelled:
-                _keep(session, held.like(record), record)
-            for record in spelled:  # once all are there, for they may all be written anew in another unit
+            changed = [record for record in spelled if _keep(session, held.like(record), record)]
+            for record in changed:  # once all are there, for they may all be written anew in another unit
                 check_unit(record, [row.score_mean for row in held.like(record).values()])
         return len(coming)
 
@@ -149,8 +148,8 @@ def key_of(measured: Transfer | TransferRecord) -> Key:
     return measured.model, measured.adaptation, measured.target, measured.source, measured.run
 
 
-def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) -> None:
-    """Write down what was measured, and when; the same numbers again change nothing."""
+def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) -> bool:
+    """Write down what was measured, and when; return whether that is new, for the same numbers again change nothing."""
     row = known.get(key_of(record))
     if row is None:
         row = known[key_of(record)] = Transfer(
@@ -162,9 +161,11 @@ def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) 
         )
         session.add(row)
     told = record.score_mean, record.score_std, record.seeds
-    if (row.score_mean, row.score_std, row.seeds) != told:
-        row.score_mean, row.score_std, row.seeds = told
-        row.recorded_at = (record.recorded_at or datetime.now(UTC)).astimezone(UTC)
+    if (row.score_mean, row.score_std, row.seeds) == told:
+        return False
+    row.score_mean, row.score_std, row.seeds = told
+    row.recorded_at = (record.recorded_at or datetime.now(UTC)).astimezone(UTC)
+    return True
 
 
 def record_of(row: Transfer) -> TransferRecord:

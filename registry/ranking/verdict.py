@@ -145,10 +145,13 @@ class Yardstick:
 
         Of few tasks alike the centre is what they have in common, and less that they are opposites.
         """
-        own = self._words(self._entry) if self._kind is EntryKind.TASK else None
         segment = self._index.centring.facets.segment(MAP)
         tasks = [match.name for match in matches if match.kind is EntryKind.TASK and match.alike]
-        same = [name for name in tasks if own and self._words(name) == own] if segment is not None else []
+        if segment is None or self._kind is not EntryKind.TASK or self._entry is None or not tasks:
+            return {}
+        words = self._words([self._entry, *tasks])
+        own = words.get(self._entry)
+        same = [name for name in tasks if own and words.get(name) == own]
         if not same:
             return {}
         held = self._catalog.embeddings.having(self._space.id, same)
@@ -157,13 +160,13 @@ class Yardstick:
         mine = unit(self._target.vector[None, segment])[0]
         return {name: float(unit(vectors[name][None, segment])[0] @ mine) for name in same if name in vectors}
 
-    def _words(self, name: str | None) -> set[str]:
-        """Return the texts of what a task answers; none of a vector from a file."""
-        if name is None:
-            return set()
-        spec = self._catalog.entries.get(name).spec
-        texts = spec.get("answers") or {}
-        return {plain(str(texts.get(label, label))) for label in spec.get("labels") or texts}
+    def _words(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """Return the texts of what tasks answer, by name."""
+        found = {}
+        for name, spec in self._catalog.entries.specs_of(names).items():
+            texts = spec.get("answers") or {}
+            found[name] = {plain(str(texts.get(label, label))) for label in spec.get("labels") or texts}
+        return found
 
     def _with_the_same_texts(self, matches: Sequence[Match]) -> str:
         """Say which task has texts like those of the one that is asked for: its answers may be in other words alone."""
@@ -176,7 +179,7 @@ class Yardstick:
 
     def _answer_in_other_words(self, name: str) -> bool:
         """Say whether the task that is asked for and another have labels, and these other texts."""
-        words = [self._words(one) for one in (self._entry, name) if one is not None]
+        words = list(self._words([one for one in (self._entry, name) if one is not None]).values())
         return len(words) == 2 and all(words) and words[0] != words[1]
 
     def _is_alike(self, match: Match) -> bool | None:
