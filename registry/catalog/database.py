@@ -5,8 +5,9 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +41,7 @@ class Database:
     def __init__(self, location: Location) -> None:
         self.location = location
         self._engine = engine_at(location)
-        self._open_view = threading.local()
+        self._open = threading.local()  # this thread's question: its view, and what is remembered
         self.is_watched = False  # whether it is checked anew before each view: by who reads for days
         self._remembered: tuple[Hashable, dict[Hashable, Any]] = (None, {})  # of one generation
 
@@ -242,14 +243,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent view of the catalog, which cannot write; within a `question`, the question's."""
-        view = getattr(self._open_view, "session", None)
+        view = self._view()
         if view is not None:
-            yield view
+            yield view.session
             return
-        if self.is_watched:
-            self._engine.check(SCHEMA)  # reads nothing, as long as nobody but this program has changed the file
+        self._check_if_watched()
         with self._engine.errors(), Session(self._engine.reader) as session:
             yield session
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """The same view, for statements that need no session: to make one takes a tenth of a millisecond."""
+        view = self._view()
+        if view is not None:
+            yield view.connection
+            return
+        self._check_if_watched()
+        with self._engine.errors(), self._engine.reader.connect() as connection:
+            yield connection
 
     @contextmanager
     def question(self) -> Iterator[None]:
@@ -257,29 +268,36 @@ class Database:
 
         Nobody writes meanwhile: the block is short, and runs no model.
         """
-        if getattr(self._open_view, "session", None) is not None:
+        if self._view() is not None:
             yield
             return
-        with self.read() as session:
-            now = (self._engine.identity(), session.connection().execute(_GENERATION).scalar())
+        with self.connected() as connection, closing(_View(connection)) as view:
+            now = (self._engine.identity(), connection.execute(_GENERATION).scalar())
             if self._remembered[0] != now or len(self._remembered[1]) > MOST_REMEMBERED:
                 self._remembered = (now, {})
-            self._open_view.session, self._open_view.remembered = session, self._remembered[1]
+            self._open.view, self._open.remembered = view, self._remembered[1]
             try:
                 yield
             finally:
-                self._open_view.session = None
+                self._open.view = None
+
+    def _view(self) -> "_View | None":
+        return getattr(self._open, "view", None)
+
+    def _check_if_watched(self) -> None:
+        if self.is_watched:
+            self._engine.check(SCHEMA)  # reads nothing, as long as nobody but this program has changed the file
 
     def now(self) -> Hashable:
         """Return what is another after every change, and of another database in the place of this one."""
-        with self.read() as session:
-            return self._engine.identity(), session.connection().execute(_GENERATION).scalar()
+        with self.connected() as connection:
+            return self._engine.identity(), connection.execute(_GENERATION).scalar()
 
     def remembered(self, key: Hashable, look_up: Callable[[], T]) -> T:
         """Return what is looked up: within a `question`, once for each change of the catalog. Nobody changes it."""
-        if getattr(self._open_view, "session", None) is None:
+        if self._view() is None:
             return look_up()
-        known: dict[Hashable, Any] = self._open_view.remembered
+        known: dict[Hashable, Any] = self._open.remembered
         if key not in known:
             known[key] = look_up()
         found: T = known[key]
@@ -324,6 +342,23 @@ class Database:
     def _must_exist(self) -> None:
         if not self._engine.exists():
             raise NotARegistryError(str(self.location))
+
+
+class _View:
+    """What one question reads: a transaction, with a session once somebody wants one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def session(self) -> Session:
+        """A session in the transaction."""
+        return Session(self.connection)
+
+    def close(self) -> None:
+        """Let go of the session, if there is one."""
+        if "session" in vars(self):
+            self.session.close()
 
 
 def alembic_config() -> "Config":

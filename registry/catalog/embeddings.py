@@ -148,16 +148,16 @@ class EmbeddingStore:
 
     def _remembered(self, query: Select[*tuple[Any, ...]], **given: int | str) -> EmbeddingRecord | None:
         def look_up() -> EmbeddingRecord | None:
-            with self._database.read() as session:
-                row = session.connection().execute(query, given).first()
+            with self._database.connected() as connection:
+                row = connection.execute(query, given).first()
                 return None if row is None else _read(row)
 
         return self._database.remembered(("vector", *given.items()), look_up)
 
     def named(self, ids: Sequence[int]) -> dict[int, tuple[str, EntryKind]]:
         """Return the names and kinds of the entries of an answer's few ids; those that are gone are left out."""
-        with self._database.read() as session:
-            rows = session.connection().execute(_NAMES, {"ids": list(ids)}) if ids else ()
+        with self._database.connected() as connection:
+            rows = connection.execute(_NAMES, {"ids": list(ids)}) if ids else ()
             return {row_id: (name, kind) for row_id, name, kind in rows}
 
     def having(self, space_id: int, names: Collection[str]) -> dict[str, tuple[int, EntryKind]]:
@@ -174,14 +174,14 @@ class EmbeddingStore:
 
     def some(self, ids: Sequence[int]) -> dict[int, EmbeddingRecord]:
         """Return the embeddings of an answer's few ids, with their deviations; those that are gone are left out."""
-        with self._database.read() as session:
-            rows = session.connection().execute(_SOME, {"ids": list(ids)}) if ids else ()
+        with self._database.connected() as connection:
+            rows = connection.execute(_SOME, {"ids": list(ids)}) if ids else ()
             return {record.id: record for record in map(_read, rows)}
 
     def content_of(self, embedding_id: int, role: str) -> bytes | None:
         """Return what the version behind an embedding holds in a role, if it does."""
-        with self._database.read() as session:
-            row = session.connection().execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
+        with self._database.connected() as connection:
+            row = connection.execute(_BODY, {"embedding_id": embedding_id, "role": role}).first()
             return None if row is None else body_of(row, row.sha256)
 
     def known(self, space_id: int) -> set[int]:

@@ -167,9 +167,15 @@ class _Search:
         named = self._catalog.embeddings.named([n.id for n in neighbours])
         self._ids |= {name: row_id for row_id, (name, _) in named.items()}
         neighbours = [n for n in neighbours if n.id in named]  # else it was removed a moment ago
-        rows = self._index.rows(np.array([n.id for n in neighbours], np.int64))
-        cosines = self._centring.facets.cosines(self._row, rows)
+        cosines = self._cosines(neighbours)
         return [Match(0, *named[n.id], n.similarity, facets) for n, facets in zip(neighbours, cosines, strict=True)]
+
+    def _cosines(self, neighbours: Sequence[Neighbor]) -> list[dict[str, float]]:
+        """Return the cosine of each facet; of a single one it is the similarity, and no row is read again."""
+        facets = self._centring.facets
+        if len(facets) == 1:
+            return [{facets[0].name: neighbour.similarity} for neighbour in neighbours]
+        return facets.cosines(self._row, self._index.rows(np.array([n.id for n in neighbours], np.int64)))
 
     def with_errors(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches with the standard errors of their similarities."""
