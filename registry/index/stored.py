@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Generic, TypeVar
 from weakref import finalize
 
 import numpy as np
@@ -20,9 +21,11 @@ from registry.index.contract import DamagedIndexError, Rows
 
 AT_ONCE = 4096  # rows that are looked at together
 SEED = 2014  # of the keys
+LEAST_ROOM = 256  # rows that there is room for once one is added
 
 Places = NDArray[np.int64]  # where rows lie, from 0
 Checksums = NDArray[np.uint32]
+N = TypeVar("N", bound=np.generic)
 
 
 class StoredRows:
@@ -89,12 +92,13 @@ class StoredRows:
         """Fill rows as long as the system holds them, and return how many these are; 0 where it does not tell."""
         if not hasattr(os, "RWF_NOWAIT") or not hasattr(os, "preadv"):
             return 0
+        file, size, at_once = self._file.fileno(), 4 * self._dimension, os.RWF_NOWAIT
         for number, (row, place) in enumerate(zip(rows, places.tolist(), strict=True)):
             try:
-                read = os.preadv(self._file.fileno(), [row], place * row.nbytes, os.RWF_NOWAIT)
+                read = os.preadv(file, [row], place * size, at_once)
             except OSError:  # it does not hold this one, or the file system does not tell
                 return number
-            if read < row.nbytes:
+            if read < size:
                 return number
         return len(rows)
 
@@ -154,3 +158,26 @@ def write_rows(path: Path, parts: Iterable[Rows]) -> Checksums:
         os.fsync(file.fileno())
     point("index.rows.synced")
     return np.concatenate(checksums)
+
+
+class Growing(Generic[N]):
+    """Rows, (n, ...), with room for more behind them: added to in the time that the new rows take."""
+
+    def __init__(self, rows: NDArray[N]) -> None:
+        self._room = rows
+        self._count = len(rows)
+
+    @property
+    def rows(self) -> NDArray[N]:
+        """The rows, (n, ...), a view."""
+        return self._room[: self._count]
+
+    def append(self, more: NDArray[N]) -> None:
+        """Add rows behind the others."""
+        count = self._count + len(more)
+        if count > len(self._room):
+            room = np.empty((max(LEAST_ROOM, count + count // 4), *self._room.shape[1:]), self._room.dtype)
+            room[: self._count] = self.rows
+            self._room = room
+        self._room[self._count : count] = more
+        self._count = count

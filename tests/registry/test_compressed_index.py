@@ -1,9 +1,13 @@
 """The index by codes passes the contract, finds nearly all of what is nearest, and keeps its rows in a file."""
 
 import os
+import signal
+import warnings
+from collections.abc import Iterator
 from operator import mul
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from index_contract import DIMENSION, FileIndexContract
@@ -42,11 +46,27 @@ QUERIES = clustered(50, seed=1)
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> FaissCompressed:
-    parts = (ROWS[start : start + 1000] for start in range(0, MANY, 1000))
-    made = FaissCompressed.built(tmp_path / "some.rows", WIDE, IDS, parts)
+def three_threads() -> Iterator[None]:
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    yield
+    faiss.omp_set_num_threads(threads)
+
+
+def made_at(path: Path) -> FaissCompressed:
+    """Return an index of all rows, whose file is at a place."""
+    made = FaissCompressed.built(path, WIDE, IDS, (ROWS[start : start + 1000] for start in range(0, MANY, 1000)))
     made.tune(QUERIES)
     return made
+
+
+@pytest.fixture(params=[1, 3], ids=["one-thread", "three-threads"])
+def index(
+    request: pytest.FixtureRequest, tmp_path: Path, three_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> FaissCompressed:
+    """An index whose codes are scanned by one thread, or in parts."""
+    monkeypatch.setattr("registry.index.faiss_compressed.LEAST_PART", MANY // request.param)
+    return made_at(tmp_path / "some.rows")
 
 
 @pytest.fixture
@@ -79,6 +99,30 @@ def test_nearly_all_of_the_nearest_are_found_and_their_similarities_are_exact(in
     assert share_found(index, exact()) >= 0.99
     assert index.recall is not None
     assert index.recall >= 0.99
+
+
+def test_codes_that_are_scanned_in_parts_are_found_as_in_one(
+    tmp_path: Path, three_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made_at(tmp_path / "some.rows")
+    monkeypatch.setattr("registry.index.faiss_compressed.LEAST_PART", 1_500)
+    parted = FaissCompressed.from_bytes(whole.as_bytes(), tmp_path)
+
+    for where in (None, Selection(IDS[::2])):
+        found = [parted.nearest(query, limit=10, where=where) for query in QUERIES]
+        assert found == [whole.nearest(query, limit=10, where=where) for query in QUERIES]
+
+
+def test_a_forked_process_scans_with_threads_of_its_own(index: FaissCompressed) -> None:
+    before = index.nearest(QUERIES[0], limit=10)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, of which this is about
+        child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # else it would wait for ever for threads that it has not
+        os._exit(0 if index.nearest(QUERIES[0], limit=10) == before else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_question_that_gives_most_numbers_no_weight_is_answered_as_well(index: FaissCompressed) -> None:
