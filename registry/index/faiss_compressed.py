@@ -61,7 +61,7 @@ class FaissCompressed(FileIndex):
         self._later: dict[int, int] = {}  # the place of each id that was added since
         self._quantizer = quantizer
         self._codes = Growing(codes) if quantizer is not None else None
-        self._scan = Scan(quantizer, codes) if quantizer is not None else None
+        self._scan = PackedCodes(quantizer, codes) if quantizer is not None else None
         self._changes = 0
 
     @classmethod
@@ -255,17 +255,17 @@ class FaissCompressed(FileIndex):
             found[some] = self._take(places[some]) @ row
         return found
 
-    def _subset(self, where: Selection) -> tuple[Places, "Scan | None"]:
+    def _subset(self, where: Selection) -> tuple[Places, "PackedCodes | None"]:
         """Return where the rows lie that may be returned, and a scan of their codes if they are many."""
         places = self._places(where.ids)
         places = places[places >= 0]
         if self._codes is None or len(places) <= EXACT:
             return places, None
-        return places, Scan(self._quantizer, self._codes.rows[places])
+        return places, PackedCodes(self._quantizer, self._codes.rows[places])
 
     def _found(
         self,
-        scan: "Scan | None",
+        scan: "PackedCodes | None",
         row: Rows,
         wanted: int,
         places: Places | None = None,
@@ -333,7 +333,7 @@ def _padded(rows: Rows, width: int) -> Rows:
     return np.pad(np.asarray(rows, np.float32), ((0, 0), (0, width - rows.shape[1])))
 
 
-class Scan:
+class PackedCodes:
     """Codes as they are scanned quickly: many of them in parts, each by a thread of its own.
 
     One thread scans what its cache does not hold at a quarter of the speed (of 64 MB on two cores: 9 ms, in halves 2 to

@@ -25,6 +25,8 @@ from registry.spaces.vectors import unit
 
 INPUTS, MAP = "inputs", "map"
 TURNED = -0.15  # in the map: 17 pairs of real tasks of the same labels have -0.12 and more
+MOST_WORDS, LONGEST_WORD = 10, 30  # answers of a black box that are all told, and characters of one
+FEW = 8  # training examples, of fewer of which the nearest of 31 real tasks was another one in five or six
 SAME_TEXTS = 0.8  # in the inputs: of 31 real tasks those whose texts are of one source have more, others 0.71
 
 
@@ -111,12 +113,27 @@ class Yardstick:
             return Finding(
                 Outcome.UNKNOWN, (first.name,), None, None, None, f"Whether {first.name} is alike is open: {fewer}."
             )
+        few = self._with_few_examples(first)
+        if few is not None:
+            return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, few)
         if not first.alike:
             reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first.similarity, first.facets):.2f}"
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
-            sentence += self._with_the_same_texts(matches)
+            sentence += self._with_the_same_texts(matches) + self._in_words()
             return Finding(Outcome.NOTHING, (first.name,), None, level, None, sentence)
         return self._of_the_first(first, level, matches)
+
+    def _with_few_examples(self, first: Match) -> str | None:
+        """Say that the task that is asked for, or the first, has too few examples; None where they are enough."""
+        tasks = [self._entry] if self._kind is EntryKind.TASK and self._entry is not None else []
+        tasks += [first.name] if first.kind is EntryKind.TASK else []
+        specs = self._catalog.entries.specs_of(tasks) if tasks else {}
+        for name, spec in specs.items():
+            count = (spec.get("examples") or {}).get("train", FEW)
+            if count < FEW:
+                has = f"{name} has {count} training example{'' if count == 1 else 's'}"
+                return f"Whether {first.name} is alike is open: {has}, and fewer than {FEW} tell too little."
+        return None
 
     def _of_the_first(self, first: Match, level: Level, matches: Sequence[Match]) -> Finding:
         """Say whether a match that is alike is to be used, and whether others are as near."""
@@ -176,6 +193,15 @@ class Yardstick:
             return ""
         alike = f"The texts of {best.name} are alike (inputs {best.facets[INPUTS]:.2f})"
         return f" {alike}: if both ask the same, let the answers be the same words."
+
+    def _in_words(self) -> str:
+        """Say what a black box answers, which is all that its vector knows of its words."""
+        own = self._answered.get(self._entry or "")
+        if own is None or len(own.answers) > MOST_WORDS:
+            return ""
+        words = [word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..." for word in sorted(own.answers)]
+        said = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        return f" It answers {said}: answers are alike by what their words mean, so let them be whole words."
 
     def _answer_in_other_words(self, name: str) -> bool:
         """Say whether the task that is asked for and another have labels, and these other texts."""

@@ -59,6 +59,9 @@ def test_of_words_that_mean_nothing_to_the_surrogate_nothing_is_claimed(asked: R
 
     assert verdict.kind == "nothing"
     assert verdict.constant is None
+    assert str(verdict).endswith(
+        " It answers neg, neu and pos: answers are alike by what their words mean, so let them be whole words."
+    )
 
 
 @pytest.mark.parametrize("name", ["news_topic", "language", "profanity"])

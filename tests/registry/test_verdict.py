@@ -40,8 +40,15 @@ def direction(number: int, near: int | None = None, share: float = 0.0) -> NDArr
     return vector.astype(np.float32)
 
 
-def put(registry: Registry, name: str, vector: NDArray[np.float32], labels: tuple[str, str] = ("x", "y")) -> None:
-    data = TaskData("classification", labels, (Example(name, labels[0]), Example(f"other {name}", labels[1])))
+def put(
+    registry: Registry,
+    name: str,
+    vector: NDArray[np.float32],
+    labels: tuple[str, str] = ("x", "y"),
+    examples: int = 8,
+) -> None:
+    rows = tuple(Example(f"{name} {number}", labels[number % 2]) for number in range(examples))
+    data = TaskData("classification", labels, rows)
     version = registry.add_task(name, data).version_id
     registry.catalog.embeddings.put(version, registry.catalog.spaces.get("s"), vector, {})
 
@@ -90,6 +97,18 @@ def test_a_task_like_none_of_the_space_is_told_so_with_what_unrelated_tasks_reac
     assert str(verdict) == (
         "Nothing here is alike: the nearest, t3, has a similarity of -0.02, and unrelated ones reach 0.10."
     )
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_few_examples_do_not_tell_what_is_alike_whoever_has_them(many: Registry, count: int) -> None:
+    put(many, "mine", direction(20, 0, 0.9), ("good", "bad"), examples=count)
+    put(many, "stranger", direction(40, 3, 0.05), examples=count)
+
+    for asked, nearest, few in (("mine", "first", "mine"), ("first", "mine", "mine"), ("stranger", "t3", "stranger")):
+        verdict = found(many, asked)
+        assert (verdict.kind, verdict.names, verdict.because) == ("unknown", (nearest,), None)
+        has = f"{few} has {count} training examples, and fewer than 8 tell too little"
+        assert str(verdict) == f"Whether {nearest} is alike is open: {has}."
 
 
 def test_two_that_are_as_near_cannot_be_told_apart_even_if_one_alone_is_asked_for(many: Registry) -> None:
