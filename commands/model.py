@@ -30,7 +30,11 @@ def model() -> None:
 @click.option("--endpoint", help="An OpenAI-compatible server's URL: http://localhost:8000/v1, Azure's too.")
 @click.option("--function", help="A Python function, module:callable.")
 @click.option("--recorded", help="Recorded outputs: a table of answers, or a recorded LLM's folder.")
-@click.option("--text", "text_column", help="With --recorded and a table: the column of the texts, if not 'text'.")
+@click.option(
+    "--text",
+    "text_column",
+    help="With --recorded and a table: the column of the texts, if not 'text'; of samples, a field.",
+)
 @click.option("--answer", "answers", multiple=True, help="With --recorded and a table: a column of answers; else all.")
 @answers_options("With --recorded: the text of each answer that was recorded, 0=negative,1=positive.")
 @click.option("--space", help="With --recorded: make a space of the table's texts, and make it the current one.")

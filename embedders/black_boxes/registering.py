@@ -248,6 +248,11 @@ def recorded_table(
     Raises:
         InputError: the table has no texts, or gives one text two answers in a column.
     """
+    if table.inputs is None and table.fields:
+        raise InputError(
+            f"The documents hold the texts {', '.join(table.fields)}: name the one that was answered, --text "
+            f"{table.fields[0]}. Without texts they can be scored by 'fute evaluate prompts', and not registered."
+        )
     if table.inputs is None:
         raise InputError(
             "The table has no column 'text': name the column of the texts, --text COLUMN. Without texts a table can be "

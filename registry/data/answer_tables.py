@@ -23,6 +23,7 @@ class AnswerTable:
     labels: tuple[str | None, ...] | None = None  # the right answers, for scoring alone; None where the file has none
     models: tuple[str | None, ...] = ()  # whose prompt a column is, where the file says so
     notes: tuple[str, ...] = ()  # what was done to read it
+    fields: tuple[str, ...] = ()  # of documents, one of which may hold the texts, where nobody has said which
 
     def __len__(self) -> int:
         return int(self.said.shape[1])

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
-from registry.formats.harness import harness_cells, is_harness, sample_files
+from registry.formats.harness import harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
 from registry.names import normal
 from registry.reading.classes import MISSING
@@ -59,12 +59,10 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
         files = sample_files(path)
         if not files:
             raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
-        cells = [cell for file in files for cell in harness_cells(file_rows(file), file)]
-        _check_one_task(cells, str(path))
-        return answer_table(cells, str(path))
+        return _harness_table({file: file_rows(file) for file in files}, str(path), columns or TableColumns())
     rows = _rows(path)
     if is_harness(rows[0]):
-        rows = harness_cells(rows, path)
+        return _harness_table({path: rows}, str(path), columns or TableColumns())
     return answer_table(rows, str(path), columns)
 
 
@@ -110,6 +108,23 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if not rows:
         raise DataError(str(path), "holds no rows.")
     return [dict(row) for _, row in rows]
+
+
+def _harness_table(files: Mapping[Path, list[dict[str, Any]]], place: str, columns: TableColumns) -> AnswerTable:
+    """Return the samples of files as a table: with texts where a field is named, or a single one of them can be it."""
+    rows = [row for its in files.values() for row in its]
+    fields = text_fields(rows)
+    if columns.text is not None and columns.text not in fields:
+        raise DataError(
+            place, f"has documents without a text {columns.text!r}: there are {', '.join(fields) or 'none'}."
+        )
+    text = columns.text or (fields[0] if len(fields) == 1 and tell_apart(rows, fields[0]) else None)
+    cells = [cell for file, its in files.items() for cell in harness_cells(its, file, text)]
+    _check_one_task(cells, place)
+    table = answer_table(cells, place, replace(columns, text=None))
+    if text is None:
+        return replace(table, fields=tuple(fields))
+    return replace(table, notes=(*table.notes, f"the texts are the documents' {text!r}"))
 
 
 def _check_one_task(cells: Sequence[Row], place: str) -> None:

@@ -26,8 +26,31 @@ def sample_files(folder: Path) -> list[Path]:
     return sorted(folder / name for names in found for name in names)
 
 
-def harness_cells(rows: Sequence[ROW], path: Path) -> list[ROW]:
-    """Return the samples of a file as rows of the long form: number, model, answer, label.
+def text_fields(rows: Sequence[ROW]) -> list[str]:
+    """Return the fields that hold a text in every document."""
+    documents = [document for row in rows if isinstance(document := row.get("doc"), dict)]
+    if len(documents) < len(rows):
+        return []
+    return [name for name in documents[0] if all(_is_text(document.get(name)) for document in documents)]
+
+
+def tell_apart(rows: Sequence[ROW], field: str) -> bool:
+    """Say whether different documents have different texts in a field."""
+    documents = {json.dumps(row["doc"], sort_keys=True) for row in rows}
+    return len({row["doc"][field] for row in rows}) == len(documents)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def harness_cells(rows: Sequence[ROW], path: Path, text: str | None = None) -> list[ROW]:
+    """Return the samples of a file as rows of the long form: number, model, answer, label, and a text if it is known.
+
+    Args:
+        rows: the samples.
+        path: of the file.
+        text: the field of the documents that holds the texts; None where nobody knows.
 
     The column is called after the file. A choice is the continuation of the highest log-likelihood; an answer that was
     generated is what the filter left of it. A label that is the number of a choice becomes that choice.
@@ -58,6 +81,8 @@ def harness_cells(rows: Sequence[ROW], path: Path) -> list[ROW]:
         truth = None if label is None else str(label).strip()
         document = json.dumps(row.get("doc"), sort_keys=True)
         made.append({"id": row["doc_id"], "model": name, "answer": shown, "label": truth, "document": document})
+        if text is not None:
+            made[-1]["text"] = row["doc"][text]
     return made
 
 

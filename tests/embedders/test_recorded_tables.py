@@ -288,6 +288,22 @@ def test_digits_as_answers_are_asked_for_their_meaning_and_nothing_is_kept(store
         assert list(registry.models()) == []
 
 
+def test_samples_of_several_texts_are_registered_with_the_one_that_is_named(store: Path, tmp_path: Path) -> None:
+    rows = [
+        {"doc_id": n, "doc": {"review": f"film {n}", "site": f"site {n}"}, "filtered_resps": [("good", "bad")[n % 2]]}
+        for n in range(20)
+    ]
+    samples = tmp_path / "samples_films.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    code, text = told(store, "model", "add", "llm", "--recorded", str(samples))
+    assert (code, "The documents hold the texts review, site: name the one that was answered" in text) == (2, True)
+
+    done(store, "model", "add", "llm", "--recorded", str(samples), "--text", "review", "--space", "films")
+    with Registry.open(store) as registry:
+        assert registry.catalog.spaces.get("films").corpus == "films-texts"
+
+
 def test_digits_as_answers_are_kept_by_the_names_they_are_given(store: Path, tmp_path: Path) -> None:
     rows = rows_of(20)
     table = write_table(tmp_path / "a.csv", numbered(rows))

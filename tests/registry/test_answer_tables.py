@@ -150,6 +150,38 @@ def test_samples_of_lm_evaluation_harness_are_columns(tmp_path: Path) -> None:
     assert table.labels == ("yes", "no")
 
 
+def sampled(place: Path, *documents: dict[str, object]) -> Path:
+    """Write a sample of each document, which is answered with yes and no in turn."""
+    rows = [
+        {"doc_id": number, "doc": document, "target": "yes", "filtered_resps": [("yes", "no")[number % 2]]}
+        for number, document in enumerate(documents)
+    ]
+    return written(place, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_the_one_text_of_a_sampled_document_is_its_text_and_of_several_one_is_named(tmp_path: Path) -> None:
+    one = sampled(tmp_path / "samples_a.jsonl", {"sentence": "good", "idx": 0}, {"sentence": "bad", "idx": 1})
+    two = sampled(tmp_path / "b.jsonl", {"question": "who?", "topic": "men"}, {"question": "what?", "topic": "things"})
+
+    table = read_answer_table(one)
+    assert table.inputs == (Input("good"), Input("bad"))
+    assert table.said.tolist() == [[1, 0]]
+    assert table.notes == ("the texts are the documents' 'sentence'",)
+    assert read_answer_table(tmp_path).inputs == table.inputs
+    assert (read_answer_table(two).inputs, read_answer_table(two).fields) == (None, ("question", "topic"))
+    assert read_answer_table(two, TableColumns(text="question")).inputs == (Input("who?"), Input("what?"))
+    with pytest.raises(DataError, match="without a text 'idx': there are sentence"):
+        read_answer_table(one, TableColumns(text="idx"))
+
+
+def test_a_text_that_different_documents_share_is_not_taken_for_the_input(tmp_path: Path) -> None:
+    path = sampled(tmp_path / "samples_a.jsonl", {"topic": "men", "idx": 0}, {"topic": "men", "idx": 1})
+
+    table = read_answer_table(path)
+
+    assert (table.inputs, len(table)) == (None, 2)
+
+
 def test_a_right_choice_may_be_numbered_by_a_text(tmp_path: Path) -> None:
     asked = [["Is it good? ", " no"], ["Is it good? ", " yes"]]
     rows = [
