@@ -1,6 +1,6 @@
 """Labels that were given by hand, and the chances of those that were drawn: which of the texts do they mean?
 
-A text is known again as it is, else by its letters and digits.
+A text is known again as it is, else in another spelling.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, bare_key, plain
+from registry.data.inputs import Input, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
 from registry.estimates.votes import Votes
@@ -31,9 +31,9 @@ def given_labels(
     number = {plain(text): column for column, text in enumerate(answers)}
     spelt: dict[tuple[str, str], set[str]] = {}
     for text, label in labels.items():
-        spelt.setdefault(bare_key(*text), set()).add(label)
+        spelt.setdefault(spelling_key(*text), set()).add(label)
     for row, text in enumerate(inputs):
-        known = {labels[text]} if text in labels else spelt.get(bare_key(*text), set())
+        known = {labels[text]} if text in labels else spelt.get(spelling_key(*text), set())
         if len(known) > 1:
             raise InputError(f"The text {text.text[:SHOWN]!r} has two labels, in two spellings.")
         for label in known:
@@ -42,8 +42,8 @@ def given_labels(
             made[row] = number[plain(label)]
     if (made == NONE).all():
         raise InputError("None of the labelled texts is among those that were asked.")
-    asked = {bare_key(*text) for text in inputs}
-    left = sum(bare_key(*text) not in asked for text in labels)
+    asked = {spelling_key(*text) for text in inputs}
+    left = sum(spelling_key(*text) not in asked for text in labels)
     if left:
         notes.append(f"{left} labelled texts are not among those that were asked")
     return made
@@ -56,10 +56,10 @@ def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes
     all of them.
     """
     row = {text: number for number, text in reversed(list(enumerate(inputs)))}
-    spelt = {bare_key(*text): number for text, number in row.items() if text not in chances}
+    spelt = {spelling_key(*text): number for text, number in row.items() if text not in chances}
     made, strange = np.zeros(len(inputs)), []
     for text, chance in chances.items():
-        number = row.get(text, spelt.get(bare_key(*text)))
+        number = row.get(text, spelt.get(spelling_key(*text)))
         if number is None:
             strange.append(text)
         else:
@@ -79,10 +79,10 @@ def sample_of(
     inputs: Sequence[Input], labelled: NDArray[np.bool_], chances: Mapping[Input, float]
 ) -> NDArray[np.bool_]:
     """Return the labelled rows that may be a random sample, (inputs,): one of a text, and none that was suggested."""
-    known = {bare_key(*text) for text in chances}  # whether or not their chances count
+    known = {spelling_key(*text) for text in chances}  # whether or not their chances count
     made = np.zeros(len(inputs), bool)
     for row in np.flatnonzero(labelled).tolist():
-        key = bare_key(*inputs[row])
+        key = spelling_key(*inputs[row])
         made[row] = key not in known
         known.add(key)
     return made

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from registry.catalog import Catalog, EntryRecord
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, bare, bare_key
+from registry.data.inputs import Input, bare, spelling_key
 from registry.data.tasks import SPLITS, TaskData, task_of
 
 LEAST_EXAMPLES = 20  # of a task that a classifier learns from
@@ -22,12 +22,12 @@ def labelled_task(catalog: Catalog, task: EntryRecord) -> TaskData | None:
 def own_labels(task: TaskData, inputs: Sequence[Input], meant: Mapping[str, str]) -> dict[Input, str]:
     """Return the answers that a task's own examples name for inputs.
 
-    A text is known again by its letters and digits. One that has two labels in the task has none here.
+    A text is known again in another spelling. One that has two labels in the task has none here.
     """
     labels: dict[tuple[str, str], set[str]] = {}
     for row in (*task.train, *task.test):
-        labels.setdefault(bare_key(row.text, row.text_pair), set()).add(row.label)
-    said = {text: labels.get(bare_key(*text), set()) for text in inputs}
+        labels.setdefault(spelling_key(row.text, row.text_pair), set()).add(row.label)
+    said = {text: labels.get(spelling_key(*text), set()) for text in inputs}
     return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own}
 
 

@@ -7,7 +7,6 @@ another question is another example. Keys have 32 bits: of 40,000 examples one i
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.examples import Example
+from registry.data.inputs import words_of
 
 RUN = 5  # words
 MOST_WORDS = 256  # of a text that are looked at for runs
@@ -102,7 +102,7 @@ def _agree(one: Keys, other: Keys) -> bool:
 
 
 def _bare_and_smallest_run(text: str) -> tuple[str, str]:
-    words = re.findall(r"[^\W_]+", text.lower()) or [text]
+    words = words_of(text) or [text]
     first = words[:MOST_WORDS]
     runs = (" ".join(first[i : i + RUN]) for i in range(max(1, len(first) - RUN + 1)))
     return "".join(words), min(runs, key=_key)

@@ -48,6 +48,16 @@ def test_blanks_capitals_and_marks_make_no_other_example() -> None:
     assert share(Signature.from_examples(plain), Signature.from_examples(dressed)) == 1.0
 
 
+@pytest.mark.parametrize(("sign", "another"), [("+", "-"), ("<", ">"), ("\U0001f60d", "\U0001f621")])
+def test_signs_that_say_something_make_another_example(sign: str, another: str) -> None:
+    one, other = (
+        Signature.from_examples(Example(f"is {n} {its} {n + 7} right", "xy"[n % 2]) for n in range(30))
+        for its in (sign, another)
+    )
+
+    assert share(one, other) == 0
+
+
 def test_edited_examples_are_known_by_their_runs_of_words() -> None:
     plain = [Example(sentence(number), "x") for number in range(200)]
     edited = [Example(f"{sentence(number)} indeed", "x") for number in range(200)]

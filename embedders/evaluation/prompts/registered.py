@@ -9,7 +9,7 @@ from registry import Registry
 from registry.choosing.asked import rows_asked
 from registry.choosing.best import SELF_SELECT
 from registry.choosing.outputs import outputs_of_prompts
-from registry.data.inputs import Input, bare, plain
+from registry.data.inputs import plain, spelling_key
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
@@ -65,8 +65,8 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
     asked = rows_asked(registry.catalog, corpus, outputs.versions[0], len(outputs.predictions[0]))
     inputs = [corpus[asked[row]] for row in outputs.rows]
-    truth = {_bare(Input(row.text, row.text_pair)): row.label for row in (*task.train, *task.test)}
-    labelled = [number for number, pair_or_text in enumerate(inputs) if _bare(pair_or_text) in truth]
+    truth = {spelling_key(row.text, row.text_pair): row.label for row in (*task.train, *task.test)}
+    labelled = [number for number, pair_or_text in enumerate(inputs) if spelling_key(*pair_or_text) in truth]
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
@@ -74,19 +74,15 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
         )
     choices = {plain(choice): choice for choice in outputs.answers}
     texts = {label: plain(task.answers.get(label, label)) for label in set(truth.values())}
-    rows = [number for number in labelled if texts[truth[_bare(inputs[number])]] in choices]
+    rows = [number for number in labelled if texts[truth[spelling_key(*inputs[number])]] in choices]
     if len(rows) < LEAST_LABELLED:
         raise OtherLabelsError(name, sorted(texts.values()), choices)
     kept = [inputs[number] for number in rows]
     return RecordedLLM(
         tuple(kept),
-        tuple(choices[texts[truth[_bare(pair_or_text)]]] for pair_or_text in kept),
+        tuple(choices[texts[truth[spelling_key(*pair_or_text)]]] for pair_or_text in kept),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
         np.log(np.maximum(outputs.table[:, rows], 1e-12)),
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
         outputs.content_free,
     )
-
-
-def _bare(pair_or_text: Input) -> tuple[str, str]:
-    return bare(pair_or_text.text), bare(pair_or_text.text_pair or "")
