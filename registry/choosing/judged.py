@@ -134,9 +134,22 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
             notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
+    notes += _told_copies(answered)
     told = int((labels != NONE).sum())
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
+
+
+def _told_copies(answered: Answered) -> list[str]:
+    """Say who answers the same throughout."""
+    different, whose = answered.votes.distinct()
+    groups = [[answered.names[i] for i in np.flatnonzero(whose == one).tolist()] for one in range(len(different))]
+    return [
+        f"{', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''} answer the same "
+        "throughout and are heard once"
+        for names in groups
+        if len(names) > 1
+    ]
 
 
 def _check_by_hand(labels: Mapping[Input, str], words: Vocabulary, task: str) -> None:

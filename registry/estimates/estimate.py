@@ -45,7 +45,7 @@ def estimated(
     evenly: NDArray[np.bool_] | None = None,
     opinions: Opinions | None = None,
 ) -> Estimate:
-    """Estimate how accurate each voter is.
+    """Estimate how accurate each voter is. Those that say the same throughout are heard once.
 
     Args:
         votes: the answers.
@@ -56,7 +56,41 @@ def estimated(
         evenly: (inputs,), which of the other known ones are a random sample of all that were not known without it.
         opinions: of `heard`, where they are known already.
     """
-    thought = opinions or heard(votes, witness)
+    different, whose = votes.distinct()
+    thought = opinions or heard(different, witness)
+    return _of_all(_of_different(different, thought, labels, drawn, evenly), whose)
+
+
+def _of_all(different: Estimate, whose: NDArray[np.int64]) -> Estimate:
+    """Return an estimate of different voters for all, of which some are one and the same; these share being best.
+
+    Args:
+        different: the estimate.
+        whose: which of them each voter is, (voters,).
+    """
+    if len(whose) == len(different.accuracy):
+        return different
+    belief = different.belief
+    return Estimate(
+        different.accuracy[whose],
+        different.low[whose],
+        different.high[whose],
+        (different.best / np.bincount(whose))[whose],
+        different.loss[whose],
+        different.worse[whose],
+        Belief(belief.truth, belief.accuracy[whose], belief.covariance[np.ix_(whose, whose)]),
+        different.opinions,
+    )
+
+
+def _of_different(
+    votes: Votes,
+    thought: Opinions,
+    labels: NDArray[np.int64] | None,
+    drawn: Floats | None,
+    evenly: NDArray[np.bool_] | None,
+) -> Estimate:
+    """Estimate how accurate each of different voters is, see `estimated`."""
     by_chance, others = _parted(votes, labels, drawn)
     sampled = np.zeros(votes.inputs, bool) if evenly is None or (others != NONE).all() else evenly & (others != NONE)
     known = np.where(sampled, NONE, others)

@@ -66,6 +66,9 @@ def verdict(
     """
     pick = estimate.pick
     alone = "there is only one to choose from" if len(votes) < 2 else None
+    different, whose = votes.distinct()
+    if alone is None and len(different) < 2 and labels < votes.inputs:
+        alone = "all answer the same throughout, so that no label tells them apart"
     thin = why_thin(votes) if labels < votes.inputs else None  # all labels tell whatever the answers are
     asked = int(votes.given.any(axis=0).sum())
     few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
@@ -74,20 +77,23 @@ def verdict(
         if why is not None:
             return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
-    if len(votes) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
-        why = f"so few ({len(votes)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
+    if len(different) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
+        why = f"so few ({len(different)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
         return Verdict(Kind.OPEN, f"Not enough evidence: {why}. Until then {shown}. {mend}", why)
-    as_sure = [i for i in range(len(names)) if i != pick and estimate.worse[i] <= SURE]
+    others = np.flatnonzero(whose != whose[pick])  # copies of the pick are it
+    as_sure = [i for i in others.tolist() if estimate.worse[i] <= SURE]
     if estimate.worse[pick] <= SURE and not as_sure:
         sure = min(1 - float(estimate.worse[pick]), 0.99)
         how = "by the labels of all texts" if labels == votes.inputs else f"with {sure:.0%} probability"
+        copies = [names[i] for i in np.flatnonzero(whose == whose[pick]).tolist() if i != pick]
+        shown += f" or, which answers the same, {_listed(copies)}" if copies else ""
         return Verdict(Kind.USE, f"Use {shown}: {how} none is better by more than 2 points.")
     equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
-    if len(equals) > 1 and (estimate.loss[pick] <= NEAR or as_sure):
-        others = _listed([names[i] for i in equals if i != pick])
+    if np.isin(equals, others).any() and (estimate.loss[pick] <= NEAR or as_sure):
+        listed = _listed([names[i] for i in equals if i != pick])
         return Verdict(
             Kind.EQUAL,
-            f"Use {shown} or whichever is cheapest: {others} and it are equal as far as these answers tell.",
+            f"Use {shown} or whichever is cheapest: {listed} and it are equal as far as these answers tell.",
         )
     first = np.argsort(-estimate.best, kind="stable")[:3].tolist()
     chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)

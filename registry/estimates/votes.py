@@ -55,6 +55,17 @@ class Votes:
         first = (self.counts == self.counts.max(axis=1, keepdims=True)).astype(np.float64)
         return np.asarray(first / first.sum(axis=1, keepdims=True))
 
+    def distinct(self) -> tuple["Votes", NDArray[np.int64]]:
+        """Return the answers of different voters alone, in order, and which of them each voter is, (voters,).
+
+        Whoever says the same throughout is one voter: copies of one would outvote those who know better.
+        """
+        places: dict[bytes, int] = {}
+        whose = np.array([places.setdefault(row.tobytes(), len(places)) for row in self.said], np.int64)
+        if len(places) == len(self):
+            return self, whose
+        return Votes(self.said[np.unique(whose, return_index=True)[1]], self.answers), whose
+
     def accuracy(self, truth: Posterior) -> Floats:
         """Return how often each voter is expected to be right, (voters,). A missing answer is wrong."""
         return np.asarray(np.einsum("tnk,nk->t", self.chosen, truth) / self.inputs)

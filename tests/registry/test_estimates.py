@@ -200,8 +200,11 @@ def test_who_is_worse_once_in_thirty_cases_is_not_sure_without_labels_for_the_es
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (np.ones((3, 100), int), "each gives nearly always one answer"),
-        (np.tile(np.arange(100) % 2, (4, 1)), "they answer alike, and differ on 0.0% of the texts"),
+        (1 - np.eye(3, 100, dtype=int), "each gives nearly always one answer"),
+        (
+            np.tile(np.arange(200) % 2, (2, 1)) ^ np.eye(2, 200, 0, int)[::-1] * [[1], [0]],
+            "they answer alike, and differ on 0.5% of the texts",
+        ),
     ],
 )
 def test_thin_evidence_is_told_and_labels_of_all_texts_mend_it(said: np.ndarray, why: str) -> None:
@@ -211,6 +214,34 @@ def test_thin_evidence_is_told_and_labels_of_all_texts_mend_it(said: np.ndarray,
     all_known = estimated(votes, labels=said[0])
     found = verdict([*"abcd"][: len(said)], votes, all_known, mend="Label some.", labels=votes.inputs)
     assert found.kind is not Kind.OPEN
+
+
+def test_one_answer_of_several_names_is_one_voter() -> None:
+    """Five copies of a bad prompt neither outvote two good ones nor are as good as they are."""
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 300)
+    good, fair, bad = (np.where(rng.random(300) < share, truth, 1 - truth) for share in (0.88, 0.82, 0.6))
+    alone = estimated(Votes(np.stack([good, fair, bad]), 2))
+    copied = Votes(np.stack([bad, good, bad, fair, bad, bad, bad]), 2)
+
+    estimate = estimated(copied)
+
+    assert estimate.accuracy[[1, 3, 0]] == pytest.approx(alone.accuracy)
+    assert estimate.high[[1, 3, 0]] == pytest.approx(alone.high)
+    assert len(set(estimate.accuracy[[0, 2, 4, 5, 6]])) == 1
+    assert estimate.best.sum() == pytest.approx(1)
+    assert estimate.pick == [1, 3, 0][alone.pick]
+    assert estimate.belief.covariance.shape == (7, 7)
+    assert said_of(copied).startswith("Not enough evidence: which is best is open")
+
+
+def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:
+    votes = Votes(np.tile(np.arange(100) % 2, (4, 1)), 2)
+
+    told = "all answer the same throughout, so that no label tells them apart. Embed another on these texts."
+    assert said_of(votes) == f"Not enough evidence: {told}"
+    all_known = verdict([*"abcd"], votes, estimated(votes, labels=votes.said[0]), mend="", labels=votes.inputs)
+    assert all_known.sentence.startswith("Use a (right in 100% of the texts) or, which answers the same, b, c, d: ")
 
 
 @pytest.mark.parametrize(
@@ -260,6 +291,6 @@ def test_voters_with_the_same_answers_are_as_accurate_and_equal() -> None:
     assert estimate.loss[1] == estimate.loss[2]
     assert estimate.best[1] == pytest.approx(estimate.best[2], abs=1e-9)
     assert estimate.pick == 1
-    assert found.kind is Kind.EQUAL, found.sentence
-    assert found.sentence.startswith("Use b ")
-    assert "c and it are equal" in found.sentence
+    assert found.kind is Kind.USE, found.sentence
+    assert found.sentence.startswith("Use b (right in ")
+    assert ") or, which answers the same, c: with " in found.sentence
