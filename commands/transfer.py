@@ -28,7 +28,8 @@ def transfer() -> None:
 def import_(ctx: click.Context, file: Path, run: str) -> None:
     """Keep the measurements in a CSV: model, adaptation, target, source, score_mean, score_std, seeds, run.
 
-    The last three may be missing. What is there of other runs stays; of the same run, the file takes its place.
+    Higher scores are better: of a loss or an error rate write the negative. The last three columns may be missing. What
+    is there of other runs stays; of the same run, the file takes its place.
     """
     from registry.formats.transfers import read_transfers
 

@@ -12,7 +12,7 @@ from registry.names import checked_name
 
 @dataclass(frozen=True)
 class TransferRecord:
-    """The score on `target` after starting from `source`, as a fraction: what one run of it gave."""
+    """The score on `target` after starting from `source`, the higher the better: what one run of it gave."""
 
     model: str
     adaptation: str

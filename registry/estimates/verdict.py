@@ -65,17 +65,10 @@ def verdict(
         otherwise: why answers that were not counted may be right after all.
     """
     pick = estimate.pick
-    alone = "there is only one to choose from" if len(votes) < 2 else None
     different, whose = votes.distinct()
-    if alone is None and len(different) < 2 and labels < votes.inputs:
-        alone = "all answer the same throughout, so that no label tells them apart"
-    thin = why_thin(votes) if labels < votes.inputs else None  # all labels tell whatever the answers are
-    asked = int(votes.given.any(axis=0).sum())
-    few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
-    reasons = ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), (otherwise, OWN_WORDS))
-    for why, more in reasons:
-        if why is not None:
-            return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
+    unsettled = _doubtful(votes, len(different), labels, mend, otherwise)
+    if unsettled is not None:
+        return unsettled
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
     if len(different) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
         why = f"so few ({len(different)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
@@ -99,6 +92,21 @@ def verdict(
     chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)
     doubt = f"which is best is open ({chances})"
     return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
+
+
+def _doubtful(votes: Votes, different: int, labels: int, mend: str, otherwise: str | None) -> Verdict | None:
+    """Return that nothing can be told, whatever the estimate; None where something can."""
+    is_open = labels < votes.inputs  # all labels tell whatever the answers are
+    alone = "there is only one to choose from" if len(votes) < 2 else None
+    if alone is None and different < 2 and is_open:
+        alone = "all answer the same throughout, so that no label tells them apart"
+    thin = why_thin(votes) if is_open else None
+    asked = int(votes.given.any(axis=0).sum())
+    few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
+    for why, more in ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), (otherwise, OWN_WORDS)):
+        if why is not None:
+            return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
+    return None
 
 
 def why_thin(votes: Votes) -> str | None:

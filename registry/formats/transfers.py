@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +103,12 @@ def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:
         raise DataError(place, str(error)) from error
 
 
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")  # or decimals, which nobody can tell
+
+
 def _number(cells: dict[str, str], column: str, place: str) -> int | float | None:
     """Return the number in a cell, a decimal comma read; None where the cell is empty."""
     cell = cells.get(column)
+    if cell and _THOUSANDS.fullmatch(cell.strip()):
+        raise DataError(place, f"has {column} {cell!r}: write 1234 for thousands, 1.234 for decimals.")
     return number_of(cell.replace(",", "."), column, place) if cell else None

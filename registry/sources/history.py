@@ -6,6 +6,8 @@ from math import fsum
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
+from registry.data.transfers import PERCENT_FROM
+
 if TYPE_CHECKING:
     from registry.data.transfers import TransferRecord
 
@@ -17,7 +19,7 @@ class Measurement:
     target: str
     source: str
     setting: str
-    outcome: float  # as it was measured, a fraction
+    outcome: float  # as it was measured
     score: float  # the same standardised: mean 0 and standard deviation 1 over the target's sources
     gain: float  # percentage points over the mean of the target's sources
     variance: float = 0.0  # of `score`, as far as repeated runs tell; 0 where unknown
@@ -97,6 +99,7 @@ def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRe
     scores = {source: mean_score(runs) for source, runs in group.items()}
     values = [scores[source] for source in sorted(scores)]  # in one order, so that sums round alike
     mean, scale = fmean(values), pstdev(values)
+    points = 1 if max(map(abs, values)) > PERCENT_FROM else 100
     if scale <= 1e-9 * max(1.0, *map(abs, values)):
         return []
     return [
@@ -106,7 +109,7 @@ def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRe
             setting=setting,
             outcome=score,
             score=(score - mean) / scale,
-            gain=100 * (score - mean),
+            gain=points * (score - mean),
             variance=_variance(group[source]) / scale**2,
         )
         for source, score in scores.items()

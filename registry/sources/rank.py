@@ -272,7 +272,7 @@ def _explained(rows: Sequence[SourceMatch], memory: Memory, target: str, query: 
 def because(reasons: Sequence[Reason], source: str, score: float, likeness: Likeness) -> str:
     """Say which measurements put a source where it is: its own on other targets, else those of sources like it.
 
-    Where none of these targets is kin, it is told what the source gained on all that it was measured on.
+    Where none of these targets is kin, it is told what the source was worth on all that it was measured on.
 
     Args:
         reasons: those that add most first.
@@ -284,8 +284,8 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
         gains = [reason.gain for reason in reasons if reason.source == source]
         mean = sum(gains) / len(gains)
         if mean * score > 0:
-            of = "1 target, no kin" if len(gains) == 1 else f"the mean of {len(gains)} targets, none of them kin"
-            return f"gained {mean:+.1f} on {of}"
+            of = "1 target, no kin" if len(gains) == 1 else f"{len(gains)} targets, none of them kin"
+            return f"{mean:+.1f} over the mean source of {of}"
     sentences = [_sentence(reason) for reason in own[:2]]
     if not sentences:
         for reason in agreeing[:1]:
@@ -296,7 +296,7 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
 
 def _sentence(reason: Reason) -> str:
     kin = "" if reason.kinship is None else f" (kin {reason.kinship:.2f})"
-    return f"{reason.target}{kin} gained {reason.gain:+.1f} from {reason.source}"
+    return f"{reason.target}{kin}: {reason.source} {reason.gain:+.1f} over its mean source"
 
 
 def _by_gain(
@@ -312,7 +312,8 @@ def _by_gain(
     for name in candidates:
         points = {its: sum(values) / len(values) for its, values in measured.get(name, {}).items()}
         mean = sum(points.values()) / max(1, len(points))
-        why = f"{mean:+.1f} on the mean of {len(points)} targets" if points else "never measured"
+        of = f"{len(points)} target{'' if len(points) == 1 else 's'}"
+        why = f"{mean:+.1f} over the mean source of {of}" if points else "never measured"
         rows.append(replace(_match(likeness, target, name), score=gains.get(name, 0.0), because=why))
     return rows
 

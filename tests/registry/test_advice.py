@@ -103,20 +103,20 @@ def test_every_row_says_which_measurements_put_it_there(measured: Registry) -> N
     for match in ask(measured, "film"):
         assert {(reason.target, reason.source) for reason in match.reasons} <= history
         agreeing = [reason for reason in match.reasons if reason.contribution * match.score > 0]
-        assert match.because.startswith(("gained", *(reason.target for reason in agreeing)))
+        assert match.because.startswith((*"+-", *(reason.target for reason in agreeing)))
 
 
 @pytest.mark.parametrize(
     ("targets", "told"),
     [
-        ({"film": (0.9, 4.0)}, "film (kin 0.90) gained +4.0 from song"),
+        ({"film": (0.9, 4.0)}, "film (kin 0.90): song +4.0 over its mean source"),
         (
             {"film": (0.9, 4.0), "game": (0.2, 2.0), "rain": (0.8, 1.0)},
-            "film (kin 0.90) gained +4.0 from song; game (kin 0.20) gained +2.0 from song",
+            "film (kin 0.90): song +4.0 over its mean source; game (kin 0.20): song +2.0 over its mean source",
         ),
-        ({"film": (0.1, 4.0), "game": (-0.2, 2.0)}, "gained +3.0 on the mean of 2 targets, none of them kin"),
-        ({"film": (0.1, 4.0)}, "gained +4.0 on 1 target, no kin"),
-        ({"film": (0.1, 1.0), "game": (0.0, -4.0)}, "film (kin 0.10) gained +1.0 from song"),
+        ({"film": (0.1, 4.0), "game": (-0.2, 2.0)}, "+3.0 over the mean source of 2 targets, none of them kin"),
+        ({"film": (0.1, 4.0)}, "+4.0 over the mean source of 1 target, no kin"),
+        ({"film": (0.1, 1.0), "game": (0.0, -4.0)}, "film (kin 0.10): song +1.0 over its mean source"),
     ],
 )
 def test_targets_that_are_no_kin_are_no_reason_by_themselves(
@@ -180,7 +180,7 @@ def test_a_source_that_was_measured_is_ranked_without_a_vector_or_an_entry(measu
     assert match.cells()["similarity"] is None
     assert match.as_json()["similarity"] is None
     assert match.score > 0
-    assert "gained" in match.because
+    assert "over its mean source" in match.because
     assert "elsewhere" not in [m.name for m in ask(measured, where=Filter(tags=("odd",)))]
 
 
@@ -197,7 +197,7 @@ def test_a_model_that_was_measured_is_a_source_like_a_task(measured: Registry) -
     first = ask(measured)[0]
     assert (first.name, first.kind) == ("m", EntryKind.MODEL)
     assert first.similarity == pytest.approx(measured.nearest("song", kind="model")[0].similarity, abs=1e-6)
-    assert "gained" in first.because
+    assert "over its mean source" in first.because
     assert "m" not in [match.name for match in ask(measured, kind="task")]
     assert [match.name for match in ask(measured, kind="model")] == ["m"]
     assert [match.name for match in ask(measured, kind="model", by="gain")] == ["m"]
@@ -281,7 +281,7 @@ def test_by_gain_a_source_stands_where_it_stood_on_average(unmeasured: Registry)
 
     scores = {match.name: match.score for match in ranking}
     assert scores == pytest.approx({"rain": 1, "film": 0, "bank": 0, "meal": 0, "team": 0, "game": -1})
-    assert {m.name: m.because for m in ranking}["film"] == "+5.0 on the mean of 2 targets"
+    assert {m.name: m.because for m in ranking}["film"] == "+5.0 over the mean source of 2 targets"
     assert {m.name: m.because for m in ranking}["bank"] == "never measured"
     assert ask(unmeasured, by="gain")[-1].score == pytest.approx(-1)
 

@@ -17,6 +17,7 @@ from registry.errors import SchemaError
 
 KEPT = Path(__file__).parents[1] / "data" / "schemas"
 SCHEMAS = sorted(folder.name for folder in KEPT.iterdir() if folder.is_dir() and folder.name.isdigit())
+LATER = ("count for nothing: there are not 20 examples", "answer the same throughout and are heard once")  # notes
 TOLERANCE = 1e-5  # of a figure, as the index's own
 
 
@@ -52,8 +53,8 @@ def differences(then: Any, now: Any, place: str = "") -> list[str]:  # noqa: ANN
         return [
             line for key in then for line in differences(then[key], now.get(key, "no such field"), f"{place}.{key}")
         ]
-    if place.endswith(".notes") and isinstance(now, list):  # that the task's labels do not count was not told then
-        now = [note for note in now if "count for nothing: there are not 20 examples" not in note]
+    if place.endswith(".notes") and isinstance(now, list):
+        now = [note for note in now if not any(new in note for new in LATER)]
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         return [
             line for i, pair in enumerate(zip(then, now, strict=True)) for line in differences(*pair, f"{place}[{i}]")

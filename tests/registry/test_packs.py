@@ -84,7 +84,7 @@ def test_who_has_measured_nothing_is_advised_by_a_pack(own: Registry, folder: Pa
     borrowed = next(m for m in ranking if m.name == "theirs:film")
     assert (borrowed.pack, borrowed.home) == ("theirs", "hub: them/film")
     assert borrowed.deviation is not None
-    assert "gained" in borrowed.because
+    assert "mean source" in borrowed.because
     assert next(m for m in ranking if m.name == "film").pack is None
     assert any("transfers that others measured (pack theirs" in note for note in ranking.notes)
 

@@ -552,3 +552,30 @@ def test_names_of_tasks_are_spelled_as_the_registry_spells_them(registry: Regist
 
     registry.add_task("MNLI", sentiment)
     assert {r.source for r in registry.transfers()} == {"MNLI"}
+
+
+@pytest.mark.parametrize("cell", ["1,234", "-12,345,678", "1,000.5"])
+def test_a_number_that_may_have_thousands_is_refused(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f'model,adaptation,target,source,score_mean\nm,f,a,b,"{cell}"\n')
+
+    with pytest.raises(DataError, match=r"write 1234 for thousands, 1\.234 for decimals"):
+        read_transfers(path)
+
+
+def test_a_comma_after_a_nought_or_before_other_than_three_digits_is_a_decimal_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('model,adaptation,target,source,score_mean\nm,f,a,b,"0,845"\nm,f,a,c,"0,9"\n')
+
+    assert [record.score_mean for record in read_transfers(path)] == [0.845, 0.9]
+
+
+def test_points_over_the_mean_source_are_the_same_of_fractions_and_percents() -> None:
+    def gains(unit: float) -> list[float]:
+        scores = {"b": 0.74, "c": 0.70, "d": 0.66}
+        return [
+            one.gain for one in standardised([TransferRecord("m", "f", "a", s, unit * x) for s, x in scores.items()])
+        ]
+
+    assert gains(1) == pytest.approx([4.0, 0.0, -4.0])
+    assert gains(100) == pytest.approx(gains(1))

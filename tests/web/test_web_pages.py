@@ -271,7 +271,7 @@ def test_memory_says_what_was_measured(client: TestClient) -> None:
     text = said(client.get("/source?name=t10&by=memory").text)
 
     assert "First by memory" in text
-    assert re.search(r"\(kin \d\.\d\d\) gained", text)
+    assert re.search(r"\(kin \d\.\d\d\): ", text)
 
 
 def test_a_prompt_is_told_with_its_estimate_drawn(client: TestClient) -> None:
