@@ -20,11 +20,16 @@ from registry.data.inputs import Input, plain
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, SHOWN, Kind, Verdict, verdict
+from registry.estimates.votes import Votes, kappa_between
 from registry.estimates.witness import Expectation
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 
 MOSTLY, OFTEN = 0.9, 0.05  # shares of a voter's answers
+OWN_WORDS = "Record the answers in the words of the labels."
+LEAST_CONTRARY = 20  # labels that may be the other way round
+CONTRARY = -0.3  # kappa of most voters and the truth: of 38 real tables the least is -0.04
+BY_CHANCE = 2.5  # standard errors of a kappa that is 0
 
 
 class Advised(Protocol):
@@ -105,7 +110,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         mend: how to find out more, for the verdict.
     """
     notes: list[str] = []
-    otherwise: str | None = None
+    otherwise: tuple[str, str] | None = None
     missing = 1 - float(answered.votes.given.mean())
     teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
     words = Vocabulary.of(known.task, answered)
@@ -136,8 +141,29 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     notes += _told_copies(answered)
     told = int((labels != NONE).sum())
+    otherwise = otherwise or _contrary(answered.votes, np.where(drawn > 0, NONE, labels))
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
+
+
+def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None:
+    """Ask whether labels are the other way round, where they contradict what most voters say far more than by chance.
+
+    Args:
+        votes: the answers.
+        labels: those whose texts were not drawn where voters differ, else `NONE`.
+    """
+    known = (labels != NONE) & votes.given.any(axis=0)
+    count = int(known.sum())
+    if count < LEAST_CONTRARY:
+        return None
+    most = votes.distinct()[0].majority.argmax(axis=1)
+    kappa = kappa_between(most[known], labels[known], votes.answers)
+    if kappa > min(CONTRARY, -BY_CHANCE / np.sqrt(count)):
+        return None
+    agreed = int((most[known] == labels[known]).sum())
+    why = f"of the {count} known labels {agreed} are what most answer, less than by chance (kappa {kappa:.2f})"
+    return why, "Are the labels, or the answers, the other way round?"
 
 
 def _told_copies(answered: Answered) -> list[str]:
@@ -161,12 +187,14 @@ def _check_by_hand(labels: Mapping[Input, str], words: Vocabulary, task: str) ->
             raise InputError(f"The label {label!r} is none of the labels of {task}: there are {there}.")
 
 
-def _by_labels(answered: Answered, words: Vocabulary, task: str, notes: list[str]) -> tuple[Answered, str | None]:
+def _by_labels(
+    answered: Answered, words: Vocabulary, task: str, notes: list[str]
+) -> tuple[Answered, tuple[str, str] | None]:
     """Leave out answers that are none of a task's labels: they are never right, and would pass for a class of texts.
 
     Returns:
-        What is left, and why it may be wrong, where somebody gives several answers that are none of the labels and next
-        to no other: these may be labels in other words.
+        What is left, and why it may be wrong with what to do, where somebody gives several answers that are none of
+        the labels and next to no other: these may be labels in other words.
     """
     kept = answered.without(words.junk, words.spelt)
     if not words.junk:
@@ -178,7 +206,7 @@ def _by_labels(answered: Answered, words: Vocabulary, task: str, notes: list[str
     for name, own, lost, said in zip(answered.names, answered.votes.given, gone, answered.votes.said, strict=True):
         several = np.bincount(said[lost], minlength=1) >= OFTEN * max(own.sum(), 1)
         if lost.sum() >= MOSTLY * max(own.sum(), 1) and several.sum() > 1:
-            return kept, f"{name} gives other answers than the labels of {task}, which may mean them"
+            return kept, (f"{name} gives other answers than the labels of {task}, which may mean them", OWN_WORDS)
     return kept, None
 
 

@@ -18,7 +18,6 @@ LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, the
 LEAST_INPUTS = 20
 MORE_TEXTS = f"Ask on a space of {LEAST_INPUTS} texts or more."
 ANOTHER = "Embed another on these texts."
-OWN_WORDS = "Record the answers in the words of the labels."
 LEAST_VOTERS, LEAST_LABELS = 4, 20  # of more than two answers fewer voters do not tell who errs, but with labels
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
 SHOWN = 4
@@ -52,7 +51,7 @@ def verdict(
     *,
     mend: str,
     labels: int = 0,
-    otherwise: str | None = None,
+    otherwise: tuple[str, str] | None = None,
 ) -> Verdict:
     """Return what to do.
 
@@ -62,7 +61,7 @@ def verdict(
         estimate: what follows from it.
         mend: how to find out more.
         labels: how many right answers are known.
-        otherwise: why answers that were not counted may be right after all.
+        otherwise: why the answers or the labels may not be what they seem, and what to do.
     """
     pick = estimate.pick
     different, whose = votes.distinct()
@@ -94,7 +93,9 @@ def verdict(
     return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
 
 
-def _doubtful(votes: Votes, different: int, labels: int, mend: str, otherwise: str | None) -> Verdict | None:
+def _doubtful(
+    votes: Votes, different: int, labels: int, mend: str, otherwise: tuple[str, str] | None
+) -> Verdict | None:
     """Return that nothing can be told, whatever the estimate; None where something can."""
     is_open = labels < votes.inputs  # all labels tell whatever the answers are
     alone = "there is only one to choose from" if len(votes) < 2 else None
@@ -103,7 +104,7 @@ def _doubtful(votes: Votes, different: int, labels: int, mend: str, otherwise: s
     thin = why_thin(votes) if is_open else None
     asked = int(votes.given.any(axis=0).sum())
     few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
-    for why, more in ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), (otherwise, OWN_WORDS)):
+    for why, more in ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), otherwise or (None, "")):
         if why is not None:
             return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
     return None

@@ -85,11 +85,14 @@ class Votes:
         for one in range(len(self)):
             for other in range(one):
                 both = self.given[one] & self.given[other]
-                made[one, other] = made[other, one] = _kappa(self.said[one, both], self.said[other, both], self.answers)
+                made[one, other] = made[other, one] = kappa_between(
+                    self.said[one, both], self.said[other, both], self.answers
+                )
         return made
 
 
-def _kappa(one: NDArray[np.int64], other: NDArray[np.int64], answers: int) -> float:
+def kappa_between(one: NDArray[np.int64], other: NDArray[np.int64], answers: int) -> float:
+    """Return Cohen's kappa of two columns of answers, none of them missing: 0 is chance, 1 the same throughout."""
     if not len(one):
         return 0.0
     shares = [np.bincount(said, minlength=answers) / len(said) for said in (one, other)]

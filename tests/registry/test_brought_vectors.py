@@ -509,3 +509,14 @@ def test_of_many_entries_a_sample_is_compared_and_that_is_said(
     assert len(set(places)) == 10
     assert matrix == pytest.approx(whole.matrix[np.ix_(places, places)], abs=1e-6)
     assert similarities(store.catalog, space, most=10).vectors.names == vectors.names
+
+
+def test_names_may_be_texts_of_numpy_and_numbers_are_real_ones(store: Registry) -> None:
+    rows = np.eye(2, store.catalog.spaces.get(None).dimension, dtype=np.float32)
+
+    store.add_vectors(np.array(["one", "other"]), rows, kind="model")
+    assert [entry.name for entry in store.catalog.entries.some(["one", "other"])] == ["one", "other"]
+
+    for strange in (rows * 1j, np.ma.masked_array(rows, mask=rows > 0)):
+        with pytest.raises(InputError, match="masked or complex numbers"):
+            store.add_vectors(["strange", "stranger"], strange, kind="model")

@@ -118,6 +118,20 @@ def test_a_label_given_by_hand_comes_before_the_tasks_own(registry: Registry) ->
     assert [row.name for row in ranking] == ["none", "half", "most"]
 
 
+def test_labels_that_are_the_other_way_round_make_no_sure_pick(registry: Registry) -> None:
+    answering(registry, recorded({"best": right_in(0.95), "good": right_in(0.9), "weak": right_in(0.6)}))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    right = {text: CHOICES[true] for text, true in zip(TEXTS[:40], TRUTH[:40], strict=True)}
+    turned = {text: CHOICES[1 - CHOICES.index(label)] for text, label in right.items()}
+
+    verdicts = [registry.best_prompt(PromptQuery("films", "llm"), labels=its).verdict for its in (right, turned)]
+
+    assert "the other way round" not in verdicts[0].sentence
+    assert verdicts[1].kind == "open"
+    assert "of the 40 known labels" in verdicts[1].sentence
+    assert verdicts[1].sentence.endswith("Are the labels, or the answers, the other way round?")
+
+
 def test_answers_may_be_the_texts_of_the_labels(registry: Registry) -> None:
     task = TaskData(
         "classification", ("0", "1"), examples(COUNT, ("0", "1")), answers={"0": CHOICES[0], "1": CHOICES[1]}

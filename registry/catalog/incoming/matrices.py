@@ -9,6 +9,7 @@ from registry.catalog.incoming.bringing import AT_ONCE, BringOptions, BroughtRep
 from registry.data.vectors import VectorFile
 from registry.errors import InputError
 from registry.kinds import EntryKind
+from registry.names import checked_text
 
 
 def add_vectors(
@@ -39,11 +40,14 @@ def add_vectors(
     rows, kinds = np.asarray(matrix), [kind] * len(names) if isinstance(kind, str) else list(kind)
     if isinstance(names, str) or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
         raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
+    if np.ma.is_masked(matrix) or np.iscomplexobj(rows):
+        raise InputError("The matrix has masked or complex numbers: give real ones, all of them.")
+    called = [str(checked_text(name)) for name in names]  # a text of numpy's is one too
 
     def batches() -> Iterator[VectorFile]:
         for start in range(0, len(names), AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            yield VectorFile(record.fingerprint, tuple(names[some]), tuple(kinds[some]), rows[some])
+            yield VectorFile(record.fingerprint, tuple(called[some]), tuple(kinds[some]), rows[some])
 
     its = (tags,) if isinstance(tags, str) else tuple(tags)
     return bring_in(catalog, record, batches, BringOptions(its, replace))
