@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from commands.completion import names_of
 from commands.output import is_for_programs, print_rows, registry_of, tell
+
+if TYPE_CHECKING:
+    from registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 PAGE = 100  # entries that are listed for people, if they do not say how many
@@ -61,6 +64,15 @@ def confirmed(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True)
 
 
+def _tell_kept(registry: "Registry", names: Sequence[str]) -> None:
+    """Tell which measured transfers stay: they will count for whatever is called so."""
+    for name in names:
+        ends = [end for end in ("target", "source") if registry.catalog.transfers.fitting(**{end: name})]
+        if ends:
+            how = " and ".join(f"'fute transfer remove --{end} {name}'" for end in ends)
+            tell(f"transfers that were measured with {name} stay, and count for what is called so: {how} removes them")
+
+
 def add_common(group: click.Group, *, removes: str, plural: str) -> None:
     """Give a group the commands `tag`, `rename` and `remove`.
 
@@ -83,6 +95,7 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
         registry.remove(names, kind)
         for name in names:
             tell(f"removed {name}")
+        _tell_kept(registry, names)
 
     @group.command(help=f"Give a {kind} another name. What is made with it, and measured transfers, follow.")
     @click.argument("name", shell_complete=known)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import cli
 from registry import Registry
+from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.errors import DataError, InputError
@@ -579,3 +580,24 @@ def test_points_over_the_mean_source_are_the_same_of_fractions_and_percents() ->
 
     assert gains(1) == pytest.approx([4.0, 0.0, -4.0])
     assert gains(100) == pytest.approx(gains(1))
+
+
+def test_who_removes_a_task_is_told_of_the_transfers_that_stay(tmp_path: Path) -> None:
+    with Registry.create(tmp_path / "store") as registry:
+        for name in ("cb", "mnli", "other"):
+            registry.add_task(
+                name, TaskData("classification", ("x", "y"), (Example(name, "x"), Example(f"no {name}", "y")))
+            )
+        registry.add_transfers([RECORD])
+
+    def removed(name: str) -> list[str]:
+        result = CliRunner().invoke(cli.main, ["--registry", str(tmp_path / "store"), "task", "remove", name, "--yes"])
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()
+
+    assert removed("other") == ["removed other"]
+    assert removed("mnli") == [
+        "removed mnli",
+        "transfers that were measured with mnli stay, and count for what is called so: "
+        "'fute transfer remove --source mnli' removes them",
+    ]
