@@ -335,9 +335,9 @@ def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: S
         with_it = {pair for pair in pairs if pair.endswith(f"@{name}".casefold())}
         spec = known.get(name.casefold())
         is_other = spec is not None and (spec.get("template") or spec.get("choices") != list(table.answers))
-        is_taken = (
+        is_taken = name.casefold() == owner.casefold() or (
             name.casefold() in entries and spec is None
-        )  # by a task, a model or a corpus: names are shared by all
+        )  # all share names
         if is_taken or (is_other and with_it != {own}):
             name = f"{owner}/{name}"
         before = next((titled for other, titled in names.items() if other.casefold() == name.casefold()), None)

@@ -20,7 +20,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
-from registry.formats.harness import harness_cells, is_harness, sample_files, tell_apart, text_fields
+from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
 from registry.names import normal
 from registry.reading.classes import MISSING
@@ -59,10 +59,10 @@ def read_answer_table(path: Path, columns: TableColumns | None = None) -> Answer
         files = sample_files(path)
         if not files:
             raise DataError(str(path), "holds no samples_*.jsonl of lm-evaluation-harness.")
-        return _harness_table({file: file_rows(file) for file in files}, str(path), columns or TableColumns())
+        return _harness_table({file: file_rows(file) for file in files}, path, columns or TableColumns())
     rows = _rows(path)
     if is_harness(rows[0]):
-        return _harness_table({path: rows}, str(path), columns or TableColumns())
+        return _harness_table({path: rows}, path, columns or TableColumns())
     return answer_table(rows, str(path), columns)
 
 
@@ -110,8 +110,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [dict(row) for _, row in rows]
 
 
-def _harness_table(files: Mapping[Path, list[dict[str, Any]]], place: str, columns: TableColumns) -> AnswerTable:
+def _harness_table(files: Mapping[Path, list[dict[str, Any]]], path: Path, columns: TableColumns) -> AnswerTable:
     """Return the samples of files as a table: with texts where a field is named, or a single one of them can be it."""
+    place, names = str(path), column_names(list(files), path if path.is_dir() else path.parent)
     rows = [row for its in files.values() for row in its]
     fields = text_fields(rows)
     if columns.text is not None and columns.text not in fields:
@@ -119,7 +120,7 @@ def _harness_table(files: Mapping[Path, list[dict[str, Any]]], place: str, colum
             place, f"has documents without a text {columns.text!r}: there are {', '.join(fields) or 'none'}."
         )
     text = columns.text or (fields[0] if len(fields) == 1 and tell_apart(rows, fields[0]) else None)
-    cells = [cell for file, its in files.items() for cell in harness_cells(its, file, text)]
+    cells = [cell for file, its in files.items() for cell in harness_cells(its, file, names[file], text)]
     _check_one_task(cells, place)
     table = answer_table(cells, place, replace(columns, text=None))
     if text is None:

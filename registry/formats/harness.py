@@ -6,6 +6,8 @@ continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filte
 
 import glob
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from registry.errors import DataError
 
 ROW = dict[str, Any]
+_WRITTEN = re.compile(r"_?\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d+)?$")  # when, which ends a file's name
 
 
 def is_harness(row: ROW) -> bool:
@@ -44,21 +47,39 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def harness_cells(rows: Sequence[ROW], path: Path, text: str | None = None) -> list[ROW]:
+def column_names(files: Sequence[Path], root: Path) -> dict[Path, str]:
+    """Return what the columns of samples are called: after the folder of a model, which holds what it answered.
+
+    Files beside one another are called after themselves, without the time at which they were written where that tells
+    nothing apart.
+    """
+    folders = Counter(file.parent for file in files)
+    names = {}
+    for file in files:
+        own = file.stem.removeprefix("samples_")
+        bare = _WRITTEN.sub("", own)
+        alike = sum(_WRITTEN.sub("", other.stem.removeprefix("samples_")) == bare for other in files)
+        own = bare if bare and alike == 1 else own
+        folder = "" if file.parent == root else file.parent.relative_to(root).as_posix()
+        names[file] = folder if folder and folders[file.parent] == 1 else "/".join(filter(None, (folder, own)))
+    return names
+
+
+def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None = None) -> list[ROW]:
     """Return the samples of a file as rows of the long form: number, model, answer, label, and a text if it is known.
 
     Args:
         rows: the samples.
         path: of the file.
+        name: of the column, see `column_names`.
         text: the field of the documents that holds the texts; None where nobody knows.
 
-    The column is called after the file. A choice is the continuation of the highest log-likelihood; an answer that was
+    A choice is the continuation of the highest log-likelihood; an answer that was
     generated is what the filter left of it. A label that is the number of a choice becomes that choice.
 
     Raises:
         DataError: a line holds neither.
     """
-    name = path.stem.removeprefix("samples_")
     made = []
     for number, row in enumerate(rows, start=1):
         place = f"{path} line {number}"

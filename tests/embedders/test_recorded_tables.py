@@ -304,6 +304,13 @@ def test_samples_of_several_texts_are_registered_with_the_one_that_is_named(stor
         assert registry.catalog.spaces.get("films").corpus == "films-texts"
 
 
+def test_a_model_may_be_called_like_a_column_of_its_table(store: Path, tmp_path: Path) -> None:
+    done(store, "model", "add", "good", "--recorded", write_table(tmp_path / "a.csv", rows_of(20)))
+
+    with Registry.open(store) as registry:
+        assert registry.entry("good@good/good").name == "good@good/good"
+
+
 def test_digits_as_answers_are_kept_by_the_names_they_are_given(store: Path, tmp_path: Path) -> None:
     rows = rows_of(20)
     table = write_table(tmp_path / "a.csv", numbered(rows))

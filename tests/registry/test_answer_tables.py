@@ -174,6 +174,25 @@ def test_the_one_text_of_a_sampled_document_is_its_text_and_of_several_one_is_na
         read_answer_table(one, TableColumns(text="idx"))
 
 
+def test_samples_are_called_after_the_folder_of_their_model_and_not_after_the_time(tmp_path: Path) -> None:
+    documents = ({"sentence": "good", "idx": 0}, {"sentence": "bad", "idx": 1})
+    for place in (
+        "org__one/samples_sst2_2026-01-02T03-04-05.678.jsonl",
+        "two/samples_sst2_2026-01-02T03-04-05.678.jsonl",
+    ):
+        (tmp_path / "models" / place).parent.mkdir(parents=True)
+        sampled(tmp_path / "models" / place, *documents)
+    (tmp_path / "one").mkdir()
+    for hour in ("03", "04"):
+        sampled(tmp_path / "one" / f"samples_sst2_2026-01-02T{hour}-00-00.jsonl", *documents)
+    sampled(tmp_path / "samples_sst2_2026-01-02T03-04-05.678.jsonl", *documents)
+
+    assert read_answer_table(tmp_path / "models").names == ("org__one", "two")
+    assert read_answer_table(tmp_path / "models").models == ("org__one", "two")
+    assert read_answer_table(tmp_path / "one").names == ("sst2_2026-01-02T03-00-00", "sst2_2026-01-02T04-00-00")
+    assert read_answer_table(tmp_path / "samples_sst2_2026-01-02T03-04-05.678.jsonl").names == ("sst2",)
+
+
 def test_a_text_that_different_documents_share_is_not_taken_for_the_input(tmp_path: Path) -> None:
     path = sampled(tmp_path / "samples_a.jsonl", {"topic": "men", "idx": 0}, {"topic": "men", "idx": 1})
 
