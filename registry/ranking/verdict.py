@@ -12,6 +12,7 @@ import numpy as np
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.inputs import plain
+from registry.data.signatures import NEAR_DUPLICATE
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
@@ -25,6 +26,7 @@ from registry.spaces.vectors import unit
 
 INPUTS, MAP = "inputs", "map"
 TURNED = -0.15  # in the map: 17 pairs of real tasks of the same labels have -0.12 and more
+SAME_ANSWERS = 0.4  # in the map, of tasks with the same texts and labels
 MOST_WORDS, LONGEST_WORD = 10, 30  # answers of a black box that are all told, and characters of one
 FEW = 8  # training examples, of fewer of which the nearest of 31 real tasks was another one in five or six
 SAME_TEXTS = 0.8  # in the inputs: of 31 real tasks those whose texts are of one source have more, others 0.71
@@ -143,6 +145,10 @@ class Yardstick:
             where = "there" if first.name in turned else f"in {_listed(turned)}, of the same labels"
             told = f"like texts have unlike answers {where} (map {maps[turned[0]]:.2f})"
             sentence = f"{first.name} is nearest, but {told}: are its labels, or yours, the other way round?"
+            return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
+        if (first.shared or 0) >= NEAR_DUPLICATE and maps.get(first.name, 1.0) < SAME_ANSWERS:
+            told = f"{first.shared:.0%} of its texts are the same, with other answers (map {maps[first.name]:.2f})"
+            sentence = f"{first.name} is nearest, but {told}: whose labels are right?"
             return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
         usual = weights_between(self._index.centring.facets, self._kind, first.kind, chosen=self._weights)
         entry = None if self._entry is None else self._catalog.entries.get(self._entry)

