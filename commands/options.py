@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_PART = r'(?:[^,"]|"[^"]*"?)+'  # of a list with commas, which may stand in double quotes
 
 
 def range_option(help_text: str) -> Callable[[F], F]:
@@ -43,14 +44,18 @@ def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) ->
 
 
 def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """Read `0=negative,1=positive`; a text may stand in double quotes, which a shell may have left there."""
+    """Read `0=negative,1=positive`; label and text may stand in double quotes, which a shell may have left there."""
     if text is None:
         return None
-    pairs = [part.partition("=") for part in re.findall(r'(?:[^,"]|"[^"]*"?)+', text)]
-    found = {key.strip(): value.strip().removeprefix('"').removesuffix('"').strip() for key, _, value in pairs}
+    parts = [re.fullmatch(r'(\s*"[^"]*"\s*|[^=]*)=?(.*)', part, re.DOTALL) for part in re.findall(_PART, text)]
+    found = {_unquoted(part[1]): _unquoted(part[2]) for part in parts if part is not None}
     if not all(key and value for key, value in found.items()) or len(found) < text.count(",") + 1 - _quoted(text):
         raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
     return found
+
+
+def _unquoted(text: str) -> str:
+    return text.strip().removeprefix('"').removesuffix('"').strip()
 
 
 def _quoted(text: str) -> int:

@@ -130,6 +130,8 @@ def _refused(
     shown = labels[:SHOWN]
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
     wanted = ",".join(f'{label}="..."' for label in shown) + (",..." if more else "")
+    if any("," in label for label in shown):  # the shell takes one kind of quotes away
+        wanted = "'" + ",".join(f'"{label}"="..."' for label in shown) + ("'" if not more else ",...'")
     such = "; ".join(f"{(texts or {}).get(label, label)}: {examples[label]}" for label in shown)
     mend = f"name them with --answers {wanted}, or take them with --answers-as-they-are. Such as {such}."
     return f"its {what} {', '.join(shown)}{more}", mend

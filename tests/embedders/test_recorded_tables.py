@@ -324,6 +324,19 @@ def test_digits_as_answers_are_kept_by_the_names_they_are_given(store: Path, tmp
     assert (named["answers"], digits["answers"]) == (["negative", "positive"], ["0", "1"])
 
 
+def test_answers_with_commas_are_named_as_the_refusal_says(store: Path, tmp_path: Path) -> None:
+    rows = "".join(f"text {n};{('0,0', '1,0')[n % 2]};{('0,0', '1,0')[n % 3 % 2]}\n" for n in range(20))
+    table = tmp_path / "a.csv"
+    table.write_text("text;one;two\n" + rows)
+
+    code, text = told(store, "model", "add", "llm", "--recorded", str(table))
+    assert (code, """--answers '"0,0"="...","1,0"="..."'""" in text) == (2, True)
+
+    done(store, "model", "add", "llm", "--recorded", str(table), "--answers", '"0,0"="negative","1,0"=positive')
+    with Registry.open(store) as registry:
+        assert registry.entry("llm@one").spec["answers"] == ["negative", "positive"]
+
+
 @pytest.mark.parametrize("names", ["0=negative", "0=negative,1=positive,2=neutral", "0=same,1=same"])
 def test_answers_are_all_named_or_none(store: Path, tmp_path: Path, names: str) -> None:
     table = write_table(tmp_path / "a.csv", numbered(rows_of(20)))

@@ -303,7 +303,8 @@ def test_an_exported_task_is_the_same_when_it_comes_back(store: Path, tmp_path: 
 
 
 def test_a_removed_task_is_gone_from_every_answer(store: Path) -> None:
-    assert told("task", "remove", "shop") == (0, "removed shop\n")
+    code, text = told("task", "remove", "shop")
+    assert (code, text.splitlines()[0]) == (0, "removed shop")
 
     assert run("task", "show", "shop").exit_code == 2
     assert "shop" not in run("nearest", "film").output
