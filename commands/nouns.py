@@ -95,7 +95,8 @@ def add_common(group: click.Group, *, removes: str, plural: str) -> None:
         registry.remove(names, kind)
         for name in names:
             tell(f"removed {name}")
-        _tell_kept(registry, names)
+        if kind in ("task", "model"):
+            _tell_kept(registry, names)
 
     @group.command(help=f"Give a {kind} another name. What is made with it, and measured transfers, follow.")
     @click.argument("name", shell_complete=known)

@@ -335,10 +335,8 @@ def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: S
         with_it = {pair for pair in pairs if pair.endswith(f"@{name}".casefold())}
         spec = known.get(name.casefold())
         is_other = spec is not None and (spec.get("template") or spec.get("choices") != list(table.answers))
-        is_taken = name.casefold() == owner.casefold() or (
-            name.casefold() in entries and spec is None
-        )  # all share names
-        if is_taken or (is_other and with_it != {own}):
+        is_anothers = name.casefold() in entries and spec is None  # all kinds share their names
+        if is_anothers or name.casefold() == owner.casefold() or (is_other and with_it != {own}):
             name = f"{owner}/{name}"
         before = next((titled for other, titled in names.items() if other.casefold() == name.casefold()), None)
         if before is not None:

@@ -243,24 +243,14 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent view of the catalog, which cannot write; within a `question`, the question's."""
-        view = self._view()
-        if view is not None:
+        with self._viewed() as view:
             yield view.session
-            return
-        self._check_if_watched()
-        with self._engine.errors(), Session(self._engine.reader) as session:
-            yield session
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """The same view, for statements that need no session: to make one takes a tenth of a millisecond."""
-        view = self._view()
-        if view is not None:
+        with self._viewed() as view:
             yield view.connection
-            return
-        self._check_if_watched()
-        with self._engine.errors(), self._engine.reader.connect() as connection:
-            yield connection
 
     @contextmanager
     def question(self) -> Iterator[None]:
@@ -268,11 +258,11 @@ class Database:
 
         Nobody writes meanwhile: the block is short, and runs no model.
         """
-        if self._view() is not None:
+        if self._asked() is not None:
             yield
             return
-        with self.connected() as connection, closing(_View(connection)) as view:
-            now = (self._engine.identity(), connection.execute(_GENERATION).scalar())
+        with self._viewed() as view:
+            now = (self._engine.identity(), view.connection.execute(_GENERATION).scalar())
             if self._remembered[0] != now or len(self._remembered[1]) > MOST_REMEMBERED:
                 self._remembered = (now, {})
             self._open.view, self._open.remembered = view, self._remembered[1]
@@ -281,12 +271,20 @@ class Database:
             finally:
                 self._open.view = None
 
-    def _view(self) -> "_View | None":
-        return getattr(self._open, "view", None)
-
-    def _check_if_watched(self) -> None:
+    @contextmanager
+    def _viewed(self) -> Iterator["_View"]:
+        view = self._asked()
+        if view is not None:
+            yield view
+            return
         if self.is_watched:
             self._engine.check(SCHEMA)  # reads nothing, as long as nobody but this program has changed the file
+        with self._engine.errors(), self._engine.reader.connect() as connection, closing(_View(connection)) as view:
+            yield view
+
+    def _asked(self) -> "_View | None":
+        """Return the view of this thread's question, if it has one."""
+        return getattr(self._open, "view", None)
 
     def now(self) -> Hashable:
         """Return what is another after every change, and of another database in the place of this one."""
@@ -295,7 +293,7 @@ class Database:
 
     def remembered(self, key: Hashable, look_up: Callable[[], T]) -> T:
         """Return what is looked up: within a `question`, once for each change of the catalog. Nobody changes it."""
-        if self._view() is None:
+        if self._asked() is None:
             return look_up()
         known: dict[Hashable, Any] = self._open.remembered
         if key not in known:
@@ -345,7 +343,7 @@ class Database:
 
 
 class _View:
-    """What one question reads: a transaction, with a session once somebody wants one."""
+    """What is read together: a transaction, with a session once somebody wants one."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

@@ -19,7 +19,7 @@ from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import LEAST_TRUST, SHOWN, Kind, Verdict, verdict
+from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, listed, verdict
 from registry.estimates.votes import Votes, kappa_between
 from registry.estimates.witness import Expectation
 from registry.views.charts.bars import Measures, drawn
@@ -157,7 +157,7 @@ def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None
     count = int(known.sum())
     if count < LEAST_CONTRARY:
         return None
-    most = votes.distinct()[0].majority.argmax(axis=1)
+    most = votes.distinct[0].majority.argmax(axis=1)
     kappa = kappa_between(most[known], labels[known], votes.answers)
     if kappa > min(CONTRARY, -BY_CHANCE / np.sqrt(count)):
         return None
@@ -168,14 +168,9 @@ def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None
 
 def _told_copies(answered: Answered) -> list[str]:
     """Say who answers the same throughout."""
-    different, whose = answered.votes.distinct()
+    different, whose = answered.votes.distinct
     groups = [[answered.names[i] for i in np.flatnonzero(whose == one).tolist()] for one in range(len(different))]
-    return [
-        f"{', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''} answer the same "
-        "throughout and are heard once"
-        for names in groups
-        if len(names) > 1
-    ]
+    return [f"{listed(names)} answer the same throughout and are heard once" for names in groups if len(names) > 1]
 
 
 def _check_by_hand(labels: Mapping[Input, str], words: Vocabulary, task: str) -> None:
@@ -200,8 +195,7 @@ def _by_labels(
     if not words.junk:
         return kept, None
     gone = answered.votes.given & ~kept.votes.given  # (voters, inputs)
-    shown = ", ".join(map(repr, words.junk[:SHOWN]))
-    shown += f" and {len(words.junk) - SHOWN} more" if len(words.junk) > SHOWN else ""
+    shown = listed([*map(repr, words.junk)])
     notes.append(f"{gone.mean():.1%} of the answers are none of the labels of {task} and count as missing: {shown}")
     for name, own, lost, said in zip(answered.names, answered.votes.given, gone, answered.votes.said, strict=True):
         several = np.bincount(said[lost], minlength=1) >= OFTEN * max(own.sum(), 1)

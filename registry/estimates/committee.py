@@ -44,7 +44,7 @@ def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
     explain it better then, by the likelihood less a unit for each habit. Letters of a test are explained better by the
     lures of its questions; a witness says nothing of letters. Voters that say the same throughout are one.
     """
-    votes, _ = votes.distinct()
+    votes, _ = votes.distinct
     if votes.answers == 2:
         return Opinions([perception.perceived(votes, assumed, witness) for assumed in OF_TWO], "perception")
     fits = [ability.abilities(votes, OF_HABITS[1], witness), ability.abilities(votes, OF_LURES[1])]

@@ -56,7 +56,7 @@ def estimated(
         evenly: (inputs,), which of the other known ones are a random sample of all that were not known without it.
         opinions: of `heard`, where they are known already.
     """
-    different, whose = votes.distinct()
+    different, whose = votes.distinct
     thought = opinions or heard(different, witness)
     return _of_all(_of_different(different, thought, labels, drawn, evenly), whose)
 

@@ -64,7 +64,7 @@ def verdict(
         otherwise: why the answers or the labels may not be what they seem, and what to do.
     """
     pick = estimate.pick
-    different, whose = votes.distinct()
+    different, whose = votes.distinct
     unsettled = _doubtful(votes, len(different), labels, mend, otherwise)
     if unsettled is not None:
         return unsettled
@@ -78,14 +78,14 @@ def verdict(
         sure = min(1 - float(estimate.worse[pick]), 0.99)
         how = "by the labels of all texts" if labels == votes.inputs else f"with {sure:.0%} probability"
         copies = [names[i] for i in np.flatnonzero(whose == whose[pick]).tolist() if i != pick]
-        shown += f" or, which answers the same, {_listed(copies)}" if copies else ""
+        shown += f" or, which answers the same, {listed(copies)}" if copies else ""
         return Verdict(Kind.USE, f"Use {shown}: {how} none is better by more than 2 points.")
     equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
     if np.isin(equals, others).any() and (estimate.loss[pick] <= NEAR or as_sure):
-        listed = _listed([names[i] for i in equals if i != pick])
+        alike = listed([names[i] for i in equals if i != pick])
         return Verdict(
             Kind.EQUAL,
-            f"Use {shown} or whichever is cheapest: {listed} and it are equal as far as these answers tell.",
+            f"Use {shown} or whichever is cheapest: {alike} and it are equal as far as these answers tell.",
         )
     first = np.argsort(-estimate.best, kind="stable")[:3].tolist()
     chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)
@@ -130,9 +130,10 @@ def _percent(estimate: Estimate, voter: int) -> str:
     return f"{estimate.accuracy[voter]:.0%} of the texts{ends}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
-__all__ = ["EQUAL", "Kind", "Verdict", "verdict"]
+__all__ = ["EQUAL", "Kind", "Verdict", "listed", "verdict"]

@@ -55,8 +55,9 @@ class Votes:
         first = (self.counts == self.counts.max(axis=1, keepdims=True)).astype(np.float64)
         return np.asarray(first / first.sum(axis=1, keepdims=True))
 
+    @cached_property
     def distinct(self) -> tuple["Votes", NDArray[np.int64]]:
-        """Return the answers of different voters alone, in order, and which of them each voter is, (voters,).
+        """The answers of different voters alone, in order, and which of them each voter is, (voters,).
 
         Whoever says the same throughout is one voter: copies of one would outvote those who know better.
         """

@@ -62,6 +62,8 @@ def column_names(files: Sequence[Path], root: Path) -> dict[Path, str]:
         own = bare if bare and alike == 1 else own
         folder = "" if file.parent == root else file.parent.relative_to(root).as_posix()
         names[file] = folder if folder and folders[file.parent] == 1 else "/".join(filter(None, (folder, own)))
+    if len(set(names.values())) < len(files):  # a file is called like a folder beside it
+        return {file: file.relative_to(root).with_suffix("").as_posix() for file in files}
     return names
 
 
@@ -74,8 +76,8 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
         name: of the column, see `column_names`.
         text: the field of the documents that holds the texts; None where nobody knows.
 
-    A choice is the continuation of the highest log-likelihood; an answer that was
-    generated is what the filter left of it. A label that is the number of a choice becomes that choice.
+    A choice is the continuation of the highest log-likelihood; an answer that was generated is what the filter left of
+    it. A label that is the number of a choice becomes that choice.
 
     Raises:
         DataError: a line holds neither.

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -93,6 +94,7 @@ class Yardstick:
         self._index = index
         self._space = space
         self._weights = weights
+        self._known: dict[str, dict[str, Any]] = {}  # what tasks say of themselves, by name
         self._strangers = Strangers(SpaceSpec.from_document(space.spec), self._usual, weights)
 
     def marked(self, matches: Sequence[Match]) -> list[Match]:
@@ -115,6 +117,8 @@ class Yardstick:
             return Finding(
                 Outcome.UNKNOWN, (first.name,), None, None, None, f"Whether {first.name} is alike is open: {fewer}."
             )
+        if self._kind is EntryKind.TASK:  # of whose matches the labels are read too
+            self._specs([match.name for match in matches if match.alike and match.kind is EntryKind.TASK])
         few = self._with_few_examples(first)
         if few is not None:
             return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, few)
@@ -129,8 +133,7 @@ class Yardstick:
         """Say that the task that is asked for, or the first, has too few examples; None where they are enough."""
         tasks = [self._entry] if self._kind is EntryKind.TASK and self._entry is not None else []
         tasks += [first.name] if first.kind is EntryKind.TASK else []
-        specs = self._catalog.entries.specs_of(tasks) if tasks else {}
-        for name, spec in specs.items():
+        for name, spec in self._specs(tasks).items():
             count = (spec.get("examples") or {}).get("train", FEW)
             if count < FEW:
                 has = f"{name} has {count} training example{'' if count == 1 else 's'}"
@@ -186,10 +189,17 @@ class Yardstick:
     def _words(self, names: Sequence[str]) -> dict[str, set[str]]:
         """Return the texts of what tasks answer, by name."""
         found = {}
-        for name, spec in self._catalog.entries.specs_of(names).items():
+        for name, spec in self._specs(names).items():
             texts = spec.get("answers") or {}
             found[name] = {plain(str(texts.get(label, label))) for label in spec.get("labels") or texts}
         return found
+
+    def _specs(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what tasks say of themselves, by name; with the one that is asked for, they are read once."""
+        its = self._entry if self._kind is EntryKind.TASK else None
+        new = {name for name in (*names, its) if name is not None and name not in self._known} if names else set()
+        self._known |= self._catalog.entries.specs_of(new) if new else {}
+        return {name: self._known[name] for name in names if name in self._known}
 
     def _with_the_same_texts(self, matches: Sequence[Match]) -> str:
         """Say which task has texts like those of the one that is asked for: its answers may be in other words alone."""
@@ -206,7 +216,7 @@ class Yardstick:
         if own is None or len(own.answers) > MOST_WORDS:
             return ""
         words = [word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..." for word in sorted(own.answers)]
-        said = " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        said = _listed(words, most=MOST_WORDS)
         return f" It answers {said}: answers are alike by what their words mean, so let them be whole words."
 
     def _answer_in_other_words(self, name: str) -> bool:
@@ -247,6 +257,6 @@ def _measure(level: Level) -> str:
     return "a similarity of" if level.facet is None else f"a {level.facet} alike by"
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    shown = names if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -4,12 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean, pstdev
-from typing import TYPE_CHECKING
 
-from registry.data.transfers import PERCENT_FROM
-
-if TYPE_CHECKING:
-    from registry.data.transfers import TransferRecord
+from registry.data.transfers import PERCENT_FROM, TransferRecord
 
 
 @dataclass(frozen=True, order=True)
@@ -25,12 +21,12 @@ class Measurement:
     variance: float = 0.0  # of `score`, as far as repeated runs tell; 0 where unknown
 
 
-def setting_of(record: "TransferRecord") -> str:
+def setting_of(record: TransferRecord) -> str:
     """Return the setting that a transfer was measured in, `MODEL/ADAPTATION`."""
     return f"{record.model}/{record.adaptation}"
 
 
-def standardised(records: Iterable["TransferRecord"]) -> tuple[Measurement, ...]:
+def standardised(records: Iterable[TransferRecord]) -> tuple[Measurement, ...]:
     """Return transfers as standardised measurements, sorted; the runs of one are averaged, see `mean_score`.
 
     Left out is what tells nothing of sources: a task as its own source, and a target with one source, or with
@@ -44,7 +40,7 @@ def standardised(records: Iterable["TransferRecord"]) -> tuple[Measurement, ...]
     return tuple(sorted(m for (target, setting), group in groups.items() for m in _group(target, setting, group)))
 
 
-def mean_score(runs: Collection["TransferRecord"]) -> float:
+def mean_score(runs: Collection[TransferRecord]) -> float:
     """Return the mean score of repeated runs of one transfer, each weighing as much as it has seeds; unknown is 1."""
     lowest = min(run.score_mean for run in runs)  # sums start here, so that one run's mean is its score to the last bit
     return lowest + fsum(_seeds(run) * (run.score_mean - lowest) for run in runs) / sum(map(_seeds, runs))
@@ -95,7 +91,7 @@ def of_most_alike(
     return tuple(measured for measured in history if measured.target in kept)
 
 
-def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRecord"]]) -> list[Measurement]:
+def _group(target: str, setting: str, group: Mapping[str, Collection[TransferRecord]]) -> list[Measurement]:
     scores = {source: mean_score(runs) for source, runs in group.items()}
     values = [scores[source] for source in sorted(scores)]  # in one order, so that sums round alike
     mean, scale = fmean(values), pstdev(values)
@@ -116,7 +112,7 @@ def _group(target: str, setting: str, group: Mapping[str, Collection["TransferRe
     ]
 
 
-def _variance(runs: Collection["TransferRecord"]) -> float:
+def _variance(runs: Collection[TransferRecord]) -> float:
     """Return the squared standard error of `mean_score`, as far as the runs tell; 0 where nothing is known.
 
     The variance of one seed is the mean of what the runs report; where none reports it, the spread of their means.
@@ -130,5 +126,5 @@ def _variance(runs: Collection["TransferRecord"]) -> float:
     return of_one_seed / sum(map(_seeds, runs))
 
 
-def _seeds(run: "TransferRecord") -> int:
+def _seeds(run: TransferRecord) -> int:
     return run.seeds or 1

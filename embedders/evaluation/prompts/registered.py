@@ -66,7 +66,8 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     asked = rows_asked(registry.catalog, corpus, outputs.versions[0], len(outputs.predictions[0]))
     inputs = [corpus[asked[row]] for row in outputs.rows]
     truth = {spelling_key(row.text, row.text_pair): row.label for row in (*task.train, *task.test)}
-    labelled = [number for number, pair_or_text in enumerate(inputs) if spelling_key(*pair_or_text) in truth]
+    keys = [spelling_key(*pair_or_text) for pair_or_text in inputs]
+    labelled = {number: truth[key] for number, key in enumerate(keys) if key in truth}
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
@@ -74,13 +75,12 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
         )
     choices = {plain(choice): choice for choice in outputs.answers}
     texts = {label: plain(task.answers.get(label, label)) for label in set(truth.values())}
-    rows = [number for number in labelled if texts[truth[spelling_key(*inputs[number])]] in choices]
+    rows = [number for number, label in labelled.items() if texts[label] in choices]
     if len(rows) < LEAST_LABELLED:
         raise OtherLabelsError(name, sorted(texts.values()), choices)
-    kept = [inputs[number] for number in rows]
     return RecordedLLM(
-        tuple(kept),
-        tuple(choices[texts[truth[spelling_key(*pair_or_text)]]] for pair_or_text in kept),
+        tuple(inputs[number] for number in rows),
+        tuple(choices[texts[labelled[number]]] for number in rows),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
         np.log(np.maximum(outputs.table[:, rows], 1e-12)),
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
