@@ -139,7 +139,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
             notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
-    notes += _told_copies(answered)
+    notes += _told_copies(answered, estimate)
     told = int((labels != NONE).sum())
     otherwise = otherwise or _contrary(answered.votes, np.where(drawn > 0, NONE, labels))
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
@@ -166,11 +166,15 @@ def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None
     return why, "Are the labels, or the answers, the other way round?"
 
 
-def _told_copies(answered: Answered) -> list[str]:
-    """Say who answers the same throughout."""
+def _told_copies(answered: Answered, estimate: Estimate) -> list[str]:
+    """Say who answers the same throughout, and who nearly so."""
     different, whose = answered.votes.distinct
     groups = [[answered.names[i] for i in np.flatnonzero(whose == one).tolist()] for one in range(len(different))]
-    return [f"{listed(names)} answer the same throughout and are heard once" for names in groups if len(names) > 1]
+    notes = [f"{listed(names)} answer the same throughout and are heard once" for names in groups if len(names) > 1]
+    for family in estimate.opinions.families:
+        names = [name for member in family.members for name in groups[member]]
+        notes.append(f"{listed(names)} answer so nearly the same that they are heard as one")
+    return notes
 
 
 def _check_by_hand(labels: Mapping[Input, str], words: Vocabulary, task: str) -> None:

@@ -51,11 +51,12 @@ class Ability:
     log_likelihood: float  # of all answers
 
 
-def abilities(votes: Votes, assumed: Skill, witness: Witness | None = None) -> Ability:
+def abilities(votes: Votes, heed: Floats, assumed: Skill, witness: Witness | None = None) -> Ability:
     """Return how likely each answer is true.
 
     Args:
         votes: the answers.
+        heed: what each voter counts for, (voters,).
         assumed: how the voters err.
         witness: what a like task says of the inputs.
     """
@@ -64,11 +65,12 @@ def abilities(votes: Votes, assumed: Skill, witness: Witness | None = None) -> A
     hardness = assumed.difficulty * nodes
     given, chosen = votes.given.astype(np.float64), votes.chosen
     expected = Expectation(votes.answers, witness, 1e6 if assumed.lures else EVENNESS)
-    seen = votes.counts > 0
-    believed = (votes.counts + 0.5 * seen + 1e-3) / (votes.counts + 0.5 * seen + 1e-3).sum(axis=1, keepdims=True)
+    counts = votes.counted(heed)
+    seen = counts > 0
+    believed = (counts + 0.5 * seen + 1e-3) / (counts + 0.5 * seen + 1e-3).sum(axis=1, keepdims=True)
     states = believed[:, :, None] * np.exp(of_node)
     able, known, spread = np.full(len(votes), ABLE), np.zeros((len(votes), votes.answers)), KNOWING
-    wrong_answers = _urns(votes) if assumed.lures else _habits(votes)
+    wrong_answers = _urns(votes, counts) if assumed.lures else _habits(votes, heed)
     allowed = seen | ~seen.any(axis=1, keepdims=True)
     log_likelihood = 0.0
     for _ in range(ROUNDS):
@@ -78,6 +80,7 @@ def abilities(votes: Votes, assumed: Skill, witness: Witness | None = None) -> A
         expected.update(believed)
         score = (able[:, None] + known)[:, :, None] - hardness
         hit, miss = -np.logaddexp(0, -score), -np.logaddexp(0, score)
+        hit, miss = heed[:, None, None] * hit, heed[:, None, None] * miss
         likely = np.einsum("tnk,tkg->nkg", chosen, hit - miss, optimize=True)
         likely += np.einsum("tn,tkg->nkg", given, miss, optimize=True)
         likely += wrong_answers(believed)[:, :, None]
@@ -125,7 +128,7 @@ def _fit(
     return able, known, spread
 
 
-def _habits(votes: Votes) -> Callable[[Posterior], Floats]:
+def _habits(votes: Votes, heed: Floats) -> Callable[[Posterior], Floats]:
     """Return a function of what is believed: the log probability of all wrong answers, were each answer true."""
     usual = (votes.counts.sum(axis=0) + 1) / (votes.counts.sum() + votes.answers)
     habit = np.tile(usual, (len(votes), 1))
@@ -142,7 +145,7 @@ def _habits(votes: Votes) -> Callable[[Posterior], Floats]:
             habit = (said_wrongly + HABIT_COUNTS * votes.answers * usual) / (chances + HABIT_COUNTS * votes.answers)
             habit = habit / habit.sum(axis=1, keepdims=True)
         habit = np.clip(habit, 1e-6, 1 - 1e-3)
-        logs, others = np.log(habit), np.log(1 - habit)
+        logs, others = heed[:, None] * np.log(habit), heed[:, None] * np.log(1 - habit)
         of_each = np.einsum("tnk,tk->nk", chosen, logs, optimize=True)
         spared = given.T @ others - np.einsum("tnk,tk->nk", chosen, others, optimize=True)
         return np.asarray(of_each.sum(axis=1, keepdims=True) - of_each - spared)
@@ -150,10 +153,9 @@ def _habits(votes: Votes) -> Callable[[Posterior], Floats]:
     return wrong_answers
 
 
-def _urns(votes: Votes) -> Callable[[Posterior], Floats]:
+def _urns(votes: Votes, counts: Floats) -> Callable[[Posterior], Floats]:
     """Return a function that gives the log probability of all wrong answers, were each answer true, by Polya urns."""
     usual = (votes.counts.sum(axis=0) + 1) / (votes.counts.sum() + votes.answers)
-    counts = votes.counts.astype(np.int64)
     balls = URN * (votes.answers - 1)
     drawn_of_all = _draws(np.array([balls]), len(votes))[0]
     made = np.zeros((votes.inputs, votes.answers))
@@ -161,7 +163,8 @@ def _urns(votes: Votes) -> Callable[[Posterior], Floats]:
         others = np.arange(votes.answers) != answer
         urns = _draws(usual[others] / usual[others].sum() * balls, len(votes))
         drawn = counts[:, others]
-        made[:, answer] = urns[np.arange(len(urns)), drawn].sum(axis=1) - drawn_of_all[drawn.sum(axis=1)]
+        made[:, answer] = sum(np.interp(drawn[:, i], np.arange(len(urns[i])), urns[i]) for i in range(len(urns)))
+        made[:, answer] -= np.interp(drawn.sum(axis=1), np.arange(len(drawn_of_all)), drawn_of_all)
     return lambda _: made
 
 

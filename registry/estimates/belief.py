@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.probabilities import softmax
+from registry.estimates.committee import Opinions
 from registry.estimates.votes import NONE, Floats, Posterior, Votes
 
 SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals that hold (docs/results.md)
@@ -38,17 +39,17 @@ class Belief:
     covariance: Floats  # (voters, voters)
 
 
-def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] | None = None) -> Belief:
+def believed(votes: Votes, opinions: Opinions, labels: NDArray[np.int64] | None = None) -> Belief:
     """Return what to believe after hearing a committee's opinions, and labels.
 
     Args:
         votes: the answers.
-        opinions: how likely each answer is true by each member, (inputs, answers).
+        opinions: of its members.
         labels: (inputs,), the answers that are known, else `NONE`.
     """
     known = np.full(votes.inputs, NONE) if labels is None else np.asarray(labels)
     rows = np.flatnonzero(known != NONE)
-    mean = np.mean(opinions, axis=0)
+    mean = np.mean(opinions.truths, axis=0)
     features = _features(votes, mean)
     fitted, spread = _fit(_with_favours(features[rows]), known[rows], *_prior(votes))
     parts = features.shape[2]
@@ -58,20 +59,23 @@ def believed(votes: Votes, opinions: list[Posterior], labels: NDArray[np.int64] 
     slopes = _slopes(votes, truth, features)
     left = 1 / (1 + len(rows) / LABELS_THAT_SETTLE)  # of what the members disagree on
     open_rows = (known == NONE)[:, None]  # on inputs with a label there is nothing to disagree on
-    off = np.stack([votes.accuracy((own - mean) * open_rows) for own in opinions])
-    between = left * (off.T @ off / len(opinions) + (OWN_SPREAD * open_rows.mean()) ** 2 * _alike(votes))
-    covariance = slopes @ spread @ slopes.T + between + realised(votes, truth)
-    doubt = 1 + left * (_doubt(votes) - 1)
-    return Belief(truth, accuracy, np.asarray(doubt**2 * covariance))
+    off = np.stack([votes.accuracy((own - mean) * open_rows) for own in opinions.truths])
+    between = off.T @ off / len(off) + (OWN_SPREAD * open_rows.mean()) ** 2 * _alike(votes)
+    for doubt in opinions.doubts:
+        doubted = votes.accuracy(doubt * open_rows)
+        between += np.outer(doubted, doubted)
+    covariance = slopes @ spread @ slopes.T + left * between + realised(votes, truth)
+    wider = 1 + left * (_wider(votes, opinions.voters) - 1)
+    return Belief(truth, accuracy, np.asarray(wider**2 * covariance))
 
 
-def _doubt(votes: Votes) -> float:
+def _wider(votes: Votes, voters: int) -> float:
     """Return how many times wider accuracies have to be told where the voters are few.
 
     Of two or three voters none can be outvoted for sure: which one errs is told by the assumptions of the committee
     alone, whose members then share what is wrong with them. With two answers they differ enough among themselves.
     """
-    return 1.0 if votes.answers == 2 else FEW_VOTERS.get(len(votes), 1.0)
+    return 1.0 if votes.answers == 2 else FEW_VOTERS.get(voters, 1.0)
 
 
 def _alike(votes: Votes) -> Floats:

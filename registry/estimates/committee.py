@@ -4,26 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.estimates import ability, perception
-from registry.estimates.votes import Posterior, Votes
+from registry.estimates.ability import Skill, abilities
+from registry.estimates.families import NEARLY_ONE, PERHAPS_ONE, Family, families, heed
+from registry.estimates.perception import Perception, perceived
+from registry.estimates.votes import Floats, Posterior, Votes
 from registry.estimates.witness import Witness
 
 # Two answers: from errors that are independent to perceptions that are half lure, with voters that know more than they
 # share, and with evidence that counts a quarter because voters repeat one another.
 OF_TWO = (
-    perception.Perception(lure=0.01, own=0.01),
-    perception.Perception(lure=0.7, own=0.3, weight=0.25),
-    perception.Perception(lure=1.0, own=0.15, weight=0.5),
-    perception.Perception(lure=1.0, own=0.01),
-    perception.Perception(lure=1.4, own=0.01),
-    perception.Perception(lure=1.4, own=0.01, weight=0.25),
+    Perception(lure=0.01, own=0.01),
+    Perception(lure=0.7, own=0.3, weight=0.25),
+    Perception(lure=1.0, own=0.15, weight=0.5),
+    Perception(lure=1.0, own=0.01),
+    Perception(lure=1.4, own=0.01),
+    Perception(lure=1.4, own=0.01, weight=0.25),
 )
-OF_HABITS = (ability.Skill(0.0), ability.Skill(1.0), ability.Skill(0.0, weight=0.25))
+OF_HABITS = (Skill(0.0), Skill(1.0), Skill(0.0, weight=0.25))
 OF_LURES = (
-    ability.Skill(1.0, lures=True),
-    ability.Skill(1.5, lures=True),
-    ability.Skill(2.0, lures=True),
+    Skill(1.0, lures=True),
+    Skill(1.5, lures=True),
+    Skill(2.0, lures=True),
 )
+PLAIN = 1  # of more than two answers: the member that is asked first
 LURED = (
     0.12  # of more than two answers: how often the crowd is taken to have fallen for another answer than the true one
 )
@@ -35,34 +38,67 @@ class Opinions:
 
     truths: list[Posterior]
     kind: str  # perception, habits or lures: which models they used
+    families: tuple[Family, ...]  # of the different voters, those that are heard as one
+    voters: int  # how many there are then
+    doubts: list[Posterior]  # what would be thought more, or less, likely if other families were one
 
 
 def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
-    """Return the opinions of a committee.
-
-    With more than two answers, the table itself says whether its answers mean the same for all inputs: habits of voters
-    explain it better then, by the likelihood less a unit for each habit. Letters of a test are explained better by the
-    lures of its questions; a witness says nothing of letters. Voters that say the same throughout are one.
-    """
+    """Return the opinions of a committee. Voters that say the same, or nearly so, are heard as one."""
     votes, _ = votes.distinct
+    close = families(votes, NEARLY_ONE)
+    counts_for = heed(votes, close)
     if votes.answers == 2:
-        return Opinions([perception.perceived(votes, assumed, witness) for assumed in OF_TWO], "perception")
-    fits = [ability.abilities(votes, OF_HABITS[1], witness), ability.abilities(votes, OF_LURES[1])]
+        kind, truths = "perception", [perceived(votes, counts_for, assumed, witness) for assumed in OF_TWO]
+    else:
+        kind, truths = _of_many(votes, counts_for, witness)
+    doubts = _doubts(votes, counts_for, witness, kind, truths)
+    return Opinions(truths, kind, tuple(close), len(votes) - sum(len(one.members) - 1 for one in close), doubts)
+
+
+def _of_many(votes: Votes, counts_for: Floats, witness: Witness | None) -> tuple[str, list[Posterior]]:
+    """Return which models the members use for more than two answers, and what they think.
+
+    The table itself says whether its answers mean the same for all inputs: habits of voters explain it better then, by
+    the likelihood less a unit for each habit. Letters of a test are explained better by the lures of its questions; a
+    witness says nothing of letters.
+    """
+    fits = [abilities(votes, counts_for, members[PLAIN], witness) for members in (OF_HABITS, OF_LURES)]
     cost = len(votes) * (votes.answers - 1)
     if witness is None and fits[1].log_likelihood > fits[0].log_likelihood - cost:
-        first, others, kind = fits[1], OF_LURES, "lures"
+        first, members, kind = fits[1], OF_LURES, "lures"
     else:
-        first, others, kind = fits[0], OF_HABITS, "habits"
+        first, members, kind = fits[0], OF_HABITS, "habits"
     truths = [
-        first.truth if number == 1 else ability.abilities(votes, assumed, witness).truth
-        for number, assumed in enumerate(others)
+        first.truth if number == PLAIN else abilities(votes, counts_for, assumed, witness).truth
+        for number, assumed in enumerate(members)
     ]
-    return Opinions([_with_lures(votes, truth) for truth in truths], kind)
+    return kind, [_with_lures(votes, counts_for, truth) for truth in truths]
 
 
-def _with_lures(votes: Votes, truth: Posterior) -> Posterior:
+def _doubts(
+    votes: Votes, counts_for: Floats, witness: Witness | None, kind: str, truths: list[Posterior]
+) -> list[Posterior]:
+    """Return how one member would think otherwise if families that may be one were, and if none were."""
+    others = [heed(votes, families(votes, PERHAPS_ONE)), np.ones(len(votes))]
+    number = 0 if kind == "perception" else PLAIN
+    made = []
+    for counts in others:
+        if np.array_equal(counts, counts_for):
+            continue
+        if kind == "perception":
+            truth = perceived(votes, counts, OF_TWO[number], witness)
+        else:
+            assumed = (OF_LURES if kind == "lures" else OF_HABITS)[number]
+            truth = _with_lures(votes, counts, abilities(votes, counts, assumed, witness).truth)
+        made.append(truth - truths[number])
+    return made
+
+
+def _with_lures(votes: Votes, counts_for: Floats, truth: Posterior) -> Posterior:
     """Return an opinion that leaves room for the other answers, each by how many voters gave it."""
-    is_first = votes.counts == votes.counts.max(axis=1, keepdims=True)
-    others = np.where(is_first, 0, votes.counts) + 0.05 / votes.answers
+    counts = votes.counted(counts_for)
+    is_first = counts == counts.max(axis=1, keepdims=True)
+    others = np.where(is_first, 0, counts) + 0.05 / votes.answers
     others /= others.sum(axis=1, keepdims=True)
     return np.asarray((1 - LURED) * truth + LURED * others)

@@ -94,7 +94,7 @@ def _of_different(
     by_chance, others = _parted(votes, labels, drawn)
     sampled = np.zeros(votes.inputs, bool) if evenly is None or (others != NONE).all() else evenly & (others != NONE)
     known = np.where(sampled, NONE, others)
-    belief = believed(votes, thought.truths, known)
+    belief = believed(votes, thought, known)
     if sampled.any():
         belief = told_evenly(votes, belief, np.where(sampled, others, NONE), known == NONE)
     before = _estimate(belief, thought, _bounds(votes, others))

@@ -36,11 +36,12 @@ class Perception:
     weight: float = 1.0  # of each voter's evidence on an input: below 1 where voters repeat one another
 
 
-def perceived(votes: Votes, assumed: Perception, witness: Witness | None = None) -> Posterior:
+def perceived(votes: Votes, heed: Floats, assumed: Perception, witness: Witness | None = None) -> Posterior:
     """Return how likely each of two answers is true, (inputs, 2).
 
     Args:
         votes: the answers.
+        heed: what each voter counts for, (voters,).
         assumed: how the voters err together.
         witness: what a like task says of the inputs.
     """
@@ -52,15 +53,16 @@ def perceived(votes: Votes, assumed: Perception, witness: Witness | None = None)
     yes, given = votes.chosen[:, :, 1], votes.given.astype(np.float64)
     no = given - yes
     expected = Expectation(2, witness, EVENNESS)
-    believed = (votes.counts + 0.5) / (votes.counts + 0.5).sum(axis=1, keepdims=True)
+    counts = votes.counted(heed) + 0.5
+    believed = counts / counts.sum(axis=1, keepdims=True)
     states = np.repeat(believed, NODES, axis=1) * np.exp(of_node)
     fitted = np.tile([CLEAR, 0.0, 0.0], (len(votes), 1))
-    favour = FAVOUR
+    favour, evidence = FAVOUR, assumed.weight * heed[:, None]
     for _ in range(ROUNDS):
         fitted, favour = _fit(fitted, favour, given @ states, yes @ states, basis, assumed.own)
         expected.update(believed)
         scores = fitted @ basis
-        likely = assumed.weight * (yes.T @ _log_sigmoid(scores) + no.T @ _log_sigmoid(-scores))
+        likely = yes.T @ (evidence * _log_sigmoid(scores)) + no.T @ (evidence * _log_sigmoid(-scores))
         likely += np.repeat(expected.log_probabilities(votes.inputs), NODES, axis=1) + of_node
         states = np.exp(likely - likely.max(axis=1, keepdims=True))
         states /= states.sum(axis=1, keepdims=True)

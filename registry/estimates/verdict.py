@@ -65,12 +65,13 @@ def verdict(
     """
     pick = estimate.pick
     different, whose = votes.distinct
+    voters = estimate.opinions.voters
     unsettled = _doubtful(votes, len(different), labels, mend, otherwise)
     if unsettled is not None:
         return unsettled
     shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
-    if len(different) < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
-        why = f"so few ({len(different)}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
+    if voters < LEAST_VOTERS and votes.answers > 2 and labels < LEAST_LABELS:
+        why = f"so few ({voters}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
         return Verdict(Kind.OPEN, f"Not enough evidence: {why}. Until then {shown}. {mend}", why)
     others = np.flatnonzero(whose != whose[pick])  # copies of the pick are it
     as_sure = [i for i in others.tolist() if estimate.worse[i] <= SURE]

@@ -49,6 +49,10 @@ class Votes:
         """How many voters gave each answer to each input, (inputs, answers)."""
         return np.asarray(self.chosen.sum(axis=0))
 
+    def counted(self, heed: Floats) -> Floats:
+        """Return how many voters gave each answer to each input, (inputs, answers), where each counts for so much."""
+        return np.asarray(np.einsum("t,tnk->nk", heed, self.chosen))
+
     @cached_property
     def majority(self) -> Posterior:
         """The answer that most voters gave to each input, shared among equals; even where nobody answered."""

@@ -6,6 +6,7 @@ import pytest
 from registry.data.answer_tables import NONE
 from registry.estimates.committee import heard
 from registry.estimates.estimate import Estimate, estimated
+from registry.estimates.families import NEARLY_ONE, PERHAPS_ONE, families, heed
 from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
 from registry.estimates.verdict import SURE, Kind, verdict
 from registry.estimates.votes import Votes
@@ -233,6 +234,77 @@ def test_one_answer_of_several_names_is_one_voter() -> None:
     assert estimate.pick == [1, 3, 0][alone.pick]
     assert estimate.belief.covariance.shape == (7, 7)
     assert said_of(copied).startswith("Not enough evidence: which is best is open")
+
+
+def copies(said: np.ndarray, count: int, changed: float, answers: int, seed: int = 0) -> np.ndarray:
+    """Voters that give another's answers, but for a share that is drawn at random."""
+    rng = np.random.default_rng(seed)
+    new = rng.random((count, len(said))) < changed
+    return np.where(new, rng.integers(0, answers, new.shape), said)
+
+
+@pytest.mark.parametrize("answers", [2, 3, 10])
+@pytest.mark.parametrize("count", [3, 8])
+def test_near_copies_of_a_middling_voter_are_heard_as_one(answers: int, count: int) -> None:
+    votes, truth = voters([0.85, 0.8, 0.75, 0.7, 0.65, 0.55], inputs=600, answers=answers)
+    family = range(6, 6 + count)
+    many = Votes(np.concatenate([votes.said, copies(votes.said[5], count, 0.04, answers)]), answers)
+
+    estimate = estimated(many)
+    true = many.true_accuracy(truth)
+
+    assert [one.members for one in estimate.opinions.families] == [(5, *family)]  # with the one that they are copies of
+    assert estimate.opinions.voters == 6
+    assert estimate.pick == 0
+    assert ((estimate.low <= true) & (true <= estimate.high)).all()
+
+
+def test_two_families_without_another_voter_are_two() -> None:
+    votes, _ = voters([0.8, 0.6], inputs=600)
+    said = np.concatenate([copies(one, 4, 0.05, 2, seed) for seed, one in enumerate(votes.said)])
+
+    found = families(Votes(said, 2), NEARLY_ONE)
+
+    assert sorted(one.members for one in found) == [(0, 1, 2, 3), (4, 5, 6, 7)]
+    assert heed(Votes(said, 2), found).sum() == pytest.approx(2, abs=0.3)
+
+
+@pytest.mark.parametrize("inputs", [20, 100, 1000])
+@pytest.mark.parametrize("accuracy", [0.6, 0.8, 0.95])
+def test_who_agrees_because_all_are_right_is_no_family(accuracy: float, inputs: int) -> None:
+    for seed in range(5):
+        votes, _ = voters([accuracy] * 10, inputs=inputs, answers=4, seed=seed)
+        assert not families(votes.distinct[0], PERHAPS_ONE)
+
+
+def test_constant_and_missing_answers_make_no_family() -> None:
+    votes, _ = voters([0.8, 0.7, 0.9, 0.6], inputs=200)
+    said = np.concatenate([votes.said, np.full((2, 200), 1), np.full((1, 200), NONE)])
+
+    assert not families(Votes(said, 2), PERHAPS_ONE)
+    assert np.isfinite(estimated(Votes(said, 2)).accuracy).all()
+
+
+def test_excellent_voters_among_biased_ones_may_be_taken_for_a_family_but_not_for_sure() -> None:
+    """Correlations do not tell one from the other, so both are possible."""
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 800)
+    bias = np.where(random.random(800) < 0.55, truth, 1 - truth)
+
+    def follow(what: np.ndarray, accuracy: float) -> np.ndarray:
+        return np.where(random.random(800) < accuracy, what, 1 - what)
+
+    excellent = [follow(truth, 0.96) for _ in range(4)]
+    votes = Votes(np.stack([*excellent, *[follow(bias, 0.8) for _ in range(6)]]), 2)
+    estimate = estimated(votes)
+    true = votes.true_accuracy(truth)
+
+    assert [one.members for one in estimate.opinions.families] == [(0, 1, 2, 3)]
+    assert ((estimate.low <= true) & (true <= estimate.high)).all()
+    assert said_of(votes).startswith("Not enough evidence")
+
+    some = np.where(np.arange(800) < 40, truth, NONE)
+    assert estimated(votes, labels=some, evenly=some != NONE).pick < 4  # a few labels tell
 
 
 def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:

@@ -132,6 +132,21 @@ def test_labels_that_are_the_other_way_round_make_no_sure_pick(registry: Registr
     assert verdicts[1].sentence.endswith("Are the labels, or the answers, the other way round?")
 
 
+SHARES = {"a": 0.9, "b": 0.85, "c": 0.8, "d": 0.6}
+
+
+def test_who_answers_the_same_or_nearly_so_is_told(registry: Registry) -> None:
+    of = {name: right_in(share, seed=seed) for seed, (name, share) in enumerate(SHARES.items())}
+    comma = [CHOICES[1 - CHOICES.index(of["d"][0])], *of["d"][1:]]
+    answering(registry, recorded({**of, "again": of["a"], "comma": comma}))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    notes = registry.best_prompt(PromptQuery("films", "llm")).notes
+
+    assert "a, again answer the same throughout and are heard once" in notes
+    assert "comma, d answer so nearly the same that they are heard as one" in notes
+
+
 def test_answers_may_be_the_texts_of_the_labels(registry: Registry) -> None:
     task = TaskData(
         "classification", ("0", "1"), examples(COUNT, ("0", "1")), answers={"0": CHOICES[0], "1": CHOICES[1]}
@@ -344,9 +359,9 @@ def recorded(said: dict[str, list[str]]) -> list[RecordedPrompt]:
     ]
 
 
-def right_in(share: float, words: tuple[str, str] = CHOICES) -> list[str]:
+def right_in(share: float, words: tuple[str, str] = CHOICES, seed: int = 0) -> list[str]:
     """Answers that are right so often."""
-    wrong = np.random.default_rng(0).random(COUNT) >= share
+    wrong = np.random.default_rng(seed).random(COUNT) >= share
     return [words[true] for true in np.where(wrong, 1 - TRUTH, TRUTH)]
 
 
