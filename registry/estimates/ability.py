@@ -28,9 +28,7 @@ NEWTON = 2
 ABLE, ABLE_SPREAD = 1.0, 1.5  # of m_t before anything is known: mean and standard deviation
 KNOWING, KNOWING_COUNTS = 1.0, 4.0  # the standard deviation of d_tk in the beginning, and the values it counts for
 HABIT_COUNTS = 0.5  # pseudo-answers of each kind
-EVENNESS = (
-    2.0  # pseudo-inputs for each input, spread evenly over the answers: constant voters must not settle what is true
-)
+EVENNESS = 0.7  # pseudo-inputs for each input, spread evenly: constant voters must not settle what is true
 URN = 1.0  # wrong answers of each kind that lie in a Polya urn in the beginning
 
 
@@ -41,6 +39,7 @@ class Skill:
     difficulty: float  # s
     lures: bool = False
     weight: float = 1.0  # of each voter's evidence on an input
+    evenness: float = EVENNESS  # of the answers; not read with lures, whose letters are even
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def abilities(votes: Votes, heed: Floats, assumed: Skill, witness: Witness | Non
     of_node = np.log(weights / weights.sum())
     hardness = assumed.difficulty * nodes
     given, chosen = votes.given.astype(np.float64), votes.chosen
-    expected = Expectation(votes.answers, witness, 1e6 if assumed.lures else EVENNESS)
+    expected = Expectation(votes.answers, witness, 1e6 if assumed.lures else assumed.evenness)
     counts = votes.counted(heed)
     seen = counts > 0
     believed = (counts + 0.5 * seen + 1e-3) / (counts + 0.5 * seen + 1e-3).sum(axis=1, keepdims=True)

@@ -20,7 +20,7 @@ from registry.estimates.committee import Opinions
 from registry.estimates.votes import NONE, Floats, Posterior, Votes
 
 SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals that hold (docs/results.md)
-FAVOUR_SPREAD = 0.15
+FAVOUR_SPREAD = 0.4
 EXTRA_SPREAD = 0.8  # of all voters' extras together: each has this over the root of how many there are
 NEWTON, SETTLED = 50, 1e-8  # steps, at most; the largest change of a parameter at which they end
 OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right

@@ -1,6 +1,7 @@
 """Several opinions on what is true, each under another assumption of how voters err together; none is known to hold."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +27,9 @@ OF_LURES = (
     Skill(1.5, lures=True),
     Skill(2.0, lures=True),
 )
+MEMBERS: dict[str, Sequence[Skill | Perception]] = {"perception": OF_TWO, "habits": OF_HABITS, "lures": OF_LURES}
+UNEVEN = 0.02  # pseudo-inputs for each input, where answers may be as uneven as voters make them
+MOSTLY_ALONE = 0.75  # of the voters: if families leave fewer, what they share may be all that voters share
 PLAIN = 1  # of more than two answers: the member that is asked first
 LURED = (
     0.12  # of more than two answers: how often the crowd is taken to have fallen for another answer than the true one
@@ -40,7 +44,7 @@ class Opinions:
     kind: str  # perception, habits or lures: which models they used
     families: tuple[Family, ...]  # of the different voters, those that are heard as one
     voters: int  # how many there are then
-    doubts: list[Posterior]  # what would be thought more, or less, likely if other families were one
+    doubts: list[Posterior]  # what would be thought more, or less, likely under other assumptions
 
 
 def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
@@ -79,20 +83,26 @@ def _of_many(votes: Votes, counts_for: Floats, witness: Witness | None) -> tuple
 def _doubts(
     votes: Votes, counts_for: Floats, witness: Witness | None, kind: str, truths: list[Posterior]
 ) -> list[Posterior]:
-    """Return how one member would think otherwise if families that may be one were, and if none were."""
-    others = [heed(votes, families(votes, PERHAPS_ONE)), np.ones(len(votes))]
+    """Return how one member would think otherwise if other voters were families, or answers uneven.
+
+    Of tests whose letters mean nothing answers are even. There, if most voters are of families, it is asked what
+    follows if these share their errors alone, and not the lures of a question.
+    """
     number = 0 if kind == "perception" else PLAIN
-    made = []
-    for counts in others:
-        if np.array_equal(counts, counts_for):
-            continue
-        if kind == "perception":
-            truth = perceived(votes, counts, OF_TWO[number], witness)
-        else:
-            assumed = (OF_LURES if kind == "lures" else OF_HABITS)[number]
-            truth = _with_lures(votes, counts, abilities(votes, counts, assumed, witness).truth)
-        made.append(truth - truths[number])
-    return made
+    member = MEMBERS[kind][number]
+    fewer = heed(votes, families(votes, PERHAPS_ONE))
+    asked = [(counts, member) for counts in (fewer, np.ones(len(votes))) if not np.array_equal(counts, counts_for)]
+    if kind != "lures":
+        asked.append((counts_for, replace(member, evenness=UNEVEN)))
+    elif fewer.sum() < MOSTLY_ALONE * len(votes):
+        asked.append((fewer, OF_HABITS[0]))
+    return [_opinion(votes, counts, assumed, witness) - truths[number] for counts, assumed in asked]
+
+
+def _opinion(votes: Votes, counts_for: Floats, assumed: Skill | Perception, witness: Witness | None) -> Posterior:
+    if isinstance(assumed, Perception):
+        return perceived(votes, counts_for, assumed, witness)
+    return _with_lures(votes, counts_for, abilities(votes, counts_for, assumed, witness).truth)
 
 
 def _with_lures(votes: Votes, counts_for: Floats, truth: Posterior) -> Posterior:

@@ -24,7 +24,7 @@ NEWTON = 2  # steps in each round
 CLEAR, CLEAR_SPREAD = 1.5, 1.5  # of a_t before anything is known: mean and standard deviation
 FAVOUR = 1.0  # of b_t, in the beginning
 FAVOUR_COUNTS = 2.0  # voters that this beginning counts for
-EVENNESS = 0.5  # pseudo-inputs for each input, spread evenly over the answers
+EVENNESS = 0.2  # pseudo-inputs for each input, spread evenly over the answers
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Perception:
     lure: float  # s
     own: float  # the standard deviation of d_t
     weight: float = 1.0  # of each voter's evidence on an input: below 1 where voters repeat one another
+    evenness: float = EVENNESS  # of the two answers
 
 
 def perceived(votes: Votes, heed: Floats, assumed: Perception, witness: Witness | None = None) -> Posterior:
@@ -52,7 +53,7 @@ def perceived(votes: Votes, heed: Floats, assumed: Perception, witness: Witness 
     of_node = np.tile(np.log(weights / weights.sum()), 2)
     yes, given = votes.chosen[:, :, 1], votes.given.astype(np.float64)
     no = given - yes
-    expected = Expectation(2, witness, EVENNESS)
+    expected = Expectation(2, witness, assumed.evenness)
     counts = votes.counted(heed) + 0.5
     believed = counts / counts.sum(axis=1, keepdims=True)
     states = np.repeat(believed, NODES, axis=1) * np.exp(of_node)

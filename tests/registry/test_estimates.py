@@ -307,6 +307,57 @@ def test_excellent_voters_among_biased_ones_may_be_taken_for_a_family_but_not_fo
     assert estimated(votes, labels=some, evenly=some != NONE).pick < 4  # a few labels tell
 
 
+@pytest.mark.parametrize("shares", [(0.9, 0.1), (0.95, 0.05), (0.8, 0.15, 0.05), (0.9, 0.08, 0.02)])
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_where_one_answer_is_far_more_often_true(shares: tuple[float, ...], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = random.choice(len(shares), 500, p=shares)
+    knows = random.random((10, 500)) < random.uniform(0.7, 0.95, 10)[:, None]
+    wrong = (truth + random.integers(1, len(shares), (10, 500))) % len(shares)
+    votes = Votes(np.where(knows, truth, wrong), len(shares))
+
+    estimate, true = estimated(votes), votes.true_accuracy(truth)
+
+    assert ((estimate.low <= true) & (true <= estimate.high)).mean() >= 0.9
+
+
+@pytest.mark.parametrize("answers", [3, 5, 10])
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_for_several_llms_of_several_prompts_each(answers: int, seed: int) -> None:
+    """Each LLM knows what it knows, and its prompts differ by chance."""
+    random = np.random.default_rng([answers, seed])
+    truth, easy = random.integers(0, answers, 400), random.standard_normal(400)
+    said = []
+    for able in random.uniform(0.5, 0.9, 5):
+        felt = 0.5 * easy + np.sqrt(0.75) * random.standard_normal(400)
+        other = (truth + random.integers(1, answers, 400)) % answers
+        leads = np.where(felt < np.quantile(felt, able), truth, other)
+        said += [copies(leads, 1, changed, answers, int(1e6 * changed)) for changed in random.uniform(0.02, 0.25, 4)]
+    votes = Votes(np.concatenate(said), answers)
+
+    estimate, true = estimated(votes), votes.true_accuracy(truth)
+
+    assert ((estimate.low <= true) & (true <= estimate.high)).mean() >= 0.8
+
+
+def test_who_may_fall_for_what_lures_all_is_not_sure_without_labels() -> None:
+    """A test of letters: each question has a wrong answer that all fall for, some more than others."""
+    sure = 0
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        truth, lured = random.integers(0, 6, 400), random.random(400) < 0.3
+        lure = (truth + random.integers(1, 6, 400)) % 6
+        able, prone = random.uniform(0.7, 0.97, (2, 10))
+        others = (truth + random.integers(1, 6, (10, 400))) % 6
+        own = np.where(random.random((10, 400)) < able[:, None], truth, others)
+        votes = Votes(np.where(lured & (random.random((10, 400)) < prone[:, None]), lure, own), 6)
+        estimate = estimated(votes)
+        sure += bool(estimate.worse[estimate.pick] <= SURE)
+        assert verdict([*"abcdefghij"], votes, estimate, mend="").kind is not Kind.USE
+
+    assert sure  # else nothing is tried here
+
+
 def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:
     votes = Votes(np.tile(np.arange(100) % 2, (4, 1)), 2)
 
