@@ -340,22 +340,22 @@ def test_intervals_hold_for_several_llms_of_several_prompts_each(answers: int, s
     assert ((estimate.low <= true) & (true <= estimate.high)).mean() >= 0.8
 
 
-def test_who_may_fall_for_what_lures_all_is_not_sure_without_labels() -> None:
-    """A test of letters: each question has a wrong answer that all fall for, some more than others."""
-    sure = 0
-    for seed in range(12):
-        random = np.random.default_rng(seed)
-        truth, lured = random.integers(0, 6, 400), random.random(400) < 0.3
-        lure = (truth + random.integers(1, 6, 400)) % 6
-        able, prone = random.uniform(0.7, 0.97, (2, 10))
-        others = (truth + random.integers(1, 6, (10, 400))) % 6
-        own = np.where(random.random((10, 400)) < able[:, None], truth, others)
-        votes = Votes(np.where(lured & (random.random((10, 400)) < prone[:, None]), lure, own), 6)
-        estimate = estimated(votes)
-        sure += bool(estimate.worse[estimate.pick] <= SURE)
-        assert verdict([*"abcdefghij"], votes, estimate, mend="").kind is not Kind.USE
+@pytest.mark.parametrize("seed", [19, 38, 67])
+def test_who_may_fall_for_what_lures_all_is_not_sure_without_labels(seed: int) -> None:
+    """A test of letters: three questions in ten have a wrong answer that all fall for, some more than others."""
+    random = np.random.default_rng(seed)
+    truth, is_hard = random.integers(0, 4, 500), random.random(500) < 0.3
+    lure = (truth + random.integers(1, 4, 500)) % 4
+    able, prone = random.uniform(0.7, 0.97, 8), random.uniform(0.3, 0.9, 8)
+    others = (truth + random.integers(1, 4, (8, 500))) % 4
+    own = np.where(random.random((8, 500)) < able[:, None], truth, others)
+    votes = Votes(np.where(is_hard & (random.random((8, 500)) < prone[:, None]), lure, own), 4)
 
-    assert sure  # else nothing is tried here
+    estimate, true = estimated(votes), votes.true_accuracy(truth)
+
+    assert estimate.worse[estimate.pick] <= SURE  # it seems to be the best by far,
+    assert true.max() - true[estimate.pick] > 0.02  # and is not
+    assert "many may fall for the same wrong answer" in said_of(votes)
 
 
 def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:
