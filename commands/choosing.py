@@ -134,7 +134,7 @@ def best_prompt(
         from embedders.black_boxes.self_select import self_selected
 
         registry.best_prompt(plain, space=space)  # reports what is wrong before the LLM is asked
-        more[by] = self_selected(registry, model, space=space)
+        more[by] = self_selected(registry, model, task=task, space=space)
     ranking = registry.best_prompt(query, limit=limit, space=space, more=more, **labels)
     write_plot(ranking, picture)
     if as_json:

@@ -42,16 +42,17 @@ def self_select(model: LanguageModel, prompts: Sequence[Prompt]) -> PromptScores
 
 
 def self_selected(
-    registry: Registry, model: str, *, space: str | None = None, device: str | None = None
+    registry: Registry, model: str, *, task: str | None = None, space: str | None = None, device: str | None = None
 ) -> dict[str, float]:
-    """Ask a registered LLM which of the prompts it would choose that `best_prompt` ranks; return a score for each.
+    """Ask a registered LLM which of the prompts it would choose that `best_prompt` ranks for a task, and return scores.
 
     Raises:
         InputError: only its answers were recorded, so that it cannot be asked.
         NotEmbeddedError: no prompt of the model has a vector in the space.
     """
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
-    names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space)).prompts
+    about = None if task is None else registry.catalog.entries.get(task, EntryKind.TASK)
+    names = outputs_of_prompts(registry.catalog, model, registry.catalog.spaces.get(space), about).prompts
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     if spec.kind is ModelKind.RECORDED_LLM:
         raise InputError(f"Of {entry.name!r} only answers were recorded: it cannot be asked for a choice.")

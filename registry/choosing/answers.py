@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from registry.catalog import Catalog, EntryRecord
 from registry.catalog.predictions import CONTENT_FREE
 from registry.choosing.asked import answerable, prompt_of
@@ -16,8 +14,6 @@ from registry.errors import InputError, IntegrityError, NotFoundError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
-
-TIED = 1e-6  # probabilities that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -144,12 +140,13 @@ def rows_of(inputs: Sequence[Input], said: Predictions) -> list[AnsweredText]:
     """Return what was said of inputs, one by one."""
     rows = []
     replies = said.replies or (None,) * len(said)
-    for one, table, reason, reply in zip(inputs, said.probabilities, said.reasons.tolist(), replies, strict=True):
+    columns = zip(inputs, said.probabilities, said.reasons.tolist(), said.is_decided, replies, strict=True)
+    for one, table, reason, is_decided, reply in columns:
         probabilities = {} if reason != ANSWERED else dict(zip(said.answers, table.tolist(), strict=True))
         answer, why = said.answers[int(table.argmax())], None
         if reason != ANSWERED:
             why = Missing(reason).told if reason in set(Missing) else "no answer"
-        elif np.count_nonzero(table > table.max() - TIED) > 1:
+        elif not is_decided:
             why = Missing.UNDECIDED.told  # as releases before this one recorded what they could not read
         rows.append(AnsweredText(one, answer if why is None else None, why, probabilities, reply=reply))
     return rows

@@ -1,8 +1,10 @@
 """What several models, or prompts of one, answered to the same texts: brought into one table."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +17,12 @@ from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
 from registry.errors import InputError
+from registry.estimates.verdict import listed
 from registry.estimates.votes import Votes
 from registry.kinds import EntryKind
 from registry.prompts.prompt import PAIR, Prompt
 
+Voter = TypeVar("Voter")
 EMBED_FIRST = "embed models there first"
 
 
@@ -71,6 +75,7 @@ def answered_by(
     space: SpaceRecord,
     voters: Mapping[str, int],
     said: Mapping[str, Predictions],
+    words: Set[str],
     notes: list[str],
 ) -> Answered:
     """Bring what voters answered into one table; notes say who is left out, and why.
@@ -80,6 +85,8 @@ def answered_by(
         space: whose corpus was asked.
         voters: names and the versions of their entries.
         said: what they answered.
+        words: of the task's labels. Who answers some of them is kept; where nobody does, those who choose from the same
+            answers as most.
         notes: where to say what is left out.
 
     Raises:
@@ -90,14 +97,17 @@ def answered_by(
         raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
     texts = _texts(catalog, space.corpus_version_id)
     rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
-    kinds = {name: (rows[name].tobytes(), _meanings(own.answers)) for name, own in said.items()}
-    counted = Counter(kinds.values())
-    usual = max(counted, key=lambda kind: counted[kind])
-    kept = [name for name in said if kinds[name] == usual]
-    if len(kept) < len(said):
-        other = next(name for name in said if name not in kept)
-        notes.append(f"{len(said) - len(kept)} are left out, which choose from other answers or texts: {other} ...")
-    answers, asked = said[kept[0]].answers, rows[kept[0]]
+    meanings = {name: meanings_of(own.answers) for name, own in said.items()}
+    fitting = [name for name in said if meanings[name] & words] or choosing_alike(meanings)
+    kept = _commonest({name: rows[name].tobytes() for name in fitting})
+    for those, why in (
+        ([name for name in said if name not in fitting], "choose from other answers"),
+        ([name for name in fitting if name not in kept], "answered other texts"),
+    ):
+        if those:
+            notes.append(f"{len(those)} are left out, which {why}: {listed(those)}")
+    answers = columns_of(said[name].answers for name in kept)
+    asked = rows[kept[0]]
     table = np.stack([_column(said[name], answers) for name in kept])
     return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
 
@@ -158,12 +168,34 @@ def prompt_of(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
     return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec) if spec.prompt else None
 
 
-def _meanings(answers: Sequence[str]) -> frozenset[str]:
+def meanings_of(answers: Iterable[str]) -> frozenset[str]:
+    """Return answers without what tells none apart."""
     return frozenset(map(plain, answers))
+
+
+def columns_of(answers: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return all answers, each as it is spelt first."""
+    columns: dict[str, str] = {}
+    for text in chain.from_iterable(answers):
+        columns.setdefault(plain(text), text)
+    return tuple(columns.values())
+
+
+def choosing_alike(meanings: Mapping[Voter, frozenset[str]]) -> list[Voter]:
+    """Return who chooses from the answers that most choose from, or from some of these alone."""
+    usual = meanings[_commonest(meanings)[0]]
+    return [voter for voter, own in meanings.items() if own <= usual]
+
+
+def _commonest(kinds: Mapping[Voter, Hashable]) -> list[Voter]:
+    """Return who is of the commonest kind, the first of equals."""
+    counted = Counter(kinds.values())
+    usual = max(counted, key=lambda kind: counted[kind])
+    return [voter for voter, kind in kinds.items() if kind == usual]
 
 
 def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
     """Return the numbers of the likeliest answers, (inputs,)."""
     number = {plain(text): column for column, text in enumerate(answers)}
     to = np.array([number[plain(text)] for text in said.answers])
-    return np.where(said.is_answered, to[said.probabilities.argmax(axis=1)], NONE)
+    return np.where(said.is_decided, to[said.probabilities.argmax(axis=1)], NONE)

@@ -28,6 +28,7 @@ from registry.choosing.scores import (
 from registry.choosing.scores import (
     PromptScores as Scores,
 )
+from registry.choosing.vocabulary import words_of_labels
 from registry.data.inputs import Input
 from registry.errors import InputError, NotEmbeddedError
 from registry.estimates.estimate import Estimate
@@ -216,7 +217,7 @@ def best_prompt(
     task = catalog.entries.get(query.task, EntryKind.TASK)
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
-    outputs = outputs_of_prompts(catalog, query.model, record)
+    outputs = outputs_of_prompts(catalog, query.model, record, task)
     like = None if whose.name == task.name else whose
     known = Known(task, like, labels or {}, chances or {}, at_random=at_random)
     judged = _judged(catalog, record, outputs, known, query)
@@ -274,7 +275,7 @@ def _judged(
     """Return the estimated accuracies of prompts."""
     pairs = dict(zip(outputs.prompts, outputs.versions, strict=True))
     said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
-    answered = answered_by(catalog, space, pairs, said, outputs.notes)
+    answered = answered_by(catalog, space, pairs, said, words_of_labels(known.task), outputs.notes)
     return judge(catalog, space, answered, known, mend=how_to_settle(space, query.task, query.model))
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from registry.catalog import Catalog, Filter, SpaceRecord
+from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.choosing.asked import Answered, answered_by, said_by
 from registry.choosing.judged import Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
+from registry.choosing.vocabulary import words_of_labels
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.errors import InputError
@@ -122,7 +123,7 @@ def best_model(
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
     voters = _voters(catalog, record)
-    answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), notes)
+    answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), words_of_labels(entry), notes)
     known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
@@ -164,7 +165,7 @@ def suggested_texts(
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
-    answered = answered_by(catalog, record, *_asked(catalog, record, model), notes)
+    answered = answered_by(catalog, record, *_asked(catalog, record, model, entry), words_of_labels(entry), notes)
     known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend="")
     answered = judged.answered
@@ -184,12 +185,14 @@ def suggested_texts(
     return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
 
 
-def _asked(catalog: Catalog, space: SpaceRecord, model: str | None) -> tuple[dict[str, int], dict[str, Predictions]]:
+def _asked(
+    catalog: Catalog, space: SpaceRecord, model: str | None, task: EntryRecord
+) -> tuple[dict[str, int], dict[str, Predictions]]:
     """Return the prompts of a model with their versions, or all models, and what each answered."""
     if model is None:
         voters = _voters(catalog, space)
         return voters, said_by(catalog, space, voters)
-    outputs = outputs_of_prompts(catalog, model, space)
+    outputs = outputs_of_prompts(catalog, model, space, task)
     versions = dict(zip(outputs.prompts, outputs.versions, strict=True))
     return versions, dict(zip(outputs.prompts, outputs.predictions, strict=True))
 

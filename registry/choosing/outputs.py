@@ -1,7 +1,7 @@
 """What an LLM answered under each of its prompts to the texts of a space."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.choosing.asked import choosing_alike, columns_of, meanings_of
+from registry.choosing.vocabulary import words_of_labels
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
+from registry.estimates.verdict import listed
 from registry.kinds import EntryKind
 
 LEFT_OUT = "texts are left out"
@@ -59,8 +62,17 @@ class PromptPredictions:
         return np.log(np.maximum(table, 1e-12)).astype(np.float64)
 
 
-def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> PromptPredictions:
+def outputs_of_prompts(
+    catalog: Catalog, model: str, space: SpaceRecord, task: EntryRecord | None = None
+) -> PromptPredictions:
     """Return what a space knows of an LLM under its prompts; notes say which prompts are left out, and why.
+
+    Args:
+        catalog: where it is kept.
+        model: the LLM.
+        space: whose texts it was asked.
+        task: prompts that choose from some of its labels are taken; None, or where none does, those that choose from
+            the same answers as most.
 
     Raises:
         NotEmbeddedError: no prompt of the model has a vector in the space.
@@ -80,7 +92,7 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
     chunks = catalog.predictions.chunks_of(held, corpus)
     answers = {version: joined(one) for version, one in chunks.items()}
-    kept = _comparable(answers)
+    kept = _comparable(answers, frozenset() if task is None else words_of_labels(task))
     made = _aligned(
         [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
     )
@@ -90,9 +102,8 @@ def outputs_of_prompts(catalog: Catalog, model: str, space: SpaceRecord) -> Prom
             f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
         )
     if len(kept) < len(held):
-        first = next(record for version, record in held.items() if version not in kept)
-        count = len(held) - len(kept)
-        made.notes.append(f"{_prompts(count)} left out, which choose from other answers: {_prompt(first)} ...")
+        others = [_prompt(record) for version, record in held.items() if version not in kept]
+        made.notes.append(f"{_prompts(len(others))} left out, which choose from other answers: {listed(others)}")
     _note_outdated(catalog, made, kept, entry)
     _note_missing(made, name)
     return made
@@ -144,12 +155,13 @@ def _unheard(catalog: Catalog, model: str, prompts: Sequence[str], space: SpaceR
     )
 
 
-def _comparable(answers: Mapping[int, Predictions]) -> list[int]:
-    """Return the versions that were asked as many texts, and choose from as many answers, as most."""
-    shapes = {version: one.probabilities.shape for version, one in answers.items()}
-    counted = Counter(shapes.values())
-    usual = max(counted, key=lambda shape: counted[shape])
-    return [version for version, shape in shapes.items() if shape == usual]
+def _comparable(answers: Mapping[int, Predictions], words: Set[str]) -> list[int]:
+    """Return the versions that choose from some of these words, else alike, and were asked as many texts as most."""
+    meanings = {version: meanings_of(one.answers) for version, one in answers.items()}
+    alike = [version for version, own in meanings.items() if own & words] or choosing_alike(meanings)
+    counted = Counter(len(answers[version]) for version in alike)
+    usual = max(counted, key=lambda count: counted[count])
+    return [version for version in alike if len(answers[version]) == usual]
 
 
 def _aligned(
@@ -159,13 +171,13 @@ def _aligned(
     free: Sequence[Predictions | None],
 ) -> PromptPredictions:
     """Bring the answers into the same columns: a column means the same under every prompt."""
-    first = answers[0].answers
-    content_free = tuple(own.in_columns(first) for own in free if own is not None)
+    columns = columns_of(own.answers for own in answers)
+    content_free = tuple(own.in_columns(columns) for own in free if own is not None)
     return PromptPredictions(
         [_prompt(record) for record in held],
         np.stack([record.vector for record in held]),
         list(versions),
-        tuple(own.in_columns(first) for own in answers),
+        tuple(own.in_columns(columns) for own in answers),
         content_free if len(content_free) == len(answers) else None,
     )
 

@@ -106,6 +106,12 @@ class Vocabulary:
         return {text: named.get(plain(label), label) for text, label in labels.items()}
 
 
+def words_of_labels(task: EntryRecord) -> frozenset[str]:
+    """Return the names and the texts of a task's labels, as `plain` spells them; none of a task without labels."""
+    labels, texts = task.spec.get("labels") or (), task.spec.get("answers") or {}
+    return frozenset(plain(str(word)) for word in (*labels, *texts.values()))
+
+
 def _trimmed(word: str) -> str:
     """Return a word without the signs that an LLM puts around it: `**Positive.**` is `positive`."""
     return plain(word).rstrip(AROUND + ".").lstrip(AROUND) or word

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.data.inputs import plain
+
 
 class Missing(enum.IntEnum):
     """Why an input has no answer. The numbers are stored."""
@@ -23,6 +25,7 @@ class Missing(enum.IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+TIED = 1e-6  # probabilities that differ by less are equal
 ANSWERED = 0  # stands in the place of a `Missing` where there is an answer
 
 
@@ -90,6 +93,12 @@ class Predictions:
         """Which inputs have an answer, (inputs,)."""
         return np.asarray(self.reasons == ANSWERED)
 
+    @property
+    def is_decided(self) -> NDArray[np.bool_]:
+        """Which inputs have one answer that is likelier than all others, (inputs,)."""
+        largest = self.probabilities.max(axis=1, keepdims=True, initial=0)
+        return np.asarray(self.is_answered & ((self.probabilities > largest - TIED).sum(axis=1) == 1))
+
     def counts(self) -> dict[Missing, int]:
         """Return how many inputs have no answer, by reason."""
         return {why: count for why in Missing if (count := int((self.reasons == why).sum()))}
@@ -107,11 +116,15 @@ class Predictions:
         )
 
     def in_columns(self, answers: Sequence[str]) -> "Predictions":
-        """Return the columns in the order of these answers; answers in other words are taken in their order."""
-        if set(answers) != set(self.answers):
-            return self
-        columns = [self.answers.index(text) for text in answers]
-        return replace(self, answers=tuple(answers), probabilities=self.probabilities[:, columns])
+        """Return a column for each of these answers, in their order; all that were given are among them.
+
+        Capitals and blanks tell no answers apart, see `plain`.
+        """
+        number = {plain(text): column for column, text in enumerate(answers)}
+        table = np.zeros((len(self), len(answers)), np.float32)
+        for column, text in enumerate(self.answers):
+            table[:, number[plain(text)]] += self.probabilities[:, column]
+        return replace(self, answers=tuple(answers), probabilities=table)
 
     def likeliest(self) -> list[str]:
         """Return the text of each input's likeliest answer, the first of equals; all inputs must have one."""

@@ -144,7 +144,7 @@ def test_models_that_answered_other_texts_of_a_space_are_left_out_and_named(stor
     ranking = done(store, "best-model", "films", "--json")
 
     assert {row["name"].partition("@")[0] for row in ranking["models"]} == {"first"}
-    assert "3 are left out, which choose from other answers or texts: second@fair ..." in ranking["notes"]
+    assert "3 are left out, which answered other texts: second@fair, second@good, second@poor" in ranking["notes"]
 
 
 # -- answers that were recorded in another space -----------------------------------------------------------------------

@@ -204,7 +204,7 @@ def test_prompts_that_choose_from_other_answers_are_left_out_with_a_note(opt: Re
     ranking = best_prompt(opt.catalog, PromptQuery("films", "opt", by="fute"), limit=9)
 
     assert len(ranking) == 4
-    assert notes_of(opt.catalog) == ("1 prompt is left out, which choose from other answers: three ...",)
+    assert notes_of(opt.catalog) == ("1 prompt is left out, which choose from other answers: three",)
 
 
 def test_answers_in_another_order_are_brought_into_one(registry: Registry) -> None:

@@ -132,6 +132,51 @@ def test_labels_that_are_the_other_way_round_make_no_sure_pick(registry: Registr
     assert verdicts[1].sentence.endswith("Are the labels, or the answers, the other way round?")
 
 
+def of_its_own(said: dict[str, list[str]]) -> list[RecordedPrompt]:
+    """Prompts that choose each from the answers that it gave."""
+    return [prompt for name, its in said.items() for prompt in recorded({name: its})]
+
+
+def test_for_a_task_those_are_ranked_who_choose_from_its_labels_however_few_they_are(registry: Registry) -> None:
+    topics = {f"topic{i}": [("sport", "politics", "money")[(row + i) % 3] for row in range(COUNT)] for i in range(4)}
+    never = ["negative"] * COUNT  # one that never gave the other label
+    unsure = ["unsure", *right_in(0.9, seed=3)[1:]]  # and one that gave none of them, once
+    said = {**topics, "good": right_in(0.95), "fair": right_in(0.8, seed=1), "never": never, "unsure": unsure}
+    answering(registry, of_its_own(said))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    models, prompts = registry.best_model("films", limit=9), registry.best_prompt(PromptQuery("films", "llm"), limit=9)
+
+    assert {row.name for row in models} == {"llm@good", "llm@fair", "llm@never", "llm@unsure"}
+    assert models.judged.answered.answers == CHOICES
+    left_out = "4 are left out, which choose from other answers: llm@topic0, llm@topic1, llm@topic2, llm@topic3"
+    assert left_out in models.notes
+    assert {row.name for row in prompts} == {"good", "fair", "never", "unsure"}
+
+
+def test_prompts_with_other_answers_as_many_are_left_out_and_not_taken_for_one_another(registry: Registry) -> None:
+    yes = right_in(0.9, ("no", "yes"), seed=2)
+    answering(registry, of_its_own({"a": right_in(0.9), "b": right_in(0.8, seed=1), "c": yes, "d": yes, "e": yes}))
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), limit=9)
+
+    assert {row.name for row in ranking} == {"a", "b"}
+    assert "3 prompts are left out, which choose from other answers: c, d, e" in ranking.notes
+
+
+def test_of_answers_that_are_equally_likely_none_is_given(registry: Registry) -> None:
+    prompts = recorded({"good": right_in(0.95), "fair": right_in(0.8, seed=1)})
+    even = Predictions(CHOICES, np.full((COUNT, 2), 0.5, np.float32))
+    answering(registry, [*prompts, RecordedPrompt("even", "", CHOICES, Recording(TEXTS, even))])
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    ranking = registry.best_model("films")
+
+    assert {row.name: (row.accuracy, row.high) for row in ranking}["llm@even"] == (0, 0)
+    assert "33.3% of the answers are missing and count as wrong" in ranking.notes
+
+
 SHARES = {"a": 0.9, "b": 0.85, "c": 0.8, "d": 0.6}
 
 

@@ -49,7 +49,7 @@ def evaluate_registered(
     if ModelSpec.from_document(entry.spec, name=entry.name).kind is ModelKind.RECORDED_LLM:
         return evaluated(llm, labelled, settings)
     try:
-        chosen = self_selected(registry, model, space=space, device=settings.device)
+        chosen = self_selected(registry, model, task=task, space=space, device=settings.device)
     except InputError as error:
         report = evaluated(llm, labelled, settings)
         report.notes.append(str(error))
@@ -60,7 +60,7 @@ def evaluate_registered(
 def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
     """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
-    outputs = outputs_of_prompts(registry.catalog, model, record)
+    outputs = outputs_of_prompts(registry.catalog, model, record, registry.catalog.entries.get(name, EntryKind.TASK))
     assert record.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
     asked = rows_asked(registry.catalog, corpus, outputs.versions[0], len(outputs.predictions[0]))
