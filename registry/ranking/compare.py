@@ -12,7 +12,7 @@ from registry.data.vectors import Similarities, VectorFile, VectorStream
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison
-from registry.ranking.queried import embedding_of
+from registry.ranking.queried import as_asked, embedding_of
 from registry.ranking.uncertainty import standard_error
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
@@ -26,7 +26,7 @@ def compare(
     catalog: Catalog, space: SpaceRecord, a: str, b: str, *, weights: Mapping[str, float] | None = None
 ) -> Comparison:
     """Return how near two entries are, facet by facet; see `facets.weights_between` for the weights."""
-    first, second = embedding_of(catalog, a, space), embedding_of(catalog, b, space)
+    first, second = (as_asked(catalog, name, embedding_of(catalog, name, space)) for name in (a, b))
     centring = catalog.embeddings.centring(space.id)
     rows = centring.centred(np.stack([first.vector, second.vector]))
     cosines = centring.facets.cosines(rows[0], rows[1:])[0]

@@ -16,7 +16,7 @@ from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.queried import EMBEDDABLE, OUTSIDE, embedding_of
+from registry.ranking.queried import EMBEDDABLE, OUTSIDE, as_asked, embedding_of
 from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import standard_error
 from registry.ranking.verdict import Yardstick
@@ -50,7 +50,7 @@ def nearest(
     """Rank entries by similarity to an entry of a space, or to a vector that was exported from it."""
 
     def rank(index: SpaceIndex, record: SpaceRecord, target: EmbeddingRecord) -> Ranking:
-        return ranked(catalog, index, record, target, asked)
+        return ranked(catalog, index, record, as_asked(catalog, query, target), asked)
 
     return asked_of_index(catalog, indexes, query, space, rank)
 

@@ -1,5 +1,7 @@
 """Which vector does a query mean? An entry's, or one from a file."""
 
+from dataclasses import replace
+
 from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
 from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
@@ -42,6 +44,15 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     if space.spec["method"] == IMPORTED:
         raise InputError(f"{query!r} has no vector in space {space.name!r}: bring it in with 'fute vectors import'.")
     raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
+
+
+def as_asked(catalog: Catalog, query: str | VectorFile, target: EmbeddingRecord) -> EmbeddingRecord:
+    """Return a target under `NAME:VERSION` where an older version of it was asked for, else as it is."""
+    if not isinstance(query, str) or Reference.parse(query).version is None:
+        return target
+    entry, newest = catalog.entries.get(query), catalog.entries.get(target.name)
+    is_older = entry.version != newest.version
+    return replace(target, name=f"{entry.name}:{entry.version}") if is_older else target
 
 
 def kind_named(kind: EntryKind | str) -> EntryKind:

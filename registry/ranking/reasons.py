@@ -42,12 +42,14 @@ def answered(catalog: Catalog, space: SpaceRecord, names: Collection[str]) -> di
     """Return what black boxes answered on a space's corpus, by name; no task, no number, and nothing that is not kept.
 
     Args:
-        names: of entries of any kind.
+        names: of entries of any kind, in the latest version or, as `NAME:VERSION`, in another.
     """
     if space.corpus_version_id is None or not names:
         return {}
-    entries = [entry for entry in catalog.entries.some(names) if entry.kind is not EntryKind.TASK]
-    asked = {entry.version_id: entry.name for entry in entries if not _is_number(entry)}
+    older = {name: catalog.entries.get(name) for name in names if ":" in name}
+    latest = {entry.name: entry for entry in catalog.entries.some([name for name in names if name not in older])}
+    entries = {name: entry for name, entry in (older | latest).items() if entry.kind is not EntryKind.TASK}
+    asked = {entry.version_id: name for name, entry in entries.items() if not _is_number(entry)}
     given = catalog.predictions.answers_given(asked, space.corpus_version_id)
     found = {}
     for version, counts in given.items():

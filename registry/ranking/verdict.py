@@ -198,7 +198,9 @@ class Yardstick:
         """Return what tasks say of themselves, by name; with the one that is asked for, they are read once."""
         its = self._entry if self._kind is EntryKind.TASK else None
         new = {name for name in (*names, its) if name is not None and name not in self._known} if names else set()
-        self._known |= self._catalog.entries.specs_of(new) if new else {}
+        self._known |= {name: self._catalog.entries.get(name).spec for name in new if ":" in name}  # an older version
+        latest = {name for name in new if ":" not in name}
+        self._known |= self._catalog.entries.specs_of(latest) if latest else {}
         return {name: self._known[name] for name in names if name in self._known}
 
     def _with_the_same_texts(self, matches: Sequence[Match]) -> str:

@@ -56,7 +56,9 @@ def put(
 def put_model(
     registry: Registry, name: str, vector: NDArray[np.float32], answers: list[str], spec: dict[str, object]
 ) -> None:
-    entry = registry.catalog.entries.add(NewEntry(EntryKind.MODEL, name, name, spec))
+    entry = registry.catalog.entries.add(
+        NewEntry(EntryKind.MODEL, name, f"{name} of {spec['source']}", spec), replace=True
+    )
     space = registry.catalog.spaces.get("s")
     registry.catalog.embeddings.put(entry.version_id, space, vector, {})
     assert space.corpus_version_id is not None
@@ -244,3 +246,25 @@ def test_a_near_constant_model_that_is_found_is_said_to_be_one(registry: Registr
 
     assert verdict is not None
     assert (verdict.kind, verdict.names) == ("nothing", ("filter",))
+
+
+def test_an_older_version_is_judged_by_its_own_answers_and_examples(registry: Registry) -> None:
+    corpus = registry.add_corpus("texts", [Input(f"text {number}") for number in range(100)], source="here")
+    registry.add_space("s", replace(ONE, corpus=corpus.content_hash), corpus=corpus)
+    for number in range(12):
+        put(registry, f"t{number}", direction(number), ("clean", "rude"))
+    spec: dict[str, object] = {"type": "function", "source": "here:it"}
+    put_model(registry, "filter", direction(20, 3, 0.9), ["clean"] * 100, spec)
+    put_model(registry, "filter", direction(20, 3, 0.9), ["clean"] * 60 + ["rude"] * 40, {**spec, "source": "here:new"})
+    put(registry, "few", direction(30, 4, 0.9), examples=5)
+    rows = tuple(Example(f"few {number}", "xy"[number % 2]) for number in range(8))
+    newer = registry.add_task("few", TaskData("classification", ("x", "y"), rows), replace=True).version_id
+    registry.catalog.embeddings.put(newer, registry.catalog.spaces.get("s"), direction(30, 4, 0.9), {})
+
+    assert str(found(registry, "filter:1")).startswith("Nothing here is alike: filter:1 answers 'clean' to 100 of 100")
+    assert found(registry, "filter").kind == "use"
+    assert "few:1 has 5 training examples" in str(found(registry, "few:1"))
+    assert "fewer than 8" not in str(found(registry, "few"))
+    assert registry.nearest("filter:1").query == "filter:1"
+    compared = registry.compare("filter:1", "filter:2")
+    assert (compared.a, compared.b) == ("filter:1", "filter")
