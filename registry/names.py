@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registry.errors import InputError, NameFormError
 
 LONGEST = 128  # characters of a name
+SHOWN = 4  # names of a list
 _NO_SIGNS = str.maketrans("", "", "._/-")
 _TAG = re.compile(r"[\w][\w.:=/ -]{0,63}")
 
@@ -70,3 +72,9 @@ class Reference:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}" if self.version else self.name
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

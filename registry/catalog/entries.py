@@ -116,6 +116,12 @@ class EntryStore:
                 for name, spec in session.execute(query.where(Entry.name.in_(part)))
             }
 
+    def renewed(self) -> dict[str, datetime]:
+        """Return when the newest version of each entry was added that has several, by name."""
+        query = select(Entry.name, Version.created_at).join(Version).where(Version.number > 1, is_newest())
+        with self._database.read() as session:
+            return {name: since.replace(tzinfo=UTC) for name, since in session.execute(query)}
+
     def passing(self, names: Collection[str], where: Filter) -> set[str]:
         """Return those of some names that are entries which pass a filter."""
         query = select(Entry.name).where(passing(where))

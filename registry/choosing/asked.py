@@ -17,9 +17,9 @@ from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
 from registry.errors import InputError
-from registry.estimates.verdict import listed
 from registry.estimates.votes import Votes
 from registry.kinds import EntryKind
+from registry.names import listed
 from registry.prompts.prompt import PAIR, Prompt
 
 Voter = TypeVar("Voter")

@@ -19,9 +19,10 @@ from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, listed, verdict
+from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
 from registry.estimates.votes import Votes, kappa_between
 from registry.estimates.witness import Expectation
+from registry.names import listed
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 

@@ -15,8 +15,8 @@ from registry.choosing.vocabulary import words_of_labels
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
-from registry.estimates.verdict import listed
 from registry.kinds import EntryKind
+from registry.names import listed
 
 LEFT_OUT = "texts are left out"
 

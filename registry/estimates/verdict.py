@@ -9,6 +9,7 @@ import numpy as np
 
 from registry.estimates.estimate import EQUAL, Estimate
 from registry.estimates.votes import Votes
+from registry.names import listed
 
 SURE = 0.02  # the most that a sure pick may be worse by more than `EQUAL` with, so that in truth one of twenty is
 NEAR = 0.01  # an expected loss that is as good as none
@@ -21,7 +22,6 @@ ANOTHER = "Embed another on these texts."
 LEAST_VOTERS, SURE_VOTERS = 4, 8  # of more than two answers: to tell who errs, and to be sure, without labels
 LEAST_LABELS = 20
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
-SHOWN = 4
 
 
 class Kind(StrEnum):
@@ -148,10 +148,4 @@ def _percent(estimate: Estimate, voter: int) -> str:
     return f"{estimate.accuracy[voter]:.0%} of the texts{ends}"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-__all__ = ["EQUAL", "Kind", "Verdict", "listed", "verdict"]
+__all__ = ["EQUAL", "Kind", "Verdict", "verdict"]

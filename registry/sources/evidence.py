@@ -10,9 +10,9 @@ from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.transfers import TransferRecord
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
+from registry.names import listed
 from registry.packs.pack import Pack
 from registry.packs.shelf import Shelf
-from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.nearest import NearestQuery
 from registry.ranking.selecting import selected
 from registry.sources.borrowed import Borrowed, borrowed, is_of
@@ -33,7 +33,7 @@ class Evidence:
     """What was measured, and how alike are the target, what was measured, and the entries most like the target."""
 
     own: tuple[Measurement, ...]
-    on_target: int  # outcomes that are recorded on the target itself, also such as tell nothing alone
+    on_target: int  # outcomes that are recorded on the target itself or a double, also such as tell nothing alone
     on_others: int  # and on other tasks
     theirs: Borrowed
     likeness: Likeness
@@ -62,7 +62,6 @@ def gathered(
     """Gather what speaks for the sources of a target task."""
     recorded = catalog.transfers.all()
     own = standardised(recorded)
-    on_target = sum(transfer.target == target.name for transfer in recorded)
     wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
     packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
     own_packs = [] if query.packs else _own_packs(catalog, space, packs, recorded)
@@ -71,9 +70,30 @@ def gathered(
     theirs = replace(theirs, notes=(*told, *theirs.notes))
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
+    doubles = likeness.doubles_of(target.name)
     if not query.own:
-        theirs = theirs.without_targets(_doubles(likeness, target.name, theirs.names))
+        theirs = theirs.without_targets(doubles & set(theirs.names))
+    on_target = sum(transfer.target in doubles for transfer in recorded)
+    theirs = replace(theirs, notes=(*theirs.notes, *_outdated(catalog, recorded)))
     return Evidence(own, on_target, len(recorded) - on_target, theirs, likeness, index.centring)
+
+
+def _outdated(catalog: Catalog, recorded: Sequence[TransferRecord]) -> list[str]:
+    """Say of which entries there is a newer version than the one that was measured."""
+    renewed = catalog.entries.renewed()
+    old = [
+        name
+        for transfer in recorded
+        for name in {transfer.target, transfer.source} & renewed.keys()
+        if transfer.recorded_at is not None and transfer.recorded_at < renewed[name]
+    ]
+    if not old:
+        return []
+    names = sorted(set(old))
+    count = f"{len(old)} measurements are" if len(old) > 1 else "One measurement is"
+    return [
+        f"{count} of older versions of {listed(names)}, and count for the newest: 'fute transfer remove' removes them."
+    ]
 
 
 def _own_packs(
@@ -84,12 +104,6 @@ def _own_packs(
         return []
     embedded = catalog.embeddings.having(space.id, {task.name for pack in packs for task in pack.tasks})
     return [pack.name for pack in packs if is_of(pack, recorded, embedded)]
-
-
-def _doubles(likeness: Likeness, target: str, names: Sequence[str]) -> set[str]:
-    """Return the tasks that have almost the same vector as a target: their outcomes are its own."""
-    row = likeness.row
-    return {name for name in names if (likeness.facets[row[target], row[name]] >= ALMOST_EQUAL).all()}
 
 
 @dataclass(frozen=True)

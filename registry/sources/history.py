@@ -1,6 +1,6 @@
 """What was measured so far, on one scale: scores of different targets and settings as standardised measurements."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean, pstdev
@@ -64,9 +64,9 @@ def settings_of(history: Iterable[Measurement]) -> list[str]:
     return sorted({measured.setting for measured in history})
 
 
-def without(history: Iterable[Measurement], target: str) -> tuple[Measurement, ...]:
+def without(history: Iterable[Measurement], targets: Container[str]) -> tuple[Measurement, ...]:
     """Return the measurements on other targets."""
-    return tuple(measured for measured in history if measured.target != target)
+    return tuple(measured for measured in history if measured.target not in targets)
 
 
 def of_most_alike(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.kinds import EntryKind
+from registry.ranking.duplicates import ALMOST_EQUAL, LEAST_DIMENSION
 from registry.spaces.facets import KINSHIP, Facets, weights_between
 
 Matrix = NDArray[np.float64]
@@ -23,6 +24,7 @@ class Likeness:
     facets: Matrix  # (n, n, F), not a number where one has no vector, or the facet says nothing of a model
     facet_names: tuple[str, ...]  # F
     models: frozenset[str] = frozenset()  # the names that are models; the others are tasks
+    tells_doubles: bool = False  # whether vectors are long enough that only doubles have almost the same
 
     @classmethod
     def from_rows(
@@ -54,7 +56,8 @@ class Likeness:
         np.fill_diagonal(similarity, 1.0)
         says_nothing = _in_order(facets, weights_between(facets, EntryKind.MODEL)) == 0
         cosines[~are_tasks[..., None] & says_nothing] = np.nan
-        return cls(tuple(names), similarity, cosines, facets.names, frozenset(models))
+        tells_doubles = rows.shape[1] >= LEAST_DIMENSION
+        return cls(tuple(names), similarity, cosines, facets.names, frozenset(models), tells_doubles)
 
     @classmethod
     def from_space(cls, catalog: Catalog, space: SpaceRecord) -> "Likeness":
@@ -108,7 +111,14 @@ class Likeness:
         similarity = np.pad(self.similarity, (room, room), constant_values=-np.inf)
         np.fill_diagonal(similarity, 1.0)
         facets = np.pad(self.facets, (room, room, (0, 0)), constant_values=np.nan)
-        return Likeness((*self.names, *more), similarity, facets, self.facet_names, self.models)
+        return Likeness((*self.names, *more), similarity, facets, self.facet_names, self.models, self.tells_doubles)
+
+    def doubles_of(self, name: str) -> frozenset[str]:
+        """Return a name, and those that have almost the same vector: what was measured of these was measured of it."""
+        if not self.tells_doubles:
+            return frozenset({name})
+        same = np.flatnonzero((self.facets[self.row[name]] >= ALMOST_EQUAL).all(axis=1))
+        return frozenset({name, *(self.names[row] for row in same.tolist())})
 
     def standardised(self, rows: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
         """Return the facets and the similarities of some rows, standardised over the other tasks, and the other models.

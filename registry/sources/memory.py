@@ -111,7 +111,8 @@ class Memory:
 
         Args:
             setting: the one that is asked for, `MODEL/ADAPTATION`; None for one of which nothing is known.
-            own: whether the outcomes of this very target count; else the answer is what it would be without them.
+            own: whether the outcomes of this very target, and of its doubles, count; else the answer is what it would
+                be without them.
 
         Raises:
             KeyError: the target or a source is neither among the likenesses nor measured.
@@ -227,9 +228,10 @@ class Memory:
         return solved
 
     def _left_out(self, target: str, weights: Matrix) -> Matrix:
-        """Return the weights that there would be, had the target not been measured."""
+        """Return the weights that there would be, had neither the target nor a double of it been measured."""
         if target not in self._left:
-            own = np.flatnonzero([m.target == target for m in self.history]).astype(np.int64)
+            doubles = self.likeness.doubles_of(target)
+            own = np.flatnonzero([m.target in doubles for m in self.history]).astype(np.int64)
             ones = np.zeros((len(self.history), len(own)))
             ones[own, np.arange(len(own))] = 1.0
             self._left[target] = own, self._solve(ones)  # (observations, own)

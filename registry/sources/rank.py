@@ -15,7 +15,7 @@ from registry.index.building import SpaceIndex
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.nearest import SIMILARITY, NearestQuery, asked_of_index, duplicates_of, kept_apart
+from registry.ranking.nearest import JUDGED, SIMILARITY, NearestQuery, asked_of_index, duplicates_of, kept_apart, ranked
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
 from registry.sources.borrowed import Borrowed
@@ -140,7 +140,7 @@ def _ranked_for(
 ) -> SourceRanking:
     _check(query, target)
     evidence = gathered(catalog, index, space, target, query)
-    usable = evidence.history if query.own else without(evidence.history, target.name)
+    usable = evidence.history if query.own else without(evidence.history, evidence.likeness.doubles_of(target.name))
     notes = [*evidence.notes, *_of_the_target(evidence, target.name, query)]
     if query.setting is not None and evidence.history and query.setting not in settings_of(evidence.history):
         raise InputError(f"No transfers in {query.setting!r}: there are {', '.join(settings_of(evidence.history))}.")
@@ -149,15 +149,13 @@ def _ranked_for(
     if query.by == MEMORY and not usable:
         query = replace(query, by=SIMILARITY, setting=None)
         notes.append(f"{_nothing_to_learn(evidence)}: ranked by similarity ({HOW_TO_MEASURE}).")
+        verdict = ranked(catalog, index, space, target, query).verdict
+        notes += [verdict.sentence] if verdict is not None and verdict.level is not None else []
     candidates = _candidates(catalog, evidence, target.name, query)
     record, explained = None, _as_they_are
     if query.by == MEMORY:
         memory = Memory(evidence.most_alike(target.name), evidence.likeness.including(candidates))
-        expected = memory.expected(target.name, candidates, setting=query.setting, own=query.own).tolist()
-        rows = [
-            replace(_match(memory.likeness, target.name, name), score=score)
-            for name, score in zip(candidates, expected, strict=True)
-        ]
+        rows = _by_memory(memory, target.name, candidates, query)
         explained = partial(_explained, memory=memory, target=target.name, query=query)
         record = track_record(memory, setting=query.setting, targets={m.target for m in evidence.own} or None)
         record = record and replace(record, borrowed=not evidence.own)
@@ -169,16 +167,19 @@ def _ranked_for(
     else:
         rows = [_match(evidence.likeness, target.name, name) for name in candidates]
     ordered = _ranked([_with_home(row, evidence.theirs) for row in rows])
-    kept, aside = kept_apart(lambda count: ordered[:count], duplicates_of(catalog, evidence.centring, target), query)
-    shown = [replace(row, rank=place) for place, row in enumerate(explained(kept), start=1)]
+    doubles = duplicates_of(catalog, evidence.centring, target)
+    kept, aside = kept_apart(lambda count: ordered[:count], doubles, query)
+    if query.limit < JUDGED:
+        kept, _ = kept_apart(lambda count: ordered[:count], doubles, replace(query, limit=JUDGED))
+    judged = [replace(row, rank=place) for place, row in enumerate(explained(kept), start=1)]
     return SourceRanking(
-        shown,
+        judged[: query.limit],
         query=target.name,
         space=space.name,
         epoch=evidence.centring.epoch,
         how=query,
         record=record,
-        notes=[*notes, *_equals(shown)],
+        notes=[*notes, *_equals(judged)],
         set_aside=aside,
     )
 
@@ -297,6 +298,14 @@ def because(reasons: Sequence[Reason], source: str, score: float, likeness: Like
 def _sentence(reason: Reason) -> str:
     kin = "" if reason.kinship is None else f" (kin {reason.kinship:.2f})"
     return f"{reason.target}{kin}: {reason.source} {reason.gain:+.1f} over its mean source"
+
+
+def _by_memory(memory: Memory, target: str, candidates: Sequence[str], query: NearestQuery) -> list[SourceMatch]:
+    expected = memory.expected(target, candidates, setting=query.setting, own=query.own).tolist()
+    return [
+        replace(_match(memory.likeness, target, name), score=score)
+        for name, score in zip(candidates, expected, strict=True)
+    ]
 
 
 def _by_gain(

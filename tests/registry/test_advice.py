@@ -410,3 +410,39 @@ def test_an_unknown_setting_is_one_line_with_exit_code_2(measured: Registry) -> 
 
     assert (code, text) == (2, "")
     assert told == "Error: No transfers in 't5': there are large/lora, small/full.\n"
+
+
+# -- what would make advice look better than it is ---------------------------------------------------
+
+
+def test_what_was_measured_on_a_copy_of_the_target_is_measured_on_the_target(registry: Registry) -> None:
+    """Two entries of one data, or a pack's task and one's own: else the answer would be known before it is asked."""
+    facets = Facets((Facet("inputs", 64),))
+    rows = {name: unit(np.random.default_rng(seed).normal(size=64)) for seed, name in enumerate(NAMES)}
+    with_copy = {**rows, "song again": rows["song"]}
+    on_copy = [replace(record, target="song again") for record in RECORDS if record.target == "film"]
+
+    def expected(vectors: dict[str, NDArray[np.float64]], records: list[TransferRecord]) -> NDArray[np.float64]:
+        likeness = Likeness.from_rows(list(vectors), np.stack(list(vectors.values())).astype(np.float32), facets)
+        return Memory(standardised(records), likeness).expected("song", ["bank", "film", "game"])
+
+    assert expected(with_copy, [*RECORDS, *on_copy]) == pytest.approx(expected(with_copy, list(RECORDS)))
+    assert expected(rows, [*RECORDS, *on_copy]) != pytest.approx(expected(rows, list(RECORDS)))  # a name alone is none
+
+
+def test_measurements_of_an_older_version_are_told(measured: Registry) -> None:
+    assert not any("older versions" in note for note in ask(measured).notes)
+
+    measured.add_task("film", task("another film"), replace=True)
+
+    told = next(note for note in ask(measured, "bank").notes if "older versions" in note)
+    count = sum("film" in (record.target, record.source) for record in RECORDS)
+    assert told.startswith(f"{count} measurements are of older versions of film, and count for the newest: ")
+
+
+def test_that_the_first_is_not_told_from_others_is_said_however_few_are_shown(measured: Registry) -> None:
+    def notes(limit: int) -> list[str]:
+        return [note for note in ask(measured, "rain", limit=limit).notes if "is not told from" in note]
+
+    assert notes(5)
+    assert notes(1) == notes(5)

@@ -93,5 +93,5 @@ def _scores(
 def _gains(
     history: tuple[Measurement, ...], target: str, sources: Sequence[str], setting: str | None
 ) -> dict[str, float]:
-    gains = mean_gains(without(history, target), setting=setting)
+    gains = mean_gains(without(history, {target}), setting=setting)
     return {source: gains.get(source, 0.0) for source in sources}
