@@ -7,6 +7,7 @@ elsewhere it is told by the tasks of the space itself.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ TO_A_TASK, BETWEEN_MODELS = 0.15, 0.30  # in the map facet, where a model is inv
 MAP = "map"
 LEAST_TASKS, MOST_TASKS = 12, 300  # whose similarities to one another tell a level: fewer cannot, more take long
 USUAL = 0.9  # of the pairs of a space's tasks are unrelated
+ONE_DEVIATION_BELOW = 0.159  # the quantile of a normal law
+SELDOM = 0.05  # how often the best of all strangers may have more
 LEAST = 0.1  # a similarity below is none, even if all other tasks have less
 
 
@@ -78,17 +81,24 @@ class Strangers:
         return None if reached is None else Level(reached, None)
 
 
-def usual_among(facets: Facets, rows: Rows, weights: Mapping[str, float]) -> float | None:
-    """Return what most pairs of tasks reach; None where these are few.
+def usual_among(facets: Facets, rows: Rows, weights: Mapping[str, float], *, count: int) -> float | None:
+    """Return what most pairs of tasks reach, and the best of many strangers; None where tasks are few.
+
+    The nearest is the best of all: strangers are taken to be spread as the lower half of the pairs is, in which there
+    are no others, and the best of them to have more than this in one of twenty cases.
 
     Args:
+        facets: of the space.
         rows: (tasks, dimension), as they are compared.
         weights: of the facets.
+        count: how many entries there are to be nearest.
     """
     if len(rows) < LEAST_TASKS:
         return None
-    alike = (rows * facets.scale(weights)) @ rows.T  # (tasks, tasks)
-    return max(float(np.quantile(alike[np.triu_indices(len(rows), 1)], USUAL)), LEAST)
+    alike = ((rows * facets.scale(weights)) @ rows.T)[np.triu_indices(len(rows), 1)]
+    low, middle, usual = (float(value) for value in np.quantile(alike, [ONE_DEVIATION_BELOW, 0.5, USUAL]))
+    best = middle + NormalDist().inv_cdf(1 - SELDOM / max(count, len(rows))) * (middle - low)
+    return max(usual, best, LEAST)
 
 
 def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> NDArray[np.int8]:
@@ -102,7 +112,12 @@ def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> ND
         kind: np.array([name == kind for name in vectors.kinds], bool) for kind in map(EntryKind, set(vectors.kinds))
     }
     rows = centring.centred(vectors.matrix)
-    strangers = Strangers(spec, lambda weights: usual_among(centring.facets, _tasks(catalog, space, centring), weights))
+    strangers = Strangers(
+        spec,
+        lambda weights: usual_among(
+            centring.facets, _tasks(catalog, space, centring), weights, count=len(vectors.names)
+        ),
+    )
     made = np.full(similarity.shape, -1, np.int8)
     for (one, first), (other, second) in product(of_kind.items(), repeat=2):
         level = strangers.reach(one, other)

@@ -245,7 +245,8 @@ class Yardstick:
         if len(ids) < LEAST_TASKS:
             return None  # else all ids of the index would be sorted for nothing
         ids = ids[np.isin(ids, self._index.index.ids)]
-        return usual_among(self._index.centring.facets, self._index.index.rows(ids), weights)
+        facets, index = self._index.centring.facets, self._index.index
+        return usual_among(facets, index.rows(ids), weights, count=len(index.ids))
 
 
 def _are_equal(first: Match, other: Match) -> bool:

@@ -268,3 +268,16 @@ def test_an_older_version_is_judged_by_its_own_answers_and_examples(registry: Re
     assert registry.nearest("filter:1").query == "filter:1"
     compared = registry.compare("filter:1", "filter:2")
     assert (compared.a, compared.b) == ("filter:1", "filter")
+
+
+@pytest.mark.parametrize("count", [20, 100])
+def test_of_tasks_that_have_nothing_in_common_none_is_alike_however_many_there_are(
+    registry: Registry, count: int
+) -> None:
+    registry.add_space("s", ONE, corpus=None)
+    for number, row in enumerate(np.random.default_rng(0).normal(size=(count, NUMBERS))):
+        put(registry, f"t{number}", (row / np.linalg.norm(row)).astype(np.float32))
+
+    kinds = [found(registry, f"t{number}").kind for number in range(20)]
+
+    assert kinds.count("nothing") >= 18
