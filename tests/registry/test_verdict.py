@@ -97,7 +97,7 @@ def test_a_task_like_none_of_the_space_is_told_so_with_what_unrelated_tasks_reac
 
     assert (verdict.kind, verdict.because) == ("nothing", None)
     assert str(verdict) == (
-        "Nothing here is alike: the nearest, t3, has a similarity of -0.02, and unrelated ones reach 0.10."
+        "Nothing here is alike: the nearest, t3, has a similarity of -0.02, and unrelated ones reach 0.11."
     )
 
 
