@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.queries import named, new_id
+from registry.catalog.queries import is_newest, named, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -99,6 +99,17 @@ class SpaceStore:
             held = select(Embedding.space_id, func.count()).group_by(Embedding.space_id)
             vectors = {id_: count for id_, count in session.execute(held)}
             return {name: vectors.get(id_, 0) - outdated[id_] for id_, name in spaces}
+
+    def lacking(self, space_id: int, *, most: int) -> list[str]:
+        """Return the tasks whose latest version has no vector in a space, sorted, at most so many."""
+        held = (
+            select(Embedding.id)
+            .join(Version, Version.id == Embedding.version_id)
+            .where(Version.entry_id == Entry.id, is_newest(), Embedding.space_id == space_id)
+        )
+        query = select(Entry.name).where(Entry.kind == EntryKind.TASK, ~held.exists()).order_by(Entry.name).limit(most)
+        with self._database.read() as session:
+            return list(session.scalars(query))
 
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""

@@ -14,6 +14,7 @@ from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
+from registry.names import listed
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.queried import EMBEDDABLE, OUTSIDE, as_asked, embedding_of
@@ -22,8 +23,10 @@ from registry.ranking.uncertainty import standard_error
 from registry.ranking.verdict import Yardstick
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
+from registry.spaces.spec import IMPORTED
 
 SIMILARITY = "similarity"
+MOST_LOOKED_THROUGH, MOST_LACKING = 10_000, 100  # vectors of a space, and tasks without one
 JUDGED = 5  # matches, at least, are looked at for the verdict
 
 M = TypeVar("M", bound=Match)
@@ -96,7 +99,7 @@ def ranked(
     yardstick = Yardstick(catalog, index, space, target, query.weights)
     marked = yardstick.marked(search.with_errors(matches))
     matches = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
-    return Ranking(
+    ranking = Ranking(
         matches,
         query=target.name,
         space=space.name,
@@ -104,6 +107,24 @@ def ranked(
         set_aside=aside,
         verdict=yardstick.verdict(marked),
     )
+    ranking.notes += unseen(catalog, index, space)
+    return ranking
+
+
+def unseen(catalog: Catalog, index: SpaceIndex, space: SpaceRecord) -> tuple[str, ...]:
+    """Say which tasks are in no answer, for they have no vector in the space.
+
+    Not where vectors are brought in, nor of a space so large that looking for them would take longer than the answer.
+    """
+    if space.spec["method"] == IMPORTED or len(index.index.ids) > MOST_LOOKED_THROUGH:
+        return ()
+    names = catalog.spaces.lacking(space.id, most=MOST_LACKING)
+    if not names:
+        return ()
+    count = f"{len(names)} or more tasks have" if len(names) == MOST_LACKING else f"{len(names)} tasks have"
+    one = "1 task has" if len(names) == 1 else count
+    mend = "'fute embed --all'" if space.current else f"'fute embed --all --space {space.name}'"
+    return (f"{one} no vector in space {space.name} and cannot be found: {listed(names)}; {mend} makes it.",)
 
 
 def duplicates_of(catalog: Catalog, centring: Centring, target: EmbeddingRecord) -> Duplicates | None:

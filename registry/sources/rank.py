@@ -15,7 +15,16 @@ from registry.index.building import SpaceIndex
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.nearest import JUDGED, SIMILARITY, NearestQuery, asked_of_index, duplicates_of, kept_apart, ranked
+from registry.ranking.nearest import (
+    JUDGED,
+    SIMILARITY,
+    NearestQuery,
+    asked_of_index,
+    duplicates_of,
+    kept_apart,
+    ranked,
+    unseen,
+)
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
 from registry.sources.borrowed import Borrowed
@@ -179,7 +188,7 @@ def _ranked_for(
         epoch=evidence.centring.epoch,
         how=query,
         record=record,
-        notes=[*notes, *_equals(judged)],
+        notes=[*notes, *_equals(judged), *unseen(catalog, index, space)],
         set_aside=aside,
     )
 
