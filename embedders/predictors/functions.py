@@ -6,7 +6,7 @@ import importlib.machinery
 import re
 import symtable
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,12 @@ class AskedFunction:
         """Ask the function."""
         texts = [text if pair is None else f"{text}\n{pair}" for text, pair in inputs]
         try:
-            answers = list(self._function(texts))
+            given = self._function(texts)
+            answers = list(given)
         except (Exception, SystemExit) as error:  # whatever a user's function raises becomes one line
             raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {first_line(error)}") from error
+        if isinstance(given, Mapping):
+            raise BlackBoxError(f"{self._target} gave a mapping: let it give a list, an answer for each text in order.")
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
         if self._takes_numbers:

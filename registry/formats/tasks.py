@@ -181,6 +181,10 @@ class _Asked:
             words = " A label for each word (token classification) is not supported." if "tokens" in present else ""
             told = f"has no text in {names.text!r}; it has {held}. Name the column with --text.{words}"
             raise DataError(self._place, told)
+        for column in (self._columns.text_pair, self._columns.choices, self._columns.answer_start):
+            if column is not None and column not in present:
+                held = ", ".join(present)[:200]
+                raise DataError(self._place, f"has no column {column!r}; it has {held}.")
         splits, kind = self._with_labels(splits, kind, names)
         spec = {"kind": kind, "range": list(self._ends) if self._ends else None}
         return built_task(spec, splits, self._place, self._columns, skip_bad=skip_bad, tell=self._tell)

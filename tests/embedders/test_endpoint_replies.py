@@ -18,7 +18,13 @@ from embedders.errors import BlackBoxError
 from embedders.predictors.endpoint.client import Client, Limits
 from embedders.predictors.endpoint.model import EndpointModel, Way
 from embedders.predictors.endpoint.reading import LEAST, by_text, by_tokens, read_reply
-from embedders.predictors.endpoint.replies import NotOfferedError, chat_reply, without_reasoning
+from embedders.predictors.endpoint.replies import (
+    ChatReply,
+    LikelyTokens,
+    NotOfferedError,
+    chat_reply,
+    without_reasoning,
+)
 from embedders.predictors.language.contract import LanguageModel, Question, WordScores
 from embedders.predictors.language.prompted import PromptedPredictor
 from registry.data.inputs import Input
@@ -442,3 +448,44 @@ def test_a_text_of_any_kind_names_words_or_says_why_not(text: str) -> None:
     named = by_text(text, ["yes", "no", "正面", "not good"])
 
     assert isinstance(named, Missing) or (named == 0).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "named"),
+    [
+        ('{"positive": 0.1, "negative": 0.9}', ("positive", "negative"), None),
+        ("positive: 0.1\nnegative: 0.9", ("positive", "negative"), None),
+        ("Positive (10%), Negative (90%)", ("positive", "negative"), None),
+        ("Positive: great cast\nVerdict: negative", ("positive", "negative"), "negative"),
+        ("positive\n\nWait, actually it is negative.", ("positive", "negative"), None),
+        ("Positive? No.", ("positive", "negative"), None),
+        ("It is far from positive.", ("positive", "negative"), None),
+        ("A: London\nB: Paris\nThe answer is B.", ("A", "B"), "B"),
+        ("A: incorrect. B: correct", ("A", "B"), None),
+        ("Answer: B (not A)", ("A", "B"), "B"),
+        ("Biased: No", ("biased", "not biased"), None),
+        ("Is it biased? No.", ("biased", "not biased"), None),
+        ("Entailment: False", ("entailment", "not entailment"), None),
+        ("Positive: the cast is great.", ("positive", "negative"), "positive"),
+        ("B (Paris)", ("A", "B"), "B"),
+    ],
+)
+def test_a_heading_is_no_answer_and_what_is_denied_behind_it_neither(
+    text: str, words: tuple[str, str], named: str | None
+) -> None:
+    found = by_text(text, words)
+
+    certain = not isinstance(found, Missing) and (found == found.max()).sum() == 1
+    assert (words[int(np.argmax(found))] if certain else None) == named
+
+
+def test_a_first_token_that_began_something_else_is_no_answer() -> None:
+    place = LikelyTokens("Not", {"Not": np.log(0.9), "biased": np.log(0.05)})
+    words = ("biased", "not biased")
+
+    def read(text: str, *, is_cut: bool) -> Missing | None:
+        return read_reply(ChatReply(text, "", None, is_cut, [place], text), words).missing
+
+    assert read("Not sure.", is_cut=False) is Missing.NO_ANSWER
+    assert read("Not biased.", is_cut=False) is None
+    assert read("Not", is_cut=True) is None  # the rest is not known

@@ -373,6 +373,7 @@ def test_a_pair_reaches_a_function_as_one_text(registry: Registry, function: Wri
         ("raise ValueError('no luck')", r"^box_\w+:answer raised ValueError: no luck$"),
         ("return None", r"^box_\w+:answer raised TypeError: "),
         ("return [1, 2, 3]", r"must answer with texts, or with \{text: probability\}\.$"),
+        ('return {text: "positive" for text in texts}', "gave a mapping: let it give a list, an answer for each text"),
         ("return [None] * 3", r"must answer with texts"),
         ("return [''] * 3", r"must answer with texts"),
         ("return [['good']] * 3", r"must answer with texts"),

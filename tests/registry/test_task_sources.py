@@ -548,3 +548,13 @@ def test_answers_of_another_form_are_refused(registry: Registry, named: str) -> 
     code, told = run(registry, "task", "add", "new", "--data", "t.csv", "--answers", named)
 
     assert (code, "expected LABEL=TEXT,LABEL=TEXT" in told[-1]) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["text_pair", "choices", "answer_start"])
+def test_a_column_that_is_named_and_not_there_is_refused_and_not_passed_over(tmp_path: Path, option: str) -> None:
+    place = tmp_path / "pairs.csv"
+    place.write_text("sentence1,sentence2,label\none,two,yes\nthree,four,no\n", encoding="utf-8")
+    columns = Columns("sentence1", **{option: "sentense2"})
+
+    with pytest.raises(DataError, match="has no column 'sentense2'; it has sentence1, sentence2, label"):
+        read_task(place, columns=columns)

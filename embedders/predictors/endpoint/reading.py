@@ -19,10 +19,16 @@ _QUOTES = " \t\r\n\"'`*_#>()[]{}<>\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00
 _PIECE_MARKS = {"\u2581": " ", "\u0120": " ", "\u010a": "\n"}  # a blank or a line's end before a raw piece
 _UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that write without blanks
 _DENIES = re.compile(  # in the clause before a word
-    r"(?<!\w)(?:not|no|never|neither|nor|none|without|cannot|hardly|rather than|instead of|nicht|kein\w*|weder|pas|"
+    r"(?<!\w)(?:not|no|never|neither|nor|none|without|cannot|hardly|rather than|instead of|far from|anything but|"
+    r"fails? to be|opposite of|less than|nicht|kein\w*|weder|pas|"
     r"ni|non|nunca|não|nem|niet|geen|nie|не|нет|ни)(?!\w)|n['\u2019]t(?!\w)",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"[\"'*`)\]\u201d]*\s*[:?=]\W*(?:(?:not|no|false|incorrect|wrong)(?!\w)|0(?![\w.]))", re.IGNORECASE
+)  # behind it
+_THINKS_AGAIN = re.compile(r"(?<!\w)(?:wait|actually|on second thought|correction|i mean)(?!\w)", re.IGNORECASE)
+_HEADS = re.compile(r"\s*(?:[\u2014\u2013:(]|-\s)")  # what follows
 _DENIES_AT_ONCE = "不非没沒無"  # directly before it
 _LEADS = re.compile(  # to the answer
     r"(?<!\w)(?:answer|label|sentiment|class|category|classification|verdict|response|result|output|choice)\W{0,3}"
@@ -62,7 +68,7 @@ def read_reply(reply: ChatReply, words: Sequence[str]) -> NamedWords:
         return NamedWords(nothing, reply.missing)
     place = _first_place(reply, words)
     scores = None if place is None else by_tokens(reply.places[place].log_probs, words)
-    if scores is not None:
+    if scores is not None and (reply.is_cut or mentions(reply.text, words)):  # else 'Not' began 'not sure'
         return NamedWords(scores, None, place)
     named = by_text(reply.text, words, is_cut=reply.is_cut)
     return NamedWords(nothing, named) if isinstance(named, Missing) else NamedWords(named, None)
@@ -159,8 +165,11 @@ def _stands_first(text: str, found: Sequence[Mention]) -> bool:
     if lead.strip(_QUOTES) and not (_LEADS.search(lead) and not re.search(r"[.!?\n]", lead.strip())):
         return False
     rest = text[first.end :].lstrip("\"'`*_)]}\u2019\u201d\u00bb")
-    ends = not rest.strip() or rest[0] in ".!;\n" or re.match(r"\s*(?:[\u2014\u2013:(]|-\s)", rest) is not None
-    return ends and not any(_has_line(text, mention) for mention in others)
+    others = [mention for mention in others if not _is_denied(text, mention)]
+    if others and (_HEADS.match(rest) or _THINKS_AGAIN.search(rest)):
+        return False  # 'positive: 0.1, negative: 0.9', or 'positive. Wait, it is negative'
+    ends = not rest.strip() or rest[0] in ".!;\n" or _HEADS.match(rest) is not None
+    return ends and not _is_denied(text, first) and not any(_has_line(text, mention) for mention in others)
 
 
 def _has_line(text: str, mention: Mention) -> bool:
@@ -178,9 +187,10 @@ def _is_led_to(text: str, found: Sequence[Mention]) -> bool:
 
 
 def _is_denied(text: str, mention: Mention) -> bool:
-    """Say whether a denial stands before a word in its sentence."""
+    """Say whether a denial stands before a word in its sentence, or answers it: 'biased: no'."""
     before = re.split(r"[.!?;\n]", text[: mention.start])[-1]
-    return _DENIES.search(before) is not None or before[-1:] in (*_DENIES_AT_ONCE,)
+    is_denied = _DENIES.search(before) is not None or before[-1:] in (*_DENIES_AT_ONCE,)
+    return is_denied or _DENIED.match(text[mention.end :]) is not None
 
 
 def _is_lost(text: str, mention: Mention) -> bool:
