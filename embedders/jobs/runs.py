@@ -32,6 +32,7 @@ from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors.contract import Calibratable, Predictor
+from embedders.predictors.functions import has_changed
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
 from embedders.surrogate.loading import SurrogateCache, surrogate_of
@@ -52,6 +53,9 @@ from registry.spaces.spec import IMPORTED, SpaceSpec
 if TYPE_CHECKING:
     from embedders.surrogate.model import Surrogate
     from registry.catalog.jobs import Shift, Worker
+
+
+CHANGED = "{1} has changed since {0} was registered, its vector has not: 'fute model add {0} --function {1} --replace'"
 
 
 @dataclass
@@ -113,6 +117,8 @@ def begun(
     notes: list[str] = []
     entries = _named(registry, names, spec, notes) if names is not None else embeddable(registry, spec)
     held = set() if again else registry.catalog.embeddings.known(record.id)
+    changed = [entry for entry in entries if entry.version_id in held and has_changed(entry)]
+    notes += [CHANGED.format(entry.name, entry.spec["source"]) for entry in changed]
     report = EmbedReport(record.name, notes=notes, known=[e.name for e in entries if e.version_id in held])
     return record, spec, report, [entry for entry in entries if entry.version_id not in held]
 

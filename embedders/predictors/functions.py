@@ -17,10 +17,11 @@ from embedders.errors import BlackBoxError, SettingError
 from embedders.predictors.contract import Form
 from registry.catalog import EntryRecord
 from registry.data.inputs import Input
-from registry.data.models import ModelSpec
+from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import first_line, hint
 from registry.files.whole import read_file
+from registry.kinds import EntryKind
 from registry.reading.meanings import says_nothing
 
 # What a source holds that may name things which it does not show.
@@ -181,6 +182,19 @@ class _here_importable:  # noqa: N801 - a context manager that reads as a phrase
 def function_hash(target: str) -> str:
     """Return the sha256 of a function's name and its module's source; raise `SettingError` where it is not there."""
     return hashlib.sha256(target.encode() + b"\0" + _module_source(target)).hexdigest()
+
+
+def has_changed(entry: EntryRecord) -> bool:
+    """Say whether a registered function's source is there, and is another one than was registered."""
+    if entry.kind is not EntryKind.MODEL:
+        return False
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is not ModelKind.FUNCTION:
+        return False
+    try:
+        return function_hash(spec.source) != entry.content_hash
+    except SettingError:
+        return False
 
 
 def check_named(target: str) -> None:

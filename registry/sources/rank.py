@@ -14,6 +14,7 @@ from registry.errors import InputError
 from registry.index.building import SpaceIndex
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
+from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import (
     JUDGED,
@@ -25,6 +26,7 @@ from registry.ranking.nearest import (
     ranked,
     unseen,
 )
+from registry.ranking.queried import OUTSIDE
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
 from registry.sources.borrowed import Borrowed
@@ -33,6 +35,7 @@ from registry.sources.history import Measurement, mean_gains, settings_of, witho
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Memory, Reason
 from registry.sources.track import TrackRecord, track_record
+from registry.spaces.vectors import unit
 from registry.views.charts.bars import drawn
 from registry.views.charts.picture import Picture
 
@@ -139,9 +142,19 @@ def sources(
     """
 
     def rank(index: SpaceIndex, record: SpaceRecord, target: EmbeddingRecord) -> SourceRanking:
-        return _ranked_for(catalog, index, record, target, asked)
+        return _ranked_for(catalog, index, record, _of_its_own(catalog, record, target), asked)
 
     return asked_of_index(catalog, indexes, query, space, rank)
+
+
+def _of_its_own(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord) -> EmbeddingRecord:
+    """Give a vector from a file another name where an entry that is called so has another vector: they are two."""
+    if target.id != OUTSIDE:
+        return target
+    held = catalog.embeddings.newest(target.name, space.id)
+    if held is None or float(unit(held.vector[None])[0] @ unit(target.vector[None])[0]) >= ALMOST_EQUAL:
+        return target
+    return replace(target, name=f"{target.name} (file)")
 
 
 def _ranked_for(

@@ -22,6 +22,7 @@ from embedders.black_boxes.entries import predictor_for
 from embedders.black_boxes.registering import function_model, hf_model, recorded_model
 from embedders.errors import BlackBoxError, EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
 from embedders.predictors.contract import LEAST_COVERED
+from embedders.predictors.functions import has_changed
 from registry import Registry
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
@@ -513,6 +514,21 @@ def test_a_function_whose_source_changed_is_another_version(
         function_model(registry, "box", target)
 
     assert function_model(registry, "box", target, replace=True).version == 2
+
+
+def test_of_a_function_with_a_vector_it_is_told_that_its_source_has_changed(
+    registry: Registry, function: Writer, tmp_path: Path
+) -> None:
+    target = function("return ['good' if 'o' in text else 'bad' for text in texts]")
+    entry = function_model(registry, "box", target)
+    assert not has_changed(entry)
+
+    with (tmp_path / f"{target.partition(':')[0]}.py").open("a") as file:
+        file.write("\nCHANGED = True\n")
+    assert has_changed(entry)
+
+    (tmp_path / f"{target.partition(':')[0]}.py").unlink()
+    assert not has_changed(entry)  # nobody can tell
 
 
 # -- recorded answers ------------------------------------------------------------------------------------

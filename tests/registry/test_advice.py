@@ -248,6 +248,15 @@ def test_a_vector_from_a_file_asks_as_its_entry_does(measured: Registry) -> None
     assert [match.name for match in ranking] == [match.name for match in ask(measured, "film")]
 
 
+def test_a_vector_from_a_file_that_is_only_called_like_an_entry_hides_none(measured: Registry) -> None:
+    outside = replace(measured.vectors(entry="song"), names=("film",))
+
+    ranking = measured.nearest(outside, by="memory")
+
+    assert ranking.query == "film (file)"
+    assert {match.name for match in ranking} == set(NAMES)
+
+
 def test_of_very_many_tasks_those_that_were_measured_and_the_most_alike_are_compared(
     unmeasured: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
