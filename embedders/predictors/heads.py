@@ -1,5 +1,6 @@
 """What does a checkpoint answer with? Told by its config, without torch."""
 
+import logging
 import math
 import re
 from collections.abc import Sequence
@@ -8,9 +9,11 @@ from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.surrogate.weights import label_names
+from registry.data.inputs import plain
 from registry.data.models import HeadKind
 from registry.files.lines import read_json
 
+log = logging.getLogger("registry")
 _ENCODERS = (  # whose states can be read without a head
     *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"),
     *("nomic_bert", "roberta", "xlm-roberta"),
@@ -112,4 +115,11 @@ def _of_classifier(folder: Path, labels: Sequence[str] | None, source: str) -> l
         raise ModelNotUsableError(f"{source} names its labels {labels[0]}, ...: say what they mean with --labels A,B.")
     if len(labels) != len(own):
         raise SettingError(f"{source} has {len(own)} outputs, not {len(labels)}.")
+    given, theirs = [plain(label) for label in labels], [plain(label) for label in own]
+    if given != theirs and sorted(given) == sorted(theirs):
+        log.warning(
+            "%s names its outputs %s itself, in this order: what you gave is another order, and counts.",
+            source,
+            ", ".join(own)[:200],
+        )
     return labels

@@ -122,6 +122,11 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         is_alone = len(answered.answers) - len(words.junk) - len(words.spelt) < 2
         answered = answered.offering(answer for answer in words.unanswered if answer in right or is_alone)
         answered, otherwise = _by_labels(answered, words, known.task.name, notes)
+    if words is None:
+        kind = known.task.task_kind or "other"
+        notes.append(
+            f"{known.task.name} is a task of the kind {kind}, whose own labels are not read: --labelled takes them"
+        )
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     own = teacher.told(answered, notes)
     labels = np.where(given == NONE, own, given)

@@ -135,6 +135,18 @@ def test_as_many_labels_as_outputs_are_needed(
     assert _nothing_registered(registry)
 
 
+def test_labels_in_another_order_than_a_classifiers_own_are_taken_and_told(
+    registry: Registry, classifier: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hf_model(registry, "same", str(classifier), labels=[label.upper() for label in LABELS])
+    assert "another order" not in caplog.text
+
+    turned = hf_model(registry, "turned", str(classifier), labels=LABELS[::-1])
+
+    assert turned.spec["labels"] == list(LABELS[::-1])
+    assert f"names its outputs {', '.join(LABELS)} itself, in this order" in caplog.text
+
+
 def test_other_labels_make_another_version(registry: Registry, classifier: Path) -> None:
     hf_model(registry, "judge", str(classifier))
 

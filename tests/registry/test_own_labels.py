@@ -177,6 +177,16 @@ def test_of_answers_that_are_equally_likely_none_is_given(registry: Registry) ->
     assert "33.3% of the answers are missing and count as wrong" in ranking.notes
 
 
+def test_the_labels_of_other_kinds_of_tasks_are_not_read_and_that_is_told(registry: Registry) -> None:
+    rows = tuple(Example(one.text, CHOICES[TRUTH[i]], None, CHOICES) for i, one in enumerate(TEXTS))
+
+    ranking = asked(told(registry), TaskData("multiple-choice", (), rows))
+
+    assert ranking.judged.labelled == 0
+    note = "films is a task of the kind multiple-choice, whose own labels are not read: --labelled takes them"
+    assert note in ranking.notes
+
+
 SHARES = {"a": 0.9, "b": 0.85, "c": 0.8, "d": 0.6}
 
 
