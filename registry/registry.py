@@ -142,7 +142,7 @@ class Registry(Drawing):
         """Register an LLM's recorded outputs, all or none; see `registry.prompts.pairs.recorded_llm`."""
         return recorded_llm(self.catalog, name, prompts, **options)
 
-    def add_vectors(self, names: Sequence[str], matrix: object, **options: Any) -> BroughtReport:  # noqa: ANN401
+    def add_vectors(self, names: Iterable[str], matrix: object, **options: Any) -> BroughtReport:  # noqa: ANN401
         """Bring in vectors that were made elsewhere, (names, dimension); see `registry.catalog.incoming.matrices`."""
         report = add_vectors(self.catalog, names, matrix, **options)
         self.refresh_index(report.space)

@@ -31,7 +31,7 @@ def compare(
     rows = centring.centred(np.stack([first.vector, second.vector]))
     cosines = centring.facets.cosines(rows[0], rows[1:])[0]
     shares = weights_between(centring.facets, first.kind, second.kind, chosen=weights)
-    similarity = sum(shares[name] * cosine for name, cosine in cosines.items())
+    similarity = min(max(sum(shares[name] * cosine for name, cosine in cosines.items()), -1.0), 1.0)  # the last bit
     error = standard_error(first, second, centring, shares)
     return Comparison(first.name, second.name, space.name, similarity, cosines, error, centring.epoch)
 

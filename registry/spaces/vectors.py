@@ -42,7 +42,10 @@ def checked_lengths(
     is_plain = bool(np.all((squares > _SMALL) & (squares < _LARGE)))
     lengths: NDArray[np.floating] = np.sqrt(squares) if is_plain else np.linalg.norm(rows.astype(np.float64), axis=1)
     for row in np.flatnonzero(~(np.isfinite(lengths) & (lengths > _NOTHING))):
-        raise fault(int(row), "is (nearly) zero" if lengths[row] <= _NOTHING else "is not finite")
+        raise fault(
+            int(row),
+            "is (nearly) zero" if lengths[row] <= _NOTHING else "is not finite, or too large for single precision",
+        )
     return lengths
 
 

@@ -51,7 +51,8 @@ def points_of(catalog: Catalog, space: SpaceRecord, layouts: Sequence[str]) -> P
     models = {record.name: record for record in behind}
     nearest, likeness = nearest_of(similarity)
     whole = catalog.spaces.counts()[space.name]
-    title = f"{len(records):,} entries in space {space.name} ({space.spec['method']})"
+    of = f"{len(records):,} entries" if whole == len(records) else f"{len(records):,} of {whole:,} entries"
+    title = f"{of} in space {space.name} ({space.spec['method']})"
     note = f"A sample of {len(records):,} of the {whole:,} entries is drawn." if whole > len(records) else None
     return Points(
         title,

@@ -150,6 +150,13 @@ def test_repeated_measurements_are_averaged_and_a_task_is_no_source_of_its_own(t
     assert read_truth(path) == {"m/full": {"x": {"p": 0.5, "q": 0.7}}}
 
 
+def test_case_tells_no_two_names_apart(tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text(HEADER + "m,full,Film,p,0.4,,\nm,full,film,P,0.6,,\nm,full,FILM,q,0.7,,\nm,full,film,Film,1,,\n")
+
+    assert read_truth(path) == {"m/full": {"Film": {"p": 0.5, "q": 0.7}}}
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

@@ -517,6 +517,9 @@ def test_names_may_be_texts_of_numpy_and_numbers_are_real_ones(store: Registry) 
     store.add_vectors(np.array(["one", "other"]), rows, kind="model")
     assert [entry.name for entry in store.catalog.entries.some(["one", "other"])] == ["one", "other"]
 
-    for strange in (rows * 1j, np.ma.masked_array(rows, mask=rows > 0)):
+    store.add_vectors((name for name in ["third", "fourth"]), rows, kind="model")
+    assert len(store.catalog.entries.some(["third", "fourth"])) == 2
+
+    for strange in (rows * 1j, np.ma.masked_array(rows, mask=rows > 0), rows.astype(str), rows.astype(object)):
         with pytest.raises(InputError, match="masked or complex numbers"):
             store.add_vectors(["strange", "stranger"], strange, kind="model")

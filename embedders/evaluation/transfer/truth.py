@@ -19,17 +19,19 @@ CLASSES = {CLASSIFICATION: CR, REGRESSION: CR, MULTIPLE_CHOICE: QA, QUESTION_ANS
 
 def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
     """Read measured transfers by setting, `MODEL/ADAPTATION`; runs of a measurement are averaged
-    by their seeds.
+    by their seeds. Case tells no two names apart; each is spelt as it comes first.
 
     Raises `DataError` where a target has fewer than two sources, or a score is not what the metrics take.
     """
     collected: dict[str, dict[str, dict[str, list[TransferRecord]]]] = {}
+    spelt: dict[str, str] = {}
     for record in read_transfers(path):
         if record.score_mean > 1:
             raise DataError(str(path), f"a score of {record.score_mean:g} is not a fraction: divide percents by 100.")
-        if record.source != record.target:
+        target, source = (spelt.setdefault(name.casefold(), name) for name in (record.target, record.source))
+        if source != target:
             targets_of = collected.setdefault(setting_of(record), {})
-            targets_of.setdefault(record.target, {}).setdefault(record.source, []).append(record)
+            targets_of.setdefault(target, {}).setdefault(source, []).append(record)
     truth = {
         setting: {
             target: {source: mean_score(runs) for source, runs in sorted(sources.items())}

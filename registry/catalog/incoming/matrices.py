@@ -1,6 +1,6 @@
 """Brings in the rows of a matrix that a program holds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from registry.names import checked_text
 
 def add_vectors(
     catalog: Catalog,
-    names: Sequence[str],
+    names: Iterable[str],
     matrix: object,
     *,
     space: str | None = None,
@@ -37,11 +37,13 @@ def add_vectors(
         InputError: a name or a vector cannot be taken: nothing is kept.
     """
     record = catalog.spaces.get(space)
+    is_one = isinstance(names, str)
+    names = list(names)
     rows, kinds = np.asarray(matrix), [kind] * len(names) if isinstance(kind, str) else list(kind)
-    if isinstance(names, str) or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
+    if is_one or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
         raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
-    if np.ma.is_masked(matrix) or np.iscomplexobj(rows):
-        raise InputError("The matrix has masked or complex numbers: give real ones, all of them.")
+    if np.ma.is_masked(matrix) or not np.issubdtype(rows.dtype, np.number) or np.iscomplexobj(rows):
+        raise InputError("The matrix has masked or complex numbers, or none: give real ones, all of them.")
     called = [str(checked_text(name)) for name in names]  # a text of numpy's is one too
 
     def batches() -> Iterator[VectorFile]:
