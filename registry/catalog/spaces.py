@@ -108,8 +108,12 @@ class SpaceStore:
             .where(Version.entry_id == Entry.id, is_newest(), Embedding.space_id == space_id)
         )
         query = select(Entry.name).where(Entry.kind == EntryKind.TASK, ~held.exists()).order_by(Entry.name).limit(most)
-        with self._database.read() as session:
-            return list(session.scalars(query))
+
+        def look_up() -> list[str]:
+            with self._database.read() as session:
+                return list(session.scalars(query))
+
+        return self._database.remembered(("lacking", space_id, most), look_up)
 
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""

@@ -105,7 +105,8 @@ def answered_by(
         ([name for name in fitting if name not in kept], "answered other texts"),
     ):
         if those:
-            notes.append(f"{len(those)} are left out, which {why}: {listed(those)}")
+            count = "1 is" if len(those) == 1 else f"{len(those)} are"
+            notes.append(f"{count} left out, which {why}: {listed(those)}")
     answers = columns_of(said[name].answers for name in kept)
     asked = rows[kept[0]]
     table = np.stack([_column(said[name], answers) for name in kept])

@@ -595,3 +595,17 @@ def test_vectors_read_from_halves_have_a_similarity_with_an_error_and_an_interva
     assert match.deviation == pytest.approx(0.0995, abs=1e-3)
     assert match.as_json()["interval"] == pytest.approx((-1.86 * 0.0995, 1.86 * 0.0995), abs=2e-3)
     assert match.cells()["±"] == match.deviation
+
+
+def test_tasks_without_a_vector_are_in_no_answer_and_that_is_told(compass: Registry) -> None:
+    assert compass.nearest("east").notes == ()
+    compass.add_task("ahead", task("ahead"))
+    told = "1 task has no vector in space s and cannot be found: ahead; 'fute embed --all' makes it."
+
+    assert compass.nearest("east").notes == (told,)
+
+    put(compass, compass.catalog.entries.get("ahead").version_id, COMPASS["north"])
+    assert compass.nearest("east").notes == ()
+
+    compass.add_task("north", task("another north"), replace=True)
+    assert compass.nearest("east").notes == (told.replace("ahead", "north"),)  # the new version has none yet
