@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from registry.estimates.ability import Skill, abilities
-from registry.estimates.families import NEARLY_ONE, PERHAPS_ONE, Family, families, heed
+from registry.estimates.families import NEARLY_ONE, Family, families, heed, heed_if_wider
 from registry.estimates.perception import Perception, perceived
 from registry.estimates.votes import Floats, Posterior, Votes
 from registry.estimates.witness import Witness
@@ -29,7 +29,7 @@ OF_LURES = (
 )
 MEMBERS: dict[str, Sequence[Skill | Perception]] = {"perception": OF_TWO, "habits": OF_HABITS, "lures": OF_LURES}
 UNEVEN = 0.02  # pseudo-inputs for each input, where answers may be as uneven as voters make them
-MOSTLY_ALONE = 0.75  # of the voters: if families leave fewer, what they share may be all that voters share
+MOSTLY_ALONE = 0.75  # of the voters: if less close families leave fewer, most are of such
 PLAIN = 1  # of more than two answers: the member that is asked first
 LURED = (
     0.12  # of more than two answers: how often the crowd is taken to have fallen for another answer than the true one
@@ -51,55 +51,52 @@ def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
     """Return the opinions of a committee. Voters that say the same, or nearly so, are heard as one."""
     votes, _ = votes.distinct
     close = families(votes, NEARLY_ONE)
-    counts_for = heed(votes, close)
-    if votes.answers == 2:
-        kind, truths = "perception", [perceived(votes, counts_for, assumed, witness) for assumed in OF_TWO]
-    else:
-        kind, truths = _of_many(votes, counts_for, witness)
-    doubts = _doubts(votes, counts_for, witness, kind, truths)
-    return Opinions(truths, kind, tuple(close), len(votes) - sum(len(one.members) - 1 for one in close), doubts)
+    counts_for, kind = heed(votes, close), "perception"
+    if votes.answers > 2:
+        kind, counts_for = _of_many(votes, close, witness)
+    truths = [_opinion(votes, counts_for, assumed, witness) for assumed in MEMBERS[kind]]
+    doubts = _doubts(votes, close, counts_for, witness, kind, truths)
+    return Opinions(truths, kind, tuple(close), round(counts_for.sum()), doubts)
 
 
-def _of_many(votes: Votes, counts_for: Floats, witness: Witness | None) -> tuple[str, list[Posterior]]:
-    """Return which models the members use for more than two answers, and what they think.
+def _of_many(votes: Votes, close: list[Family], witness: Witness | None) -> tuple[str, Floats]:
+    """Return which models the members use for more than two answers, and what each voter counts for.
 
     The table itself says whether its answers mean the same for all inputs: habits of voters explain it better then, by
     the likelihood less a unit for each habit. Letters of a test are explained better by the lures of its questions; a
-    witness says nothing of letters.
+    witness says nothing of letters. But where most voters are of families, even of less close ones, these share their
+    errors alone, which lures explain badly: then each family is heard as one.
     """
-    fits = [abilities(votes, counts_for, members[PLAIN], witness) for members in (OF_HABITS, OF_LURES)]
-    cost = len(votes) * (votes.answers - 1)
-    if witness is None and fits[1].log_likelihood > fits[0].log_likelihood - cost:
-        first, members, kind = fits[1], OF_LURES, "lures"
-    else:
-        first, members, kind = fits[0], OF_HABITS, "habits"
-    truths = [
-        first.truth if number == PLAIN else abilities(votes, counts_for, assumed, witness).truth
-        for number, assumed in enumerate(members)
-    ]
-    return kind, [_with_lures(votes, counts_for, truth) for truth in truths]
+    counts_for = heed(votes, close)
+    if witness is not None:
+        return "habits", counts_for
+    habits, lures = (
+        abilities(votes, counts_for, members[PLAIN], witness).log_likelihood for members in (OF_HABITS, OF_LURES)
+    )
+    if lures <= habits - len(votes) * (votes.answers - 1):
+        return "habits", counts_for
+    fewer = heed_if_wider(votes, close)
+    return ("habits", fewer) if fewer.sum() < MOSTLY_ALONE * counts_for.sum() else ("lures", counts_for)
 
 
 def _doubts(
-    votes: Votes, counts_for: Floats, witness: Witness | None, kind: str, truths: list[Posterior]
+    votes: Votes, close: list[Family], counts_for: Floats, witness: Witness | None, kind: str, truths: list[Posterior]
 ) -> list[Posterior]:
     """Return how one member would think otherwise if other voters were families, or answers uneven.
 
-    Of tests whose letters mean nothing answers are even. There, if most voters are of families, it is asked what
-    follows if these share their errors alone, and not the lures of a question.
+    Of tests whose letters mean nothing answers are even.
     """
     number = 0 if kind == "perception" else PLAIN
     member = MEMBERS[kind][number]
-    fewer = heed(votes, families(votes, PERHAPS_ONE))
+    fewer = heed_if_wider(votes, close)
     asked = [(counts, member) for counts in (fewer, np.ones(len(votes))) if not np.array_equal(counts, counts_for)]
     if kind != "lures":
         asked.append((counts_for, replace(member, evenness=UNEVEN)))
-    elif fewer.sum() < MOSTLY_ALONE * len(votes):
-        asked.append((fewer, OF_HABITS[0]))
     return [_opinion(votes, counts, assumed, witness) - truths[number] for counts, assumed in asked]
 
 
 def _opinion(votes: Votes, counts_for: Floats, assumed: Skill | Perception, witness: Witness | None) -> Posterior:
+    """Return what a member thinks."""
     if isinstance(assumed, Perception):
         return perceived(votes, counts_for, assumed, witness)
     return _with_lures(votes, counts_for, abilities(votes, counts_for, assumed, witness).truth)

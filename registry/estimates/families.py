@@ -63,6 +63,19 @@ def heed(votes: Votes, found: Sequence[Family]) -> Floats:
     return counts
 
 
+def heed_if_wider(votes: Votes, close: Sequence[Family]) -> Floats:
+    """Return what each voter's evidence counts for if less close families are families too, (voters,).
+
+    Of each close family one member is looked at: many that are nearly one would make all others seem to be near.
+    """
+    whose = np.arange(len(votes))
+    for family in close:
+        whose[list(family.members)] = family.members[0]
+    heads, head_of = np.unique(whose, return_inverse=True)
+    few = Votes(votes.said[heads], votes.answers)
+    return heed(votes, close) * heed(few, families(few, PERHAPS_ONE))[head_of]
+
+
 def _shared(alike: Floats, members: NDArray[np.int64], noise: float, least: float) -> float | None:
     """Return how much voters share beyond what the others explain, c; None if less than least, or nobody can tell."""
     others = np.setdiff1d(np.arange(len(alike)), members)

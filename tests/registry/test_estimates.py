@@ -6,7 +6,7 @@ import pytest
 from registry.data.answer_tables import NONE
 from registry.estimates.committee import heard
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.families import NEARLY_ONE, PERHAPS_ONE, families, heed
+from registry.estimates.families import NEARLY_ONE, PERHAPS_ONE, families, heed, heed_if_wider
 from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
 from registry.estimates.verdict import SURE, Kind, verdict
 from registry.estimates.votes import Votes
@@ -255,6 +255,8 @@ def test_near_copies_of_a_middling_voter_are_heard_as_one(answers: int, count: i
 
     assert [one.members for one in estimate.opinions.families] == [(5, *family)]  # with the one that they are copies of
     assert estimate.opinions.voters == 6
+    wider = heed_if_wider(many, estimate.opinions.families)
+    assert wider.sum() == pytest.approx(6, abs=0.5)  # and so many of one make no family of the others
     assert estimate.pick == 0
     assert ((estimate.low <= true) & (true <= estimate.high)).all()
 
