@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sealing import seal
 from tiny_cli import dump, hand_made_space, put_vector, run, told
 
 from registry import Registry
+from registry.catalog.engines import checksums
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
@@ -327,3 +329,18 @@ def test_an_index_that_cannot_be_kept_is_a_failure_where_it_is_asked_for(
         result = run("--registry", store, *command)
         assert (result.exit_code, "could not be saved" in result.stderr) == (1, True)
     assert run("--registry", store, "nearest", "film").exit_code == 0
+
+
+def test_an_interrupt_while_sqlite_asks_for_a_checksum_is_an_interrupt(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as an error of the database, and a worker that gave its leases back at that moment went on."""
+    films = TaskData("classification", ("x", "y"), (Example("a", "x"), Example("b", "y")))
+    with monkeypatch.context() as patch:
+        patch.setattr(checksums, "_part", lambda _: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            registry.add_task("films", films)
+
+    assert [entry.name for entry in registry.tasks()] == []
+    registry.add_task("films", films)
+    assert [entry.name for entry in registry.tasks()] == ["films"]

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -242,6 +243,8 @@ class SqliteEngine:
             yield
         except (exc.OperationalError, sqlite3.OperationalError) as error:
             told = getattr(error, "orig", error)
+            if _is_interrupt(told):
+                raise KeyboardInterrupt from error
             if "decode to UTF-8" in str(told):
                 raise IntegrityError(f"{self.path} is damaged ({told}): run 'fute repair'.") from error
             raise StorageError(f"{self.path}: {told}.") from error
@@ -318,6 +321,15 @@ def _driver_of(connection: sqlalchemy.Connection) -> sqlite3.Connection:
     """Return the driver's connection behind one of SQLAlchemy's."""
     driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment] # it is this one
     return driver
+
+
+def _is_interrupt(told: object) -> bool:
+    """Say whether Ctrl-C came while SQLite called our function, and would be lost in an error of SQLite's.
+
+    The function computes a checksum, which fails for nothing else; and signals come to the main thread alone.
+    """
+    is_ours = "user-defined function raised exception" in str(told)
+    return is_ours and threading.current_thread() is threading.main_thread()
 
 
 def _is_no_damage(error: sqlite3.Error) -> bool:
