@@ -102,14 +102,15 @@ class SpaceStore:
 
     def lacking(self, space_id: int, *, most: int) -> list[str]:
         """Return the tasks whose latest version has no vector in a space, sorted, at most so many."""
-        held = (
-            select(Embedding.id)
-            .join(Version, Version.id == Embedding.version_id)
-            .where(Version.entry_id == Entry.id, is_newest(), Embedding.space_id == space_id)
-        )
-        query = select(Entry.name).where(Entry.kind == EntryKind.TASK, ~held.exists()).order_by(Entry.name).limit(most)
 
         def look_up() -> list[str]:
+            held = (
+                select(Embedding.id)
+                .join(Version, Version.id == Embedding.version_id)
+                .where(Version.entry_id == Entry.id, is_newest(), Embedding.space_id == space_id)
+            )
+            is_task = Entry.kind == EntryKind.TASK
+            query = select(Entry.name).where(is_task, ~held.exists()).order_by(Entry.name).limit(most)
             with self._database.read() as session:
                 return list(session.scalars(query))
 

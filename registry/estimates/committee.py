@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from registry.estimates.ability import Skill, abilities
+from registry.estimates.ability import Ability, Skill, abilities
 from registry.estimates.families import NEARLY_ONE, Family, families, heed, heed_if_wider
 from registry.estimates.perception import Perception, perceived
 from registry.estimates.votes import Floats, Posterior, Votes
@@ -51,55 +51,72 @@ def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
     """Return the opinions of a committee. Voters that say the same, or nearly so, are heard as one."""
     votes, _ = votes.distinct
     close = families(votes, NEARLY_ONE)
-    counts_for, kind = heed(votes, close), "perception"
+    counts_for, fewer, kind = heed(votes, close), heed_if_wider(votes, close), "perception"
+    hearing = _Hearing(votes, witness)
     if votes.answers > 2:
-        kind, counts_for = _of_many(votes, close, witness)
-    truths = [_opinion(votes, counts_for, assumed, witness) for assumed in MEMBERS[kind]]
-    doubts = _doubts(votes, close, counts_for, witness, kind, truths)
+        kind, counts_for = _of_many(hearing, counts_for, fewer)
+    truths = [hearing.opinion(counts_for, assumed) for assumed in MEMBERS[kind]]
+    doubts = _doubts(hearing, kind, truths, counts_for, fewer)
     return Opinions(truths, kind, tuple(close), round(counts_for.sum()), doubts)
 
 
-def _of_many(votes: Votes, close: list[Family], witness: Witness | None) -> tuple[str, Floats]:
+class _Hearing:
+    """Asks members of a committee, each once."""
+
+    def __init__(self, votes: Votes, witness: Witness | None) -> None:
+        self.votes = votes
+        self.witness = witness
+        self._fits: dict[tuple[bytes, Skill], Ability] = {}
+
+    def fit(self, counts_for: Floats, assumed: Skill) -> Ability:
+        """Return the fit of a member for more than two answers."""
+        key = counts_for.tobytes(), assumed
+        if key not in self._fits:
+            self._fits[key] = abilities(self.votes, counts_for, assumed, self.witness)
+        return self._fits[key]
+
+    def opinion(self, counts_for: Floats, assumed: Skill | Perception) -> Posterior:
+        """Return what a member thinks."""
+        if isinstance(assumed, Perception):
+            return perceived(self.votes, counts_for, assumed, self.witness)
+        return _with_lures(self.votes, counts_for, self.fit(counts_for, assumed).truth)
+
+
+def _of_many(hearing: _Hearing, counts_for: Floats, fewer: Floats) -> tuple[str, Floats]:
     """Return which models the members use for more than two answers, and what each voter counts for.
 
     The table itself says whether its answers mean the same for all inputs: habits of voters explain it better then, by
     the likelihood less a unit for each habit. Letters of a test are explained better by the lures of its questions; a
     witness says nothing of letters. But where most voters are of families, even of less close ones, these share their
     errors alone, which lures explain badly: then each family is heard as one.
+
+    Args:
+        hearing: of the voters.
+        counts_for: what each voter counts for, (voters,).
+        fewer: the same if less close families are families too.
     """
-    counts_for = heed(votes, close)
-    if witness is not None:
+    if hearing.witness is not None:
         return "habits", counts_for
-    habits, lures = (
-        abilities(votes, counts_for, members[PLAIN], witness).log_likelihood for members in (OF_HABITS, OF_LURES)
-    )
-    if lures <= habits - len(votes) * (votes.answers - 1):
+    habits, lures = (hearing.fit(counts_for, members[PLAIN]).log_likelihood for members in (OF_HABITS, OF_LURES))
+    if lures <= habits - len(hearing.votes) * (hearing.votes.answers - 1):
         return "habits", counts_for
-    fewer = heed_if_wider(votes, close)
     return ("habits", fewer) if fewer.sum() < MOSTLY_ALONE * counts_for.sum() else ("lures", counts_for)
 
 
 def _doubts(
-    votes: Votes, close: list[Family], counts_for: Floats, witness: Witness | None, kind: str, truths: list[Posterior]
+    hearing: _Hearing, kind: str, truths: list[Posterior], counts_for: Floats, fewer: Floats
 ) -> list[Posterior]:
     """Return how one member would think otherwise if other voters were families, or answers uneven.
 
-    Of tests whose letters mean nothing answers are even.
+    Of tests whose letters mean nothing answers are even. `truths` are the members' opinions; the other arguments are those of `_of_many`.
     """
     number = 0 if kind == "perception" else PLAIN
     member = MEMBERS[kind][number]
-    fewer = heed_if_wider(votes, close)
-    asked = [(counts, member) for counts in (fewer, np.ones(len(votes))) if not np.array_equal(counts, counts_for)]
+    alone = np.ones(len(hearing.votes))
+    asked = [(counts, member) for counts in (fewer, alone) if not np.array_equal(counts, counts_for)]
     if kind != "lures":
         asked.append((counts_for, replace(member, evenness=UNEVEN)))
-    return [_opinion(votes, counts, assumed, witness) - truths[number] for counts, assumed in asked]
-
-
-def _opinion(votes: Votes, counts_for: Floats, assumed: Skill | Perception, witness: Witness | None) -> Posterior:
-    """Return what a member thinks."""
-    if isinstance(assumed, Perception):
-        return perceived(votes, counts_for, assumed, witness)
-    return _with_lures(votes, counts_for, abilities(votes, counts_for, assumed, witness).truth)
+    return [hearing.opinion(counts, assumed) - truths[number] for counts, assumed in asked]
 
 
 def _with_lures(votes: Votes, counts_for: Floats, truth: Posterior) -> Posterior:

@@ -117,8 +117,8 @@ def _doubtful(
 def _too_thin(estimate: Estimate, *, is_settled: bool) -> str | None:
     """Say why answers of which few labels are known do not tell who errs; None where they may.
 
-    In simulated tables a third and more of the picks that seemed sure were wrong with fewer than eight voters, and all
-    of them on tests where a model that falls for the lures of hard questions seems to know them (docs/methods.md).
+    In simulated tables a fifth of the picks that seemed sure were wrong with four to six voters, and all of them on
+    tests where a model that falls for the lures of hard questions seems to know them (docs/methods.md).
     """
     voters = estimate.opinions.voters
     if voters < (SURE_VOTERS if is_settled else LEAST_VOTERS):
