@@ -108,7 +108,8 @@ def _doubts(
 ) -> list[Posterior]:
     """Return how one member would think otherwise if other voters were families, or answers uneven.
 
-    Of tests whose letters mean nothing answers are even. `truths` are the members' opinions; the other arguments are those of `_of_many`.
+    Of tests whose letters mean nothing answers are even. `truths` are the members' opinions, the other arguments those
+    of `_of_many`.
     """
     number = 0 if kind == "perception" else PLAIN
     member = MEMBERS[kind][number]
