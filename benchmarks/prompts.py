@@ -18,8 +18,9 @@ import numpy as np
 
 from benchmarks.data import DATA
 from embedders.black_boxes.loading import language_model
-from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, evaluated
 from embedders.evaluation.prompts.labelled import labelled_for
+from embedders.evaluation.prompts.recorded import evaluated
+from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings
 from embedders.hardware.threads import sleep_while_waiting
 from embedders.predictors.language.contract import LanguageModel
 from embedders.predictors.language.prompted import PromptedPredictor

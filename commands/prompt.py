@@ -19,7 +19,7 @@ from commands.output import (
 )
 
 if TYPE_CHECKING:
-    from registry.prompts.files import PromptOptions
+    from registry.prompts.importing.contents import PromptOptions
     from registry.prompts.prompt import Prompt, Style
 
 FILE = click.Path(path_type=Path)
@@ -110,7 +110,7 @@ def add(
 
     A template may use the variables text, text_pair and answers, and usual names of datasets' fields.
     """
-    from registry.prompts.files import read_template
+    from registry.prompts.importing.reading import read_template
     from registry.prompts.prompt import CONCLUSION, Prompt
 
     if (template is None) == (template_file is None):
@@ -126,7 +126,7 @@ def add(
 
 
 def _options(fields: dict[str, str], choices: tuple[str, ...], prefix: str = "") -> "PromptOptions":
-    from registry.prompts.files import PromptOptions
+    from registry.prompts.importing.contents import PromptOptions
 
     return PromptOptions(fields, choices, prefix)
 
@@ -245,7 +245,7 @@ def test(
 ) -> None:
     """Say whether a prompt fits a task: its answers are the task's labels, and its examples can be asked."""
     from registry.prompts.fit import check_fits, fits
-    from registry.prompts.importing import usable_prompts
+    from registry.prompts.importing.registering import usable_prompts
 
     if (name is None) == (file is None) or (name is not None and (fields or choices)):
         raise click.UsageError("Give a prompt's NAME, or --file (with --field and --choices).")

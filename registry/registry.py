@@ -26,7 +26,7 @@ from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.location import located
 from registry.packs.shelf import Shelf
-from registry.prompts.importing import PromptImportReport, import_prompts, new_prompt
+from registry.prompts.importing.registering import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, similarities, vectors_of
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
     from registry.choosing.models import ModelRanking, Suggestion
-    from registry.prompts.files import PromptOptions
+    from registry.prompts.importing.contents import PromptOptions
 
 
 class Registry(Drawing):
@@ -135,7 +135,7 @@ class Registry(Drawing):
     def import_prompts(
         self, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
     ) -> PromptImportReport:
-        """Register the prompts of a file, all or none; see `registry.prompts.importing`."""
+        """Register the prompts of a file, all or none; see `registry.prompts.importing.registering`."""
         return import_prompts(self.catalog, path, options, tags=tags)
 
     def add_recorded_llm(self, name: str, prompts: Sequence[RecordedPrompt], **options: Any) -> list[EntryRecord]:  # noqa: ANN401

@@ -54,8 +54,9 @@ def prompts(
         raise click.UsageError("Give the PATH of a recorded LLM or of a table of answers, or --model.")
     if space is not None and model is None:
         raise click.UsageError("--space goes with --model.")
-    from embedders.evaluation.prompts.evaluate import PromptEvaluationSettings, evaluate_prompts
+    from embedders.evaluation.prompts.evaluate import evaluate_prompts
     from embedders.evaluation.prompts.registered import evaluate_registered
+    from embedders.evaluation.prompts.reports import PromptEvaluationSettings
 
     settings = PromptEvaluationSettings(
         examples=examples,

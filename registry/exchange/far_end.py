@@ -1,21 +1,16 @@
-"""Where a registry is pushed to and pulled from: what such a place must offer, and how one is named."""
+"""Where a registry is pushed to and pulled from: what such a place must offer."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from registry.errors import DataError, InputError
-from registry.location import LONGEST_PART
-from registry.shown import without_secrets
+from registry.errors import DataError
 
 T = TypeVar("T")
 
 BUNDLE, README, CARDS = "bundle.zip", "README.md", "cards"  # all that a push writes
 SCHEME = "hf://datasets/"
-_PART = r"[A-Za-z0-9][\w.-]{0,95}"
-_REPOSITORY = re.compile(rf"(?P<id>{_PART}/{_PART})(@(?P<revision>[\w./-]{{1,255}}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -71,31 +66,3 @@ def with_bundle(far_end: FarEnd, seen: Sighting, use: Callable[[Path], T]) -> T:
         if not far_end.is_elsewhere:
             raise
     return use(far_end.fetch(BUNDLE, seen, anew=True))
-
-
-def far_end_of(where: str, *, public: bool = False) -> FarEnd:
-    """Return the place that is meant: a folder, or `hf://datasets/OWNER/NAME[@REVISION]`.
-
-    Args:
-        public: whether a repository that a push makes is for everybody to read.
-
-    Raises:
-        InputError: it is neither.
-    """
-    if where.startswith(SCHEME):
-        from registry.exchange.hub import HubRepository
-
-        found = _REPOSITORY.fullmatch(where.removeprefix(SCHEME))
-        if found is None or ".." in where or "--" in found["id"]:
-            raise InputError(f"{without_secrets(where)[:100]!r} is not {SCHEME}OWNER/NAME[@REVISION].")
-        return HubRepository(found["id"], found["revision"], public=public)
-    if "://" in where:
-        told = without_secrets(where.partition("://")[0][:20])
-        mend = "; 'fute copy' moves a registry into a database" if told.startswith("postgres") else ""
-        raise InputError(f"A registry is pushed to a folder or to {SCHEME}OWNER/NAME, not to {told}://...{mend}.")
-    from registry.exchange.folder import FarFolder
-
-    parts = Path(where).parts
-    if not parts or "\0" in where or any(len(part.encode(errors="replace")) > LONGEST_PART for part in parts):
-        raise InputError(f"{where[:60]!r} is not the path of a folder.")
-    return FarFolder(Path(where).expanduser())

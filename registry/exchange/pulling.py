@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from registry.catalog.whole.merge import MergeReport
 from registry.errors import DataError, InputError
-from registry.exchange.far_end import BUNDLE, far_end_of, with_bundle
+from registry.exchange.addresses import far_end_of
+from registry.exchange.far_end import BUNDLE, with_bundle
 from registry.registry import Registry
 
 

@@ -10,8 +10,9 @@ from registry.bundles.part import BundlePart
 from registry.bundles.reading import Bundle, opened_bundle
 from registry.catalog.whole.pieces import Section
 from registry.errors import DataError, InputError
+from registry.exchange.addresses import far_end_of
 from registry.exchange.cards import NO_CARD, FormerCard, read_former, whole_card, write_cards
-from registry.exchange.far_end import BUNDLE, CARDS, README, FarEnd, Sighting, far_end_of, with_bundle
+from registry.exchange.far_end import BUNDLE, CARDS, README, FarEnd, Sighting, with_bundle
 from registry.exchange.inventory import Inventory
 from registry.files.writing import scratch
 from registry.files.yaml_data import FILE_LIMIT

@@ -5,7 +5,6 @@ elsewhere it is told by the tasks of the space itself.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import product
 from statistics import NormalDist
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.data.vectors import Similarities
 from registry.kinds import EntryKind
+from registry.ranking.finding import Level
 from registry.ranking.reasons import answered
 from registry.spaces.centring import Centring
 from registry.spaces.facets import Facets, Rows, weights_between
@@ -29,18 +29,6 @@ USUAL = 0.9  # of the pairs of a space's tasks are unrelated
 ONE_DEVIATION_BELOW = 0.159  # the quantile of a normal law
 SELDOM = 0.05  # how often the best of all strangers may have more
 LEAST = 0.1  # a similarity below is none, even if all other tasks have less
-
-
-@dataclass(frozen=True)
-class Level:
-    """What unrelated entries reach."""
-
-    value: float
-    facet: str | None  # in which it counts; None for the similarity
-
-    def of(self, similarity: float, facets: Mapping[str, float]) -> float:
-        """Return what of two entries is held against the level."""
-        return similarity if self.facet is None else facets[self.facet]
 
 
 class Strangers:

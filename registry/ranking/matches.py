@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.data.signatures import NEAR_DUPLICATE, WORTH_SAYING
 from registry.kinds import EntryKind
+from registry.ranking.finding import Finding
 from registry.ranking.uncertainty import STUDENT, interval
 from registry.results import Cell, Table
 from registry.views.charts.bars import Measures, drawn
@@ -16,8 +17,6 @@ SHARED = "shared"
 
 if TYPE_CHECKING:
     import pandas
-
-    from registry.ranking.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Ranking(Table[Match]):
         space: str,
         epoch: int = 0,
         set_aside: Sequence[SetAside] = (),
-        verdict: "Finding | None" = None,
+        verdict: Finding | None = None,
     ) -> None:
         super().__init__(matches, title=f"nearest to {query} in space {space}")
         self.bars = ("similarity", *(matches[0].facets if matches else ()))

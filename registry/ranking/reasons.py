@@ -1,16 +1,15 @@
 """Why is a match near? What the data of both have in common at first sight, and the facet that says most."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.data.models import ModelSpec
 from registry.data.tasks import task_of
 from registry.errors import DataError
 from registry.kinds import EntryKind
+from registry.ranking.finding import UsualAnswer
 from registry.ranking.matches import Match
 
-NEAR_CONSTANT = 0.95  # of a model's answers: if so many are one and the same, they tell nothing of what it does
 MOST_ANSWERS = 3  # are listed
 WHY_FACET = {
     "inputs": "their texts are alike",
@@ -18,24 +17,6 @@ WHY_FACET = {
     "joint": "their texts and answers together are alike",
     "map": "their answers depend on the texts in like ways",
 }
-
-
-@dataclass(frozen=True)
-class UsualAnswer:
-    """What a black box answered on the corpus of a space."""
-
-    name: str
-    answers: tuple[str, ...]
-    usual: str  # the answer that it gives most
-    share: float  # of all answers
-
-    @property
-    def is_near_constant(self) -> bool:
-        """Whether it gives nearly always the same answer."""
-        return self.share >= NEAR_CONSTANT
-
-    def __str__(self) -> str:
-        return f"{self.name} answers {self.usual!r} to {100 * self.share:.0f} of 100 texts"
 
 
 def answered(catalog: Catalog, space: SpaceRecord, names: Collection[str]) -> dict[str, UsualAnswer]:

@@ -5,8 +5,7 @@ A similarity means something beside what unrelated entries reach; see `levels`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,11 @@ from registry.data.inputs import plain
 from registry.data.signatures import NEAR_DUPLICATE
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
-from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Level, Strangers, usual_among
+from registry.ranking.finding import Finding, Level, Outcome, UsualAnswer
+from registry.ranking.levels import LEAST_TASKS, MOST_TASKS, Strangers, usual_among
 from registry.ranking.matches import Match
 from registry.ranking.queried import OUTSIDE
-from registry.ranking.reasons import UsualAnswer, answered, because
+from registry.ranking.reasons import answered, because
 from registry.ranking.uncertainty import NORMAL
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
@@ -31,43 +31,6 @@ SAME_ANSWERS = 0.4  # in the map, of tasks with the same texts and labels
 MOST_WORDS, LONGEST_WORD = 10, 30  # answers of a black box that are all told, and characters of one
 FEW = 8  # training examples, of fewer of which the nearest of 31 real tasks was another one in five or six
 SAME_TEXTS = 0.8  # in the inputs: of 31 real tasks those whose texts are of one source have more, others 0.71
-
-
-class Outcome(StrEnum):
-    """What a ranking comes to."""
-
-    USE = "use"
-    EQUAL = "equal"
-    NOTHING = "nothing"  # here is alike
-    UNKNOWN = "unknown"  # whether anything is
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a ranking comes to. Its text is one sentence."""
-
-    kind: Outcome
-    names: tuple[str, ...]  # the one to use, the equal ones, or the nearest of those that are not alike
-    because: str | None
-    level: Level | None
-    constant: UsualAnswer | None  # the black box, asked for or found, that gives nearly always one answer
-    sentence: str
-
-    def __str__(self) -> str:
-        return self.sentence
-
-    def as_json(self) -> dict[str, object]:
-        """Return the verdict as JSON values."""
-        said = self.constant
-        return {
-            "kind": self.kind.value,
-            "names": list(self.names),
-            "because": self.because,
-            "unrelated_reach": None if self.level is None else self.level.value,
-            "measured_in": None if self.level is None else self.level.facet or "similarity",
-            "near_constant": None if said is None else {"name": said.name, "answer": said.usual, "share": said.share},
-            "sentence": self.sentence,
-        }
 
 
 class Yardstick:

@@ -12,8 +12,9 @@ from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli
 from embedders.evaluation.prompts.closeness import Fute
-from embedders.evaluation.prompts.evaluate import PromptEvaluationSettings, evaluate_prompts
+from embedders.evaluation.prompts.evaluate import evaluate_prompts
 from embedders.evaluation.prompts.labelled import labelled_for
+from embedders.evaluation.prompts.reports import PromptEvaluationSettings
 from embedders.methods import method_named
 from embedders.methods.assembling import assemble
 from embedders.methods.mapemb import MapEmb

@@ -14,8 +14,8 @@ from embedders import create_space, embed, function_model
 from registry import Registry
 from registry.data.tasks import TaskData
 from registry.formats.tasks import read_task
+from registry.ranking.finding import Finding
 from registry.ranking.matches import Ranking
-from registry.ranking.verdict import Finding
 
 SENTIMENT = {"sst2", "sst5", "movie_review", "customer_review", "opinion_polarity", "tweet_sentiment"}
 OTHERS = ("trec", "snli", "mrpc", "banking77", "clinc_domain", "tweet_irony", "tweet_stance_climate", "socialiqa")

@@ -22,8 +22,8 @@ from registry.bundles.differences import differences
 from registry.bundles.part import BundlePart
 from registry.data.models import ModelSpec
 from registry.errors import DataError, InputError, StorageError
+from registry.exchange.addresses import far_end_of
 from registry.exchange.cards import MARK
-from registry.exchange.far_end import far_end_of
 from registry.exchange.pulling import pull
 from registry.exchange.pushing import PushOptions, PushPlan, push
 from registry.faults import VARIABLE

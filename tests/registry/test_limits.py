@@ -23,7 +23,7 @@ from registry.formats.table_files import read_table
 from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers
 from registry.formats.vectors import read_vectors
-from registry.prompts.files import read_prompts, read_template
+from registry.prompts.importing.reading import read_prompts, read_template
 
 READERS = {
     "task.jsonl": read_task,

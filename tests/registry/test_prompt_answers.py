@@ -10,8 +10,9 @@ from tiny_cli import run
 from registry.data.inputs import Input
 from registry.errors import DataError, TemplateError
 from registry.prompts.answer_parts import choices_answered, parts_of
-from registry.prompts.files import PromptFile, PromptOptions, read_prompts
-from registry.prompts.importing import usable_prompts
+from registry.prompts.importing.contents import PromptFile, PromptOptions
+from registry.prompts.importing.reading import read_prompts
+from registry.prompts.importing.registering import usable_prompts
 from registry.prompts.prompt import Prompt
 from registry.prompts.render import rendered
 
@@ -327,7 +328,7 @@ def test_of_promptsource_every_template_is_taken_or_told_why_not(data: Path, tmp
 
 def _left_out(path: Path) -> PromptFile:
     """Return why each template of a file is left out of which none can be used."""
-    from registry.prompts.files import _yaml
+    from registry.prompts.importing.reading import _yaml
     from registry.prompts.render import checked_prompts
 
     found = _yaml(path, PromptOptions())

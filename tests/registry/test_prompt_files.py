@@ -9,8 +9,9 @@ from tiny_cli import dump
 from registry import Registry
 from registry.errors import AlreadyExistsError, DataError, InputError
 from registry.formats.recorded import read_llm
-from registry.prompts.files import PromptOptions, read_prompts
-from registry.prompts.importing import import_prompts, usable_prompts
+from registry.prompts.importing.contents import PromptOptions
+from registry.prompts.importing.reading import read_prompts
+from registry.prompts.importing.registering import import_prompts, usable_prompts
 from registry.prompts.prompt import CONCLUSION, Prompt
 
 SOURCE = """\

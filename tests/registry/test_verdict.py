@@ -14,9 +14,9 @@ from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.tasks import TaskData
 from registry.kinds import EntryKind
+from registry.ranking.finding import Finding
 from registry.ranking.matches import Match
 from registry.ranking.reasons import because
-from registry.ranking.verdict import Finding
 from registry.spaces.facets import Facet, weights_between
 from registry.spaces.spec import SpaceSpec
 

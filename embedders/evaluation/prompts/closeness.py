@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from embedders.errors import NotEmbeddableError
 from embedders.evaluation.placing import MethodSpace, shown
 from embedders.evaluation.prompts.labelled import Labelled
+from embedders.evaluation.prompts.reports import PromptEvaluationSettings
 from embedders.methods.mapemb import MapEmb, ridge_map
+from embedders.methods.settings import COMMON
 from embedders.observed import Observed, from_answers, from_task
 from embedders.surrogate.classifier import Classified, classified
+from embedders.surrogate.weights import model_folder, most_tokens
 from registry.choosing.best import likeness
 from registry.choosing.scores import PromptScores, combined, expected_agreement, hard
 from registry.data.recordings import RecordedLLM
@@ -91,6 +94,26 @@ class Fute:
             "map": _cosine(maps.reshape(prompts, -1), self._map.ravel()),
             "answers": _cosine(answers, self._answers),
         }
+
+
+def fute_of(
+    llm: RecordedLLM,
+    labelled: Labelled,
+    settings: PromptEvaluationSettings,
+    surrogate: "RecallingSurrogate | None" = None,
+) -> Fute:
+    """Return what scores prompts by closeness to a dataset in the space of MapEmb."""
+    surrogate = surrogate or surrogate_of(settings)
+    return Fute(llm, labelled, surrogate, examples=settings.examples, seed=settings.seed)
+
+
+def surrogate_of(settings: PromptEvaluationSettings) -> "RecallingSurrogate":
+    """Return the surrogate that the settings name."""
+    from embedders.surrogate.recalling import RecallingSurrogate
+
+    base = model_folder(settings.surrogate)
+    length = min(COMMON["max_length"], most_tokens(base))
+    return RecallingSurrogate(base, device=settings.device, max_length=length)
 
 
 class ByMethod:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from embedders.black_boxes.self_select import self_selected
-from embedders.evaluation.prompts.evaluate import PromptEvaluation, PromptEvaluationSettings, check, evaluated
 from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for
+from embedders.evaluation.prompts.recorded import evaluated
+from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, check
 from registry import Registry
 from registry.choosing.asked import rows_asked
 from registry.choosing.best import SELF_SELECT

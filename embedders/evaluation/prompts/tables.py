@@ -3,15 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embedders.evaluation.prompts.closeness import fute_of
 from embedders.evaluation.prompts.estimators import Estimators, as_estimates, estimators
-from embedders.evaluation.prompts.evaluate import (
-    PromptEvaluation,
-    PromptEvaluationSettings,
-    PromptScore,
-    figures_of,
-    fute_of,
-)
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
+from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, PromptScore, figures_of
 from embedders.surrogate.classifier import Classified
 from registry.choosing.scores import PromptScores, score_prompts
 from registry.data.answer_tables import NONE, AnswerTable

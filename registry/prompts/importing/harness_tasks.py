@@ -9,7 +9,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from registry.errors import DataError, InputError
 from registry.files.yaml_data import Function, read_yaml
 from registry.prompts.answer_parts import is_turned
-from registry.prompts.files import (
+from registry.prompts.importing.contents import (
     OPENINGS,
     PromptFile,
     PromptOptions,

@@ -12,7 +12,7 @@ from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
-    from registry.prompts.files import PromptFile, PromptOptions
+    from registry.prompts.importing.contents import PromptFile, PromptOptions
 
 
 @dataclass
@@ -48,7 +48,7 @@ def import_prompts(
 
 def usable_prompts(path: Path, options: "PromptOptions | None" = None) -> "PromptFile":
     """Read the prompts of a file, their templates checked and tried."""
-    from registry.prompts.files import read_prompts
+    from registry.prompts.importing.reading import read_prompts
     from registry.prompts.render import checked_prompts
 
     file = read_prompts(path, options)

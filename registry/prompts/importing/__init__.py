@@ -1,0 +1,1 @@
+"""Prompts from files: ours, PromptSource's, those of lm-evaluation-harness."""
