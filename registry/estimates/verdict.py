@@ -19,8 +19,8 @@ LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, the
 LEAST_INPUTS = 20
 MORE_TEXTS = f"Ask on a space of {LEAST_INPUTS} texts or more."
 ANOTHER = "Embed another on these texts."
-LEAST_VOTERS, SURE_VOTERS = 4, 8  # of more than two answers: to tell who errs, and to be sure, without labels
-LEAST_LABELS = 20
+LEAST_VOTERS = 4  # of more than two answers: to tell who errs without labels
+LEAST_LABELS = 20  # of more than two answers: to be sure
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
 
 
@@ -117,13 +117,13 @@ def _doubtful(
 def _too_thin(estimate: Estimate, *, is_settled: bool) -> str | None:
     """Say why answers of which few labels are known do not tell who errs; None where they may.
 
-    In simulated tables a fifth of the picks that seemed sure were wrong with four to six voters, and all of them on
-    tests where a model that falls for the lures of hard questions seems to know them (docs/methods.md).
+    A fifth of the picks that seemed sure were wrong, in simulated tables of four to six voters and after ten labels of
+    real ones: who falls for what many fall for seems to know it (docs/methods.md).
     """
     voters = estimate.opinions.voters
-    if voters < (SURE_VOTERS if is_settled else LEAST_VOTERS):
+    if voters < LEAST_VOTERS:
         return f"so few ({voters}) do not tell which of them errs, with less than {LEAST_LABELS} labels"
-    if is_settled and estimate.opinions.kind == "lures":
+    if is_settled:
         return f"many may fall for the same wrong answer, which less than {LEAST_LABELS} labels do not tell"
     return None
 

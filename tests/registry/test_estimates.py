@@ -184,10 +184,16 @@ def said_of(votes: Votes) -> str:
     return verdict(names, votes, estimated(votes), mend="Label some.").sentence
 
 
-def test_a_clear_winner_is_to_be_used() -> None:
-    votes, _ = voters([0.97, *[0.6, 0.62, 0.58] * 6], inputs=2000, answers=6)
+def test_a_clear_winner_of_more_than_two_answers_is_to_be_used_from_twenty_labels_on() -> None:
+    votes, truth = voters([0.97, *[0.6, 0.62, 0.58] * 6], inputs=2000, answers=6)
 
-    assert said_of(votes).startswith("Use p0 (right in ")
+    assert said_of(votes).startswith(
+        "Not enough evidence: many may fall for the same wrong answer, which less than 20 "
+    )
+    for count, start in ((19, "Not enough evidence"), (20, "Use ")):
+        labels = np.where(np.arange(2000) < count, truth, NONE)
+        told = verdict(["p0"] * 19, votes, estimated(votes, labels=labels), mend="", labels=count)
+        assert told.sentence.startswith(start)
 
 
 def test_who_is_worse_once_in_thirty_cases_is_not_sure_without_labels_for_the_estimate_may_be_off() -> None:
