@@ -23,6 +23,8 @@ SCALE_SPREAD = 0.2  # standard deviations before any label, chosen for intervals
 FAVOUR_SPREAD = 0.4
 EXTRA_SPREAD = 0.8  # of all voters' extras together: each has this over the root of how many there are
 NEWTON, SETTLED = 50, 1e-8  # steps, at most; the largest change of a parameter at which they end
+TOGETHER_OF_FEW = 0.3  # of all accuracies together, over the voters: of more than two answers few agree on wrong ones
+TOGETHER_ON_FEW = 0.4  # the same, over the root of the inputs: on few of them chance agreement passes for knowledge
 OWN_SPREAD = 0.025  # of each voter's accuracy, whatever the models say: none is right
 APART = 0.05  # the share of inputs on which voters differ from which on this is each voter's own
 LABELS_THAT_SETTLE = 100.0  # leave half of the variance between the members, and of this
@@ -61,6 +63,7 @@ def believed(votes: Votes, opinions: Opinions, labels: NDArray[np.int64] | None 
     open_rows = (known == NONE)[:, None]  # on inputs with a label there is nothing to disagree on
     off = np.stack([votes.accuracy((own - mean) * open_rows) for own in opinions.truths])
     between = off.T @ off / len(off) + (OWN_SPREAD * open_rows.mean()) ** 2 * _alike(votes)
+    between += (_together(votes, opinions.voters) * open_rows.mean()) ** 2
     for doubt in opinions.doubts:
         doubted = votes.accuracy(doubt * open_rows)
         between += np.outer(doubted, doubted)
@@ -76,6 +79,12 @@ def _wider(votes: Votes, voters: int) -> float:
     alone, whose members then share what is wrong with them. With two answers they differ enough among themselves.
     """
     return 1.0 if votes.answers == 2 else FEW_VOTERS.get(voters, 1.0)
+
+
+def _together(votes: Votes, voters: int) -> float:
+    """Return how far all accuracies may be off together, where voters or inputs are few."""
+    of_few = 0.0 if votes.answers == 2 else TOGETHER_OF_FEW / voters
+    return float(np.hypot(of_few, TOGETHER_ON_FEW / np.sqrt(votes.inputs)))
 
 
 def _alike(votes: Votes) -> Floats:

@@ -8,12 +8,15 @@ rule from what was believed before and this, both taken for normal:
 
     rest  = 1/N  sum over labelled i of (right_i - expected_i) / pi_i
     gain  = C (C + S)^-1
-    a'    = a + gain (e + rest - a)  C' = (1 - gain) C (1 - gain)^T + (1 + 40/(40 + n)) gain S gain^T
+    a'    = a + gain (e + rest - a)  C' = (1 - gain) C (1 - gain)^T + gain F gain^T
 
 a and C are the accuracies and their covariance as they were believed, e what is expected of all inputs (a, but after
-an earlier sample), S the covariance that rest has for being of a sample of n. An input's chance p_i is to be the next
-one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i = 1 - exp(-c p_i), where c is such
-that the sampled p_i / pi_i add up to 1, as they do over all inputs.
+an earlier sample), S the covariance that rest is believed to have for being of a sample of n, and F the one that is
+found: (1 + 40/(40 + n)) S, and more where the labelled inputs vary more than was believed. Of what all agree on few are
+drawn, and if these are wrong S is too small. C is taken to be larger, by the same for all voters, where the labels are
+further off in the mean than C and F account for. An
+input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i
+= 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all inputs.
 """
 
 from dataclasses import replace
@@ -29,6 +32,7 @@ JITTER = 1e-9  # on the diagonal of a covariance: voters with the same answers h
 HALVINGS = 200
 FAR = 3.5  # standard errors
 FEW = 40  # labels: after fewer the rest is told to vary up to twice as much, for its law is not normal yet
+HALF_TOLD = 20  # labels that tell half of how much more the rest varies than was believed
 
 
 def chances(votes: Votes, truth: Posterior, best: Floats, frame: NDArray[np.bool_]) -> Floats:
@@ -83,16 +87,33 @@ def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats
     drawn = np.where(chance > 0, -np.expm1(-pace * chance), 1)
     right = votes.said[:, rows] == labels[rows]
     expected = np.einsum("tnk,nk->tn", votes.chosen[:, rows], belief.truth[rows])
-    rest = (right - expected) @ (1 / drawn[rows]) / votes.inputs
+    surprise = (right - expected) / drawn[rows] / votes.inputs
+    rest = surprise.sum(axis=1)
     noise = realised(votes, belief.truth, (1 - drawn) / drawn)
-    whole = belief.covariance + noise + JITTER * np.eye(len(votes))
-    gain = np.linalg.solve(whole, belief.covariance).T
+    found = _found(noise, surprise * np.sqrt(1 - drawn[rows])) * (1 + FEW / (FEW + len(rows)))
+    off = votes.accuracy(belief.truth) + rest - belief.accuracy
+    before = belief.covariance + max(off.mean() ** 2 - belief.covariance.mean() - found.mean(), 0)
+    gain = np.linalg.solve(before + noise + JITTER * np.eye(len(votes)), before).T
     kept = np.eye(len(votes)) - gain
-    left = kept @ belief.covariance @ kept.T + (1 + FEW / (FEW + len(rows))) * gain @ noise @ gain.T
+    left = kept @ before @ kept.T + gain @ found @ gain.T
     truth = belief.truth.copy()
     truth[rows] = np.eye(votes.answers)[labels[rows]]
-    off = votes.accuracy(belief.truth) + rest - belief.accuracy
     return replace(belief, truth=truth, accuracy=belief.accuracy + gain @ off, covariance=left)
+
+
+def _found(noise: Floats, own: Floats) -> Floats:
+    """Return the covariance of the rest, larger where the labelled inputs vary more than was believed.
+
+    Args:
+        noise: as it is believed, (voters, voters).
+        own: what each labelled input adds to it, (voters, labels): their squares add up to its variances on average.
+    """
+    believed = float(np.trace(noise))
+    if believed <= 0:
+        return noise
+    labels: int = own.shape[1]
+    more = max(float((own**2).sum()) / believed - 1, 0.0)
+    return noise * (1 + more * labels / (labels + HALF_TOLD))
 
 
 def told_evenly(votes: Votes, belief: Belief, labels: NDArray[np.int64], frame: NDArray[np.bool_]) -> Belief:

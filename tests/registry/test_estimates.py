@@ -196,12 +196,12 @@ def test_a_clear_winner_of_more_than_two_answers_is_to_be_used_from_twenty_label
         assert told.sentence.startswith(start)
 
 
-def test_who_is_worse_once_in_thirty_cases_is_not_sure_without_labels_for_the_estimate_may_be_off() -> None:
+def test_who_is_worse_once_in_thirty_cases_is_not_sure_for_the_estimate_may_be_off() -> None:
     votes, _ = voters([0.97, 0.6, 0.6, 0.62, 0.58, 0.6, 0.61], inputs=2000, answers=6)
     estimate = estimated(votes)
 
     assert SURE < estimate.worse[0] < 2 * SURE
-    assert verdict([*"abcdefg"], votes, estimate, mend="").kind is Kind.OPEN
+    assert verdict([*"abcdefg"], votes, estimate, mend="", labels=20).kind is Kind.OPEN
 
 
 @pytest.mark.parametrize(
@@ -361,9 +361,9 @@ def test_who_may_fall_for_what_lures_all_is_not_sure_without_labels(seed: int) -
 
     estimate, true = estimated(votes), votes.true_accuracy(truth)
 
-    assert estimate.worse[estimate.pick] <= SURE  # it seems to be the best by far,
+    assert estimate.worse[estimate.pick] <= 2 * SURE  # it seems to be the best by far,
     assert true.max() - true[estimate.pick] > 0.02  # and is not
-    assert "many may fall for the same wrong answer" in said_of(votes)
+    assert said_of(votes).startswith("Not enough evidence")
 
 
 def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:

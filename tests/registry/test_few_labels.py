@@ -54,6 +54,42 @@ def test_accuracies_after_suggested_labels_are_right_in_the_mean_though_all_shar
     assert np.mean([(its.low <= true) & (true <= its.high) for its in found]) > 0.85
 
 
+def lured(seed: int, voters: int, inputs: int) -> tuple[Votes, np.ndarray]:
+    """Voters of four answers, of whom most fall for the same wrong one on a fifth of the inputs."""
+    random = np.random.default_rng(seed)
+    truth, is_hard = random.integers(4, size=inputs), random.random(inputs) < 0.2
+    lure = (truth + random.integers(1, 4, inputs)) % 4
+    prone, able = random.uniform(0.7, 0.9, (voters, 1)), random.uniform(0.55, 0.75, (voters, 1))
+    other = (truth + random.integers(1, 4, (voters, inputs))) % 4
+    own = np.where(random.random((voters, inputs)) < able, truth, other)
+    return Votes(np.where(is_hard & (random.random((voters, inputs)) < prone), lure, own), 4), truth
+
+
+@pytest.mark.parametrize(("voters", "labels"), [(3, 60), (4, 60), (4, 100), (6, 100), (12, 100)])
+def test_after_suggested_labels_intervals_hold_though_what_all_agree_on_is_often_wrong(
+    voters: int, labels: int
+) -> None:
+    held = []
+    for seed in range(12):
+        votes, truth = lured(seed, voters, 300)
+        found = after_labels(votes, truth, labels, np.random.default_rng(seed).random(300))
+        true = votes.true_accuracy(truth)
+        held.append((found.low <= true) & (true <= found.high))
+
+    assert np.mean(held) >= 0.8
+
+
+@pytest.mark.parametrize("inputs", [25, 50])
+def test_many_voters_on_few_inputs_do_not_make_intervals_narrow(inputs: int) -> None:
+    held = []
+    for seed in range(6):
+        votes, truth = lured(seed, 60, inputs)
+        found, true = estimated(votes), votes.true_accuracy(truth)
+        held.append((found.low <= true) & (true <= found.high))
+
+    assert np.mean(held) >= 0.85
+
+
 @pytest.mark.parametrize(("count", "near"), [(590, 0.01), (599, 0.003), (600, 1e-9)])
 def test_with_nearly_all_labels_accuracies_are_nearly_the_true_ones(count: int, near: float) -> None:
     votes, truth = camps()
@@ -183,7 +219,7 @@ def test_suggested_labels_after_random_ones_bring_the_accuracies_nearer() -> Non
         assert more == suggested(votes, first[-1], np.where(evenly, labels, NONE), 45, luck=luck, evenly=evenly)[40:]
 
     off = [np.mean([np.abs(its.accuracy - true).mean() for its in found]) for found in (first, both)]
-    assert off[1] < 0.85 * off[0]
+    assert off[1] < 0.95 * off[0]
     assert np.mean([(its.low <= true) & (true <= its.high) for its in both]) > 0.85
 
 
