@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from embedders.errors import BlackBoxError, ModelNotUsableError, TooLargeError
 from embedders.foreign.door import opened
 from embedders.predictors.gguf_files import unpacked
+from embedders.surrogate.weights import check_loaded
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
 from registry.errors import first_line
@@ -41,7 +42,7 @@ class Checkpoint:
     """A checkpoint and its tokenizer, on a device. Its weights are safetensors or GGUF; no code of its own is run.
 
     Raises:
-        ModelNotUsableError: it cannot be loaded, lacks the weights of its head, or cannot pad.
+        ModelNotUsableError: it cannot be loaded, lacks weights, or cannot pad.
     """
 
     def __init__(self, name: str, path: Path, head: HeadKind, *, device: str | None) -> None:
@@ -82,25 +83,30 @@ class Checkpoint:
             raise
         except Exception as error:  # the libraries raise many kinds, a tokenizer of another release a bare Exception
             raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
-        missing = sorted(
-            key for key in loading_info["missing_keys"] if not key.startswith(f"{model.base_model_prefix}.")
-        )
-        if missing:
-            raise ModelNotUsableError(f"{folder} lacks the weights of its head ({missing[0]}).")
+        check_loaded(folder, loading_info, body=str(model.base_model_prefix))
         return tokenizer, model
 
     def _ready_to_pad(self, path: Path) -> None:
-        """Decoders come without a token to pad with; what stands there is masked, so their end of text will do."""
+        """Decoders come without a token to pad with; what stands there is masked, so their end of text will do.
+
+        But not where the tokenizer ends each text with it, and nothing is said of padding: a classifier reads its
+        answer off the last token that is no padding.
+        """
         tokenizer, config = self.tokenizer, self.model.config
         if tokenizer.pad_token is None:
             known = getattr(config, "pad_token_id", None)
-            token = tokenizer.eos_token if known is None or known < 0 else tokenizer.convert_ids_to_tokens(known)
+            if known is not None and known >= 0:
+                token = tokenizer.convert_ids_to_tokens(known)
+            else:
+                end = tokenizer.eos_token
+                is_last = end is not None and tokenizer("a")["input_ids"][-1:] == [tokenizer.eos_token_id]
+                others = [other for other in (tokenizer.unk_token, tokenizer.bos_token) if other not in (None, end)]
+                token = next(iter(others), None) if is_last else end
             if token is None:
                 raise ModelNotUsableError(f"{path} has a tokenizer that can neither pad nor end a text.")
             tokenizer.pad_token = token
         config.pad_token_id = tokenizer.pad_token_id
-        if config.model_type not in _PADS_LEFT:
-            tokenizer.padding_side = "right"
+        tokenizer.padding_side = "left" if config.model_type in _PADS_LEFT else "right"
 
     def outputs(
         self, inputs: Sequence[Input], call: Callable[[dict[str, Any]], Any], *, width: int

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.surrogate.weights import label_names
@@ -19,7 +18,11 @@ _ENCODERS = (  # whose states can be read without a head
     *("nomic_bert", "roberta", "xlm-roberta"),
 )
 _NOT_LEFT_TO_RIGHT = ("xlm", "xlnet")  # their language-model heads fill gaps
-_NAMELESS = re.compile(r"LABEL_\d+")
+_DECODE_IF_TOLD = (  # to read from left to right alone
+    *(*_ENCODERS, "bert-generation", "big_bird", "data2vec-text", "megatron-bert", "rembert", "roberta-prelayernorm"),
+    *("roformer", "xlm-roberta-xl", "xmod"),
+)
+_NAMELESS = re.compile(r"LABEL_\d+|\d*")
 
 
 def head_of(folder: Path, labels: Sequence[str] | None = None) -> HeadKind:
@@ -42,6 +45,8 @@ def head_of(folder: Path, labels: Sequence[str] | None = None) -> HeadKind:
         return HeadKind.TEXT_TO_TEXT if labels else HeadKind.SEQ2SEQ_LM
     kind = config.get("model_type")
     if kind not in _NOT_LEFT_TO_RIGHT and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+        if kind in _DECODE_IF_TOLD and config.get("is_decoder") is not True:
+            raise ModelNotUsableError(f"{folder} reads texts from both sides (is_decoder is not true): it writes none.")
         return HeadKind.CAUSAL_LM
     if kind in _ENCODERS and any(name.endswith("Model") for name in names):
         return HeadKind.SENTENCE_ENCODER
@@ -72,7 +77,7 @@ def settled_labels(
             raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")
         return []
     if head is HeadKind.REGRESSION:
-        settled = _of_regression(labels, ends, source)
+        settled = _of_regression(folder, labels, ends, source)
     elif head is HeadKind.TEXT_TO_TEXT:
         if not labels or len(labels) < 2 or not all(label.strip() for label in labels):
             raise ModelNotUsableError(f"{source} writes text: say which answers it chooses from with --labels A,B.")
@@ -84,13 +89,28 @@ def settled_labels(
     return settled
 
 
-def _answers_independently(config: dict[str, Any]) -> bool:
-    """Say whether a classifier's outputs are probabilities each by itself, not of one choice among all."""
+def _check_one_choice(folder: Path, source: str) -> None:
+    """Refuse a classifier whose outputs are probabilities each by itself, not of one choice among all."""
+    config = read_json(folder / "config.json")
     is_sigmoid = "sigmoid" in str(config.get("function_to_apply", "")).lower()
-    return is_sigmoid or config.get("problem_type") == "multi_label_classification"
+    if not is_sigmoid and config.get("problem_type") != "multi_label_classification":
+        return
+    own = label_names(folder)
+    which = (
+        f"each of its {len(own)} labels by itself, so that a text may have none or several"
+        if len(own) > 1
+        else ("its one label, by a probability and not on a scale")
+    )
+    raise ModelNotUsableError(
+        f"{source} answers yes or no to {which}: such models are not supported. Register a function that answers with "
+        "one text instead."
+    )
 
 
-def _of_regression(labels: Sequence[str] | None, ends: tuple[float, float] | None, source: str) -> list[str]:
+def _of_regression(
+    folder: Path, labels: Sequence[str] | None, ends: tuple[float, float] | None, source: str
+) -> list[str]:
+    _check_one_choice(folder, source)
     if not labels or ends is None:
         raise ModelNotUsableError(
             f"{source} gives one number: say what the ends of its scale mean with --labels LOW,HIGH, and where they "
@@ -104,15 +124,12 @@ def _of_regression(labels: Sequence[str] | None, ends: tuple[float, float] | Non
 
 
 def _of_classifier(folder: Path, labels: Sequence[str] | None, source: str) -> list[str]:
+    _check_one_choice(folder, source)
     own = label_names(folder)
-    if _answers_independently(read_json(folder / "config.json")):
-        raise ModelNotUsableError(
-            f"{source} answers yes or no to each of its {len(own)} labels by itself, so that a text may have none or "
-            "several: such models are not supported. Register a function that answers with one text instead."
-        )
     labels = list(labels or own)
-    if any(_NAMELESS.fullmatch(label) for label in labels):
-        raise ModelNotUsableError(f"{source} names its labels {labels[0]}, ...: say what they mean with --labels A,B.")
+    nameless = next((label for label in labels if _NAMELESS.fullmatch(label.strip())), None)
+    if nameless is not None:
+        raise ModelNotUsableError(f"{source} names its labels {nameless!r}, ...: say what they mean with --labels A,B.")
     if len(labels) != len(own):
         raise SettingError(f"{source} has {len(own)} outputs, not {len(labels)}.")
     given, theirs = [plain(label) for label in labels], [plain(label) for label in own]

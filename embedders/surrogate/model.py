@@ -18,6 +18,7 @@ from embedders.hardware.batching import TokenRows, batch_size, by_length, halved
 from embedders.hardware.devices import attention, best_device, feature_precision, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
 from embedders.surrogate.kept import KeptFeatures
+from embedders.surrogate.weights import check_loaded
 from registry.data.inputs import Input
 from registry.errors import first_line
 
@@ -83,15 +84,17 @@ class Surrogate:
     def _loaded(self, architecture: Any, *, learns: bool) -> nn.Module:  # noqa: ANN401 - one of transformers' Auto classes
         try:
             with opened(self.folder) as shown, quiet_transformers():
-                model = architecture.from_pretrained(
+                model, loading_info = architecture.from_pretrained(
                     shown,
                     trust_remote_code=False,
                     use_safetensors=True,
                     attn_implementation=attention(self.device, learns=learns),
                     dtype=torch.float32,
+                    output_loading_info=True,
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelNotUsableError(f"{self.folder} cannot be loaded: {first_line(error)}") from error
+        check_loaded(self.folder, loading_info, body=str(model.base_model_prefix), unread=("pooler.",))
         model.config.use_cache = False  # one pass over each input: nothing to keep
         loaded: nn.Module = model.to(self.device).eval()
         return loaded

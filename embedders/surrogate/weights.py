@@ -2,9 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from embedders.errors import ModelNotUsableError
 from embedders.foreign.door import WHOLE, looked_at, sha256_of, whole_identity
@@ -15,6 +17,7 @@ MINILM = "minilm"
 _MINILM_WHOLE = "whole-086836945ecac8dd7643dec8903ac30105f5c22019afdf55d2e506bcbe9916a5"
 _MINILM_KNOWN_AS = "acad6cf67a9c2a78c3b73dae0b68ce987991072241a5fab00960301cee96bb36"  # in all default spaces there are
 _log = logging.getLogger("registry")  # whose notes the command line shows
+_LAYER = re.compile(r"\.\d+\.")
 _COUNT_FROM_TWO = ("camembert", "roberta", "xlm-roberta")  # whose first positions are never used
 _TOKENIZERS = (  # in the order in which a folder's identity takes the first of them
     *("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt"),
@@ -94,13 +97,13 @@ def _of_weights(folder: Path) -> str:
 
 
 def label_names(folder: Path) -> list[str]:
-    """Return the labels that a classifier's config names, in the order of its outputs.
+    """Return the labels that a classifier's config names, in the order of its outputs; raise `ModelNotUsableError`.
 
     transformers leaves the names out of the config where they are its own: LABEL_0 and LABEL_1.
     """
     names = _config(folder).get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
-        return []
+    if not isinstance(names, dict) or {str(key) for key in names} != {str(number) for number in range(len(names))}:
+        raise ModelNotUsableError(f"{folder} has an id2label that does not number its labels from 0 on.")
     return [str(names[key]) for key in sorted(names, key=int)]
 
 
@@ -118,6 +121,29 @@ def most_tokens(folder: Path) -> int:
     return positions - 2 if config.get("model_type") in _COUNT_FROM_TWO else positions
 
 
+def check_loaded(folder: Path, loading_info: Mapping[str, Any], *, body: str, unread: tuple[str, ...] = ()) -> None:
+    """Refuse a model for which weights were missing, which are random then; tell of layers that are not read.
+
+    Args:
+        folder: the model's.
+        loading_info: what transformers tells of loading it.
+        body: what the names of weights begin with that are not of the head.
+        unread: what the names of weights begin with that nobody reads.
+
+    Raises:
+        ModelNotUsableError: weights were missing.
+    """
+    missing = sorted(key for key in loading_info["missing_keys"] if not key.startswith(unread))
+    if missing:
+        is_head = not unread and not any(key.startswith(f"{body}.") or _LAYER.search(key) for key in missing)
+        lacks = "the weights of its head" if is_head else "weights"
+        raise ModelNotUsableError(f"{folder} lacks {lacks} ({missing[0]}).")
+    surplus = [key for key in loading_info["unexpected_keys"] if _LAYER.search(key) and not key.startswith("decoder.")]
+    if surplus:
+        shown = f"{min(surplus)}{f' and {len(surplus) - 1} more' if len(surplus) > 1 else ''}"
+        _log.warning("%s has weights that its config.json has no place for: %s. They are not read.", folder, shown)
+
+
 def _config(folder: Path) -> dict[str, object]:
     config = document_of(folder, CONFIG)
     if config is None:
@@ -126,10 +152,16 @@ def _config(folder: Path) -> dict[str, object]:
 
 
 def _check_whole(folder: Path, source: str) -> None:
-    """Refuse an adapter without the model that it changes; raise `ModelNotUsableError` with how to join them."""
-    weights = [path.name for path in folder.glob("*.safetensors")]
-    if not (folder / "adapter_config.json").exists() or any(name != "adapter_model.safetensors" for name in weights):
+    """Refuse an adapter, alone or beside the model that it changes; raise `ModelNotUsableError` with how to join them.
+
+    The weights beside it would be read without it.
+    """
+    if not (folder / "adapter_config.json").exists():
         return
+    is_alone = all(path.name == "adapter_model.safetensors" for path in folder.glob("*.safetensors"))
+    if not is_alone and not any(folder.glob("adapter_model.*")):
+        return  # a merged one
+    holds = "alone, not the model that it changes" if is_alone else "beside the weights that it changes"
     try:
         adapter = document_of(folder, "adapter_config.json") or {}
     except ModelNotUsableError:
@@ -137,7 +169,7 @@ def _check_whole(folder: Path, source: str) -> None:
     base = adapter.get("base_model_name_or_path")
     named = base[:200] if isinstance(base, str) and base.isprintable() and base else "its base"
     raise ModelNotUsableError(
-        f"{source} holds a PEFT adapter alone, not the model that it changes: merge it into {named} (in Python: load "
+        f"{source} holds a PEFT adapter {holds}: merge it into {named} (in Python: load "
         "it with peft.AutoPeftModelFor..., then .merge_and_unload().save_pretrained(FOLDER), and save the tokenizer "
         "there too) and register that folder."
     )

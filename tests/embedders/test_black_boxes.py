@@ -1,6 +1,7 @@
 """Checkpoints as black boxes: decoders, text-to-text models, regressions and readers, each against transformers."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from tiny import TOLERANCE, tiny_classifier
 from tiny_boxes import edit_config, loaded, tiny_box
+from tokenizers.processors import TemplateProcessing
 
 import cli
 from embedders.black_boxes.entries import predictor_for
@@ -213,6 +215,81 @@ def test_a_head_whose_weights_are_not_there_is_never_made_up(
 
     with pytest.raises(ModelNotUsableError, match=rf"judge lacks the weights of its head \({head}\)\.$"):
         ask(registry, "judge", QUESTIONS)
+
+
+def without(folder: Path, part: str) -> Path:
+    """Take weights out of a checkpoint."""
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if part not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture", "part"),
+    [
+        ("bert", "BertForSequenceClassification", "encoder.layer.1."),
+        ("bert", "BertForSequenceClassification", "pooler."),
+        ("gpt2", "GPT2ForSequenceClassification", "h.1.mlp"),
+    ],
+)
+def test_nor_are_weights_of_its_body(
+    registry: Registry, tmp_path: Path, family: str, architecture: str, part: str
+) -> None:
+    """Made up they are others each time that it is loaded."""
+    hf_model(registry, "judge", str(without(tiny_box(tmp_path / "judge", family, architecture, labels=LABELS), part)))
+
+    with pytest.raises(ModelNotUsableError, match=rf"judge lacks weights \(.*{re.escape(part)}.*\)\.$"):
+        ask(registry, "judge", QUESTIONS)
+
+
+def test_layers_that_the_config_has_no_place_for_are_told(
+    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tiny_box(tmp_path / "judge", "bert", "BertForSequenceClassification", labels=LABELS)
+    edit_config(folder, num_hidden_layers=1)
+    hf_model(registry, "judge", str(folder))
+
+    ask(registry, "judge", QUESTIONS)
+
+    assert "has no place for: bert.encoder.layer.1.attention.output.LayerNorm.bias and 15 more" in caplog.text
+
+
+@pytest.mark.parametrize("architecture", ["BertLMHeadModel", "BertForMaskedLM"])
+def test_what_reads_texts_from_both_sides_is_no_language_model(
+    registry: Registry, tmp_path: Path, architecture: str
+) -> None:
+    folder = tiny_box(tmp_path / "lm", "bert", architecture)
+
+    with pytest.raises(ModelNotUsableError, match=r"reads texts from both sides|is not a sequence classifier"):
+        hf_model(registry, "lm", str(folder))
+
+
+def test_who_ends_each_text_and_has_nothing_to_pad_with_is_read_at_its_end(registry: Registry, tmp_path: Path) -> None:
+    """The end of a text is its last token, not padding."""
+    folder = tiny_box(tmp_path / "judge", "gpt2", "GPT2ForSequenceClassification", labels=LABELS)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    edit_config(folder, pad_token_id=None)
+    own = tokenizer.backend_tokenizer
+    end, start = tokenizer.eos_token, tokenizer.bos_token or tokenizer.unk_token
+    own.post_processor = TemplateProcessing(single=f"$A {end}", special_tokens=[(end, tokenizer.eos_token_id)])
+    others = {"bos_token": start} if start != end else {"bos_token": tokenizer.convert_ids_to_tokens(5)}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=own, eos_token=end, **others).save_pretrained(folder)
+    hf_model(registry, "judge", str(folder))
+    tokenizer, model = (
+        transformers.AutoTokenizer.from_pretrained(folder),
+        transformers.AutoModelForSequenceClassification.from_pretrained(folder),
+    )
+    assert tokenizer.pad_token is None
+    assert tokenizer("a film")["input_ids"][-1] == tokenizer.eos_token_id
+    asked = [Input(text) for text in ("a film", "it was a longer film than this", "no")]
+    with torch.inference_mode():
+        each = [model(**tokenizer(one.text, return_tensors="pt")).logits[0].softmax(-1).tolist() for one in asked]
+
+    found = ask(registry, "judge", asked)
+
+    np.testing.assert_allclose(found.probabilities, each, atol=2e-2)
 
 
 # -- text-to-text ----------------------------------------------------------------------------------------

@@ -103,6 +103,43 @@ def test_an_adapter_alone_is_told_what_it_is_merged_into(registry: Registry, cla
         hf_model(registry, "m", str(classifier))
 
 
+def test_an_adapter_beside_its_base_is_not_passed_over(registry: Registry, classifier: Path) -> None:
+    """transformers answers with both, and the base alone would answer otherwise."""
+    (classifier / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base", "r": 2}))
+    (classifier / "adapter_model.safetensors").write_bytes((classifier / "model.safetensors").read_bytes())
+
+    with pytest.raises(ModelNotUsableError, match=r"holds a PEFT adapter beside the weights that it changes: merge"):
+        hf_model(registry, "m", str(classifier))
+
+
+@pytest.mark.parametrize("names", [{"0": "0", "1": "1", "2": "2"}, {"0": "a", "1": "b", "2": ""}])
+def test_labels_that_say_nothing_are_asked_for(registry: Registry, classifier: Path, names: dict[str, str]) -> None:
+    edit_config(classifier, id2label=names)
+
+    with pytest.raises(ModelNotUsableError, match="say what they mean with --labels"):
+        hf_model(registry, "m", str(classifier))
+
+
+@pytest.mark.parametrize("names", [{"1": "a", "2": "b", "3": "c"}, {"0": "a", "2": "b", "5": "c"}, ["a", "b", "c"]])
+def test_labels_whose_order_is_a_guess_are_refused(registry: Registry, classifier: Path, names: Any) -> None:  # noqa: ANN401
+    edit_config(classifier, id2label=names)
+
+    with pytest.raises(ModelNotUsableError, match="does not number its labels from 0 on"):
+        hf_model(registry, "m", str(classifier))
+
+
+@pytest.mark.parametrize(
+    "config", [{"problem_type": "multi_label_classification"}, {"function_to_apply": "sigmoid", "problem_type": None}]
+)
+def test_one_output_through_a_sigmoid_is_no_number_on_a_scale(
+    registry: Registry, classifier: Path, config: dict[str, Any]
+) -> None:
+    edit_config(classifier, id2label={"0": "toxic"}, **config)
+
+    with pytest.raises(ModelNotUsableError, match="answers yes or no to its one label"):
+        hf_model(registry, "m", str(classifier), labels=("harmless", "toxic"), range=(0.0, 1.0))
+
+
 def test_a_merged_model_beside_its_adapters_settings_is_taken(registry: Registry, classifier: Path) -> None:
     (classifier / "adapter_config.json").write_text("{}")
 

@@ -460,6 +460,16 @@ def test_a_text_of_any_kind_names_words_or_says_why_not(text: str) -> None:
         ("positive\n\nWait, actually it is negative.", ("positive", "negative"), None),
         ("Positive? No.", ("positive", "negative"), None),
         ("It is far from positive.", ("positive", "negative"), None),
+        ("Nobody would call it positive.", ("positive", "negative"), None),
+        ("There is nothing positive here.", ("positive", "negative"), None),
+        ("Few would call this positive.", ("positive", "negative"), None),
+        ("It is barely positive.", ("positive", "negative"), None),
+        ("The reviewer is unlikely to be positive.", ("positive", "negative"), None),
+        ("It lacks positive aspects.", ("positive", "negative"), None),
+        ("Positive? Hardly.", ("positive", "negative"), None),
+        ("Anything other than positive.", ("positive", "negative"), None),
+        ("A positive answer would be wrong.", ("positive", "negative"), None),
+        ("Positive, with a few flaws.", ("positive", "negative"), "positive"),
         ("A: London\nB: Paris\nThe answer is B.", ("A", "B"), "B"),
         ("A: incorrect. B: correct", ("A", "B"), None),
         ("Answer: B (not A)", ("A", "B"), "B"),
@@ -489,3 +499,18 @@ def test_a_first_token_that_began_something_else_is_no_answer() -> None:
     assert read("Not sure.", is_cut=False) is Missing.NO_ANSWER
     assert read("Not biased.", is_cut=False) is None
     assert read("Not", is_cut=True) is None  # the rest is not known
+
+
+def test_of_several_choices_the_first_by_number_is_the_reply() -> None:
+    later, first = ({"index": number, "message": {"content": text}} for number, text in ((1, "bad"), (0, "good")))
+
+    assert chat_reply({"choices": [later, first]}).text == "good"
+
+
+def test_tokens_that_begin_another_word_than_the_text_says_are_not_those_of_the_text() -> None:
+    place = LikelyTokens("bad", {"bad": -0.1, "good": -2.4})
+
+    found = read_reply(ChatReply("good", "", None, False, [place], "good"), ("bad", "good"))
+
+    assert found.place is None
+    assert found.scores.tolist() == [LEAST, 0.0]

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from tiny import HIDDEN, TOLERANCE, sentences, tiny_encoder
 from tiny_families import ENCODERS, FAMILIES, tiny_family
 
@@ -287,4 +289,15 @@ def test_a_tokenizer_that_can_neither_pad_nor_end_a_text_is_refused(tmp_path: Pa
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
 
     with pytest.raises(ModelNotUsableError, match=r"model has a tokenizer that can neither pad nor end a text\.$"):
+        Surrogate(folder, device="cpu")
+
+
+@pytest.mark.parametrize("names", [lambda name: f"_orig_mod.{name}", lambda name: name.replace("layer.1.", "layer.9.")])
+def test_weights_that_are_not_found_are_not_made_up(tmp_path: Path, names: Callable[[str], str]) -> None:
+    """A space would hold vectors of another model after each start."""
+    folder = tiny_encoder(tmp_path / "surrogate")
+    weights = load_file(folder / "model.safetensors")
+    save_file({names(name): value for name, value in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+
+    with pytest.raises(ModelNotUsableError, match=r"surrogate lacks weights \("):
         Surrogate(folder, device="cpu")

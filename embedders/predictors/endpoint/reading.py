@@ -20,12 +20,15 @@ _PIECE_MARKS = {"\u2581": " ", "\u0120": " ", "\u010a": "\n"}  # a blank or a li
 _UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that write without blanks
 _DENIES = re.compile(  # in the clause before a word
     r"(?<!\w)(?:not|no|never|neither|nor|none|without|cannot|hardly|rather than|instead of|far from|anything but|"
+    r"nobody|nothing|(?<!a )few|(?<!a )little|barely|scarcely|unlikely|lack(?:s|ing)?|other than|"
     r"fails? to be|opposite of|less than|nicht|kein\w*|weder|pas|"
     r"ni|non|nunca|não|nem|niet|geen|nie|не|нет|ни)(?!\w)|n['\u2019]t(?!\w)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"[\"'*`)\]\u201d]*\s*[:?=]\W*(?:(?:not|no|false|incorrect|wrong)(?!\w)|0(?![\w.]))", re.IGNORECASE
+    r"[\"'*`)\]\u201d]*(?:\s*[:?=]\W*(?:(?:not|no|false|incorrect|wrong|hardly|barely|never|unlikely)(?!\w)|0(?![\w.]))|"
+    r"(?:\s+\w+)?\s+(?:is|was|seems|would be)\s+(?:not|false|incorrect|wrong|inaccurate|mistaken)(?!\w))",
+    re.IGNORECASE,
 )  # behind it
 _THINKS_AGAIN = re.compile(r"(?<!\w)(?:wait|actually|on second thought|correction|i mean)(?!\w)", re.IGNORECASE)
 _HEADS = re.compile(r"\s*(?:[\u2014\u2013:(]|-\s)")  # what follows
@@ -68,10 +71,19 @@ def read_reply(reply: ChatReply, words: Sequence[str]) -> NamedWords:
         return NamedWords(nothing, reply.missing)
     place = _first_place(reply, words)
     scores = None if place is None else by_tokens(reply.places[place].log_probs, words)
-    if scores is not None and (reply.is_cut or mentions(reply.text, words)):  # else 'Not' began 'not sure'
-        return NamedWords(scores, None, place)
     named = by_text(reply.text, words, is_cut=reply.is_cut)
+    is_of_text = reply.is_cut or mentions(reply.text, words)  # else 'Not' began 'not sure'
+    if scores is not None and place is not None and is_of_text and _goes_with(reply.places[place].taken, named, words):
+        return NamedWords(scores, None, place)
     return NamedWords(nothing, named) if isinstance(named, Missing) else NamedWords(named, None)
+
+
+def _goes_with(taken: str, named: NDArray[np.float64] | Missing, words: Sequence[str]) -> bool:
+    """Say whether a token may be where a text begins its one word: a proxy may put its own text beside the tokens."""
+    if isinstance(named, Missing) or (named == 0).sum() != 1:
+        return True
+    begins = [_begins(word, taken) for word in words]
+    return not any(begins) or begins[int(named.argmax())]
 
 
 def _first_place(reply: ChatReply, words: Sequence[str]) -> int | None:

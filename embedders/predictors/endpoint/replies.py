@@ -109,9 +109,9 @@ def scored_echoes(prompt: Echo, wholes: Sequence[Echo]) -> tuple[NDArray[np.floa
 def chat_reply(reply: Mapping[str, Any]) -> ChatReply:
     """Take a chat's reply, or a completion, apart; raise `NotOfferedError` where it has no such form."""
     choices = reply.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+    if not isinstance(choices, list) or not choices or not all(isinstance(choice, dict) for choice in choices):
         raise NotOfferedError
-    choice: dict[str, Any] = choices[0]
+    choice: dict[str, Any] = next((choice for choice in choices if choice.get("index") == 0), choices[0])
     message = choice.get("message")
     if not isinstance(message, dict):
         message = {"content": choice.get("text")}
