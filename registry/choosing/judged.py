@@ -18,6 +18,7 @@ from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, plain
 from registry.errors import InputError
+from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
 from registry.estimates.votes import Votes, kappa_between
@@ -30,6 +31,7 @@ MOSTLY, OFTEN = 0.9, 0.05  # shares of a voter's answers
 OWN_WORDS = "Record the answers in the words of the labels."
 LEAST_CONTRARY = 20  # labels that may be the other way round
 CONTRARY = -0.3  # kappa of most voters and the truth: of 38 real tables the least is -0.04
+LEAST_OF_ONE_CLASS, SELDOM = 10, 2000  # labels; samples of which one is as odd
 BY_CHANCE = 2.5  # standard errors of a kappa that is 0
 
 
@@ -137,7 +139,12 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
             rows = sample_of(answered.inputs, (given != NONE) & (own == NONE), known.chances)
             evenly = given_evenly(answered.votes, rows, own == NONE, notes)
     witness = teacher.witness(answered, notes)
-    estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly)
+    opinions = heard(answered.votes, witness)
+    by_class = None if otherwise else _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
+    if by_class is not None:
+        otherwise = by_class
+        labels, evenly = np.where(drawn > 0, labels, NONE), np.zeros(len(labels), bool)
+    estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly, opinions=opinions)
     if witness is not None:
         trust = Expectation(len(answered.answers), witness, 0.5)
         trust.update(np.mean(estimate.opinions.truths, axis=0))
@@ -150,6 +157,30 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     otherwise = otherwise or _contrary(answered.votes, np.where(drawn > 0, NONE, labels))
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
+
+
+def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.int64]) -> tuple[str, str] | None:
+    """Say that labels tell nothing of the texts without one: all are of one class, and a sample's would not be.
+
+    Only the positive ones were labelled, or a file that is sorted by class was begun. In a sample that happens once in
+    `SELDOM` cases at most; the class's share is what is believed of it, or what a fourth of the voters exceed, if more.
+
+    Args:
+        answered: the answers.
+        opinions: what the committee thinks of them.
+        labels: those whose texts were not drawn where voters differ, else `NONE`.
+    """
+    rows = np.flatnonzero(labels != NONE)
+    if len(rows) < LEAST_OF_ONE_CLASS or len(rows) == len(labels) or len(set(labels[rows].tolist())) > 1:
+        return None
+    one = int(labels[rows[0]])
+    votes = answered.votes
+    said = votes.chosen[:, :, one].sum(axis=1) / np.maximum(votes.given.sum(axis=1), 1)
+    share = max(float(np.mean(opinions.truths, axis=0)[:, one].mean()), float(np.quantile(said, 0.75)))
+    if share ** len(rows) * SELDOM >= 1:
+        return None
+    why = f"all {len(rows)} known labels are {answered.answers[one]!r}, chosen by their class, and count for nothing"
+    return why, "Label a sample, or the texts that 'fute label suggest' names."
 
 
 def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None:

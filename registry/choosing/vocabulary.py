@@ -7,10 +7,9 @@ from typing import Self
 from registry.catalog import EntryRecord
 from registry.choosing.asked import Answered
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, plain
+from registry.data.inputs import Input, plain, unmarked
 from registry.errors import InputError
 
-AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
 JUNK = 0.02  # of the texts: a voter who gives answers that are no label to more of them may mean one by these
 
 
@@ -42,11 +41,11 @@ class Vocabulary:
             return None
         known = {plain(answer): answer for answer in answered.answers}
         spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
-        found_as = {_trimmed(word): answer for word, answer in known.items()} | known
+        found_as = {unmarked(word): answer for word, answer in known.items()} | known
         by_text = {label: found_as.get(plain(text)) for label, text in spelt.items()}
         by_name = {label: found_as.get(plain(label)) for label in spelt}
-        forms = {_trimmed(answer): answer for answer in (*by_name.values(), *by_text.values()) if answer is not None}
-        as_others = {answer: forms[_trimmed(word)] for word, answer in known.items() if _trimmed(word) in forms}
+        forms = {unmarked(answer): answer for answer in (*by_name.values(), *by_text.values()) if answer is not None}
+        as_others = {answer: forms[unmarked(word)] for word, answer in known.items() if unmarked(word) in forms}
         as_others = {answer: other for answer, other in as_others.items() if answer not in forms.values()}
         known = {word: answer for word, answer in known.items() if answer not in as_others}
         odd = [known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()}]
@@ -110,11 +109,6 @@ def words_of_labels(task: EntryRecord) -> frozenset[str]:
     """Return the names and the texts of a task's labels, as `plain` spells them; none of a task without labels."""
     labels, texts = task.spec.get("labels") or (), task.spec.get("answers") or {}
     return frozenset(plain(str(word)) for word in (*labels, *texts.values()))
-
-
-def _trimmed(word: str) -> str:
-    """Return a word without the signs that an LLM puts around it: `**Positive.**` is `positive`."""
-    return plain(word).rstrip(AROUND + ".").lstrip(AROUND) or word
 
 
 def _holds(meant: Mapping[str, str | None], known: Mapping[str, str]) -> bool:

@@ -83,9 +83,17 @@ def _spelt(text: str) -> str:
     return _AROUND_MARKS.sub(r"\1", " ".join(heard.split())) or text
 
 
+_AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
+
+
 def plain(text: str) -> str:
     """Return small letters with single blanks: so labels meet choices, and answers those in another spelling."""
     return " ".join(text.lower().split())
+
+
+def unmarked(word: str) -> str:
+    """Return a word as `plain` spells it, without the signs that an LLM puts around it, as in `**Positive.**`."""
+    return plain(word).rstrip(_AROUND + ".").lstrip(_AROUND) or word
 
 
 def distinct(inputs: Iterable[Input]) -> list[Input]:

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from registry.data.answer_tables import NONE, AnswerTable
-from registry.data.inputs import Input
+from registry.data.inputs import Input, plain, unmarked
 from registry.errors import DataError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
 from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
 from registry.names import normal
-from registry.reading.classes import MISSING
+from registry.reading.classes import MISSING, whole_number
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -172,7 +172,7 @@ class _Cells:
         for line, row in enumerate(rows, start=1):
             key = row.get(number) if self._text is None and number else self._input(row, line)
             at = of_input.setdefault(key, len(of_input))
-            model, prompt = _cell(row.get("model")), _cell(row.get("prompt"))
+            model, prompt = _name(row.get("model")), _name(row.get("prompt"))
             name = f"{model}@{prompt}" if several and model and prompt else prompt or model
             if name is None:
                 raise DataError(f"{self._place} row {line}", "names neither a model nor a prompt.")
@@ -256,12 +256,15 @@ class _Cells:
             self._notes.append(f"{len(keys) - len(set(keys))} rows repeat a text: in a score each row counts")
 
     def _spelling(self, values: Iterable[str]) -> dict[str, str]:
-        """Return how each value is written here: as most often, where values differ in case or blanks alone."""
+        """Return how each value is written here: as most often without signs around it, where they differ in little."""
         counted = Counter(values)
         forms: dict[str, list[str]] = {}
         for value in counted:
             forms.setdefault(_bare(value), []).append(value)
-        written = {own: max(sorted(all_), key=lambda one: counted[one]) for own, all_ in forms.items()}
+        written = {
+            own: max(sorted(all_), key=lambda one: (plain(one) == unmarked(one), counted[one]))
+            for own, all_ in forms.items()
+        }
         joined = [all_ for all_ in forms.values() if len(all_) > 1]
         if joined:
             shown = " and ".join(repr(value) for value in sorted(joined[0])[:3])
@@ -270,12 +273,12 @@ class _Cells:
 
 
 def _bare(answer: str) -> str:
-    """Return an answer without what writers differ in: case, blanks, and how Unicode puts letters together."""
-    return " ".join(normal(answer).casefold().split())
+    """Return an answer without what writers differ in: case, blanks, signs around it, how Unicode joins letters."""
+    return unmarked(" ".join(normal(answer).casefold().split()))
 
 
 def _cell(value: object) -> str | None:
-    """Return a cell's text; None where it is empty."""
+    """Return a cell's text, 1.0 as 1, as programs write whole numbers in a column with gaps; None where it is empty."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | int):
@@ -283,7 +286,11 @@ def _cell(value: object) -> str | None:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
     text = str(value).strip()
-    return None if text.casefold() in MISSING else text
+    return None if text.casefold() in MISSING else whole_number(text)
+
+
+def _name(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else _cell(value)
 
 
 def _why_no_answers(values: Sequence[str]) -> str | None:

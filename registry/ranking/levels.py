@@ -28,7 +28,7 @@ LEAST_TASKS, MOST_TASKS = 12, 300  # whose similarities to one another tell a le
 USUAL = 0.9  # of the pairs of a space's tasks are unrelated
 ONE_DEVIATION_BELOW = 0.159  # the quantile of a normal law
 SELDOM = 0.05  # how often the best of all strangers may have more
-LEAST = 0.1  # a similarity below is none, even if all other tasks have less
+LEAST, MOST = 0.1, 0.99  # a similarity below is none, even if all others have less; one above is some in any space
 
 
 class Strangers:
@@ -86,7 +86,7 @@ def usual_among(facets: Facets, rows: Rows, weights: Mapping[str, float], *, cou
     alike = ((rows * facets.scale(weights)) @ rows.T)[np.triu_indices(len(rows), 1)]
     low, middle, usual = (float(value) for value in np.quantile(alike, [ONE_DEVIATION_BELOW, 0.5, USUAL]))
     best = middle + NormalDist().inv_cdf(1 - SELDOM / max(count, len(rows))) * (middle - low)
-    return max(usual, best, LEAST)
+    return min(max(usual, best, LEAST), MOST)
 
 
 def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> NDArray[np.int8]:

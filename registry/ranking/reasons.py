@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.data.inputs import plain
 from registry.data.models import ModelSpec
 from registry.data.tasks import task_of
 from registry.errors import DataError
@@ -63,12 +64,18 @@ def because(
 
 def _same_answers(one: EntryRecord, said: UsualAnswer | None, other: EntryRecord) -> str | None:
     """Return the answers that an entry and a task give both, the first few; None where they are not the same."""
-    labels = said.answers if said is not None else one.spec.get("labels") or ()
-    theirs = other.spec.get("labels") or () if other.kind is EntryKind.TASK else ()
-    if not labels or set(labels) != set(theirs):
+    own = said.answers if said is not None else _texts(one)
+    theirs = _texts(other) if other.kind is EntryKind.TASK else ()
+    if not own or {plain(text) for text in own} != {plain(text) for text in theirs}:
         return None
     few = theirs if len(theirs) <= MOST_ANSWERS else [*theirs[:MOST_ANSWERS], f"{len(theirs) - MOST_ANSWERS} more"]
     return " or ".join(few)
+
+
+def _texts(task: EntryRecord) -> tuple[str, ...]:
+    """Return the texts of a task's labels, which may be called 0 and 1."""
+    texts = task.spec.get("answers") or {}
+    return tuple(str(texts.get(label, label)) for label in task.spec.get("labels") or ())
 
 
 def _judge_pairs(catalog: Catalog, one: EntryRecord, other: EntryRecord) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.inputs import plain
@@ -82,9 +83,10 @@ class Yardstick:
             )
         if self._kind is EntryKind.TASK:  # of whose matches the labels are read too
             self._specs([match.name for match in matches if match.alike and match.kind is EntryKind.TASK])
-        few = self._with_few_examples(first)
-        if few is not None:
-            return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, few)
+        why = self._with_few_examples(first) or self._with_one_label(first)
+        if why is not None:
+            sentence = f"Whether {first.name} is alike is open: {why}."
+            return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
         if not first.alike:
             reached = f"the nearest, {first.name}, has {_measure(level)} {level.of(first.similarity, first.facets):.2f}"
             sentence = f"Nothing here is alike: {reached}, and unrelated ones reach {level.value:.2f}."
@@ -100,7 +102,23 @@ class Yardstick:
             count = (spec.get("examples") or {}).get("train", FEW)
             if count < FEW:
                 has = f"{name} has {count} training example{'' if count == 1 else 's'}"
-                return f"Whether {first.name} is alike is open: {has}, and fewer than {FEW} tell too little."
+                return f"{has}, and fewer than {FEW} tell too little"
+        return None
+
+    def _with_one_label(self, first: Match) -> str | None:
+        """Say that all examples of the task that is asked for, or of the first, have one label; None where they differ.
+
+        No answer depends on a text then: the map is 0.
+        """
+        segment = self._index.centring.facets.segment(MAP)
+        if segment is None or self._kind is not EntryKind.TASK or first.kind is not EntryKind.TASK:
+            return None
+        vectors = self._vectors([first.name])
+        if self._entry is not None:
+            vectors = {self._entry: self._target.vector, **vectors}
+        for name, vector in vectors.items():
+            if not np.any(vector[segment]) and "train" in (self._specs([name])[name].get("examples") or {}):
+                return f"all examples of {name} have one label, which tells nothing of what it asks"
         return None
 
     def _of_the_first(self, first: Match, level: Level, matches: Sequence[Match]) -> Finding:
@@ -112,7 +130,7 @@ class Yardstick:
             told = f"like texts have unlike answers {where} (map {maps[turned[0]]:.2f})"
             sentence = f"{first.name} is nearest, but {told}: are its labels, or yours, the other way round?"
             return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
-        if (first.shared or 0) >= NEAR_DUPLICATE and maps.get(first.name, 1.0) < SAME_ANSWERS:
+        if _contradicts(first, maps):
             told = f"{first.shared:.0%} of its texts are the same, with other answers (map {maps[first.name]:.2f})"
             sentence = f"{first.name} is nearest, but {told}: whose labels are right?"
             return Finding(Outcome.UNKNOWN, (first.name,), None, level, None, sentence)
@@ -122,7 +140,11 @@ class Yardstick:
         equal = tuple(
             m.name
             for m in matches
-            if m.kind is first.kind and m.alike and m.name not in turned and _are_equal(first, m)
+            if m.kind is first.kind
+            and m.alike
+            and _are_equal(first, m)
+            and m.name not in turned
+            and not _contradicts(m, maps)
         )
         if len(equal) == 1:
             return Finding(Outcome.USE, equal, why, level, None, f"Use {first.name}: {why}.")
@@ -143,11 +165,15 @@ class Yardstick:
         same = [name for name in tasks if own and words.get(name) == own]
         if not same:
             return {}
-        held = self._catalog.embeddings.having(self._space.id, same)
-        found = self._catalog.embeddings.some([row_id for row_id, _ in held.values()]).values()
-        vectors = {record.name: record.vector for record in found}
+        vectors = self._vectors(same)
         mine = unit(self._target.vector[None, segment])[0]
         return {name: float(unit(vectors[name][None, segment])[0] @ mine) for name in same if name in vectors}
+
+    def _vectors(self, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of entries, by name."""
+        held = self._catalog.embeddings.having(self._space.id, names)
+        found = self._catalog.embeddings.some([row_id for row_id, _ in held.values()]).values()
+        return {record.name: record.vector for record in found}
 
     def _words(self, names: Sequence[str]) -> dict[str, set[str]]:
         """Return the texts of what tasks answer, by name."""
@@ -210,6 +236,11 @@ class Yardstick:
         ids = ids[np.isin(ids, self._index.index.ids)]
         facets, index = self._index.centring.facets, self._index.index
         return usual_among(facets, index.rows(ids), weights, count=len(index.ids))
+
+
+def _contradicts(match: Match, maps: Mapping[str, float]) -> bool:
+    """Say whether a task has the same texts with other answers, by the cosines of the maps."""
+    return (match.shared or 0) >= NEAR_DUPLICATE and maps.get(match.name, 1.0) < SAME_ANSWERS
 
 
 def _are_equal(first: Match, other: Match) -> bool:

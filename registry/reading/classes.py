@@ -18,7 +18,7 @@ Tell = Callable[[str], None]  # takes a sentence for whoever brought the task
 MISSING = {"", "nan", "<na>", "nat", "null", "#n/a"}  # how programs write that there is no value
 DOUBTFUL = {"none", "n/a", "na", "-", "?", "unlabeled", "unlabelled"}  # a class to some, no value to others
 NO_CLASS = "-1"  # how GLUE and others mark the rows of a hidden test set
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}.*")
 _LIST = re.compile(r"\[\s*['\"0-9].*\]")  # as programs write a list into a table
@@ -92,7 +92,7 @@ def read_numbers(
 
 def with_spellings(rows: SplitRows, column: str, labels: Collection[str]) -> SplitRows:
     """Return rows with labels as a task spells them: 1.0 as 1, without blanks around; others stay as they are."""
-    spelled = {_whole(normal(label.strip())): label for label in labels}
+    spelled = {whole_number(normal(label.strip())): label for label in labels}
 
     def label_of(value: object) -> object:
         cell = _cell(value)
@@ -100,14 +100,14 @@ def with_spellings(rows: SplitRows, column: str, labels: Collection[str]) -> Spl
             cell, str
         ):
             return value
-        return spelled.get(_whole(cell), value)
+        return spelled.get(whole_number(cell), value)
 
     return rows.kept([{**row, column: label_of(row.get(column))} for row in rows.rows])
 
 
 def spelled_answers(answers: Mapping[str, str], labels: Collection[str]) -> dict[str, str]:
     """Return answers by the labels as a task spells them."""
-    return {label if label in labels else _whole(label.strip()): text for label, text in answers.items()}
+    return {label if label in labels else whole_number(label.strip()): text for label, text in answers.items()}
 
 
 def tell_left_out(before: Mapping[str, SplitRows], after: Mapping[str, SplitRows], tell: Tell, why: str) -> None:
@@ -122,6 +122,12 @@ def labels_of(values: Sequence[object]) -> list[str | None]:
     cells = [_cell(value) for value in values]
     texts = [str(cell.value) if isinstance(cell, _Odd) else cell for cell in cells]
     return _with_whole_numbers({"": texts})[""]
+
+
+def whole_number(text: str) -> str:
+    """Return a number as it is written without a fraction of zeros: 1.0 as 1. Other texts stay as they are."""
+    is_decimal = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
+    return re.sub(r"[.,]0+$", "", text) if is_decimal else text
 
 
 @dataclass(frozen=True)
@@ -169,13 +175,9 @@ def _with_whole_numbers(cells: dict[str, list[Any]]) -> dict[str, list[Any]]:
     if not _are_numbers([cell for column in cells.values() for cell in column if isinstance(cell, str)]):
         return cells
     return {
-        name: [_whole(cell) if isinstance(cell, str) else cell for cell in column] for name, column in cells.items()
+        name: [whole_number(cell) if isinstance(cell, str) else cell for cell in column]
+        for name, column in cells.items()
     }
-
-
-def _whole(text: str) -> str:
-    is_decimal = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
-    return re.sub(r"[.,]0+$", "", text) if is_decimal else text
 
 
 def _are_numbers(labels: Collection[str]) -> bool:

@@ -428,3 +428,16 @@ def test_another_dataset_finds_the_best_prompt(data: Path) -> None:
     rivals = [rows[name] for name in (*METHODS, "perplexity", "classifier")]
     for figure in ("rate", "spearman"):
         assert rows["fute"][figure] >= max(row[figure] for row in rivals)
+
+
+def test_answers_that_are_none_of_the_labels_are_told(tmp_path: Path) -> None:
+    table = tmp_path / "answers.csv"
+    rows = [f"text {number},{'yes' if number % 2 else 'no'}" for number in range(40)]
+    lines = [f"{row},{row.split(',')[1]},{'Y' if row.endswith('yes') else 'N'}" for row in rows]
+    table.write_text("\n".join(["text,label,same,other", *lines]))
+
+    report = evaluate_prompts(table)
+
+    assert (
+        "50.0% of the answers are none of the labels, and are never right, such as 'N'; most in other (100.0%)"
+    ) in report.notes

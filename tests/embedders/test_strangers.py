@@ -118,6 +118,39 @@ def test_the_same_texts_with_other_labels_are_no_source(asked: Registry, data: P
     assert str(verdict).endswith("): whose labels are right?")
 
 
+def test_examples_of_one_label_tell_nothing_of_what_a_task_asks(asked: Registry, data: Path) -> None:
+    """All have the labels of their source, of which the map knows nothing."""
+    films = read_task(str(data / "tasks" / "movie_review"))
+    rows = tuple(row for row in films.train if row.label == "positive")[:100]
+    asked.add_task("praise", TaskData("classification", films.labels, rows))
+    try:
+        assert not embed(asked, ["praise"], device="cpu").failed
+        verdict = asked.nearest("praise", limit=5, kind="task").verdict
+    finally:
+        asked.remove(["praise"], "task")
+
+    assert verdict is not None
+    assert verdict.kind == "unknown"
+    assert str(verdict).endswith(
+        "is alike is open: all examples of praise have one label, which tells nothing of what it asks."
+    )
+
+
+def test_labels_called_0_and_1_are_the_same_by_their_texts_and_no_others(asked: Registry, data: Path) -> None:
+    films = read_task(str(data / "tasks" / "movie_review"))
+    names = {"negative": "1", "positive": "0"}
+    texts = {name: label for label, name in names.items()}
+    rows = tuple(replace(row, label=names[str(row.label)]) for row in films.train[-300:])
+    asked.add_task("numbered", TaskData("classification", ("0", "1"), rows, answers=texts))
+    try:
+        assert not embed(asked, ["numbered"], device="cpu").failed
+        verdict = asked.nearest("numbered", limit=5, kind="task").verdict
+    finally:
+        asked.remove(["numbered"], "task")
+
+    assert "both answer negative or positive" in str(verdict)
+
+
 def test_where_texts_are_alike_and_answers_in_other_words_it_is_said_what_to_do(asked: Registry, data: Path) -> None:
     """Film reviews with stars: `very bad` is not what the films' other tasks call it."""
     films = read_task(str(data / "tasks" / "movie_review"))

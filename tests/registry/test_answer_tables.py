@@ -31,6 +31,35 @@ def test_a_wide_table_has_a_column_for_each_prompt_and_an_empty_cell_is_no_answe
     assert table.share_missing == pytest.approx(1 / 6)
 
 
+def test_a_whole_number_is_one_answer_however_a_program_writes_it(tmp_path: Path) -> None:
+    """In a column with a gap pandas writes 1 as 1.0."""
+    text = "text,label,whole,gaps\na film,1,1,1.0\nb film,0.0,0,\nc film,1,0,0.0\n"
+
+    table = read_answer_table(written(tmp_path / "a.csv", text))
+
+    assert table.answers == ("0", "1")
+    assert table.said.tolist() == [[1, 0, 0], [1, -1, 0]]
+    assert table.labels == ("1", "0", "1")
+
+
+def test_a_models_name_is_no_number(tmp_path: Path) -> None:
+    text = "text,model,answer\na film,1.0,yes\na film,1,no\nb film,1.0,no\nb film,1,no\n"
+
+    assert read_answer_table(written(tmp_path / "a.csv", text)).names == ("1.0", "1")
+
+
+def test_an_answer_with_signs_around_it_is_the_same_and_that_is_told(tmp_path: Path) -> None:
+    text = "text,label,plain,marked\na film,good,good,**Good.**\nb film,bad,bad,**Bad.**\nc film,good,good,`good`\n"
+
+    table = read_answer_table(written(tmp_path / "a.csv", text))
+
+    assert table.answers == ("bad", "good")
+    assert table.said.tolist() == [[1, 0, 1], [1, 0, 1]]
+    assert table.notes == (
+        "2 answers are written in several ways and taken as one, such as '**Good.**' and '`good`' and 'good'",
+    )
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("between", [",", ";"])
 def test_a_file_of_a_spreadsheet_is_read_too(tmp_path: Path, ending: str, between: str) -> None:

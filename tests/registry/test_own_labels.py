@@ -132,6 +132,35 @@ def test_labels_that_are_the_other_way_round_make_no_sure_pick(registry: Registr
     assert verdicts[1].sentence.endswith("Are the labels, or the answers, the other way round?")
 
 
+@pytest.mark.parametrize("count", [12, 25])
+def test_labels_of_one_class_alone_tell_nothing_of_the_others(registry: Registry, count: int) -> None:
+    """Only the positive texts were labelled: whoever says so most would seem to be the best."""
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(40)))
+    rows = np.flatnonzero(TRUTH == 1)[:count].tolist()
+    labels = {TEXTS[row]: "positive" for row in rows}
+
+    without = registry.best_prompt(PromptQuery("films", "llm"))
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=labels)
+
+    assert ranking.verdict.kind == "open"
+    assert f"all {count} known labels are 'positive', chosen by their class, and count for nothing" in (
+        ranking.verdict.sentence
+    )
+    assert [row.accuracy for row in ranking] == [row.accuracy for row in without]
+
+
+def test_labels_of_one_class_are_a_sample_where_most_say_that_class(registry: Registry) -> None:
+    said = {name: ["negative"] * 3 + ["positive"] * (COUNT - 3) for name in ("one", "two")}
+    said |= {"three": ["positive"] * COUNT, "four": ["negative", *["positive"] * (COUNT - 1)]}
+    answering(registry, of_its_own(said))
+    registry.add_task("films", TaskData("classification", CHOICES, others(40)))
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=dict.fromkeys(TEXTS[30:50], "positive"))
+
+    assert "chosen by their class" not in ranking.verdict.sentence
+
+
 def of_its_own(said: dict[str, list[str]]) -> list[RecordedPrompt]:
     """Prompts that choose each from the answers that it gave."""
     return [prompt for name, its in said.items() for prompt in recorded({name: its})]

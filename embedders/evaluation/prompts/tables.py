@@ -133,6 +133,16 @@ def _told(table: AnswerTable) -> list[str]:
             f"{table.share_missing:.1%} of the answers are missing, and count as wrong; most in {table.names[most]} "
             f"({shares[most]:.1%})"
         )
+    labels = {label for label in table.labels or () if label is not None}
+    is_none = np.isin(table.said, [at for at, answer in enumerate(table.answers) if answer not in labels])
+    if labels and is_none.any():
+        shares = is_none.mean(axis=1)
+        most = int(shares.argmax())
+        such = table.answers[table.said[most][is_none[most]][0]]
+        notes.append(
+            f"{is_none.mean():.1%} of the answers are none of the labels, and are never right, such as {such!r}; most "
+            f"in {table.names[most]} ({shares[most]:.1%})"
+        )
     if not known.all():
         notes.append(f"{int((~known).sum())} of {len(known)} inputs have no label, and are not scored")
     return notes
