@@ -66,7 +66,7 @@ def main() -> None:
     repeats = options.parse_args().repeats
     for voters in RIGHT:
         told = measured(voters, repeats=repeats)
-        with patch.dict(belief.FEW_VOTERS, clear=True):
+        with patch.dict(belief.FEW_VOTERS, clear=True), patch.object(belief, "TOGETHER_OF_FEW", 0.0):
             without = measured(voters, repeats=repeats)
         print(
             f"{voters} voters: {told[0]:.0%} of accuracies within their interval, "

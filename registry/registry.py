@@ -326,7 +326,7 @@ class Registry(Drawing):
         limit: int = 5,
         space: str | None = None,
         more: Mapping[str, Mapping[str, float]] | None = None,
-        labels: Mapping[Input, str] | None = None,
+        labels: Mapping[Input, str] | Mapping[str, str] | None = None,
         **chosen: Any,  # noqa: ANN401 - of the function
     ) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`.

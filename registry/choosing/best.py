@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import answered_by
+from registry.choosing.given import by_input, check_limit
 from registry.choosing.judged import Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
 from registry.choosing.scores import (
@@ -195,7 +196,7 @@ def best_prompt(
     limit: int = 5,
     space: str | None = None,
     more: Mapping[str, Mapping[str, float]] | None = None,
-    labels: Mapping[Input, str] | None = None,
+    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
     chances: Mapping[Input, float] | None = None,
     at_random: bool = False,
 ) -> PromptRanking:
@@ -213,13 +214,14 @@ def best_prompt(
     """
     if query.by not in BY:
         raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
+    check_limit(limit)
     record = catalog.spaces.get(space)
     task = catalog.entries.get(query.task, EntryKind.TASK)
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record, task)
     like = None if whose.name == task.name else whose
-    known = Known(task, like, labels or {}, chances or {}, at_random=at_random)
+    known = Known(task, like, by_input(labels), chances or {}, at_random=at_random)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))

@@ -13,8 +13,36 @@ from registry.data.inputs import Input, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
 from registry.estimates.votes import Votes
+from registry.reading.classes import labels_of
 
 SHOWN = 60  # letters of a text
+
+
+def check_limit(limit: int) -> None:
+    """Raise `InputError` where no row is asked for."""
+    if limit < 1:
+        raise InputError(f"limit: {limit} rows are none.")
+
+
+def by_input(labels: object) -> dict[Input, str]:
+    """Return labels as they are given to Python, of texts or inputs, by input and as a task spells them.
+
+    Raises:
+        InputError: they are no mapping of texts to labels.
+    """
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping):
+        raise InputError(f"labels: a mapping of texts to labels is needed, not {type(labels).__name__}.")
+    spelt = labels_of(list(labels.values()))
+    made = {}
+    for text, label, given in zip(labels, spelt, labels.values(), strict=True):
+        if not isinstance(text, Input | str):
+            raise InputError(f"labels: {str(text)[:SHOWN]!r} is neither a text nor an Input.")
+        if label is None:
+            raise InputError(f"labels: {str(text)[:SHOWN]!r} has the label {given!r}, which is none: leave it out.")
+        made[text if isinstance(text, Input) else Input(text)] = label
+    return made
 
 
 def given_labels(
@@ -25,15 +53,18 @@ def given_labels(
     Raises:
         InputError: a label is none of the answers, a text has two, or none of the texts was asked.
     """
-    made = np.full(len(inputs), NONE)
+    made, whole = np.full(len(inputs), NONE), set(inputs)
     if not labels:
         return made
     number = {plain(text): column for column, text in enumerate(answers)}
-    spelt: dict[tuple[str, str], set[str]] = {}
+    spelt: dict[tuple[str, str], set[str]] = {}  # of all spellings,
+    not_asked: dict[tuple[str, str], set[str]] = {}  # and of those that are no other text
     for text, label in labels.items():
-        spelt.setdefault(spelling_key(*text), set()).add(label)
+        for found in (spelt, not_asked)[: 1 if text in whole else 2]:
+            found.setdefault(spelling_key(*text), set()).add(label)
     for row, text in enumerate(inputs):
-        known = {labels[text]} if text in labels else spelt.get(spelling_key(*text), set())
+        key = spelling_key(*text)
+        known = {labels[text], *not_asked.get(key, ())} if text in labels else spelt.get(key, set())
         if len(known) > 1:
             raise InputError(f"The text {text.text[:SHOWN]!r} has two labels, in two spellings.")
         for label in known:

@@ -9,6 +9,7 @@ import numpy as np
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.choosing.asked import Answered, answered_by, said_by
+from registry.choosing.given import by_input, check_limit
 from registry.choosing.judged import Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.choosing.vocabulary import words_of_labels
@@ -100,7 +101,7 @@ def best_model(
     *,
     limit: int = 10,
     space: str | None = None,
-    labels: Mapping[Input, str] | None = None,
+    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
     chances: Mapping[Input, float] | None = None,
     at_random: bool = False,
 ) -> ModelRanking:
@@ -119,12 +120,13 @@ def best_model(
         InputError: nobody answered.
         NotFoundError: there is no such task.
     """
+    check_limit(limit)
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), words_of_labels(entry), notes)
-    known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
+    known = Known(entry, None, by_input(labels), chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
@@ -143,7 +145,7 @@ def suggested_texts(
     model: str | None = None,
     count: int = 20,
     space: str | None = None,
-    labels: Mapping[Input, str] | None = None,
+    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
     chances: Mapping[Input, float] | None = None,
     at_random: bool = False,
 ) -> Table[Suggestion]:
@@ -166,7 +168,7 @@ def suggested_texts(
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
     answered = answered_by(catalog, record, *_asked(catalog, record, model, entry), words_of_labels(entry), notes)
-    known = Known(entry, None, labels or {}, chances or {}, at_random=at_random)
+    known = Known(entry, None, by_input(labels), chances or {}, at_random=at_random)
     judged = judge(catalog, record, answered, known, mend="")
     answered = judged.answered
     if len(answered.names) < 2:

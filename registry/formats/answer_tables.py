@@ -22,7 +22,7 @@ from registry.files.separated import separated_rows
 from registry.files.whole import read_file
 from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
-from registry.names import normal
+from registry.names import listed, normal
 from registry.reading.classes import MISSING, whole_number
 
 TEXT, PAIR, LABEL = "text", "text_pair", "label"
@@ -34,6 +34,7 @@ LABELS = {  # what others call the right answers, small and with blanks between 
 }
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
+LEAST_TO_COMPARE = 3  # columns, of which one may be strange
 FEW = 20  # inputs; of fewer, a column of distinct values may still be answers
 
 Row = Mapping[str, Any]
@@ -241,6 +242,7 @@ class _Cells:
             if (column == NONE).all():
                 raise DataError(self._place, f"column {name!r} has no answer at all: leave it out.")
         known = tuple(spelling[label] if label else None for label in labels)
+        self._tell_strange(tuple(cells), [{answers[at] for at in row if at != NONE} for row in said.tolist()])
         return AnswerTable(
             tuple(cells),
             answers,
@@ -254,6 +256,20 @@ class _Cells:
     def _tell_repeated(self, keys: Sequence[object]) -> None:
         if self._text is not None and len(set(keys)) < len(keys):
             self._notes.append(f"{len(keys) - len(set(keys))} rows repeat a text: in a score each row counts")
+
+    def _tell_strange(self, names: Sequence[str], given: Sequence[set[str]]) -> None:
+        """Tell which columns give no answer that another one gives: a split, or how sure a model is."""
+        if self._named.answers or len(names) < LEAST_TO_COMPARE:
+            return
+        count = Counter(answer for own in given for answer in own)
+        strange = [name for name, own in zip(names, given, strict=True) if all(count[answer] == 1 for answer in own)]
+        if 0 < len(strange) < len(names):
+            told = (
+                f"column {strange[0]!r} gives" if len(strange) == 1 else f"columns {listed([*map(repr, strange)])} give"
+            )
+            self._notes.append(
+                f"{told} none of the others' answers: if no answers, name those that are, --answer COLUMN for each"
+            )
 
     def _spelling(self, values: Iterable[str]) -> dict[str, str]:
         """Return how each value is written here: as most often without signs around it, where they differ in little."""

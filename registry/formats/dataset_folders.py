@@ -25,7 +25,7 @@ def read_dataset_folder(folder: Path, form: FileForm, tell: Tell) -> dict[str, F
         names = read_json(folder / "dataset_dict.json").get("splits")
         known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         found = {name: [_saved(folder / Path(name).name)] for name in known if name in ("train", "test")}
-        _tell_others(tell, [name for name in known if name not in found])
+        tell_others(tell, [name for name in known if name not in found])
     elif (folder / "state.json").exists():
         found = {"train": [_saved(folder)]}
     else:
@@ -49,7 +49,7 @@ def _split_files(folder: Path, form: FileForm, tell: Tell) -> dict[str, list[Fou
             found.setdefault(name, []).append(path)
         elif path.name not in _ABOUT:
             others.append(path.name)
-    _tell_others(tell, others)
+    tell_others(tell, others)
     for paths in found.values():
         forms = {path.name.partition(".")[2].lower() for path in paths}
         if len(forms) > 1:
@@ -58,7 +58,8 @@ def _split_files(folder: Path, form: FileForm, tell: Tell) -> dict[str, list[Fou
     return {name: [read_table(path, form) for path in paths] for name, paths in found.items()}
 
 
-def _tell_others(tell: Tell, names: list[str]) -> None:
+def tell_others(tell: Tell, names: list[str]) -> None:
+    """Tell which splits are left out."""
     if names:
         tell(f"left out, neither training nor test examples: {', '.join(names)[:200]}.")
 

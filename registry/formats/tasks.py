@@ -22,7 +22,7 @@ from registry.data.tasks import ENDS, SplitRows, TaskData, built_task
 from registry.errors import DataError, InputError
 from registry.files.lines import read_json
 from registry.files.writing import written
-from registry.formats.dataset_folders import read_dataset_folder
+from registry.formats.dataset_folders import read_dataset_folder, tell_others
 from registry.formats.table_files import UNKNOWN, FileForm, hub_rows, read_table
 from registry.reading.choices import read_choices, without_unanswered
 from registry.reading.classes import Tell, read_classes, read_numbers, spelled_answers, with_spellings
@@ -159,7 +159,10 @@ class _Asked:
         """Return the rows of each split of a source, and what was found out about its form."""
         place = self._place
         if not isinstance(source, str | os.PathLike):
-            return rows_of_splits(source), ()
+            splits = rows_of_splits(source)
+            if isinstance(source, Mapping) and set(splits) <= set(source):
+                tell_others(self._tell, [str(name) for name in source if name not in splits])
+            return splits, ()
         if place.startswith(HUB):
             return {"train": hub_rows(place.removeprefix(HUB), split)}, ()
         is_folder = os.path.isdir(place)  # also of what is no path at all

@@ -48,6 +48,17 @@ def test_a_models_name_is_no_number(tmp_path: Path) -> None:
     assert read_answer_table(written(tmp_path / "a.csv", text)).names == ("1.0", "1")
 
 
+def test_a_column_that_gives_none_of_the_others_answers_is_told(tmp_path: Path) -> None:
+    text = "text,label,one,two,split\na film,good,good,bad,a\nb film,bad,bad,bad,b\nc film,good,good,good,a\n"
+
+    table = read_answer_table(written(tmp_path / "a.csv", text))
+    named = read_answer_table(tmp_path / "a.csv", TableColumns(answers=("one", "two", "split")))
+
+    told = "column 'split' gives none of the others' answers: if no answers, name those that are, --answer COLUMN"
+    assert table.notes == (f"{told} for each",)
+    assert named.notes == ()
+
+
 def test_an_answer_with_signs_around_it_is_the_same_and_that_is_told(tmp_path: Path) -> None:
     text = "text,label,plain,marked\na film,good,good,**Good.**\nb film,bad,bad,**Bad.**\nc film,good,good,`good`\n"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -106,6 +106,38 @@ def test_the_labels_of_some_texts_count_as_the_same_labels_given_by_hand(registr
 
     assert own.judged.labelled == given.judged.labelled == 30
     assert [vars(row) for row in own] == [vars(row) for row in given]
+
+
+def test_in_python_labels_are_of_texts_too(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    of_inputs = {Input(row.text): row.label for row in examples(30)}
+
+    one, other = (
+        registry.best_prompt(PromptQuery("films", "llm"), labels=labels)
+        for labels in (of_inputs, {text.text: label for text, label in of_inputs.items()})
+    )
+
+    assert [vars(row) for row in one] == [vars(row) for row in other]
+
+
+@pytest.mark.parametrize("labels", [["positive"], {"A text, number 1.": None}, {1: "positive"}, "positive"])
+def test_what_are_no_labels_of_texts_is_refused_in_one_line(registry: Registry, labels: Any) -> None:  # noqa: ANN401
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    with pytest.raises(InputError, match=r"^labels: "):
+        registry.best_prompt(PromptQuery("films", "llm"), labels=labels)
+
+
+def test_a_text_that_is_labelled_otherwise_in_another_spelling_is_refused(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    with pytest.raises(InputError, match="has two labels, in two spellings"):
+        registry.best_prompt(
+            PromptQuery("films", "llm"), labels={TEXTS[0].text: "negative", TEXTS[0].text.upper(): "positive"}
+        )
 
 
 def test_a_label_given_by_hand_comes_before_the_tasks_own(registry: Registry) -> None:
