@@ -212,9 +212,7 @@ def best_prompt(
         InputError: there is no such method or calibration, or nothing that it could read.
         NotEmbeddedError: the task, or no prompt of the model, has a vector in the space.
     """
-    if query.by not in BY:
-        raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
-    check_limit(limit)
+    _check(query, limit)
     record = catalog.spaces.get(space)
     task = catalog.entries.get(query.task, EntryKind.TASK)
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
@@ -240,6 +238,12 @@ def best_prompt(
         judged=judged,
         notes=[*_relevant(outputs.notes, query.by), *judged.notes],
     )
+
+
+def _check(query: PromptQuery, limit: int) -> None:
+    if query.by not in BY:
+        raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
+    check_limit(limit)
 
 
 def winner(catalog: Catalog, ranking: PromptRanking) -> dict[str, Any]:

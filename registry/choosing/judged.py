@@ -129,15 +129,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         notes.append(
             f"{known.task.name} is a task of the kind {kind}, whose own labels are not read: --labelled takes them"
         )
-    given = given_labels(answered.inputs, answered.answers, by_hand, notes)
-    own = teacher.told(answered, notes)
-    labels = np.where(given == NONE, own, given)
-    drawn, evenly = np.zeros(len(labels)), np.zeros(len(labels), bool)
-    if (labels == NONE).any():  # else it does not matter how texts were chosen
-        drawn = given_chances(answered.inputs, known.chances, notes)
-        if known.at_random:
-            rows = sample_of(answered.inputs, (given != NONE) & (own == NONE), known.chances)
-            evenly = given_evenly(answered.votes, rows, own == NONE, notes)
+    labels, drawn, evenly = _labels(answered, known, by_hand, teacher.told(answered, notes), notes)
     witness = teacher.witness(answered, notes)
     opinions = heard(answered.votes, witness)
     by_class = None if otherwise else _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
@@ -157,6 +149,29 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     otherwise = otherwise or _contrary(answered.votes, np.where(drawn > 0, NONE, labels))
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
+
+
+def _labels(
+    answered: Answered, known: Known, by_hand: Mapping[Input, str], own: NDArray[np.int64], notes: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the known answers, the chances of those that were drawn, and which others are a random sample.
+
+    Args:
+        answered: the answers.
+        known: what is known beside.
+        by_hand: labels as answers, which come before
+        own: those of the task's own examples, (inputs,), else `NONE`.
+        notes: to which is added what is to be told.
+    """
+    given = given_labels(answered.inputs, answered.answers, by_hand, notes)
+    labels = np.where(given == NONE, own, given)
+    drawn, evenly = np.zeros(len(labels)), np.zeros(len(labels), bool)
+    if (labels == NONE).any():  # else it does not matter how texts were chosen
+        drawn = given_chances(answered.inputs, known.chances, notes)
+        if known.at_random:
+            rows = sample_of(answered.inputs, (given != NONE) & (own == NONE), known.chances)
+            evenly = given_evenly(answered.votes, rows, own == NONE, notes)
+    return labels, drawn, evenly
 
 
 def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.int64]) -> tuple[str, str] | None:
