@@ -194,7 +194,8 @@ def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.
     share = max(float(np.mean(opinions.truths, axis=0)[:, one].mean()), float(np.quantile(said, 0.75)))
     if share ** len(rows) * SELDOM >= 1:
         return None
-    why = f"all {len(rows)} known labels are {answered.answers[one]!r}, chosen by their class, and count for nothing"
+    told = f"all {len(rows)} known labels are {answered.answers[one]!r}"
+    why = f"{told}, so they seem to be chosen by their class, and count for nothing"
     return why, "Label a sample, or the texts that 'fute label suggest' names."
 
 

@@ -107,6 +107,10 @@ def ranked(
         set_aside=aside,
         verdict=yardstick.verdict(marked),
     )
+    turned = yardstick.turned([task.name for task in aside])
+    if turned:
+        answer = "answers" if len(turned) == 1 else "answer"
+        ranking.notes += (f"{listed(turned)} {answer} the same texts the other way round: whose labels are right?",)
     ranking.notes += unseen(catalog, index, space)
     return ranking
 

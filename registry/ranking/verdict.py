@@ -156,8 +156,14 @@ class Yardstick:
 
         Of few tasks alike the centre is what they have in common, and less that they are opposites.
         """
+        return self._maps_of([match.name for match in matches if match.kind is EntryKind.TASK and match.alike])
+
+    def turned(self, tasks: Sequence[str]) -> list[str]:
+        """Return which of some tasks with the texts of the one that is asked for answer them the other way round."""
+        return [name for name, its in self._maps_of(tasks).items() if its <= TURNED]
+
+    def _maps_of(self, tasks: Sequence[str]) -> dict[str, float]:
         segment = self._index.centring.facets.segment(MAP)
-        tasks = [match.name for match in matches if match.kind is EntryKind.TASK and match.alike]
         if segment is None or self._kind is not EntryKind.TASK or self._entry is None or not tasks:
             return {}
         words = self._words([self._entry, *tasks])

@@ -136,6 +136,21 @@ def test_examples_of_one_label_tell_nothing_of_what_a_task_asks(asked: Registry,
     )
 
 
+def test_a_copy_with_the_labels_exchanged_is_told_when_it_is_set_aside(asked: Registry, data: Path) -> None:
+    films = read_task(str(data / "tasks" / "movie_review"))
+    other = {"negative": "positive", "positive": "negative"}
+    rows = tuple(replace(row, label=other[str(row.label)]) for row in films.train[:300])
+    asked.add_task("exchanged", TaskData("classification", films.labels, rows))
+    try:
+        assert not embed(asked, ["exchanged"], device="cpu").failed
+        ranking = asked.nearest("exchanged", limit=5, kind="task")
+    finally:
+        asked.remove(["exchanged"], "task")
+
+    assert [task.name for task in ranking.set_aside] == ["movie_review"]
+    assert "movie_review answers the same texts the other way round: whose labels are right?" in ranking.notes
+
+
 def test_labels_called_0_and_1_are_the_same_by_their_texts_and_no_others(asked: Registry, data: Path) -> None:
     films = read_task(str(data / "tasks" / "movie_review"))
     names = {"negative": "1", "positive": "0"}

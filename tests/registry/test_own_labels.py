@@ -176,9 +176,8 @@ def test_labels_of_one_class_alone_tell_nothing_of_the_others(registry: Registry
     ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=labels)
 
     assert ranking.verdict.kind == "open"
-    assert f"all {count} known labels are 'positive', chosen by their class, and count for nothing" in (
-        ranking.verdict.sentence
-    )
+    why = f"all {count} known labels are 'positive', so they seem to be chosen by their class, and count for nothing"
+    assert why in ranking.verdict.sentence
     assert [row.accuracy for row in ranking] == [row.accuracy for row in without]
 
 
@@ -190,7 +189,7 @@ def test_labels_of_one_class_are_a_sample_where_most_say_that_class(registry: Re
 
     ranking = registry.best_prompt(PromptQuery("films", "llm"), labels=dict.fromkeys(TEXTS[30:50], "positive"))
 
-    assert "chosen by their class" not in ranking.verdict.sentence
+    assert "by their class" not in ranking.verdict.sentence
 
 
 def of_its_own(said: dict[str, list[str]]) -> list[RecordedPrompt]:
