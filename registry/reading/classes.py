@@ -19,6 +19,7 @@ MISSING = {"", "nan", "<na>", "nat", "null", "#n/a"}  # how programs write that 
 DOUBTFUL = {"none", "n/a", "na", "-", "?", "unlabeled", "unlabelled"}  # a class to some, no value to others
 NO_CLASS = "-1"  # how GLUE and others mark the rows of a hidden test set
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_PERCENT = re.compile(rf"(?:{_NUMBER.pattern})\s*%")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}.*")
 _LIST = re.compile(r"\[\s*['\"0-9].*\]")  # as programs write a list into a table
@@ -59,6 +60,9 @@ def read_classes(
     if not certain and _are_numbers(labels) and _is_scale(labels):
         tell("its labels are numbers on a scale: taken as regression (else --kind classification).")
         return LabelColumn(read_numbers(splits, names, place, ends=None, tell=tell), REGRESSION)
+    if not certain and not named and labels and all(_PERCENT.fullmatch(label) for label in labels):
+        told = f"has percents such as {labels[0]!r}: leave the sign out, or say --kind classification."
+        raise DataError(place, told)
     if not certain and _each_its_own(labels):
         raise DataError(place, _no_classes(labels, splits["train"], names))
     _tell_alike(labels, tell)

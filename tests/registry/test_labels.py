@@ -221,6 +221,23 @@ def test_numbers_of_which_nearly_every_row_has_its_own_are_a_scale(
     )
 
 
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    """So are small ones written by Python and pandas."""
+    given = [f"{number}e-05" for number in range(1, 13)] + ["0.5"] * 12
+
+    task = read_task(rows_of(tmp_path / "t.jsonl", given), answers={"low": "unlike", "high": "alike"})
+
+    assert (task.kind, task.range) == ("regression", (1e-5, 0.5))
+
+
+def test_percents_are_no_classes(tmp_path: Path) -> None:
+    place = rows_of(tmp_path / "t.jsonl", ["13%", "7.5 %"] * 12)
+
+    with pytest.raises(DataError, match=r"has percents such as '13%': leave the sign out, or say --kind classif"):
+        read_task(place)
+    assert read_task(place, kind="classification", answers_as_they_are=True).labels == ("13%", "7.5 %")
+
+
 def test_a_scale_whose_ends_nobody_has_named_is_refused_with_a_text_of_each_end(tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         read_task(rows_of(tmp_path / "t.jsonl", numbers(24, 0.25)))
