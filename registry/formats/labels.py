@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 from registry.data.inputs import Input
 from registry.errors import DataError, InputError
@@ -42,7 +43,7 @@ def _read(path: Path, into: FilledIn) -> set[Input]:
     found = 0
     before: set[Input] = set()
     above: set[Input] = set()
-    rows = file_rows(path)
+    rows = [_in_small_letters(row) for row in file_rows(path)]
     labels = labels_of([row.get("label") for row in rows])
     for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
         where = f"{path} row {number}"
@@ -63,6 +64,11 @@ def _read(path: Path, into: FilledIn) -> set[Input]:
     if not found:
         raise DataError(str(path), "holds no labels: fill in the column 'label'.")
     return before
+
+
+def _in_small_letters(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the names of its columns in small letters, `Chance` as `chance`, if it has no such column."""
+    return {str(name).strip().casefold(): value for name, value in row.items()} | row
 
 
 def _chance(value: object, where: str) -> float | None:

@@ -173,6 +173,16 @@ def test_labels_of_suggested_texts_come_with_their_chances(tmp_path: Path) -> No
     assert read.passed_over == 0  # what comes last may be left out
 
 
+def test_names_of_columns_may_have_capitals(tmp_path: Path) -> None:
+    """A chance that is passed over makes a drawn text count like any other."""
+    (tmp_path / "few.csv").write_text("Text,Label, Chance\nit,good,0.25\n")
+
+    read = read_labels(tmp_path / "few.csv")
+
+    assert read.labels == {Input("it"): "good"}
+    assert read.chances == {Input("it"): 0.25}
+
+
 def test_suggested_texts_that_were_passed_over_are_counted(tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("text;label;chance\na;;0,1\nb;good;0,1\nc;;0,2\nd;;0,1\ne;poor;0,1\nf;;0,1\n")
 
