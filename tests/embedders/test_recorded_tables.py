@@ -325,14 +325,14 @@ def test_digits_as_answers_are_kept_by_the_names_they_are_given(store: Path, tmp
 
 
 def test_answers_with_commas_are_named_as_the_refusal_says(store: Path, tmp_path: Path) -> None:
-    rows = "".join(f"text {n};{('0,0', '1,0')[n % 2]};{('0,0', '1,0')[n % 3 % 2]}\n" for n in range(20))
+    rows = "".join(f"text {n};{('0,5', '1,5')[n % 2]};{('0,5', '1,5')[n % 3 % 2]}\n" for n in range(20))
     table = tmp_path / "a.csv"
     table.write_text("text;one;two\n" + rows)
 
     code, text = told(store, "model", "add", "llm", "--recorded", str(table))
-    assert (code, """--answers '"0,0"="...","1,0"="..."'""" in text) == (2, True)
+    assert (code, """--answers '"0,5"="...","1,5"="..."'""" in text) == (2, True)
 
-    done(store, "model", "add", "llm", "--recorded", str(table), "--answers", '"0,0"="negative","1,0"=positive')
+    done(store, "model", "add", "llm", "--recorded", str(table), "--answers", '"0,5"="negative","1,5"=positive')
     with Registry.open(store) as registry:
         assert registry.entry("llm@one").spec["answers"] == ["negative", "positive"]
 
