@@ -93,7 +93,8 @@ def plain(text: str) -> str:
 
 def unmarked(word: str) -> str:
     """Return a word as `plain` spells it, without the signs that an LLM puts around it, as in `**Positive.**`."""
-    return plain(word).rstrip(_AROUND + ".").lstrip(_AROUND) or word
+    bare = plain(word).rstrip(_AROUND + ".").lstrip(_AROUND)
+    return bare if any(map(str.isalnum, bare)) else word  # ':-)' is all signs
 
 
 def distinct(inputs: Iterable[Input]) -> list[Input]:

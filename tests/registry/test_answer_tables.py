@@ -48,6 +48,12 @@ def test_a_models_name_is_no_number(tmp_path: Path) -> None:
     assert read_answer_table(written(tmp_path / "a.csv", text)).names == ("1.0", "1")
 
 
+def test_answers_of_signs_alone_stay_apart(tmp_path: Path) -> None:
+    text = "text,one,two\na film,:-),:-(\nb film,:-(,:-(\nc film,+,-\n"
+
+    assert read_answer_table(written(tmp_path / "a.csv", text)).answers == ("+", "-", ":-(", ":-)")
+
+
 def test_a_column_that_gives_none_of_the_others_answers_is_told(tmp_path: Path) -> None:
     text = "text,label,one,two,split\na film,good,good,bad,a\nb film,bad,bad,bad,b\nc film,good,good,good,a\n"
 
