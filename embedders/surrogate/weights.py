@@ -18,6 +18,7 @@ _MINILM_WHOLE = "whole-086836945ecac8dd7643dec8903ac30105f5c22019afdf55d2e506bcb
 _MINILM_KNOWN_AS = "acad6cf67a9c2a78c3b73dae0b68ce987991072241a5fab00960301cee96bb36"  # in all default spaces there are
 _log = logging.getLogger("registry")  # whose notes the command line shows
 _LAYER = re.compile(r"\.\d+\.")
+_TABLES = re.compile(r"(?:\.attn\.bias|\.masked_bias|\.inv_freq)$")  # no weights, and in old files all the same
 _COUNT_FROM_TWO = ("camembert", "roberta", "xlm-roberta")  # whose first positions are never used
 _TOKENIZERS = (  # in the order in which a folder's identity takes the first of them
     *("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt"),
@@ -138,7 +139,8 @@ def check_loaded(folder: Path, loading_info: Mapping[str, Any], *, body: str, un
         is_head = not unread and not any(key.startswith(f"{body}.") or _LAYER.search(key) for key in missing)
         lacks = "the weights of its head" if is_head else "weights"
         raise ModelNotUsableError(f"{folder} lacks {lacks} ({missing[0]}).")
-    surplus = [key for key in loading_info["unexpected_keys"] if _LAYER.search(key) and not key.startswith("decoder.")]
+    others = [key for key in loading_info["unexpected_keys"] if not (key.startswith("decoder.") or _TABLES.search(key))]
+    surplus = [key for key in others if _LAYER.search(key)]
     if surplus:
         shown = f"{min(surplus)}{f' and {len(surplus) - 1} more' if len(surplus) > 1 else ''}"
         _log.warning("%s has weights that its config.json has no place for: %s. They are not read.", folder, shown)
