@@ -96,11 +96,9 @@ def _check_one_choice(folder: Path, source: str) -> None:
     if not is_sigmoid and config.get("problem_type") != "multi_label_classification":
         return
     own = label_names(folder)
-    which = (
-        f"each of its {len(own)} labels by itself, so that a text may have none or several"
-        if len(own) > 1
-        else ("its one label, by a probability and not on a scale")
-    )
+    which = "its one label, by a probability and not on a scale"
+    if len(own) > 1:
+        which = f"each of its {len(own)} labels by itself, so that a text may have none or several"
     raise ModelNotUsableError(
         f"{source} answers yes or no to {which}: such models are not supported. Register a function that answers with "
         "one text instead."

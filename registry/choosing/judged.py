@@ -132,9 +132,9 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     labels, drawn, evenly = _labels(answered, known, by_hand, teacher.told(answered, notes), notes)
     witness = teacher.witness(answered, notes)
     opinions = heard(answered.votes, witness)
-    by_class = None if otherwise else _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
+    by_class = _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
     if by_class is not None:
-        otherwise = by_class
+        otherwise = otherwise or by_class
         labels, evenly = np.where(drawn > 0, labels, NONE), np.zeros(len(labels), bool)
     estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly, opinions=opinions)
     if witness is not None:
@@ -159,8 +159,8 @@ def _labels(
     Args:
         answered: the answers.
         known: what is known beside.
-        by_hand: labels as answers, which come before
-        own: those of the task's own examples, (inputs,), else `NONE`.
+        by_hand: labels as answers, which count before those of the task's own examples.
+        own: these, (inputs,), else `NONE`.
         notes: to which is added what is to be told.
     """
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)

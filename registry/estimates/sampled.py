@@ -14,8 +14,9 @@ a and C are the accuracies and their covariance as they were believed, e what is
 an earlier sample), S the covariance that rest is believed to have for being of a sample of n, and F the one that is
 found: (1 + 40/(40 + n)) S, and more where the labelled inputs vary more than was believed. Of what all agree on few are
 drawn, and if these are wrong S is too small. C is taken to be larger, by the same for all voters, where the labels are
-further off in the mean than C and F account for. An
-input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i
+further off in the mean than C and F account for.
+
+An input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i
 = 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all inputs.
 """
 

@@ -46,6 +46,16 @@ def nearest(registry: Registry, name: str) -> tuple[Ranking, Finding]:
     return ranking, ranking.verdict
 
 
+def nearest_tasks(registry: Registry, name: str, task: TaskData) -> Ranking:
+    """Ask for the tasks nearest to one that is there for the question alone."""
+    registry.add_task(name, task)
+    try:
+        assert not embed(registry, [name], device="cpu").failed
+        return registry.nearest(name, limit=5, kind="task")
+    finally:
+        registry.remove([name], "task")
+
+
 def test_a_sentiment_function_is_nearest_to_a_sentiment_task_and_the_reason_is_said(asked: Registry) -> None:
     ranking, verdict = nearest(asked, "sentiment")
 
@@ -105,12 +115,7 @@ def test_the_same_texts_with_other_labels_are_no_source(asked: Registry, data: P
     rows = films.train[:200]
     labels = np.random.default_rng(0).permutation([row.label for row in rows])
     mixed = tuple(replace(row, label=str(label)) for row, label in zip(rows, labels, strict=True))
-    asked.add_task("mixed", TaskData("classification", films.labels, mixed))
-    try:
-        assert not embed(asked, ["mixed"], device="cpu").failed
-        verdict = asked.nearest("mixed", limit=5, kind="task").verdict
-    finally:
-        asked.remove(["mixed"], "task")
+    verdict = nearest_tasks(asked, "mixed", TaskData("classification", films.labels, mixed)).verdict
 
     assert verdict is not None
     assert (verdict.kind, verdict.names) == ("unknown", ("movie_review",))
@@ -122,12 +127,7 @@ def test_examples_of_one_label_tell_nothing_of_what_a_task_asks(asked: Registry,
     """All have the labels of their source, of which the map knows nothing."""
     films = read_task(str(data / "tasks" / "movie_review"))
     rows = tuple(row for row in films.train if row.label == "positive")[:100]
-    asked.add_task("praise", TaskData("classification", films.labels, rows))
-    try:
-        assert not embed(asked, ["praise"], device="cpu").failed
-        verdict = asked.nearest("praise", limit=5, kind="task").verdict
-    finally:
-        asked.remove(["praise"], "task")
+    verdict = nearest_tasks(asked, "praise", TaskData("classification", films.labels, rows)).verdict
 
     assert verdict is not None
     assert verdict.kind == "unknown"
@@ -140,12 +140,7 @@ def test_a_copy_with_the_labels_exchanged_is_told_when_it_is_set_aside(asked: Re
     films = read_task(str(data / "tasks" / "movie_review"))
     other = {"negative": "positive", "positive": "negative"}
     rows = tuple(replace(row, label=other[str(row.label)]) for row in films.train[:300])
-    asked.add_task("exchanged", TaskData("classification", films.labels, rows))
-    try:
-        assert not embed(asked, ["exchanged"], device="cpu").failed
-        ranking = asked.nearest("exchanged", limit=5, kind="task")
-    finally:
-        asked.remove(["exchanged"], "task")
+    ranking = nearest_tasks(asked, "exchanged", TaskData("classification", films.labels, rows))
 
     assert [task.name for task in ranking.set_aside] == ["movie_review"]
     assert "movie_review answers the same texts the other way round: whose labels are right?" in ranking.notes
@@ -156,12 +151,7 @@ def test_labels_called_0_and_1_are_the_same_by_their_texts_and_no_others(asked: 
     names = {"negative": "1", "positive": "0"}
     texts = {name: label for label, name in names.items()}
     rows = tuple(replace(row, label=names[str(row.label)]) for row in films.train[-300:])
-    asked.add_task("numbered", TaskData("classification", ("0", "1"), rows, answers=texts))
-    try:
-        assert not embed(asked, ["numbered"], device="cpu").failed
-        verdict = asked.nearest("numbered", limit=5, kind="task").verdict
-    finally:
-        asked.remove(["numbered"], "task")
+    verdict = nearest_tasks(asked, "numbered", TaskData("classification", ("0", "1"), rows, answers=texts)).verdict
 
     assert "both answer negative or positive" in str(verdict)
 
