@@ -4,40 +4,40 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.completion import names_of, spaces
+from commands.options import F, priors_option
 from commands.output import is_for_programs, print_json, print_table, registry_of, say, table_options, tell
 from commands.pictures import plot_option, write_plot
 
 if TYPE_CHECKING:
     from registry import Registry
-    from registry.data.inputs import Input
-
-labelled_option = click.option(
-    "--labelled",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A file of text and label: right answers to some of the texts; may be given several times.",
-)
-random_option = click.option(
-    "--random",
-    "at_random",
-    is_flag=True,
-    help="The labelled texts were drawn at random from all: their labels speak for the rest. Suggested ones always do.",
-)
+    from registry.choosing.best import PromptRanking
+    from registry.choosing.judged import Hints
 
 
-class _LabelOptions(TypedDict):
-    labels: "Mapping[Input, str]"
-    chances: "Mapping[Input, float]"
-    at_random: bool
+def hint_options(command: F) -> F:
+    """Give a command `--labelled`, `--random` and `--priors`: what is known beside the answers."""
+    command = priors_option(command)
+    command = click.option(
+        "--random",
+        "at_random",
+        is_flag=True,
+        help="The labelled texts were drawn at random from all: their labels speak for the rest. Suggested ones do.",
+    )(command)
+    return click.option(
+        "--labelled",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A file of text and label: right answers to some of the texts; may be given several times.",
+    )(command)
 
 
-def _labels(paths: Sequence[Path], *, at_random: bool) -> "_LabelOptions":
-    """Return labels, and what is known of how their texts were chosen, as options of the questions."""
+def _known(paths: Sequence[Path], priors: Mapping[str, float], *, at_random: bool) -> "Hints":
+    """Return labels, what is known of how their texts were chosen, and priors, as options of the questions."""
     from registry.formats.labels import read_labels
 
     if at_random and not paths:
@@ -50,7 +50,7 @@ def _labels(paths: Sequence[Path], *, at_random: bool) -> "_LabelOptions":
             "Where the hard ones are left out, the accuracies come out wrong.",
             err=True,
         )
-    return {"labels": read.labels, "chances": read.chances, "at_random": at_random}
+    return {"labels": read.labels, "chances": read.chances, "at_random": at_random, "priors": priors}
 
 
 def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> None:
@@ -75,6 +75,15 @@ def _tell(sentence: str, notes: Sequence[str]) -> None:
         tell(note, err=True)
 
 
+def _tell_how_sure(ranking: "PromptRanking") -> None:
+    """Tell how far to trust another method than the accuracy."""
+    by = ranking.query.by
+    if ranking.doubt is not None:
+        tell(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
+    elif ranking.agreement is not None:
+        tell(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
+
+
 @click.command("best-prompt")
 @click.argument("task", shell_complete=names_of("task"))
 @click.option(
@@ -91,8 +100,7 @@ def _tell(sentence: str, notes: Sequence[str]) -> None:
     help="The method that ranks: accuracy, fute, mi, globale, ..., self-select.",
 )
 @click.option("--like", help="A labelled task like TASK, whose labels are used in its place.")
-@labelled_option
-@random_option
+@hint_options
 @click.option(
     "--calibration", default="none", show_default=True, help="Of the answers, for the other methods: contextual, batch."
 )
@@ -113,6 +121,7 @@ def best_prompt(
     space: str | None,
     *,
     at_random: bool,
+    priors: dict[str, float],
     verbose: bool,
     picture: Path | None,
     as_json: bool,
@@ -127,7 +136,7 @@ def best_prompt(
     from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, winner
 
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
-    labels, plain, more = _labels(labelled, at_random=at_random), replace(query, by=ACCURACY), {}
+    known, plain, more = _known(labelled, priors, at_random=at_random), replace(query, by=ACCURACY), {}
     if by == ACCURACY:
         _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
     elif by == SELF_SELECT:
@@ -135,7 +144,7 @@ def best_prompt(
 
         registry.best_prompt(plain, space=space)  # reports what is wrong before the LLM is asked
         more[by] = self_selected(registry, model, task=task, space=space)
-    ranking = registry.best_prompt(query, limit=limit, space=space, more=more, **labels)
+    ranking = registry.best_prompt(query, limit=limit, space=space, more=more, **known)
     write_plot(ranking, picture)
     if as_json:
         print_json({**ranking.as_json(), "winner": winner(registry.catalog, ranking)})
@@ -147,17 +156,14 @@ def best_prompt(
         if text:
             say(f"{key:<9} {' | '.join(text) if isinstance(text, list) else text}")
     _tell(ranking.told, ranking.notes)
-    if by != ACCURACY and ranking.doubt is not None:
-        tell(f"By {by} there is not enough evidence: {ranking.doubt}.", err=True)
-    elif by != ACCURACY and ranking.agreement is not None:
-        tell(f"Mean rank correlation of {by} with the other methods: {ranking.agreement:.2f}", err=True)
+    if by != ACCURACY:
+        _tell_how_sure(ranking)
 
 
 @click.command("best-model")
 @click.argument("task", shell_complete=names_of("task"))
 @click.option("limit", "-k", default=10, show_default=True, type=click.IntRange(1), help="How many models.")
-@labelled_option
-@random_option
+@hint_options
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @plot_option
 @table_options
@@ -170,6 +176,7 @@ def best_model(
     space: str | None,
     *,
     at_random: bool,
+    priors: dict[str, float],
     picture: Path | None,
     as_json: bool,
 ) -> None:
@@ -177,9 +184,9 @@ def best_model(
 
     A leaderboard without labels. Models that choose from other answers than most are left out, and named.
     """
-    registry, labels = registry_of(ctx), _labels(labelled, at_random=at_random)
+    registry, known = registry_of(ctx), _known(labelled, priors, at_random=at_random)
     _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
-    ranking = registry.best_model(task, limit=limit, space=space, **labels)
+    ranking = registry.best_model(task, limit=limit, space=space, **known)
     write_plot(ranking, picture)
     if as_json:
         print_json(ranking.as_json())
@@ -197,8 +204,7 @@ def label() -> None:
 @click.argument("task", shell_complete=names_of("task"))
 @click.option("--model", help="The LLM whose prompts are to choose from; else all models.")
 @click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
-@labelled_option
-@random_option
+@hint_options
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label, chance.")
 @table_options
@@ -213,6 +219,7 @@ def suggest(
     out: Path | None,
     *,
     at_random: bool,
+    priors: dict[str, float],
     as_json: bool,
 ) -> None:
     """Name texts whose labels would settle soonest which prompt of --model, or which model, is best for TASK.
@@ -223,7 +230,7 @@ def suggest(
     """
     registry = registry_of(ctx)
     texts = registry.suggest_labels(
-        task, model=model, count=count, space=space, **_labels(labelled, at_random=at_random)
+        task, model=model, count=count, space=space, **_known(labelled, priors, at_random=at_random)
     )
     if out is not None and texts:
         from registry.formats.labels import write_labels

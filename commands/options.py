@@ -28,6 +28,12 @@ def answers_options(help_text: str) -> Callable[[F], F]:
     return give
 
 
+def priors_option(command: F) -> F:
+    """Give a command the option `--priors LABEL=SHARE,...`."""
+    told = "How often answers are true (0 to 1), where you know it; those that are not named share the rest."
+    return click.option("--priors", metavar="LABEL=SHARE,...", callback=_shares, help=told)(command)
+
+
 def form_options(command: F) -> F:
     """Give a command the options `--sep` and `--encoding`, the form of a text file."""
     command = click.option("--encoding", help="Of a text file, such as utf-16 or cp1252.  [default: UTF-8]")(command)
@@ -52,6 +58,15 @@ def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -
     if not all(key and value for key, value in found.items()) or len(found) < text.count(",") + 1 - _quoted(text):
         raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
     return found
+
+
+def _shares(ctx: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, float]:
+    """Read `spam=0.1,other=90%`."""
+    named = _pairs(ctx, parameter, text) or {}
+    try:
+        return {key: float(said.removesuffix("%")) / (100 if said.endswith("%") else 1) for key, said in named.items()}
+    except ValueError as error:
+        raise click.BadParameter("expected LABEL=SHARE,LABEL=SHARE, such as spam=0.1") from error
 
 
 def _unquoted(text: str) -> str:

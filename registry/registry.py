@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.database import Database
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from registry.bundles.part import BundlePart
     from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
+    from registry.choosing.judged import Hints
     from registry.choosing.models import ModelRanking, Suggestion
     from registry.prompts.importing.contents import PromptOptions
 
@@ -326,16 +327,15 @@ class Registry(Drawing):
         limit: int = 5,
         space: str | None = None,
         more: Mapping[str, Mapping[str, float]] | None = None,
-        labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-        **chosen: Any,  # noqa: ANN401 - of the function
+        **hints: "Unpack[Hints]",
     ) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`.
 
-        How the texts of `labels` were chosen is told by `chances` and `at_random`.
+        What else may be known is told in `registry.choosing.judged.Hints`.
         """
         from registry.choosing.best import best_prompt
 
-        return best_prompt(self.catalog, query, limit=limit, space=space, more=more, labels=labels, **chosen)
+        return best_prompt(self.catalog, query, limit=limit, space=space, more=more, **hints)
 
     def best_model(self, task: str, **options: Any) -> "ModelRanking":  # noqa: ANN401 - those of the function
         """Rank every model that answered a space's texts; see `registry.choosing.models.best_model`."""

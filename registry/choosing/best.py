@@ -7,15 +7,15 @@ Prompts are ranked by the accuracy that `registry.estimates` makes of their answ
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import answered_by
-from registry.choosing.given import by_input, check_limit
-from registry.choosing.judged import Judged, Known, how_to_settle, judge
+from registry.choosing.given import check_limit
+from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
@@ -30,7 +30,6 @@ from registry.choosing.scores import (
     PromptScores as Scores,
 )
 from registry.choosing.vocabulary import words_of_labels
-from registry.data.inputs import Input
 from registry.errors import InputError, NotEmbeddedError
 from registry.estimates.estimate import Estimate
 from registry.kinds import EntryKind
@@ -196,16 +195,12 @@ def best_prompt(
     limit: int = 5,
     space: str | None = None,
     more: Mapping[str, Mapping[str, float]] | None = None,
-    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-    chances: Mapping[Input, float] | None = None,
-    at_random: bool = False,
+    **hints: Unpack[Hints],
 ) -> PromptRanking:
     """Rank an LLM's prompts for a task.
 
     Args:
-        labels: right answers to some of the texts, where they are known.
-        chances: of those that `registry.choosing.models.suggested_texts` has drawn, as it told them.
-        at_random: the other labels are of texts that were drawn at random from all, so that they speak for the rest.
+        hints: labels of some of the texts, and what else is known; see `registry.choosing.judged.Hints`.
         more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:
@@ -219,7 +214,7 @@ def best_prompt(
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record, task)
     like = None if whose.name == task.name else whose
-    known = Known(task, like, by_input(labels), chances or {}, at_random=at_random)
+    known = Known.of(task, like, **hints)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
     as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))

@@ -16,6 +16,8 @@ from registry.estimates.votes import Votes
 from registry.reading.classes import labels_of
 
 SHOWN = 60  # letters of a text
+ROUNDED = 0.02  # by which priors may miss 1 together
+LEAST_PRIOR = 0.001  # of an answer that is said to be never true
 
 
 def check_limit(limit: int) -> None:
@@ -43,6 +45,36 @@ def by_input(labels: object) -> dict[Input, str]:
             raise InputError(f"labels: {str(text)[:SHOWN]!r} has the label {given!r}, which is none: leave it out.")
         made[text if isinstance(text, Input) else Input(text)] = label
     return made
+
+
+def given_priors(answers: Sequence[str], priors: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Return how often each answer is true, (answers,), as it is told; None where nothing is.
+
+    What is left is spread evenly over the answers that are not named.
+
+    Args:
+        answers: all that may be true.
+        priors: the shares of the texts of which an answer is true.
+
+    Raises:
+        InputError: one is none of the answers, or they are no shares of one whole.
+    """
+    if not priors:
+        return None
+    number = {plain(text): column for column, text in enumerate(answers)}
+    made = np.full(len(answers), np.nan)
+    for answer, share in priors.items():
+        if plain(answer) not in number:
+            raise InputError(f"The prior of {answer!r} is of none of the answers: there are {', '.join(answers)}.")
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise InputError(f"The prior of {answer!r} is {share!r}: a share of the texts is needed, from 0 to 1.")
+        made[number[plain(answer)]] = share
+    told, open_ = float(np.nansum(made)), np.isnan(made)
+    if told > 1 + ROUNDED or (told < 1 - ROUNDED and not open_.any()):
+        raise InputError(f"The priors add up to {told:g}: they are shares of one whole.")
+    made[open_] = max(1 - told, 0) / max(int(open_.sum()), 1)
+    made = np.maximum(made, LEAST_PRIOR)
+    return np.asarray(made / made.sum())
 
 
 def given_labels(

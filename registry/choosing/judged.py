@@ -5,14 +5,14 @@ The labels of a task enter as right answers to its own examples, and as a witnes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import Answered
-from registry.choosing.given import given_chances, given_evenly, given_labels, sample_of
+from registry.choosing.given import by_input, given_chances, given_evenly, given_labels, given_priors, sample_of
 from registry.choosing.teacher import Teacher
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
@@ -20,9 +20,9 @@ from registry.data.inputs import Input, plain
 from registry.errors import InputError
 from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import LEAST_TRUST, Kind, Verdict, verdict
-from registry.estimates.votes import Votes, kappa_between
-from registry.estimates.witness import Expectation
+from registry.estimates.verdict import EQUAL, LEAST_LABELS, LEAST_TRUST, Kind, Verdict, verdict
+from registry.estimates.votes import Floats, Votes, kappa_between
+from registry.estimates.witness import Expectation, Witness
 from registry.names import listed
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
@@ -32,6 +32,8 @@ OWN_WORDS = "Record the answers in the words of the labels."
 LEAST_CONTRARY = 20  # labels that may be the other way round
 CONTRARY = -0.3  # kappa of most voters and the truth: of 38 real tables the least is -0.04
 LEAST_OF_ONE_CLASS, SELDOM = 10, 2000  # labels; samples of which one is as odd
+SHOWN = 3  # answers, of those that are true most often
+ROUGHLY, FAR = 0.3, 4.0  # how far the log odds of priors may be off; standard errors that are no chance
 BY_CHANCE = 2.5  # standard errors of a kappa that is 0
 
 
@@ -91,6 +93,15 @@ class Judged:
         )
 
 
+class Hints(TypedDict, total=False):
+    """What may be known beside the answers, as it is given to a question."""
+
+    labels: Mapping[Input, str] | Mapping[str, str] | None  # right answers to some of the texts
+    chances: Mapping[Input, float] | None  # of those that `label suggest` has drawn, as it told them
+    at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
+    priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
+
+
 @dataclass
 class Known:
     """What is known beside the answers."""
@@ -100,6 +111,21 @@ class Known:
     labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
     chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
     at_random: bool = False  # whether the others are a random sample of the inputs
+    priors: Mapping[str, float] = field(default_factory=dict)  # how often answers are true, where that is known
+
+    @classmethod
+    def of(
+        cls,
+        task: EntryRecord,
+        like: EntryRecord | None = None,
+        *,
+        labels: Mapping[Input, str] | Mapping[str, str] | None = None,
+        chances: Mapping[Input, float] | None = None,
+        at_random: bool = False,
+        priors: Mapping[str, float] | None = None,
+    ) -> Self:
+        """Make one of what is given to a question; see `Hints`."""
+        return cls(task, like, by_input(labels), chances or {}, at_random=at_random, priors=priors or {})
 
 
 def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
@@ -131,21 +157,22 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
         )
     labels, drawn, evenly = _labels(answered, known, by_hand, teacher.told(answered, notes), notes)
     witness = teacher.witness(answered, notes)
-    opinions = heard(answered.votes, witness)
+    priors, unanswered = _priors(answered, known.priors, words)
+    otherwise = otherwise or unanswered or _unlike_sample(answered, priors, np.where(evenly, labels, NONE))
+    opinions = heard(answered.votes, witness, priors)
     by_class = _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
     if by_class is not None:
         otherwise = otherwise or by_class
         labels, evenly = np.where(drawn > 0, labels, NONE), np.zeros(len(labels), bool)
     estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly, opinions=opinions)
-    if witness is not None:
-        trust = Expectation(len(answered.answers), witness, 0.5)
-        trust.update(np.mean(estimate.opinions.truths, axis=0))
-        if trust.trust < LEAST_TRUST:
-            notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
+    if witness is not None and _trust(witness, estimate, priors) < LEAST_TRUST:
+        notes.append(f"the labels of {teacher.name} do not go with these answers and count for nothing")
     if missing:
         notes.append(f"{missing:.1%} of the answers are missing and count as wrong")
     notes += _told_copies(answered, estimate)
     told = int((labels != NONE).sum())
+    if priors is None and told < LEAST_LABELS and opinions.kind != "lures":
+        notes.append(_taken_for_even(answered, estimate))
     otherwise = otherwise or _contrary(answered.votes, np.where(drawn > 0, NONE, labels))
     said = verdict(answered.names, answered.votes, estimate, mend=mend, labels=told, otherwise=otherwise)
     return Judged(answered, estimate, said, labels, drawn, evenly, tuple(notes))
@@ -172,6 +199,71 @@ def _labels(
             rows = sample_of(answered.inputs, (given != NONE) & (own == NONE), known.chances)
             evenly = given_evenly(answered.votes, rows, own == NONE, notes)
     return labels, drawn, evenly
+
+
+def _priors(
+    answered: Answered, told: Mapping[str, float], words: Vocabulary | None
+) -> tuple[Floats | None, tuple[str, str] | None]:
+    """Return how often each answer is true, as it is told, and why the accuracies are too high then, with what to do.
+
+    An answer that nobody gave cannot be found out for the truth of a text: on its texts all are wrong.
+
+    Args:
+        answered: the answers.
+        told: the shares of the texts, by answers or labels.
+        words: what the labels mean among the answers.
+    """
+    named = {} if words is None or words.strange is not None else words.named
+    shares = [(named.get(plain(label), label), share) for label, share in told.items()]
+    if len({plain(answer) for answer, _ in shares}) < len(shares):
+        raise InputError(f"Two of the priors are of one answer: {listed([*told])}.")
+    given = {plain(answer) for answer in answered.answers}
+    silent = [answer for answer, _ in shares if plain(answer) not in given and answer in named.values()]
+    priors = given_priors((*answered.answers, *silent), dict(shares))
+    if priors is None:
+        return None, None
+    here = priors[: len(answered.answers)]
+    lost = 1 - float(here.sum())
+    why = f"nobody answers {listed([*map(repr, silent)])}, which would be right of {lost:.0%} of the texts"
+    too_high = (f"{why}, so all accuracies are too high", OWN_WORDS) if lost > EQUAL else None
+    return here / here.sum(), too_high
+
+
+def _unlike_sample(answered: Answered, priors: Floats | None, labels: NDArray[np.int64]) -> tuple[str, str] | None:
+    """Say that a random sample has other shares of labels than the priors, by far more than by chance.
+
+    Args:
+        answered: the answers.
+        priors: as they are told; they are meant roughly.
+        labels: of the sample, else `NONE`.
+    """
+    known = labels[labels != NONE]
+    if priors is None or len(known) < LEAST_LABELS:
+        return None
+    shares = np.bincount(known, minlength=len(priors)) / len(known)
+    spread = np.sqrt(priors * (1 - priors) / len(known) + (ROUGHLY * priors * (1 - priors)) ** 2)
+    worst = int(np.argmax(np.abs(shares - priors) / spread))
+    if abs(shares[worst] - priors[worst]) <= FAR * spread[worst]:
+        return None
+    why = f"{answered.answers[worst]!r} is right of {shares[worst]:.0%} of the labelled texts, and its prior is"
+    return f"{why} {priors[worst]:.0%}", "Are the texts a random sample of all, and the priors of all?"
+
+
+def _trust(witness: Witness, estimate: Estimate, priors: Floats | None) -> float:
+    """Return how far a like task's labels go with what is believed."""
+    truth = np.mean(estimate.opinions.truths, axis=0)
+    expected = Expectation(truth.shape[1], witness, 0.5, priors)
+    expected.update(truth)
+    return expected.trust
+
+
+def _taken_for_even(answered: Answered, estimate: Estimate) -> str:
+    """Say how often each answer is taken to be true, where nobody told."""
+    shares = estimate.belief.truth.mean(axis=0)
+    most = np.argsort(-shares, kind="stable")[:SHOWN].tolist()
+    shown = ", ".join(f"{answered.answers[at]} {shares[at]:.0%}" for at in most)
+    more = ", ..." if len(shares) > SHOWN else ""
+    return f"answers are taken to be true about equally often ({shown}{more}): if you know better, tell it by --priors"
 
 
 def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.int64]) -> tuple[str, str] | None:

@@ -1,16 +1,16 @@
 """A leaderboard without labels: which of all models and prompts that answered the texts of a space is best?"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.choosing.asked import Answered, answered_by, said_by
-from registry.choosing.given import by_input, check_limit
-from registry.choosing.judged import Judged, Known, how_to_settle, judge
+from registry.choosing.given import check_limit
+from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.choosing.vocabulary import words_of_labels
 from registry.data.inputs import Input
@@ -101,9 +101,7 @@ def best_model(
     *,
     limit: int = 10,
     space: str | None = None,
-    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-    chances: Mapping[Input, float] | None = None,
-    at_random: bool = False,
+    **hints: Unpack[Hints],
 ) -> ModelRanking:
     """Rank every model and prompted model that answered a space's texts with the answers of a task.
 
@@ -112,9 +110,7 @@ def best_model(
         task: whose labels are what models choose from; they also say what they can of the texts.
         limit: how many are returned.
         space: whose texts were answered; None for the current one.
-        labels: right answers to some of the texts, where they are known.
-        chances: of those that `suggested_texts` has drawn, as it told them.
-        at_random: as for `best_prompt`.
+        hints: as for `best_prompt`.
 
     Raises:
         InputError: nobody answered.
@@ -126,7 +122,7 @@ def best_model(
     notes: list[str] = []
     voters = _voters(catalog, record)
     answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), words_of_labels(entry), notes)
-    known = Known(entry, None, by_input(labels), chances or {}, at_random=at_random)
+    known = Known.of(entry, **hints)
     judged = judge(catalog, record, answered, known, mend=how_to_settle(record, task))
     estimate = judged.estimate
     order = estimate.loss.argsort(kind="stable")[:limit].tolist()
@@ -145,9 +141,7 @@ def suggested_texts(
     model: str | None = None,
     count: int = 20,
     space: str | None = None,
-    labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-    chances: Mapping[Input, float] | None = None,
-    at_random: bool = False,
+    **hints: Unpack[Hints],
 ) -> Table[Suggestion]:
     """Return texts whose labels would settle soonest which prompt of a model, or which model, is best.
 
@@ -160,15 +154,13 @@ def suggested_texts(
         model: an LLM, whose prompts are to choose from; None for all models.
         count: how many texts.
         space: whose texts; None for the current one.
-        labels: those that are known already; others are suggested.
-        chances: of those that were suggested before.
-        at_random: as for `best_prompt`.
+        hints: as for `best_prompt`; of the texts without a label some are suggested.
     """
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
     answered = answered_by(catalog, record, *_asked(catalog, record, model, entry), words_of_labels(entry), notes)
-    known = Known(entry, None, by_input(labels), chances or {}, at_random=at_random)
+    known = Known.of(entry, **hints)
     judged = judge(catalog, record, answered, known, mend="")
     answered = judged.answered
     if len(answered.names) < 2:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.estimates.votes import Floats, Posterior, Votes
-from registry.estimates.witness import Expectation, Witness
+from registry.estimates.witness import Expectation
 
 NODES = 9
 ROUNDS, SETTLED = 60, 1e-3
@@ -29,6 +29,7 @@ ABLE, ABLE_SPREAD = 1.0, 1.5  # of m_t before anything is known: mean and standa
 KNOWING, KNOWING_COUNTS = 1.0, 4.0  # the standard deviation of d_tk in the beginning, and the values it counts for
 HABIT_COUNTS = 0.5  # pseudo-answers of each kind
 EVENNESS = 0.7  # pseudo-inputs for each input, spread evenly: constant voters must not settle what is true
+LETTERS = 1e6  # the same of letters that mean nothing
 URN = 1.0  # wrong answers of each kind that lie in a Polya urn in the beginning
 
 
@@ -39,7 +40,7 @@ class Skill:
     difficulty: float  # s
     lures: bool = False
     weight: float = 1.0  # of each voter's evidence on an input
-    evenness: float = EVENNESS  # of the answers; not read with lures, whose letters are even
+    evenness: float = EVENNESS  # of the answers; those of tests with lures are `LETTERS`
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,19 @@ class Ability:
     log_likelihood: float  # of all answers
 
 
-def abilities(votes: Votes, heed: Floats, assumed: Skill, witness: Witness | None = None) -> Ability:
+def abilities(votes: Votes, heed: Floats, assumed: Skill, expected: Expectation) -> Ability:
     """Return how likely each answer is true.
 
     Args:
         votes: the answers.
         heed: what each voter counts for, (voters,).
         assumed: how the voters err.
-        witness: what a like task says of the inputs.
+        expected: how likely each answer is before any voter is heard; it is fitted too.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     of_node = np.log(weights / weights.sum())
     hardness = assumed.difficulty * nodes
     given, chosen = votes.given.astype(np.float64), votes.chosen
-    expected = Expectation(votes.answers, witness, 1e6 if assumed.lures else assumed.evenness)
     counts = votes.counted(heed)
     seen = counts > 0
     believed = (counts + 0.5 * seen + 1e-3) / (counts + 0.5 * seen + 1e-3).sum(axis=1, keepdims=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from registry.estimates.ability import Ability, Skill, abilities
+from registry.estimates.ability import LETTERS, Ability, Skill, abilities
 from registry.estimates.families import NEARLY_ONE, Family, families, heed, heed_if_wider
 from registry.estimates.perception import Perception, perceived
 from registry.estimates.votes import Floats, Posterior, Votes
-from registry.estimates.witness import Witness
+from registry.estimates.witness import Expectation, Witness
 
 # Two answers: from errors that are independent to perceptions that are half lure, with voters that know more than they
 # share, and with evidence that counts a quarter because voters repeat one another.
@@ -23,9 +23,9 @@ OF_TWO = (
 )
 OF_HABITS = (Skill(0.0), Skill(1.0), Skill(0.0, weight=0.25))
 OF_LURES = (
-    Skill(1.0, lures=True),
-    Skill(1.5, lures=True),
-    Skill(2.0, lures=True),
+    Skill(1.0, lures=True, evenness=LETTERS),
+    Skill(1.5, lures=True, evenness=LETTERS),
+    Skill(2.0, lures=True, evenness=LETTERS),
 )
 MEMBERS: dict[str, Sequence[Skill | Perception]] = {"perception": OF_TWO, "habits": OF_HABITS, "lures": OF_LURES}
 UNEVEN = 0.02  # pseudo-inputs for each input, where answers may be as uneven as voters make them
@@ -47,12 +47,18 @@ class Opinions:
     doubts: list[Posterior]  # what would be thought more, or less, likely under other assumptions
 
 
-def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
-    """Return the opinions of a committee. Voters that say the same, or nearly so, are heard as one."""
+def heard(votes: Votes, witness: Witness | None = None, priors: Floats | None = None) -> Opinions:
+    """Return the opinions of a committee. Voters that say the same, or nearly so, are heard as one.
+
+    Args:
+        votes: the answers.
+        witness: what a like task says of the inputs.
+        priors: (answers,), how often each is true, where that is told; they add up to 1.
+    """
     votes, _ = votes.distinct
     close = families(votes, NEARLY_ONE)
     counts_for, fewer, kind = heed(votes, close), heed_if_wider(votes, close), "perception"
-    hearing = _Hearing(votes, witness)
+    hearing = _Hearing(votes, witness, priors)
     if votes.answers > 2:
         kind, counts_for = _of_many(hearing, counts_for, fewer)
     truths = [hearing.opinion(counts_for, assumed) for assumed in MEMBERS[kind]]
@@ -63,23 +69,27 @@ def heard(votes: Votes, witness: Witness | None = None) -> Opinions:
 class _Hearing:
     """Asks members of a committee, each once."""
 
-    def __init__(self, votes: Votes, witness: Witness | None) -> None:
+    def __init__(self, votes: Votes, witness: Witness | None, priors: Floats | None) -> None:
         self.votes = votes
         self.witness = witness
+        self.priors = priors
         self._fits: dict[tuple[bytes, Skill], Ability] = {}
 
     def fit(self, counts_for: Floats, assumed: Skill) -> Ability:
         """Return the fit of a member for more than two answers."""
         key = counts_for.tobytes(), assumed
         if key not in self._fits:
-            self._fits[key] = abilities(self.votes, counts_for, assumed, self.witness)
+            self._fits[key] = abilities(self.votes, counts_for, assumed, self._expected(assumed))
         return self._fits[key]
 
     def opinion(self, counts_for: Floats, assumed: Skill | Perception) -> Posterior:
         """Return what a member thinks."""
         if isinstance(assumed, Perception):
-            return perceived(self.votes, counts_for, assumed, self.witness)
+            return perceived(self.votes, counts_for, assumed, self._expected(assumed))
         return _with_lures(self.votes, counts_for, self.fit(counts_for, assumed).truth)
+
+    def _expected(self, assumed: Skill | Perception) -> Expectation:
+        return Expectation(self.votes.answers, self.witness, assumed.evenness, self.priors)
 
 
 def _of_many(hearing: _Hearing, counts_for: Floats, fewer: Floats) -> tuple[str, Floats]:
@@ -108,14 +118,14 @@ def _doubts(
 ) -> list[Posterior]:
     """Return how one member would think otherwise if other voters were families, or answers uneven.
 
-    Of tests whose letters mean nothing answers are even. `truths` are the members' opinions, the other arguments those
-    of `_of_many`.
+    Of tests whose letters mean nothing answers are even, and where it is told nothing is open. `truths` are the
+    members' opinions, the other arguments those of `_of_many`.
     """
     number = 0 if kind == "perception" else PLAIN
     member = MEMBERS[kind][number]
     alone = np.ones(len(hearing.votes))
     asked = [(counts, member) for counts in (fewer, alone) if not np.array_equal(counts, counts_for)]
-    if kind != "lures":
+    if kind != "lures" and hearing.priors is None:
         asked.append((counts_for, replace(member, evenness=UNEVEN)))
     return [hearing.opinion(counts, assumed) - truths[number] for counts, assumed in asked]
 

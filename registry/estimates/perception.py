@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.estimates.votes import Floats, Posterior, Votes
-from registry.estimates.witness import Expectation, Witness
+from registry.estimates.witness import Expectation
 
 NODES = 9  # of the quadrature over the lure
 ROUNDS, SETTLED = 60, 1e-3  # of EM, at most; the largest change of a probability at which it ends
@@ -37,14 +37,14 @@ class Perception:
     evenness: float = EVENNESS  # of the two answers
 
 
-def perceived(votes: Votes, heed: Floats, assumed: Perception, witness: Witness | None = None) -> Posterior:
+def perceived(votes: Votes, heed: Floats, assumed: Perception, expected: Expectation) -> Posterior:
     """Return how likely each of two answers is true, (inputs, 2).
 
     Args:
         votes: the answers.
         heed: what each voter counts for, (voters,).
         assumed: how the voters err together.
-        witness: what a like task says of the inputs.
+        expected: how likely each answer is before any voter is heard; it is fitted too.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     truth = np.repeat([-1.0, 1.0], NODES)
@@ -53,7 +53,6 @@ def perceived(votes: Votes, heed: Floats, assumed: Perception, witness: Witness 
     of_node = np.tile(np.log(weights / weights.sum()), 2)
     yes, given = votes.chosen[:, :, 1], votes.given.astype(np.float64)
     no = given - yes
-    expected = Expectation(2, witness, assumed.evenness)
     counts = votes.counted(heed) + 0.5
     believed = counts / counts.sum(axis=1, keepdims=True)
     states = np.repeat(believed, NODES, axis=1) * np.exp(of_node)

@@ -9,6 +9,7 @@ from registry.estimates.votes import Floats, Posterior
 USUAL_TRUST = 0.7  # what it is worth before anything is known of it here: 1 is all that it claims
 SPREAD_OF_TRUST = 0.5  # standard deviation
 STEP = 0.3  # the furthest that trust moves in a round
+AS_TOLD = 2.0  # pseudo-inputs for each input, where it is told how often each answer is true
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +36,12 @@ class Expectation:
     answers: int
     witness: Witness | None
     evenness: float  # pseudo-inputs of each answer, as a share of all inputs: how even the answers are taken to be
+    priors: Floats | None = None  # (answers,), how often each is true, where that is told; they add up to 1
     trust: float = USUAL_TRUST
 
     def __post_init__(self) -> None:
-        """Begin with answers that are equally often true."""
-        self.share = np.zeros(self.answers)
+        """Begin with answers that are equally often true, or as often as is told."""
+        self.share = np.zeros(self.answers) if self.priors is None else np.log(self.priors)
 
     def log_probabilities(self, inputs: int) -> Floats:
         """Return the log probabilities of the answers, (inputs, answers)."""
@@ -51,9 +53,10 @@ class Expectation:
 
     def update(self, truth: Posterior) -> None:
         """Fit the shares, and the trust in the witness, to how likely each answer is now (Newton steps)."""
-        inputs, pseudo = len(truth), self.evenness * len(truth)
+        inputs = len(truth)
+        pseudo = self._pseudo * inputs
         if self.witness is None:
-            share = (truth.sum(axis=0) + pseudo / self.answers) / (inputs + pseudo)
+            share = (truth.sum(axis=0) + pseudo) / (inputs + pseudo.sum())
             self.share = np.log(share)
             return
         odds = self.witness.log_odds
@@ -63,7 +66,14 @@ class Expectation:
             slope = float((off * odds).sum()) - (self.trust - USUAL_TRUST) / SPREAD_OF_TRUST**2
             bend = float((now * odds**2).sum() - ((now * odds).sum(axis=1) ** 2).sum()) + 1 / SPREAD_OF_TRUST**2
             self.trust = max(self.trust + float(np.clip(slope / bend, -STEP, STEP)), 0.0)
-            slopes = off.sum(axis=0) + pseudo * (1 / self.answers - now.mean(axis=0))
-            bends = (now * (1 - now)).sum(axis=0) + pseudo / self.answers + 1
+            slopes = off.sum(axis=0) + pseudo - pseudo.sum() * now.mean(axis=0)
+            bends = (now * (1 - now)).sum(axis=0) + pseudo + 1
             self.share = self.share + np.clip(slopes / bends, -0.5, 0.5)
             self.share -= self.share.mean()
+
+    @property
+    def _pseudo(self) -> Floats:
+        """Pseudo-inputs of each answer, (answers,), as a share of all inputs."""
+        if self.priors is None:
+            return np.full(self.answers, self.evenness / self.answers)
+        return max(self.evenness, AS_TOLD) * self.priors

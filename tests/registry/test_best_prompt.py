@@ -23,6 +23,7 @@ from registry.prompts.prompt import Prompt
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
+from tests.helpers.told import surprises
 
 CHOICES = ("negative", "positive")
 TEXTS = tuple(Input(f"text {number}") for number in range(8))
@@ -72,7 +73,7 @@ def fill(
 
 def notes_of(catalog: Catalog) -> tuple[str, ...]:
     """What is noted of an answer, but for the labels of the two examples, which are too few to count."""
-    notes = best_prompt(catalog, PromptQuery("films", "opt", by="fute")).notes
+    notes = surprises(best_prompt(catalog, PromptQuery("films", "opt", by="fute")).notes)
     return tuple(note for note in notes if "the labels of films count for nothing: there are not 20" not in note)
 
 

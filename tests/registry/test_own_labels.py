@@ -1,5 +1,6 @@
 """A task whose own examples are among the texts: their labels count as known, as those of `--labelled` do."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,6 +25,7 @@ from registry.errors import InputError
 from registry.estimates.votes import Votes
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
+from tests.helpers.told import surprises
 
 CHOICES = ("negative", "positive")
 COUNT = 60
@@ -55,9 +57,9 @@ def told(registry: Registry) -> Registry:
     return answering(registry, prompts)
 
 
-def answering(registry: Registry, prompts: list[RecordedPrompt]) -> Registry:
-    """An LLM that answered the texts under some prompts."""
-    corpus = registry.add_corpus("texts", TEXTS, source="here")
+def answering(registry: Registry, prompts: list[RecordedPrompt], corpus: EntryRecord | None = None) -> Registry:
+    """An LLM that answered the texts, or those of a corpus, under some prompts."""
+    corpus = corpus or registry.add_corpus("texts", TEXTS, source="here")
     spec = SpaceSpec("5" * 64, "here", "mapemb", {"answers": "hard"}, (Facet("map", 2),), corpus.content_hash)
     space = registry.add_space("s", spec, corpus=corpus)
     said = {prompt.name: prompt.recording.predictions for prompt in prompts}
@@ -332,7 +334,7 @@ def test_labels_that_are_other_answers_say_nothing_and_are_told(registry: Regist
     ranking = asked(told(registry), TaskData("classification", ("a", "b"), rows))
 
     assert ranking.judged.labelled == 0
-    assert ranking.notes == ("the labels of films are other answers, so they say nothing here",)
+    assert surprises(ranking.notes) == ("the labels of films are other answers, so they say nothing here",)
 
 
 @pytest.mark.parametrize("words", [("bad", "positive"), ("negative", "fine"), ("bad", "fine")])
@@ -348,7 +350,7 @@ def test_labels_that_are_only_some_of_the_answers_say_nothing_and_are_told(
 
     assert ranking.judged.labelled == 0
     assert [vars(row) for row in ranking] == [vars(row) for row in without]
-    (note,) = ranking.notes
+    (note,) = surprises(ranking.notes)
     if set(words) & set(CHOICES):
         strange, answer = (set(pair) - set(other) for pair, other in ((words, CHOICES), (CHOICES, words)))
         assert note == (
@@ -705,3 +707,98 @@ def test_a_text_with_two_labels_in_two_spellings_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"The text 'It is\.' has two labels, in two spellings\."):
         given_labels([Input("It is.")], CHOICES, twice, [])
+
+
+# -- priors ------------------------------------------------------------------------------------------
+
+
+def skewed(registry: Registry, right: tuple[float, ...] = (0.85, 0.75, 0.7, 0.65, 0.6)) -> list[float]:
+    """Prompts that answer 400 texts, of which one of ten is positive, each with a leaning; return their accuracies."""
+    random = np.random.default_rng(3)
+    truth = (random.random(400) < 0.1).astype(int)
+    texts = tuple(Input(f"Text {number}.") for number in range(len(truth)))
+    prompts, accuracies = [], []
+    for number, often in enumerate(right):
+        leaning = 0.1 if number % 2 else -0.2
+        said = np.where(random.random(len(truth)) < often + leaning * np.where(truth, -1, 1), truth, 1 - truth)
+        answers = Predictions(CHOICES, np.eye(2, dtype=np.float32)[said])
+        prompts.append(RecordedPrompt(f"p{number}", f"{number} {{{{text}}}}", CHOICES, Recording(texts, answers)))
+        accuracies.append(float((said == truth).mean()))
+    corpus = registry.add_corpus("texts", texts, source="here")
+    answering(registry, prompts, corpus)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    return accuracies
+
+
+def test_who_knows_how_often_answers_are_true_gets_better_accuracies(registry: Registry) -> None:
+    true = skewed(registry)
+
+    def error(priors: dict[str, float] | None = None) -> float:
+        ranking = registry.best_prompt(PromptQuery("films", "llm"), priors=priors)
+        return float(np.mean([abs(row.accuracy - true[int(row.name[1:])]) for row in ranking]))
+
+    untold = error()
+    assert untold > 0.1
+    for priors in ({"positive": 0.1}, {"negative": 0.87, "positive": 0.13}, {"NEGATIVE": 0.85}):
+        assert error(priors) < untold / 2, priors
+
+
+def test_it_is_told_how_often_answers_are_taken_to_be_true_until_somebody_says(registry: Registry) -> None:
+    skewed(registry)
+    query = PromptQuery("films", "llm")
+
+    note = registry.best_prompt(query).notes[-1]
+    known = registry.best_prompt(query, priors={"positive": 0.1})
+
+    assert re.fullmatch(r"answers are taken to be true about equally often \(.* \d+%, .* \d+%\): .*--priors", note)
+    assert surprises(known.notes) == known.notes
+    assert surprises(registry.best_model("films", priors={"positive": 0.1}).notes)
+    assert registry.suggest_labels("films", model="llm", priors={"positive": 0.1}) != registry.suggest_labels(
+        "films", model="llm"
+    )
+
+
+@pytest.mark.parametrize(
+    ("priors", "why"),
+    [
+        ({"fine": 0.5}, "The prior of 'fine' is of none of the answers: there are negative, positive."),
+        ({"positive": 10}, "The prior of 'positive' is 10: a share of the texts is needed, from 0 to 1."),
+        ({"positive": "0.1"}, "The prior of 'positive' is '0.1': a share of the texts is needed, from 0 to 1."),
+        ({"positive": float("nan")}, "The prior of 'positive' is nan: a share of the texts is needed, from 0 to 1."),
+        ({"positive": 0.1, "negative": 0.1}, "The priors add up to 0.2: they are shares of one whole."),
+        ({"positive": 0.9, "negative": 0.3}, "The priors add up to 1.2: they are shares of one whole."),
+        ({"positive": 0.9, "Positive": 0.1}, "Two of the priors are of one answer: positive, Positive."),
+    ],
+)
+def test_priors_that_cannot_be_are_refused(registry: Registry, priors: dict[str, Any], why: str) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    with pytest.raises(InputError, match=re.escape(why)):
+        registry.best_prompt(PromptQuery("films", "llm"), priors=priors)
+
+
+def test_a_label_that_nobody_answers_and_that_is_often_right_leaves_all_open(registry: Registry) -> None:
+    told(registry)
+    labels = (*CHOICES, "neutral")
+    registry.add_task("films", TaskData("classification", labels, (*others(4), Example("so so", "neutral"))))
+
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), priors={"neutral": 0.3})
+
+    assert ranking.doubt == (
+        "nobody answers 'neutral', which would be right of 30% of the texts, so all accuracies are too high"
+    )
+
+
+def test_a_random_sample_with_other_shares_than_the_priors_is_told(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    some = np.random.default_rng(4).permutation(COUNT)[:40]
+    labels = {TEXTS[row]: CHOICES[TRUTH[row]] for row in some}
+
+    def asked_with(positive: float) -> PromptRanking:
+        query = PromptQuery("films", "llm")
+        return registry.best_prompt(query, labels=labels, at_random=True, priors={"positive": positive})
+
+    assert asked_with(0.4).doubt is None
+    assert "'negative' is right of 50% of the labelled texts, and its prior is 3%" in str(asked_with(0.97).doubt)
