@@ -65,6 +65,8 @@ def test(
     inputs = [Input(text, text_pair) for text in texts]
     said = tried(registry_of(ctx), name, inputs, count=count, device=device)
     if as_json:
-        print_json({"answers": [row.as_json() for row in said]})
+        print_json({"answers": [row.as_json() for row in said], "not_read": said.not_read})
         return
     print_table(said, empty=f"{name} can be asked about none of these texts.")
+    if said.not_read is not None:
+        tell(f"{name}: {said.not_read}", err=True, is_loss=True)

@@ -121,7 +121,7 @@ def _tell(report: "EmbedReport") -> None:
         tell(note, err=True)
     for names, why in together(report.skipped):
         tell(f"skipped {names}: {why}", err=True, is_loss=True)
-    for name, counts in report.unanswered.items():
+    for name, counts in (*report.unanswered.items(), *report.not_read.items()):
         if name not in report.failed:
             tell(f"{name}: {counts}", err=True, is_loss=True)
     for name, holder in report.busy.items():

@@ -31,9 +31,9 @@ class OnDemand:
         """Return the likeliest continuation of each prompt."""
         return self._loaded().write(questions, most_tokens=most_tokens)
 
-    def can_read(self, question: Question, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str], *, room: int = 0) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return self._loaded().can_read(question, words)
+        return self._loaded().can_read(question, words, room=room)
 
     def settings(self) -> dict[str, Any]:
         """Return how the prompts are put to it; nothing where it was not asked."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from embedders.black_boxes.entries import Boxes
 from embedders.errors import SettingError
+from embedders.predictors.contract import Bounded
 from embedders.spaces import everyday_inputs
 from registry import Registry
 from registry.catalog import EntryRecord
@@ -16,9 +17,17 @@ from registry.prompts.pairs import meant_by
 from registry.results import Table
 
 
+class Tried(Table[AnsweredText]):
+    """What a model answered."""
+
+    def __init__(self, rows: Sequence[AnsweredText], *, title: str, not_read: str | None) -> None:
+        super().__init__(rows, title=title)
+        self.not_read = not_read  # of the inputs, in words
+
+
 def tried(
     registry: Registry, name: str, inputs: Sequence[Input] = (), *, count: int = 3, device: str | None = None
-) -> Table[AnsweredText]:
+) -> Tried:
     """Ask a model, or MODEL@PROMPT, about a few texts. Nothing of it is kept.
 
     Args:
@@ -38,7 +47,9 @@ def tried(
     box = Boxes(registry, device=device).for_entry(_record(meant[0]))
     asked = box.answerable(inputs or _of_space(registry))
     asked = asked if inputs else asked[:count]
-    return Table(rows_of(asked, box.predict(asked)), title=f"{name} on {len(asked)} texts")
+    rows = rows_of(asked, box.predict(asked))
+    not_read = box.not_read if isinstance(box, Bounded) else None
+    return Tried(rows, title=f"{name} on {len(asked)} texts", not_read=not_read)
 
 
 def _of_space(registry: Registry) -> list[Input]:

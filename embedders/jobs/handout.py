@@ -58,6 +58,7 @@ class Handout:
         report.skipped.update(part.skipped)
         report.failed.update(part.failed)
         report.unanswered.update(part.unanswered)
+        report.not_read.update(part.not_read)
         return True
 
     def give_back(self, portion: Portion) -> None:

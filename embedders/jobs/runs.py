@@ -31,7 +31,7 @@ from embedders.jobs.elsewhere import Elsewhere
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.observed import Observed, from_answers, from_spans, from_task
-from embedders.predictors.contract import Calibratable, Predictor
+from embedders.predictors.contract import Bounded, Calibratable, Predictor
 from embedders.predictors.functions import has_changed
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
@@ -70,6 +70,7 @@ class EmbedReport:
     failed: dict[str, str] = field(default_factory=dict)  # name -> why
     notes: list[str] = field(default_factory=list)  # what is to be said of the names that were given
     unanswered: dict[str, str] = field(default_factory=dict)  # name -> how many texts have no answer, and why
+    not_read: dict[str, str] = field(default_factory=dict)  # name -> of how many texts the ends were not read
 
 
 def embed(
@@ -312,6 +313,8 @@ class Run:
                 if said is not None:
                     keep(CONTENT_FREE, said)
         predictions = joined(chunks)
+        if isinstance(predictor, Bounded) and predictor.not_read is not None:
+            self.report.not_read[entry.name] = predictor.not_read
         if predictions.counts():
             self.report.unanswered[entry.name] = told_missing(predictions)
         inputs, predictions = with_answers(inputs, predictions, entry.name, is_live=is_live)

@@ -18,14 +18,8 @@ from registry.data.inputs import Input
 from registry.data.models import HeadKind
 from registry.errors import first_line
 
-MOST_TOKENS = {  # of an input
-    HeadKind.CLASSIFICATION: 256,
-    HeadKind.REGRESSION: 256,
-    HeadKind.TEXT_TO_TEXT: 256,
-    HeadKind.QUESTION_ANSWERING: 384,
-    HeadKind.CAUSAL_LM: 2048,
-    HeadKind.SEQ2SEQ_LM: 1024,
-}
+MOST_TOKENS = 4096  # of an input, where the model has positions for so many
+USUAL_TOKENS = 512  # where it has no positions
 MOST_ROWS = 256  # of a batch on a GPU, each of which may have to be scored by many labels
 _CLASSES = {
     HeadKind.CLASSIFICATION: "AutoModelForSequenceClassification",
@@ -58,7 +52,8 @@ class Checkpoint:
             self.tokenizer, model = self._loaded(path, head)
         self.model = _in_fast_precision(model, self.device).to(self.device).eval()
         self._ready_to_pad(path)
-        self.max_length = min(MOST_TOKENS[head], _positions(self.model) or 512)
+        self.max_length = min(MOST_TOKENS, _positions(self.model) or USUAL_TOKENS)
+        self.filled = 0  # inputs, so far, that have as many tokens as it reads, or more
         self._accepted = set(inspect.signature(self.model.forward).parameters)
         hidden = getattr(self.model.config.get_text_config(), "hidden_size", 1024)
         self._known = _vocabulary(self.model)
@@ -157,6 +152,7 @@ class Checkpoint:
         for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
             rows = tokenised(self.tokenizer, [inputs[i] for i in members.tolist()], max_length=self.max_length)
             rows = [self.readable(row) for row in rows]
+            self.filled += sum(len(row["input_ids"]) >= self.max_length for row in rows)
             for chosen in by_length(rows, self.batch_size):
                 yield members[chosen], self.batch([rows[i] for i in chosen])
 
@@ -201,6 +197,21 @@ class Checkpoint:
         if not np.isfinite(table).all():
             raise BlackBoxError(f"{self.name!r} gave outputs that are no numbers: its weights are damaged.")
         return table
+
+
+class OfCheckpoint:
+    """A black box that is a checkpoint."""
+
+    def __init__(self, model: Checkpoint) -> None:
+        self._model = model
+
+    @property
+    def not_read(self) -> str | None:
+        """That ends of texts were not read, in words."""
+        filled, most = self._model.filled, self._model.max_length
+        if not filled:
+            return None
+        return f"texts that fill the {most:,} tokens that it reads, and of which nothing beyond is read: {filled}"
 
 
 def _in_fast_precision(model: Any, device: Any) -> Any:  # noqa: ANN401 - a model of transformers, a torch.device

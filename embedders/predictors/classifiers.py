@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.checkpoints import Checkpoint, OfCheckpoint
 from embedders.predictors.contract import Form
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.probabilities import softmax
 
 
-class ClassifierPredictor:
+class ClassifierPredictor(OfCheckpoint):
     """A sequence classifier: the softmax of its outputs."""
 
     form: Form = "labels"
 
     def __init__(self, model: Checkpoint, labels: Sequence[str]) -> None:
-        self._model = model
+        super().__init__(model)
         self._labels = list(labels)
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
@@ -31,7 +31,7 @@ class ClassifierPredictor:
         return Predictions(tuple(self._labels), softmax(outputs).astype(np.float32))
 
 
-class NumberPredictor:
+class NumberPredictor(OfCheckpoint):
     """A regression: a number between two that have a meaning.
 
     Its output y between the ends (low, high) of the scale has the probabilities (1 - t, t) with
@@ -41,7 +41,7 @@ class NumberPredictor:
     form: Form = "number"
 
     def __init__(self, model: Checkpoint, labels: Sequence[str], ends: tuple[float, float]) -> None:
-        self._model = model
+        super().__init__(model)
         self._labels = list(labels)
         self._low, self._high = ends
 

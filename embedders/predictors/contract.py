@@ -34,6 +34,16 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
+class Bounded(Protocol):
+    """A black box that reads no more than so many tokens."""
+
+    @property
+    def not_read(self) -> str | None:
+        """What it did not read of the inputs so far, in words; None where it read all."""
+        ...
+
+
+@runtime_checkable
 class Calibratable(Protocol):
     """A black box whose leaning to one answer shows on inputs that say nothing."""
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import ModelNotUsableError, NotCoveredError
-from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.checkpoints import Checkpoint, OfCheckpoint
 from embedders.predictors.contract import Form, is_covered
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
@@ -31,7 +31,7 @@ class NoQuestionsError(NotCoveredError):
         return self
 
 
-class ReaderPredictor:
+class ReaderPredictor(OfCheckpoint):
     """A reader: of the pair (question, passage), the span of the passage with the highest start + end score.
 
     A span has at most `MOST_ANSWER_TOKENS` tokens. A passage that is too long is cut at its end. That a reader may
@@ -43,7 +43,7 @@ class ReaderPredictor:
     def __init__(self, model: Checkpoint) -> None:
         if not model.tokenizer.is_fast:
             raise ModelNotUsableError(f"The tokenizer of {model.name!r} cannot say where a token stands in its text.")
-        self._model = model
+        super().__init__(model)
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that have a passage; raise `NoQuestionsError` where they are too few."""
@@ -62,6 +62,7 @@ class ReaderPredictor:
             model.readable({name: ids for name, ids in tokens.items() if name != "offset_mapping"})
             for tokens in encoded
         ]
+        model.filled += sum(len(row["input_ids"]) >= model.max_length for row in rows)
         spans = [""] * len(inputs)
         made = []
         for chosen in by_length(rows, model.batch_size):

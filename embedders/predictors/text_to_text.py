@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from embedders.errors import ModelNotUsableError
-from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.checkpoints import Checkpoint, OfCheckpoint
 from embedders.predictors.contract import Form
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.probabilities import softmax
 
 
-class TextToTextPredictor:
+class TextToTextPredictor(OfCheckpoint):
     """A text-to-text model: how likely it is to write each of the labels.
 
     With s(l, x) = sum_i log p(l_i | l_1 .. l_(i-1), x) over the tokens of a label's text, those that its tokenizer
@@ -28,7 +28,7 @@ class TextToTextPredictor:
     form: Form = "labels"
 
     def __init__(self, model: Checkpoint, labels: Sequence[str]) -> None:
-        self._model = model
+        super().__init__(model)
         self._labels = list(labels)
         self._tokens = told_apart(model, labels, "labels")
 

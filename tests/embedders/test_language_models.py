@@ -184,7 +184,9 @@ def test_a_word_of_one_token_needs_no_second_pass(folders: dict[str, Path], monk
     lm.score(ASKED[:1], WORDS[:1])  # what is asked once of any model
     seen = []
     ask = lm._model.ask
-    monkeypatch.setattr(lm._model, "ask", lambda call, **given: seen.append(call) or ask(call, **given))
+    monkeypatch.setattr(
+        lm._model, "ask", lambda call, *values, **given: seen.append(call) or ask(call, *values, **given)
+    )
 
     lm.score(ASKED[:1], ["great", "dull", "awful"])
 

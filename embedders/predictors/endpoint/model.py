@@ -88,7 +88,7 @@ class EndpointModel:
         replies = [row.reply for row in rows]
         return WordScores(table, np.exp(own) if own and len(own) == len(rows) else None, missing, replies)
 
-    def can_read(self, question: Question, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str], *, room: int = 0) -> bool:
         """Say that a prompt is read whole: a server refuses what is too long for its model."""
         return True
 

@@ -14,13 +14,15 @@ from embedders.hardware.batching import filled
 from embedders.hardware.devices import moved, widest
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.language.contract import Question, WordScores
-from embedders.predictors.language.texts import chat, common, cut, joined, plain
+from embedders.predictors.language.texts import chat, common, joined, plain
+from embedders.predictors.language.wide import WideHead
 from registry.errors import TemplateError, first_line
 from registry.prompts.chats import ChatTemplate
 
 BATCH_SIZE = 32
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
 LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
+MOST_WRITTEN = 2 / 3  # of what the model reads may have been written by it
 _SPARE = 4  # tokens that joining a word to a prompt may add
 
 
@@ -35,6 +37,7 @@ class _Encoded(NamedTuple):
     """What is known after reading tokens: what could follow each, which of them count, and how to read on."""
 
     logits: torch.Tensor  # (rows, tokens, vocabulary)
+    last: torch.Tensor  # (rows, 1, vocabulary), what could follow the last, in float32
     mask: torch.Tensor  # (rows, tokens so far)
     cache: Any
 
@@ -44,7 +47,7 @@ class _Encoded(NamedTuple):
         cache = copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in self.cache.layers]
         cache.batch_select_indices(chosen)  # makes new tensors
-        return _Encoded(self.logits, self.mask[chosen], cache)
+        return _Encoded(self.logits, self.last, self.mask[chosen], cache)
 
 
 class _Beginning(NamedTuple):
@@ -66,8 +69,9 @@ class CausalLM:
     def __init__(self, model: Checkpoint) -> None:
         self._model = model
         self._tokenizer = model.tokenizer
-        self._tokenizer.model_max_length = 10**9  # too long prompts are cut here, from the left
+        self._tokenizer.model_max_length = 10**9  # prompts that do not fit are cut here, from the left
         self._chat = _chat_template(model)
+        self._head = WideHead(model)
         self._held: _Beginning | None = None
         start = self._tokenizer.bos_token_id
         self._start = self._tokenizer.eos_token_id if start is None else start  # where a prompt has no token
@@ -99,9 +103,10 @@ class CausalLM:
         self._model.checked(table)
         return WordScores(table[:, :-1], np.exp(table[:, -1]))
 
-    def can_read(self, question: Question, words: Sequence[str]) -> bool:
+    def can_read(self, question: Question, words: Sequence[str], *, room: int = 0) -> bool:
         """Say whether a prompt is read whole when it is scored."""
-        return len(self._tokens([self._text(question)])[0]) <= self._most(self._room(words))
+        room = self._room(words) + min(room, int(self._model.max_length * MOST_WRITTEN))
+        return len(self._tokens([self._text(question)])[0]) <= self._most(room)
 
     def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:
         """Return the likeliest continuations."""
@@ -125,15 +130,8 @@ class CausalLM:
 
     def _tokenise(self, questions: Sequence[Question], words: Sequence[str], room: int) -> list[_TokenisedQuestion]:
         most = self._most(room)
-        questions, texts = list(questions), [self._text(question) for question in questions]
+        texts = [self._text(question) for question in questions]
         prompts = self._tokens(texts)
-        for number, prompt in enumerate(prompts):
-            if len(prompt) > most:
-                questions[number] = cut(
-                    questions[number], lambda shortened: len(self._tokens([self._text(shortened)])[0]) <= most
-                )
-                texts[number] = self._text(questions[number])
-                prompts[number] = self._tokens([texts[number]])[0]
         wholes = self._tokens([joined(text, word) for text in texts for word in words])
         count = len(words)
         return [
@@ -203,7 +201,7 @@ class CausalLM:
             self._held = None  # before another takes its memory
             read = self._read([tokens])
             own = _summed(read.logits[:, :-1], [tokens[1:]], left=True)
-            self._held = _Beginning(tokens, read._replace(logits=read.logits[:, -1:].clone()), own)
+            self._held = _Beginning(tokens, read._replace(logits=read.last), own)
         return self._held
 
     def _scored(self, questions: Sequence[_TokenisedQuestion], beginning: _Beginning | None) -> torch.Tensor:
@@ -213,12 +211,12 @@ class CausalLM:
         shared = 0 if beginning is None else len(beginning.tokens)
         rows = [question.prompt[shared:] for question in questions]
         read = self._read(rows, None if beginning is None else beginning.encoded.select([0] * len(rows)))
-        table = _token_log_probs(read.logits[:, -1:], [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
+        table = _token_log_probs(read.last, [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
         longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
         for start in range(0, len(longer), BATCH_SIZE):
             pairs = longer[start : start + BATCH_SIZE]
             words = [questions[i].words[k] for i, k in pairs]
-            after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False)
+            after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False, wide=True)
             places = tuple(_on_device(pairs, table.device).T)
             table[places] += _summed(after.logits, [ids[1:] for ids in words], left=False)
         own = _summed(read.logits[:, :-1], [row[1:] for row in rows], left=True)
@@ -232,13 +230,22 @@ class CausalLM:
         """Return the same of one question, (words + 1), each word read with the whole prompt before it."""
         prompt, means = question.prompt, []
         for ids in question.words or [[]]:
-            logits = self._read([[*prompt, *ids]]).logits
+            logits = self._read([[*prompt, *ids]], wide=True).logits
             log_probs = _token_log_probs(logits[:, :-1], [[[token] for token in [*prompt, *ids][1:]]])[0, :, 0]
             means += [log_probs[len(prompt) - 1 :].mean()] if ids else []
         return torch.stack([*means, log_probs[: len(prompt) - 1].sum() / max(1, len(prompt) - 1)])
 
-    def _read(self, rows: Sequence[list[int]], before: _Encoded | None = None, *, left: bool = True) -> _Encoded:
-        """Read tokens, after what was read before them; padded on the left, or on the right."""
+    def _read(
+        self, rows: Sequence[list[int]], before: _Encoded | None = None, *, left: bool = True, wide: bool = False
+    ) -> _Encoded:
+        """Read tokens, after what was read before them.
+
+        Args:
+            rows: the tokens.
+            before: what was read before.
+            left: pad on the left, else on the right.
+            wide: make all that could follow in float32, not only what follows the last.
+        """
         model = self._model
         ids = moved(filled(rows, self._tokenizer.pad_token_id, is_left=left), model.device)
         mask = moved(filled([[1] * len(row) for row in rows], 0, is_left=left), model.device)
@@ -251,7 +258,10 @@ class CausalLM:
         output = model.ask(
             model.model, **{name: tensor for name, tensor in given.items() if model.takes(name)}, use_cache=True
         )
-        return _Encoded(output.logits, mask, getattr(output, "past_key_values", None))
+        last = model.ask(self._head.wide, output.logits[:, -1:])
+        logits = model.ask(self._head.wide, output.logits) if wide else output.logits
+        self._head.forget()
+        return _Encoded(logits, last, mask, getattr(output, "past_key_values", None))
 
 
 def _chat_template(model: Checkpoint) -> ChatTemplate | None:

@@ -36,8 +36,14 @@ class LanguageModel(Protocol):
         """Return the likeliest continuation of each prompt, token by token."""
         ...
 
-    def can_read(self, question: Question, words: Sequence[str]) -> bool:
-        """Say whether a prompt is read whole when it is scored; of a longer one only the end is."""
+    def can_read(self, question: Question, words: Sequence[str], *, room: int = 0) -> bool:
+        """Say whether a prompt is read whole when it is scored; of a longer one only the end is.
+
+        Args:
+            question: the prompt.
+            words: the answers that are scored after it.
+            room: tokens that the model will have written before.
+        """
         ...
 
     def settings(self) -> dict[str, Any]:

@@ -45,8 +45,9 @@ class SentenceEncoder:
         meanings = self._encoder.text_features(words).astype(float)  # (words, hidden)
         return WordScores(prompts @ meanings.T / TEMPERATURE, None)
 
-    def can_read(self, question: Question, words: Sequence[str]) -> bool:
-        """Say whether a prompt is read whole when it is scored."""
+    def can_read(self, question: Question, words: Sequence[str], *, room: int = 0) -> bool:
+        """Say whether a prompt is read whole when it is scored; nothing is written before."""
+        del words, room
         return len(self._encoder.tokenizer(plain(question), verbose=False)["input_ids"]) <= self._encoder.max_length
 
     def write(self, questions: Sequence[Question], *, most_tokens: int) -> list[str]:

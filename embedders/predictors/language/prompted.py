@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from embedders.errors import BlackBoxError, NotEmbeddableError
 from embedders.predictors.contract import Form, is_covered
 from embedders.predictors.language.contract import LanguageModel, Question
+from embedders.predictors.language.fitting import fitted
 from registry.data.inputs import Input
 from registry.data.predictions import ANSWERED, Missing, Predictions
 from registry.data.probabilities import softmax
@@ -34,11 +35,20 @@ class PromptedPredictor:
         self._render = render
         self._name = name
         self._how: dict[str, Any] = {}  # the model was asked, once it was
+        self._cut = 0  # texts, so far
 
     def settings(self) -> dict[str, Any]:
         """Return how it was asked, for the provenance of its vectors: the model is no part where nothing was asked."""
         turns = {"reasoning_tokens": REASONING_TOKENS} if self._prompt.style == "chain-of-thought" else {}
         return {"style": self._prompt.style, **turns, **self._how}
+
+    @property
+    def not_read(self) -> str | None:
+        """That ends of texts were not read, in words."""
+        if not self._cut:
+            return None
+        most = self._how["most_tokens"]
+        return f"texts that have more than {most:,} tokens with the prompt, and whose ends are not read: {self._cut}"
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that the template can hold: where it asks for a second text, the pairs.
@@ -65,7 +75,9 @@ class PromptedPredictor:
         An input whose likeliest answers are tied has none.
         """
         prompt = self._prompt
-        questions = [Question(text, prompt.system) for text in self._render(inputs)]
+        words = [word for words in prompt.words for word in words]
+        questions, cut = fitted(inputs, self._questions, lambda one: self._model.can_read(one, words, room=self._room))
+        self._cut += cut
         written: list[str] | None = None
         if prompt.style == "chain-of-thought":
             written = self._model.write(questions, most_tokens=REASONING_TOKENS)
@@ -73,7 +85,7 @@ class PromptedPredictor:
                 question._replace(reasoning=own, conclusion=prompt.conclusion)
                 for question, own in zip(questions, written, strict=True)
             ]
-        scored = self._model.score(questions, [word for words in prompt.words for word in words])
+        scored = self._model.score(questions, words)
         self._how = self._model.settings()
         if np.isnan(scored.log_prob).any():
             raise BlackBoxError(f"{self._name!r} gave scores that are no numbers.")
@@ -89,6 +101,14 @@ class PromptedPredictor:
             missing if missing.any() else None,
             _replies(written, scored.replies),
         )
+
+    @property
+    def _room(self) -> int:
+        """How many tokens are written before the answer, at most."""
+        return REASONING_TOKENS + len(self._prompt.conclusion) if self._prompt.style == "chain-of-thought" else 0
+
+    def _questions(self, inputs: Sequence[Input]) -> list[Question]:
+        return [Question(text, self._prompt.system) for text in self._render(inputs)]
 
 
 def _replies(reasoned: Sequence[str] | None, said: Sequence[str | None] | None) -> tuple[str | None, ...] | None:

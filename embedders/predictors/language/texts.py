@@ -1,8 +1,6 @@
 """How a prompt becomes the text that a model reads, and a word the text that follows it."""
 
-import re
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from embedders.predictors.language.contract import Question
@@ -54,23 +52,3 @@ def with_reasoning(text: str, question: Question) -> str:
         return text
     reasoned = joined(text, question.reasoning.strip()) if question.reasoning.strip() else text
     return f"{reasoned}\n{question.conclusion}" if question.conclusion else reasoned
-
-
-def cut(question: Question, fits: Callable[[Question], bool]) -> Question:
-    """Return a prompt that fits: as many of its text's last words as there is room for, with all that is around it."""
-    if fits(question):
-        return question
-    text = question.text
-    words = [match.start() for match in re.finditer(r"\S+", text)]
-    start = _first(words, lambda place: fits(question._replace(text=text[place:])))
-    if start is None:  # one word fills it all
-        start = _first(
-            range(words[-1] if words else 0, len(text)), lambda place: fits(question._replace(text=text[place:]))
-        )
-    return question._replace(text="" if start is None else text[start:])
-
-
-def _first(places: Sequence[int], is_far: Callable[[int], bool]) -> int | None:
-    """Return the first of ordered places that is far enough, None where none is."""
-    number = bisect_left(places, True, key=is_far)
-    return places[number] if number < len(places) else None
