@@ -155,7 +155,7 @@ class Verification:
     recall: float | None = None  # the share of the ten truly nearest that it finds; None where it finds all
 
     def __str__(self) -> str:
-        kind = "" if self.recall is None else f" ({self.kind}, finds {self.recall:.1%} of the nearest)"
+        kind = "" if self.recall is None else f" ({self.kind}, finds {self.recall:.1%} of the ten nearest)"
         what = "collection" if self.kind in SERVED else "snapshot"
         return f"{self.space}: {self.vectors} vectors, {what} {self.snapshot}{kind}; {'; '.join(self.faults) or 'ok'}"
 
@@ -179,7 +179,7 @@ def verified(index: VectorIndex, held: StreamedVectors, rows: Iterable[Rows]) ->
             raise
         return [f"the snapshot does not match its checksum: {error}"], 0.0
     if recall < LEAST_RECALL:
-        faults.append(f"only {recall:.0%} of the nearest are found")
+        faults.append(f"only {recall:.0%} of the ten nearest are found")
     return faults, recall
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.index.contract import FileIndex, Ids, Neighbor, Rows, Selection
+from registry.index.contract import TUNED, WITHIN, FileIndex, Ids, Neighbor, Rows, Selection
 from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.stored import Growing, Places, StoredRows, write_rows
 
@@ -29,9 +29,9 @@ AT_ONCE = 128  # rows that are compared together
 EXACT = 512  # rows among which all are ranked
 TRIED = (128, 256, 512, 1024, 2048, 4096)  # candidates, of which the first is taken that finds enough
 ENOUGH = 0.99  # of the ten nearest rows
-SURE = 2.0  # of the usual error of a code: what is farther behind the nearest is not among them
+SURE, SURE_OF_MANY = 2.0, 4.0  # of a code's usual error: what is farther behind is not among few, or many, nearest
 SPARE = 4  # candidates for each neighbour that is asked for, at least
-WITHIN = 10
+WIDER = 4  # times as many candidates are looked at where some that are left out may matter
 MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
 LEAST_PART = 100_000  # codes that are worth a thread of their own
@@ -152,22 +152,23 @@ class FaissCompressed(FileIndex):
             DamagedIndexError: a row that matters is not what was written.
         """
         row = np.ascontiguousarray(query, np.float32)
-        wanted = max(self.candidates, SPARE * limit)
+        wanted, is_tuned = max(self.candidates, SPARE * limit), limit <= TUNED
         if limit < 1:
             return []
-        if where is None:
-            dead = len(self._lives.rows) - len(self)
-            found, _ = self._found(self._scan, row, wanted + dead)
-            found = found[self._lives.rows[found]]
-            return self._ranked(found, self._similarities(found, row), limit)
-        places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
-        found, estimates = self._found(scan, row, wanted, places)
+        places, scan = None, self._scan
+        if where is not None:
+            places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
+        found, estimates = self._living_found(scan, row, wanted, places)
         similarities = self._similarities(found, row)
-        least = _least_that_matters(estimates, similarities, limit)
-        if least is not None:
-            found, estimates = self._found(scan, row, max(wanted, TRIED[-1]), places)
-            found = found if estimates is None else found[estimates >= least]
-            similarities = self._similarities(found, row)
+        least = None
+        if where is not None or not is_tuned:
+            least = _least_that_matters(estimates, similarities, limit, SURE if is_tuned else SURE_OF_MANY)
+        while least is not None:
+            wanted = max(WIDER * wanted, TRIED[-1])
+            found, estimates = self._living_found(scan, row, wanted, places)
+            if is_tuned or estimates is None or estimates.min() <= least:
+                found = found if estimates is None else found[estimates >= least]
+                similarities, least = self._similarities(found, row), None
         return self._ranked(found, similarities, limit)
 
     def tune(self, queries: NDArray[np.floating]) -> None:
@@ -263,6 +264,16 @@ class FaissCompressed(FileIndex):
             return places, None
         return places, PackedCodes(self._quantizer, self._codes.rows[places])
 
+    def _living_found(
+        self, scan: "PackedCodes | None", row: Rows, wanted: int, places: Places | None
+    ) -> tuple[Places, Rows | None]:
+        """Return what `_found` does, without the rows that were removed."""
+        if places is not None:  # of which none is
+            return self._found(scan, row, wanted, places)
+        found, estimates = self._found(scan, row, wanted + len(self._lives.rows) - len(self))
+        lives = self._lives.rows[found]
+        return found[lives], None if estimates is None else estimates[lives]
+
     def _found(
         self,
         scan: "PackedCodes | None",
@@ -313,16 +324,16 @@ class FaissCompressed(FileIndex):
         yield len(self._base) + np.arange(len(self._added.rows)), self._added.rows
 
 
-def _least_that_matters(estimates: Rows | None, similarities: Rows, limit: int) -> float | None:
+def _least_that_matters(estimates: Rows | None, similarities: Rows, limit: int, sure: float) -> float | None:
     """Return the least estimate of a row that may be among the nearest; None where no row left out has as much.
 
-    A filter may leave so few rows near a question that those behind them are all as far, and codes cannot tell which
-    are nearest. How far codes are off is told by the candidates.
+    A filter may leave so few rows near a question that those behind them are all as far, and where many are asked for
+    the last are: codes cannot tell which are nearest then. How far codes are off is told by the candidates.
     """
     if estimates is None or len(similarities) < limit:
         return None
     off = float(np.sqrt(np.mean((similarities - estimates) ** 2)))
-    least = float(np.partition(similarities, -limit)[-limit]) - SURE * off
+    least = float(np.partition(similarities, -limit)[-limit]) - sure * off
     return least if least < estimates.min() else None
 
 

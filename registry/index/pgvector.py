@@ -20,6 +20,7 @@ from registry.catalog.engines.vector_tables import WIDEST, WIDEST_GRAPH, TableGo
 from registry.index.contract import (
     SPARE,
     TOLERANCE,
+    TUNED,
     WITHIN,
     DamagedIndexError,
     Ids,
@@ -32,7 +33,7 @@ from registry.index.contract import (
 from registry.index.kinds import MANY
 
 FEW = 2_000  # rows that a filter leaves, at most, for them to be ranked without the graph
-MOST = 1_000  # rows that a graph is asked for, at most
+MOST = 1_000  # rows that a graph keeps in view, at most
 TRIED, ENOUGH = (100, 200, 400, MOST), 0.99  # rows that it keeps in view: the first by which so many are found
 
 Connection = Any  # SQLAlchemy's, which only the catalog knows
@@ -267,7 +268,7 @@ class PgVectorIndex(SharedIndex):
         if limit < 1 or most == 0:
             return []
         with self._view() as connection:
-            if self.has_graph and most > FEW and 2 * limit + SPARE <= MOST:
+            if self.has_graph and most > FEW and limit <= TUNED:
                 ids, _ = self._tables.ranked_by_graph(
                     connection, self.name, query, 2 * limit + SPARE, among, explored=self._explored
                 )

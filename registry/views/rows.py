@@ -111,7 +111,7 @@ class Status:
     jobs: dict[str, int]
     failures: dict[str, str] = field(default_factory=dict)  # name -> why its embedding failed
     packs: tuple[str, ...] = ()  # in use; what they hold is counted nowhere else
-    recalls: dict[str, float] = field(default_factory=dict)  # of the nearest, by space, where not all need be found
+    recalls: dict[str, float] = field(default_factory=dict)  # of the ten nearest, by space, where not all need be found
 
     @classmethod
     def of(cls, catalog: Catalog, *, packs: Sequence[str], recall_of: RecallOf) -> "Status":
@@ -134,7 +134,7 @@ class Status:
         counts = [f"{count:,} {plural.get(kind, 'corpora')}" for kind, count in self.entries.items()]
         lines = [f"registry  {self.location}", f"entries   {', '.join(counts)}"]
         for name, vectors in self.spaces.items():
-            found = f", of which {self.recalls[name]:.1%} of the nearest are found" if name in self.recalls else ""
+            found = f", of which {self.recalls[name]:.1%} of the ten nearest are found" if name in self.recalls else ""
             current = " (current)" if name == self.current_space else ""
             lines.append(f"space     {name}{current}: {vectors:,} vectors{found}")
         if self.packs:

@@ -81,12 +81,12 @@ def exact(ids: NDArray[np.int64] = IDS, rows: NDArray[np.float32] = ROWS) -> Fai
     return flat
 
 
-def share_found(index: FileIndex, truth: FileIndex, where: Selection | None = None) -> float:
-    """Return how many of the ten nearest are found, whose similarities must be exact."""
+def share_found(index: FileIndex, truth: FileIndex, where: Selection | None = None, *, limit: int = 10) -> float:
+    """Return how many of the nearest are found, whose similarities must be exact."""
     shares = []
     for query in QUERIES:
-        best = {n.id: n.similarity for n in truth.nearest(query, limit=10, where=where)}
-        found = index.nearest(query, limit=10, where=where)
+        best = {n.id: n.similarity for n in truth.nearest(query, limit=limit, where=where)}
+        found = index.nearest(query, limit=limit, where=where)
         assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
         assert {n.id: n.similarity for n in found if n.id in best} == pytest.approx(
             {n.id: best[n.id] for n in found if n.id in best}, abs=1e-5
@@ -99,6 +99,20 @@ def test_nearly_all_of_the_nearest_are_found_and_their_similarities_are_exact(in
     assert share_found(index, exact()) >= 0.99
     assert index.recall is not None
     assert index.recall >= 0.99
+
+
+@pytest.mark.parametrize("limit", [21, 60, 250, 700, 2500])
+@pytest.mark.parametrize("rows", [ROWS, unit(np.random.default_rng(3).normal(size=(MANY, WIDE)).astype(np.float32))])
+def test_many_neighbours_are_found_as_surely_as_few(tmp_path: Path, rows: NDArray[np.float32], limit: int) -> None:
+    """Four candidates for each, as many as do for ten, found half of five hundred; of rows without clusters fewer."""
+    index, truth = FaissCompressed.built(tmp_path / "some.rows", WIDE, IDS, [rows]), exact(IDS, rows)
+    index.tune(QUERIES)
+
+    assert share_found(index, truth, limit=limit) >= 0.985
+    assert share_found(index, truth, Selection(IDS[::2]), limit=limit) >= 0.985
+    for each in (index, truth):
+        each.remove(IDS[::7])
+    assert share_found(index, truth, limit=limit) >= 0.985
 
 
 def test_codes_that_are_scanned_in_parts_are_found_as_in_one(
@@ -321,7 +335,7 @@ def test_a_registry_answers_by_each_kind_alike_and_says_what_is_found(store: Reg
     assert np.mean(same) >= 0.98
     assert (check.kind, check.snapshot, check.faults) == ("pq", "sound", ())
     assert check.recall >= 0.98
-    assert "of the nearest are found" in str(store.status())
+    assert "of the ten nearest are found" in str(store.status())
     with Registry.open(store.folder) as again:  # from the snapshot
         assert [names(again, f"m{i}") for i in range(0, MANY, 300)] == by_pq
     store.use_index("flat")

@@ -199,9 +199,12 @@ class TestPgVectorGraph:
         rows[1] = -rows[1]
         assert_same(other.nearest(rows[1], limit=9), brute_force(ids[1::2], rows[1::2], rows[1], 9))
 
-    def test_more_than_a_graph_is_asked_for_is_ranked_in_full(self, graph: tuple[PgVectorIndex, Any, Any]) -> None:
+    @pytest.mark.parametrize("limit", [21, 150, 600])
+    def test_more_than_a_graph_is_asked_for_is_ranked_in_full(
+        self, graph: tuple[PgVectorIndex, Any, Any], limit: int
+    ) -> None:
         index, ids, rows = graph
-        assert_same(index.nearest(rows[0], limit=600), brute_force(ids, rows, rows[0], 600))
+        assert_same(index.nearest(rows[0], limit=limit), brute_force(ids, rows, rows[0], limit))
 
     def test_a_filter_far_from_the_question_loses_none(self, graph: tuple[PgVectorIndex, Any, Any]) -> None:
         index, ids, rows = graph
@@ -231,7 +234,7 @@ def test_many_rows_get_a_graph_that_is_asked_measured_and_told(
     assert all("Index Scan" in plan and "halfvec" in plan for plan in said)
     (check,) = store.verify_index()
     assert (check.faults, check.recall) == ((), 1.0)
-    assert "collection sound (pgvector, finds 100.0% of the nearest); ok" in str(check)
+    assert "collection sound (pgvector, finds 100.0% of the ten nearest); ok" in str(check)
     assert store.status().recalls == {"s": 1.0}
 
 
