@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
 from registry.catalog.tables import Entry, Transfer
-from registry.data.transfers import TransferRecord, check_unit
+from registry.data.transfers import TransferRecord, check_deviation, check_unit
 from registry.errors import InputError
 from registry.names import normal
 
@@ -47,6 +47,7 @@ class TransferStore:
             record = Spelling.of(session, [record]).spelled(record)
             known = MeasuredBefore(session).like(record)
             check_unit(record, [row.score_mean for row in known.values()])
+            check_deviation(record, [row.score_mean for row in known.values()])
             runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
             kept = next(run for run in runs if key_of(run) not in known) if anew else record
             _keep(session, known, kept)

@@ -39,6 +39,7 @@ class TransferRecord:
 
 LONGEST = 128  # characters of the name of a model, an adaptation or a run
 PERCENT_FROM = 1.5  # a score above it is no fraction
+ROUNDED = 0.01  # by which a mean and a deviation may be rounded
 LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores squares them
 
 
@@ -81,6 +82,23 @@ def check_unit(record: TransferRecord, others: Iterable[float]) -> None:
                 f"score {record.score_mean:g} stands beside {other:g} for {record.target!r} in {record.model}/"
                 f"{record.adaptation}: write all scores as fractions, or all in percent."
             )
+
+
+def check_deviation(record: TransferRecord, others: Iterable[float]) -> None:
+    """Raise `InputError` where a deviation is larger than that of any fractions with such a mean: it is in percent.
+
+    Args:
+        others: scores beside it, which tell whether scores are fractions.
+    """
+    mean, runs = record.score_mean, max(record.seeds or 0, 2)
+    if record.score_std is None or not all(0 <= score <= 1 for score in (mean, *others)):
+        return
+    most = math.sqrt(mean * (1 - mean) * runs / (runs - 1))
+    if record.score_std > most + ROUNDED:
+        raise InputError(
+            f"score_std {record.score_std:g} is more than scores from 0 to 1 with the mean {mean:g} can have: write "
+            "scores and deviations as fractions, or both in percent."
+        )
 
 
 def check_text(what: str, text: str) -> None:

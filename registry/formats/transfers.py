@@ -4,12 +4,13 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from registry.data.examples import number_of
-from registry.data.transfers import TransferRecord, check_text, check_unit, checked_transfer
+from registry.data.transfers import TransferRecord, check_deviation, check_text, check_unit, checked_transfer
 from registry.errors import DataError, InputError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
@@ -37,16 +38,27 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
     return _with_numbered_runs(record for _, record in placed)
 
 
-def _check_units(placed: Iterable[tuple[str, TransferRecord]]) -> None:
+def _check_units(placed: Sequence[tuple[str, TransferRecord]]) -> None:
     """Refuse percents beside fractions, with the line of the first that differs from those before it."""
     scores: dict[tuple[str, str, str], list[float]] = {}
     for place, record in placed:
         others = scores.setdefault((record.model, record.adaptation, record.target), [])
-        try:
+        with _at(place):
             check_unit(record, others)
-        except InputError as error:
-            raise DataError(place, str(error)) from error
         others.append(record.score_mean)
+    everywhere = [record.score_mean for _, record in placed]
+    for place, record in placed:
+        with _at(place):
+            check_deviation(record, everywhere)
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Say of a fault where it stands."""
+    try:
+        yield
+    except InputError as error:
+        raise DataError(place, str(error)) from error
 
 
 def _with_numbered_runs(records: Iterable[TransferRecord]) -> list[TransferRecord]:
@@ -86,7 +98,7 @@ def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:
         raise DataError(place, "seeds is not a number of runs.")
     score = _number(cells, "score_mean", place)
     deviation = _number(cells, "score_std", place)
-    try:
+    with _at(place):
         return checked_transfer(
             TransferRecord(
                 model=cells["model"],
@@ -99,8 +111,6 @@ def _transfer(row: dict[str, str], run: str, place: str) -> TransferRecord:
                 run=cells.get("run") or run,
             )
         )
-    except InputError as error:
-        raise DataError(place, str(error)) from error
 
 
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")  # or decimals, which nobody can tell

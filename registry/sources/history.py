@@ -22,8 +22,8 @@ class Measurement:
 
 
 def setting_of(record: TransferRecord) -> str:
-    """Return the setting that a transfer was measured in, `MODEL/ADAPTATION`."""
-    return f"{record.model}/{record.adaptation}"
+    """Return the setting that a transfer was measured in, `MODEL/ADAPTATION`; a slash in an adaptation is `%2F`."""
+    return f"{record.model}/{record.adaptation.replace('/', '%2F')}"
 
 
 def standardised(records: Iterable[TransferRecord]) -> tuple[Measurement, ...]:

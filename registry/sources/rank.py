@@ -339,12 +339,12 @@ def _by_gain(
         if query.setting in (None, measurement.setting):
             gains_of = measured.setdefault(measurement.source, {})
             gains_of.setdefault(measurement.target, []).append(measurement.gain)
-    rows = []
+    rows, nothing = [], "never measured" if query.setting is None else f"not measured in {query.setting}"
     for name in candidates:
         points = {its: sum(values) / len(values) for its, values in measured.get(name, {}).items()}
         mean = sum(points.values()) / max(1, len(points))
         of = f"{len(points)} target{'' if len(points) == 1 else 's'}"
-        why = f"{mean:+.1f} over the mean source of {of}" if points else "never measured"
+        why = f"{mean:+.1f} over the mean source of {of}" if points else nothing
         rows.append(replace(_match(likeness, target, name), score=gains.get(name, 0.0), because=why))
     return rows
 

@@ -291,7 +291,7 @@ def test_by_gain_a_source_stands_where_it_stood_on_average(unmeasured: Registry)
     scores = {match.name: match.score for match in ranking}
     assert scores == pytest.approx({"rain": 1, "film": 0, "bank": 0, "meal": 0, "team": 0, "game": -1})
     assert {m.name: m.because for m in ranking}["film"] == "+5.0 over the mean source of 2 targets"
-    assert {m.name: m.because for m in ranking}["bank"] == "never measured"
+    assert {m.name: m.because for m in ranking}["bank"] == "not measured in m/full"
     assert ask(unmeasured, by="gain")[-1].score == pytest.approx(-1)
 
 

@@ -20,7 +20,7 @@ from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.errors import DataError, InputError
 from registry.formats.transfers import read_transfers, write_transfers
-from registry.sources.history import Measurement, mean_score, standardised
+from registry.sources.history import Measurement, mean_score, setting_of, standardised
 
 HEADER = "model,adaptation,target,source,score_mean,score_std,seeds\n"
 SOUND = "t5-small,fine-tuning,cb,mnli,0.85,0.01,3\n"
@@ -240,13 +240,14 @@ def test_what_was_written_is_read_as_it_was(tmp_path: Path) -> None:
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=8).map(str.strip)
+SLASHED = (("google/t5", "lora"), ("google", "t5/lora"))
 RECORDS = st.builds(
     TransferRecord,
     NAMES.filter(bool),
     NAMES.filter(bool),
     st.sampled_from(["cb", "rte"]),
     st.sampled_from(["mnli", "org/qqp"]),
-    st.floats(-1e9, 1e9).filter(lambda score: not 0 < score < 1),  # which may not stand beside percents
+    st.floats(-1e9, 1e9).filter(lambda score: not 0 <= score <= 1),  # which may not stand beside percents
     st.none() | st.floats(0, 1e9),
     st.none() | st.integers(1, 2**31 - 1),
     NAMES,
@@ -518,6 +519,45 @@ def test_percents_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> 
     assert str(refused.value).endswith(
         "t.csv line 5: score 88 stands beside 0.88 for 'cb' in m/f: write all scores as fractions, or all in percent."
     )
+
+
+def test_deviations_in_percent_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> None:
+    """Memory took 0.56 +- 2.1 for a measurement that tells nothing, and forgot all but the best of its history."""
+    rows = "m,f,cb,a,0.88,0.02,3\nm,f,cb,b,0.56,2.10,3\n"
+
+    with pytest.raises(DataError) as refused:
+        read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
+
+    assert str(refused.value).endswith(
+        "t.csv line 3: score_std 2.1 is more than scores from 0 to 1 with the mean 0.56 can have: write scores and "
+        "deviations as fractions, or both in percent."
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "m,f,cb,a,0.5,0.70,2\n",  # of 0 and 1, in two runs
+        "m,f,cb,a,56,2.10,3\n",
+        "m,f,cb,a,0.18,1.20,3\nm,f,rte,a,56,2.10,3\n",  # all in percent: a task that nothing learns
+        "m,f,cb,a,-0.30,1.20,3\nm,f,cb,b,0.30,1.20,3\n",  # no fractions
+        "m,f,cb,a,1,0.005,3\n",  # rounded
+    ],
+)
+def test_deviations_that_can_be_are_read(tmp_path: Path, rows: str) -> None:
+    assert read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
+
+
+def test_one_recorded_deviation_in_percent_is_refused_too(registry: Registry) -> None:
+    with pytest.raises(InputError, match=r"score_std 2\.1 is more than scores from 0 to 1"):
+        registry.record_transfer(replace(RECORD, score_mean=0.56, score_std=2.1))
+
+
+def test_a_slash_in_an_adaptation_makes_no_other_setting() -> None:
+    """`google/t5` with `lora`, and `google` with `t5/lora`, were averaged."""
+    settings = [setting_of(replace(RECORD, model=model, adaptation=how)) for model, how in SLASHED]
+
+    assert settings == ["google/t5/lora", "google/t5%2Flora"]
 
 
 def test_a_known_outcome_in_another_unit_than_its_like_is_refused_unless_all_are_written_anew(
