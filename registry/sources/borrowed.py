@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog.records import Filter
-from registry.data.transfers import TransferRecord
 from registry.packs.pack import Pack, PackTask
 from registry.sources.history import Measurement, standardised
 from registry.spaces.spec import SpaceSpec
@@ -74,18 +73,6 @@ def _outcomes(pack: Pack) -> tuple[Measurement, ...]:
     return tuple(
         replace(m, target=_marked(pack, m.target), source=_marked(pack, m.source)) for m in standardised(pack.transfers)
     )
-
-
-def is_of(pack: Pack, recorded: Iterable[TransferRecord], embedded: Collection[str]) -> bool:
-    """Say whether all that a pack tells is recorded here itself, of tasks that have vectors here."""
-    own = {_told(transfer) for transfer in recorded}
-    here = {name.casefold() for name in embedded}
-    return own.issuperset(map(_told, pack.transfers)) and all(task.name.casefold() in here for task in pack.tasks)
-
-
-def _told(transfer: TransferRecord) -> tuple[str, str, str, str, float]:
-    target, source = transfer.target.casefold(), transfer.source.casefold()
-    return transfer.model, transfer.adaptation, target, source, transfer.score_mean
 
 
 def _marked(pack: Pack, name: str) -> str:

@@ -15,10 +15,11 @@ from registry.packs.pack import Pack
 from registry.packs.shelf import Shelf
 from registry.ranking.nearest import NearestQuery
 from registry.ranking.selecting import selected
-from registry.sources.borrowed import Borrowed, borrowed, is_of
+from registry.sources.borrowed import Borrowed, borrowed
 from registry.sources.history import Measurement, of_most_alike, standardised
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST
+from registry.sources.retold import retold
 from registry.spaces.centring import Centring
 from registry.spaces.facets import weights_between
 from registry.spaces.spec import SpaceSpec
@@ -64,9 +65,10 @@ def gathered(
     own = standardised(recorded)
     wants_packs = query.packs or (query.packs is None and query.by in (MEMORY, GAIN))
     packs = Shelf(catalog.database.location.folder).all() if wants_packs else []
-    own_packs = [] if query.packs else _own_packs(catalog, space, packs, recorded)
-    theirs = borrowed((pack for pack in packs if pack.name not in own_packs), SpaceSpec.from_document(space.spec))
-    told = (f"Pack {name} tells what is recorded here itself: not used here." for name in own_packs)
+    spec = SpaceSpec.from_document(space.spec)
+    known = {} if query.packs else _known_packs(catalog, space, spec, packs, recorded)
+    theirs = borrowed((pack for pack in packs if pack.name not in known), spec)
+    told = (f"Pack {name} tells what {who}: not used here." for name, who in known.items())
     theirs = replace(theirs, notes=(*told, *theirs.notes))
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
@@ -96,14 +98,15 @@ def _outdated(catalog: Catalog, recorded: Sequence[TransferRecord]) -> list[str]
     ]
 
 
-def _own_packs(
-    catalog: Catalog, space: SpaceRecord, packs: Sequence[Pack], recorded: Sequence[TransferRecord]
-) -> list[str]:
-    """Return the packs that were made of what is here: their outcomes would count twice."""
-    if not recorded:
-        return []
-    embedded = catalog.embeddings.having(space.id, {task.name for pack in packs for task in pack.tasks})
-    return [pack.name for pack in packs if is_of(pack, recorded, embedded)]
+def _known_packs(
+    catalog: Catalog, space: SpaceRecord, spec: SpaceSpec, packs: Sequence[Pack], recorded: Sequence[TransferRecord]
+) -> dict[str, str]:
+    """Return the packs whose outcomes would count twice, and who tells them already."""
+    used = [pack for pack in packs if pack.spec.is_same_for_tasks(spec)]
+    measured = {name for transfer in recorded for name in (transfer.target, transfer.source)} if used else set()
+    ids = {name: row_id for name, (row_id, _) in catalog.embeddings.having(space.id, measured).items()}
+    held = catalog.embeddings.some(list(ids.values()))
+    return retold(used, recorded, {name: held[row_id].vector for name, row_id in ids.items() if row_id in held})
 
 
 @dataclass(frozen=True)

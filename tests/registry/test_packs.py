@@ -258,6 +258,55 @@ def test_a_pack_of_what_is_recorded_here_itself_is_not_counted_twice(own: Regist
     assert both.notes == ("Pack mine tells what is recorded here itself: not used here.", *alone.notes)
 
 
+def made_here(own: Registry, folder: Path, name: str = "mine") -> None:
+    """Make a pack of what is recorded, and add it."""
+    made = pack_of(own.catalog, own.catalog.spaces.get("s"), name, title="What we measured", source="We")
+    write_pack(folder / name, made)
+    own.packs.add(str(folder / name))
+
+
+def test_a_pack_of_ones_own_is_known_again_after_some_of_it_has_changed(own: Registry, tmp_path: Path) -> None:
+    """A score that was measured anew, or another name: it was counted twice, as somebody else's."""
+    measured = records_of(("film", "rain"), ("film", "rain", "song", "team"))
+    own.add_transfers(measured)
+    made_here(own, tmp_path)
+
+    own.add_transfers([replace(measured[0], score_mean=measured[0].score_mean + 0.01)])
+    own.rename("team", "crew", "task")
+
+    told = asked(own).notes
+    assert "Pack mine tells what is recorded here itself: not used here." in told
+    assert not any("that others measured" in note for note in told)
+    assert any("that others measured" in note for note in asked(own, packs=True).notes), "who wants it gets it"
+
+
+def test_two_packs_of_the_same_outcomes_count_once(own: Registry, pack: Pack, folder: Path, tmp_path: Path) -> None:
+    own.packs.add(str(folder))
+    alone = asked(own)
+    names = {task.name: f"{task.name}-2025" for task in pack.tasks}
+    tasks = tuple(replace(task, name=names[task.name]) for task in pack.tasks)
+    moved = [replace(one, target=names[one.target], source=names[one.source]) for one in pack.transfers]
+    write_pack(tmp_path / "again", replace(pack, name="twice", tasks=tasks, transfers=tuple(moved)))
+    own.packs.add(str(tmp_path / "again"))
+
+    both = asked(own)
+
+    assert [vars(row) for row in both] == [vars(row) for row in alone]
+    assert both.notes == ("Pack twice tells what pack theirs tells: not used here.", *alone.notes)
+
+
+def test_a_pack_with_other_outcomes_of_the_same_tasks_counts(
+    own: Registry, pack: Pack, folder: Path, tmp_path: Path
+) -> None:
+    own.packs.add(str(folder))
+    others = tuple(replace(one, adaptation="adapters") for one in pack.transfers)
+    write_pack(tmp_path / "more", replace(pack, name="more", transfers=others))
+    own.packs.add(str(tmp_path / "more"))
+
+    notes = asked(own, setting=f"{others[0].model}/adapters").notes
+    assert any(f"With {2 * len(others)} transfers that others measured" in note for note in notes)
+
+
 def test_a_pack_counts_where_its_outcomes_were_imported_and_its_tasks_have_no_vectors_here(
     own: Registry, pack: Pack, folder: Path
 ) -> None:
