@@ -3,10 +3,13 @@
 import asyncio
 import re
 from collections.abc import Collection, Iterable
+from urllib.parse import unquote_plus
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from registry.shown import shown
 
 METHODS = ("GET", "HEAD")
 LONGEST_PATH = 1_000  # bytes as they come, of names of 128 letters in any script
@@ -31,6 +34,7 @@ HEADERS = {
 }
 # Of a path as it was typed: what a server, a file system or a proxy may take for another path.
 _STRANGE_PATH = re.compile(rb"\.\.|//|\\|;|%(?:0[0-9a-f]|1[0-9a-f]|2f|5c|7f)|%2e(?:%2e|\.)|\.%2e|[^\x21-\x7e]", re.I)
+SEVERAL = frozenset({"kind", "tag"})  # fields that an address may give several times
 _CONTROL = re.compile(r"%(?:0[0-9a-f]|1[0-9a-f]|7f)", re.I)
 
 
@@ -143,6 +147,10 @@ def _check_query(query: bytes) -> None:
         raise NotLetInError(414, "This address asks for too much.")
     if _CONTROL.search(text):
         raise NotLetInError(400, "This is not the address of a page.")
+    names = [unquote_plus(field.partition("=")[0]) for field in fields]
+    twice = next((name for name in names if names.count(name) > 1 and name not in SEVERAL), None)
+    if twice is not None:
+        raise NotLetInError(400, f"This address says {shown(twice[:60])!r} twice.")
 
 
 def _all(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:

@@ -24,6 +24,8 @@ from mcp import Client, StdioServerParameters  # noqa: E402
 from mcp.client.stdio import stdio_client  # noqa: E402
 from mcp.shared.exceptions import MCPError  # noqa: E402
 
+from web.agents.server import _sendable  # noqa: E402
+
 Call = tuple[str, dict[str, Any]]
 
 SAME: list[tuple[str, dict[str, Any], str]] = [
@@ -312,3 +314,14 @@ def test_where_there_is_no_registry_or_no_package_is_told_in_one_line(tmp_path: 
     )
     assert (without.returncode, without.stdout) == (1, "")
     assert without.stderr == ("Error: Answers to agents need the package mcp: pip install 'fute-registry[mcp]'.\n")
+
+
+def test_what_cannot_be_sent_becomes_a_question_mark_and_the_rest_is_sent() -> None:
+    """Half of a surrogate pair, of a damaged text: no answer came at all, and the host waited for ever."""
+    answer = {"text": "a film \ud83d", "k": 1}
+
+    text, sent = _sendable(answer)
+
+    assert sent == {"text": "a film ?", "k": 1}
+    assert json.loads(text.encode()) == sent
+    assert _sendable({"text": "é"}) == ('{"text": "é"}', {"text": "é"})

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 from starlette.testclient import TestClient
 from tiny_cli import run
 from tiny_pages import NAMES, client_of, fill
+
+from web import guard
+from web.questions import AddressFields
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +141,26 @@ def test_the_description_names_every_address_and_its_fields(client: TestClient) 
     }
     assert all(set(methods) == {"get"} for methods in described["paths"].values())
     assert all(path.startswith("/api/") for path in described["paths"])
+
+
+@pytest.mark.parametrize("page", ["/api/nearest?name=t02&space=by-hand", "/?"])
+def test_a_field_of_one_value_that_is_given_twice_is_refused(client: TestClient, page: str) -> None:
+    """The last was taken without a word."""
+    answer = client.get(f"{page}&k=1&%6b=2")
+
+    assert answer.status_code == 400
+    assert "This address says 'k' twice." in answer.text
+
+
+def test_the_fields_that_may_be_given_several_times_are_those_that_hold_several() -> None:
+    def all_of(kind: type) -> list[type]:
+        return [kind, *(one for child in kind.__subclasses__() for one in all_of(child))]
+
+    fields = {
+        name
+        for kind in all_of(AddressFields)
+        for name, field in kind.model_fields.items()
+        if get_origin(field.annotation) is list
+    }
+
+    assert fields == guard.SEVERAL

@@ -289,7 +289,7 @@ def test_labels_that_do_not_count_are_told(client: TestClient) -> None:
 
     assert told in said(client.get("/prompt?task=films&like=t03&model=opt&space=prompts").text)
     assert told not in said(client.get(PROMPT).text)
-    assert told in client.get("/api/best-prompt?task=films&like=t03&model=opt&space=prompts").json()["notes"][-1]
+    assert told in client.get("/api/best-prompt?task=films&like=t03&model=opt&space=prompts").json()["notes"]
 
 
 def test_no_model_is_asked(client: TestClient) -> None:

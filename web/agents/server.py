@@ -88,7 +88,7 @@ def server_of(desk: "Desk") -> "Server[Any]":
         except Exception:  # one question that fails is not to end the others
             logging.getLogger("registry").exception("the question %r failed", asked.name)
             return _result(FAILED, is_error=True)
-        return _result(json.dumps(answer, ensure_ascii=False), answer)
+        return _result(*_sendable(answer))
 
     def _result(text: str, answer: Any = None, *, is_error: bool = False) -> mcp_types.CallToolResult:  # noqa: ANN401
         content = mcp_types.TextContent(type="text", text=text)
@@ -106,7 +106,18 @@ def server_of(desk: "Desk") -> "Server[Any]":
 
 def _line(text: str) -> str:
     """Return a message in one line, without what a terminal would obey or what looks like a key."""
-    return shown(without_secrets(" ".join(text.split())))
+    return _whole(shown(without_secrets(" ".join(text.split()))))
+
+
+def _sendable(answer: Any) -> tuple[str, Any]:  # noqa: ANN401 - JSON values
+    """Return an answer as text and as it is; what cannot be sent, half of a surrogate pair, becomes a question mark."""
+    text = json.dumps(answer, ensure_ascii=False)
+    whole = _whole(text)
+    return whole, answer if whole == text else json.loads(whole)
+
+
+def _whole(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 @contextmanager
