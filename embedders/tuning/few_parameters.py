@@ -47,7 +47,16 @@ def with_tuning(model: nn.Module, tuning: str, *, task_type: str, seed: int) -> 
         if tuning == "prefix":
             return _with_prefix(model)
         tuned: nn.Module = peft.get_peft_model(model, _config(model, tuning, task_type))
+    if tuning == "prompt":
+        tuned.register_forward_pre_hook(_without_types, with_kwargs=True)
     return tuned
+
+
+def _without_types(
+    _model: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Leave out which text of a pair each token is of: peft leaves it out before virtual tokens, with a warning."""
+    return given, {name: value for name, value in named.items() if name != "token_type_ids"}
 
 
 class Start:

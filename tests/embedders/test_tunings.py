@@ -1,5 +1,6 @@
 """What is tuned, from which start, and what is read off it afterwards."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,16 @@ def test_each_tuned_parameter_matters_to_the_loss(family: str, tuning: str, surr
 
     slopes = {name: p.grad.abs().max().item() if p.grad is not None else 0.0 for name, p in trainable(model).items()}
     assert {name: slope for name, slope in slopes.items() if slope < 1e-7} == {}
+
+
+def test_a_prompt_says_nothing_of_what_peft_leaves_out(surrogates: dict[str, Surrogate]) -> None:
+    """It warned, in words of its own, of each entry that was embedded."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        made = losses(surrogates["bert"], tuned(surrogates["bert"], "prompt"))
+
+    assert torch.isfinite(made).all()
+    assert [str(one.message) for one in warned] == []
 
 
 def test_a_prefix_is_refused_where_attention_takes_none(surrogates: dict[str, Surrogate]) -> None:
