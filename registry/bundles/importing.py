@@ -12,7 +12,7 @@ from registry.catalog.whole.merge import MergeReport
 from registry.catalog.whole.merging import merge_whole
 from registry.catalog.whole.pieces import Piece, Section
 from registry.data.models import ModelKind, ModelSpec
-from registry.errors import InputError
+from registry.errors import DataError, InputError, StorageError
 from registry.faults import point
 from registry.files.whole import read_file
 from registry.packs.pack import DESCRIPTION, read_pack
@@ -53,7 +53,8 @@ def import_bundle(catalog: Catalog, packs: Shelf, path: Path, options: ImportOpt
         DataError: it is cut, altered, or holds what cannot be used.
         InputError: something is here already with other content, or a model would run code: nothing is imported.
     """
-    with opened_bundle(path) as bundle, ExitStack() as undo:
+    with opened_bundle(path) as bundle, ExitStack() as held:
+        ready: list[Path] = []
 
         def is_wanted(report: MergeReport) -> bool:
             report.untrusted = [] if options.trust else _running(report)
@@ -63,15 +64,23 @@ def import_bundle(catalog: Catalog, packs: Shelf, path: Path, options: ImportOpt
             if report.clashes and not options.keep_mine:
                 raise InputError(_told(report.clashes))
             point("bundle.merged")
-            if not options.dry_run:
-                for pack in fresh:
-                    undo.callback(packs.remove, packs.add(str(pack)).name)
+            if bundle.packs() and not options.dry_run:  # known ones too: what a killed import left of them is swept
+                ready.extend(held.enter_context(packs.made_ready(fresh)))
             return not options.dry_run
 
         report = merge_whole(catalog, CheckedBundle(bundle), is_wanted=is_wanted)
         point("bundle.imported")
-        undo.pop_all()  # what was done stays
+        _take(packs, ready)
     return report
+
+
+def _take(packs: Shelf, ready: list[Path]) -> None:
+    """Put packs in use, now that all else is kept: who is killed before has none of an import that never was."""
+    try:
+        for pack in ready:
+            packs.take(pack)
+    except StorageError as error:
+        raise StorageError(f"{error} All else was imported: import the bundle again.") from error
 
 
 def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path]:
@@ -79,6 +88,8 @@ def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path
     fresh = []
     for folder in bundle.packs():
         name = read_pack(folder).name
+        if name != folder.name:
+            raise DataError(str(folder / DESCRIPTION), f"is of a pack that is called {name!r}.")
         if name not in packs.names():
             fresh.append(folder)
             report.added["packs"] += 1

@@ -33,7 +33,7 @@ def written(path: Path) -> Iterator[Path]:
         point("file.swept")
         yield draft
         point("file.written")
-        _sync_all(draft)
+        sync_all(draft)
         point("file.synced")
         draft.replace(path)
         point("file.placed")
@@ -47,21 +47,21 @@ def written(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def scratch(purpose: str) -> Iterator[Path]:
-    """Hand out an empty folder among the system's temporary ones, which goes when the block ends.
+def scratch(purpose: str, *, within: Path | None = None) -> Iterator[Path]:
+    """Hand out an empty folder among the system's temporary ones, or within another; it goes when the block ends.
 
     Those that killed processes have left for the same purpose are swept. Raises `StorageError` where there is no room.
     """
-    folder = made_scratch(purpose)
+    folder = made_scratch(purpose, within=within)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def made_scratch(purpose: str) -> Path:
+def made_scratch(purpose: str, *, within: Path | None = None) -> Path:
     """Return a folder as `scratch` does, which the caller removes."""
-    place = Path(tempfile.gettempdir()) / f"fute-{purpose}"
+    place = (within or Path(tempfile.gettempdir())) / f"fute-{purpose}"
     folder = _draft_of(place)
     try:
         _sweep(place)
@@ -81,7 +81,7 @@ def sync_folder(folder: Path) -> None:
         sync_file(folder)
 
 
-def _sync_all(draft: Path) -> None:
+def sync_all(draft: Path) -> None:
     """Make a file last, or all files of a folder."""
     if draft.is_dir():
         for path in sorted(draft.rglob("*")):

@@ -2,14 +2,15 @@
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 from registry.errors import InputError, NotFoundError, StorageError
 from registry.faults import point
 from registry.files.stamps import Stamp, stamp_of
-from registry.files.writing import written
+from registry.files.writing import scratch, sync_all, sync_folder, written
 from registry.names import checked_name
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
 from registry.resources import resource
@@ -78,15 +79,38 @@ class Shelf:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with written(own) as draft:
-                draft.mkdir()
-                for file in (VECTORS, TRANSFERS, DESCRIPTION):
-                    shutil.copyfile(folder / file, draft / file)
+                _copy(folder, draft)
                 self._set_aside(own)
             point("pack.placed")
             self._forget_former(pack.name)
         except OSError as error:
             raise StorageError(f"Cannot keep pack {pack.name!r}: {error.strerror or error}.") from error
         return self.get(pack.name)
+
+    @contextmanager
+    def made_ready(self, folders: Sequence[Path]) -> Iterator[list[Path]]:
+        """Hand out copies of packs, each to be put in use by `take`; what is not taken goes when the block ends.
+
+        They are of this file system, and synced: to take one needs no room.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"Cannot keep packs: {error.strerror or error}.") from error
+        with scratch("packs", within=self._folder) as place:
+            yield [_made_ready(folder, place) for folder in folders]
+
+    def take(self, ready: Path) -> None:
+        """Use a pack that was made ready. One of the same name is replaced."""
+        own = self._folder / ready.name
+        try:
+            self._set_aside(own)
+            ready.rename(own)
+            sync_folder(self._folder)
+            point("pack.taken")
+            self._forget_former(own.name)
+        except OSError as error:
+            raise StorageError(f"Cannot keep pack {own.name!r}: {error.strerror or error}.") from error
 
     def remove(self, name: str) -> None:
         """Use a pack no longer."""
@@ -112,6 +136,23 @@ class Shelf:
         _delete(self._former / name)
         with suppress(OSError):  # there is none, or another pack is in it
             self._former.rmdir()
+
+
+def _made_ready(folder: Path, place: Path) -> Path:
+    ready = place / folder.name
+    try:
+        _copy(folder, ready)
+        sync_all(ready)
+        point("pack.ready")
+    except OSError as error:
+        raise StorageError(f"Cannot keep pack {folder.name!r}: {error.strerror or error}.") from error
+    return ready
+
+
+def _copy(folder: Path, target: Path) -> None:
+    target.mkdir()
+    for file in (VECTORS, TRANSFERS, DESCRIPTION):
+        shutil.copyfile(folder / file, target / file)
 
 
 @lru_cache(maxsize=8)
