@@ -1,6 +1,7 @@
 """Training loops: tuning the surrogate, and fine-tuning a classifier to have a model to register."""
 
 import contextlib
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,8 @@ def save_classifier(model: Any, tokenizer: Any, target: Path) -> None:  # noqa: 
     with quiet_transformers():
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
+    for weights in target.glob("*.safetensors"):  # written for their owner alone
+        weights.chmod(stat.S_IMODE((target / "config.json").stat().st_mode))
 
 
 def named_outputs(task: TaskData) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from registry.errors import DataError
+from registry.files.writing import usual_mode
 
 MOST_BYTES = 32_000_000  # of a file, but for its last line
 
@@ -41,7 +42,8 @@ class ArrayWriter:
     def close(self) -> None:
         """Write what is held."""
         if self._held:
-            save_file(self._held, self._folder / self._file)
+            with usual_mode(self._folder / self._file):
+                save_file(self._held, self._folder / self._file)
         self._held, self._bytes = {}, 0
 
 

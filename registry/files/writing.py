@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 import time
 import uuid
@@ -69,6 +70,18 @@ def made_scratch(purpose: str, *, within: Path | None = None) -> Path:
     except OSError as error:
         raise StorageError(f"Cannot write {place.parent}: {error.strerror or error}.") from error
     return folder
+
+
+@contextlib.contextmanager
+def usual_mode(path: Path) -> Iterator[None]:
+    """Let a file have the mode that the umask gives, though the block writes it with another.
+
+    A library that writes a temporary file of its own, for its owner alone, moves that into the file's place.
+    """
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    yield
+    path.chmod(mode)
 
 
 def _draft_of(path: Path) -> Path:

@@ -243,6 +243,7 @@ def test_models_learn_their_task(architecture: str, task: TaskData, base: Path, 
     assert model.accuracy is not None
     assert model.accuracy >= 0.7
     assert model.answers == task.labels
+    assert len({path.stat().st_mode for path in model.folder.iterdir()}) == 1  # who may read one file may read all
 
 
 def test_a_pretrained_encoder_is_fine_tuned(base: Path, tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Files are put in place whole; what a dead process has left is swept, and what a living one writes is not."""
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_cli import told
 from waiting import LIMIT
 
+from registry import Registry
 from registry.errors import StorageError
 from registry.files.writing import scratch, written
 
@@ -138,3 +141,35 @@ def test_where_no_folder_can_be_made_it_is_told(temporary: Path, monkeypatch: py
 
     with pytest.raises(StorageError, match=r"^Cannot write .*gone: No such file"), scratch("push"):
         pass
+
+
+# -- who may read it ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "bundle export {}/out",
+        "bundle export {}/out.zip",
+        "push {}/out",
+        "vectors export {}/out.npz",
+        "vectors export {}/out.parquet",
+        "map {}/out.svg",
+        "map {}/out.html",
+        "task export task0 {}/out",
+        "backup {}/out.db",
+    ],
+)
+def test_whatever_is_written_for_others_can_be_read_by_whom_the_umask_lets(
+    mine: Registry, tmp_path: Path, words: str
+) -> None:
+    mine.packs.add("taskweb")
+    former = os.umask(0o027)
+    try:
+        assert told("--registry", mine.folder, *words.replace("{}", str(tmp_path)).split())[0] == 0
+    finally:
+        os.umask(former)
+
+    (made,) = tmp_path.glob("out*")
+    modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in (made, *made.rglob("*"))}
+    assert modes == {name: 0o750 if (tmp_path / name).is_dir() else 0o640 for name in modes}

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from registry.data.inputs import Input
+from registry.files.writing import usual_mode
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -58,7 +59,8 @@ class BagOfWords:
 
     def save(self, path: Path) -> None:
         """Write a .safetensors file."""
-        save_file({"weights": self._weights.contiguous(), "bias": self._bias}, path)
+        with usual_mode(path):
+            save_file({"weights": self._weights.contiguous(), "bias": self._bias}, path)
 
     def probabilities(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
         """Return the probability of each label, (inputs, labels)."""
