@@ -17,7 +17,7 @@ from registry.catalog.whole.reading import whole_of
 from registry.errors import DataError, IntegrityError
 from registry.files.whole import read_file
 from registry.location import located
-from registry.packs.pack import DESCRIPTION
+from registry.packs.pack import DESCRIPTION, read_pack
 from registry.packs.shelf import Shelf
 
 Thing = tuple[str, str]  # what it is, and its name: ("tag", "film: blue")
@@ -61,7 +61,12 @@ class Differences:
 
 
 def differences(first: str | Path, second: str | Path) -> Differences:
-    """Compare two registries or bundles; raise `DataError` or `NotARegistryError` where one is none."""
+    """Compare two registries or bundles.
+
+    Raises:
+        DataError: one is no bundle, or a pack in it is damaged.
+        NotARegistryError: one is no registry.
+    """
     before, near_before = _known(first)
     after, near_after = _known(second)
     return Differences(
@@ -87,7 +92,13 @@ def things_of(whole: Whole, packs: list[Path]) -> dict[Thing, str]:
     things = {
         thing: told for section in Section for piece in whole.pieces(section) for thing, told in _of(section, piece)
     }
-    return things | {("pack", folder.name): _hash(read_file(folder / DESCRIPTION)) for folder in packs}
+    return things | {("pack", folder.name): _sum_of(folder) for folder in packs}
+
+
+def _sum_of(pack: Path) -> str:
+    """Return a hash of all that a pack holds; raise `DataError` where a file of it is not the one that was packed."""
+    read_pack(pack)
+    return _hash(read_file(pack / DESCRIPTION))  # which has the hashes of the other files
 
 
 @contextmanager

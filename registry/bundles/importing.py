@@ -93,7 +93,9 @@ def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path
         if name not in packs.names():
             fresh.append(folder)
             report.added["packs"] += 1
-        elif read_file(packs.place(name) / DESCRIPTION) == read_file(folder / DESCRIPTION):
+            continue
+        packs.get(name)  # one that is damaged is told, and not taken for the same
+        if read_file(packs.place(name) / DESCRIPTION) == read_file(folder / DESCRIPTION):
             report.known["packs"] += 1
         else:
             report.clashes.append(f"pack {name!r} is another here")

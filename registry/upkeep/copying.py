@@ -31,12 +31,13 @@ def copy(source: Location, target: Location) -> Copied:
     can be made again.
 
     Raises:
+        DataError: a pack is damaged.
         NotARegistryError: there is none to copy.
         InputError: there is something in the other place.
     """
     if source.folder.resolve() in (target.folder.resolve(), *target.folder.resolve().parents):
         raise InputError(f"{source} is copied into another place, not into itself.")
-    packs = Shelf(source.folder).names()
+    packs = [pack.name for pack in Shelf(source.folder).all()]
     with closing(Database.open(source)) as given:
         Database.create(target)
         if (source.folder / "packs").is_dir():  # first: once there are rows, nothing is copied there again

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_cli import run
+from tiny_bundles import tampered
+from tiny_cli import run, told
 from tiny_history import records_of
 
 from registry import Registry
@@ -166,6 +168,37 @@ def test_a_file_that_is_not_the_one_that_was_packed_is_refused(own: Registry, fo
     with pytest.raises(DataError, match="is not the file that was packed"):
         own.packs.add(str(folder))
     assert own.packs.names() == []
+
+
+@pytest.mark.file
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("diff R other", "diff other R", "diff damaged other", "copy R new", "--registry R bundle export new"),
+        *("--registry R push new", "--registry R bundle import other", "--registry R pack show theirs"),
+    ],
+)
+def test_a_pack_that_was_damaged_is_named_by_whatever_compares_or_copies_it(
+    own: Registry, folder: Path, tmp_path: Path, words: str
+) -> None:
+    own.packs.add(str(folder))
+    own.export_bundle(tmp_path / "other")
+
+    def damage(packs: Path) -> None:
+        table = packs / "theirs" / "transfers.csv"
+        table.write_text(table.read_text().replace("0.", "1.", 1))
+
+    damage(own.folder / "packs")
+    tampered(tmp_path / "other", tmp_path / "damaged", lambda bundle: damage(bundle / "packs"))
+
+    def place_of(word: str) -> str | Path:
+        return own.folder if word == "R" else tmp_path / word if word in ("other", "damaged", "new") else word
+
+    code, text = told(*map(place_of, words.split()))
+
+    assert code == 2
+    assert re.fullmatch(r"Error: .*theirs/transfers\.csv: is not the file that was packed: get the pack anew\.\n", text)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
