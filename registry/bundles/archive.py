@@ -2,7 +2,9 @@
 
 import hashlib
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,14 @@ ENDING = ".zip"
 DIGITS = 64  # of the hash, the last bytes of the file
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # as zip knows it: the same files give the same archive
 AT_ONCE = 1_000_000  # bytes
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 1  # the bit of a file's flags
+MOST_BYTES, MOST_TIMES = (
+    2**30,
+    100,
+)  # that an archive unpacks to, whichever is more: so many bytes, or times its own size
+# What zipfile raises for files that are damaged, or made up: one that is encrypted is a RuntimeError.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, struct.error)
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -43,7 +53,7 @@ def unpacked(archive: Path) -> Iterator[Path]:
             with zipfile.ZipFile(archive) as source:
                 _check_files(archive, source.infolist(), place)
                 source.extractall(place)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except UNREADABLE as error:
             raise DataError(str(archive), "is no bundle: it cannot be unpacked.") from error
         except OSError as error:
             raise StorageError(f"Cannot unpack {archive}: {error.strerror or error}.") from error
@@ -64,14 +74,20 @@ def _check(archive: Path) -> None:
 
 
 def _check_files(archive: Path, files: list[zipfile.ZipInfo], place: Path) -> None:
-    """Refuse names that no bundle has, and more bytes than there is room for."""
+    """Refuse names that no bundle has, and more bytes than a bundle has, or than there is room for."""
     names = [one.filename for one in files]
-    for name in names:
-        if name != NAME and FILE.fullmatch(name) is None:
-            raise DataError(str(archive), f"holds {name[:60]!r}, which is no file of a bundle.")
+    for one in files:
+        if one.filename != NAME and FILE.fullmatch(one.filename) is None:
+            raise DataError(str(archive), f"holds {one.filename[:60]!r}, which is no file of a bundle.")
+        if one.compress_type not in METHODS or one.flag_bits & ENCRYPTED:
+            raise DataError(str(archive), f"holds {one.filename!r} encrypted, or packed as no bundle is.")
     if len(set(names)) != len(names):
         raise DataError(str(archive), "holds a file twice.")
     size, free = sum(one.file_size for one in files), shutil.disk_usage(place).free
+    packed = archive.stat().st_size
+    if size > max(MOST_BYTES, MOST_TIMES * packed):
+        told = f"unpacks to {size:,} bytes, more than {MOST_TIMES} times its own {packed:,}"
+        raise DataError(str(archive), f"{told}: unpack it yourself and import the folder, if you know who wrote it.")
     if size > free:
         raise StorageError(f"{archive} unpacks to {size:,} bytes, {place.parent} has {free:,}: set TMPDIR elsewhere.")
 

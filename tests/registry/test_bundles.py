@@ -1,5 +1,6 @@
 """Bundles: all that a registry knows, moved to another, merged with what is there, or refused."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -15,9 +16,10 @@ from sqlalchemy import inspect
 from tiny_bundles import edited, fill, some_task, tampered
 from tiny_cli import dump, hand_made_space, put_vector, told
 
+import registry.bundles.archive
 import registry.bundles.arrays
 from registry import Registry
-from registry.bundles.archive import pack
+from registry.bundles.archive import DIGITS, pack
 from registry.catalog import tables
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
@@ -480,6 +482,71 @@ def test_an_archive_with_names_that_lead_elsewhere_is_not_unpacked(theirs: Regis
     pack(tmp_path / "made", tmp_path / "made.zip")
 
     with pytest.raises(DataError, match="'contents/x', which is no file of a bundle"):
+        theirs.import_bundle(tmp_path / "made.zip")
+
+
+def damage_the_stream(body: bytearray, entry: zipfile.ZipInfo) -> None:
+    body[data_of(body, entry)] = 0b111  # a kind of block that deflate does not have
+
+
+def encrypt(body: bytearray, entry: zipfile.ZipInfo) -> None:
+    body[entry.header_offset + 6] |= 1
+    body[directory_of(body, entry) + 8] |= 1
+
+
+def pack_as_lzma(body: bytearray, entry: zipfile.ZipInfo) -> None:
+    body[entry.header_offset + 8] = body[directory_of(body, entry) + 10] = zipfile.ZIP_LZMA
+
+
+def tell_a_smaller_size(body: bytearray, entry: zipfile.ZipInfo) -> None:
+    at = directory_of(body, entry) + 24
+    body[at : at + 4] = (entry.file_size - 1).to_bytes(4, "little")
+
+
+def data_of(body: bytearray, entry: zipfile.ZipInfo) -> int:
+    name, extra = (int.from_bytes(body[entry.header_offset + at :][:2], "little") for at in (26, 28))
+    return entry.header_offset + 30 + name + extra
+
+
+def directory_of(body: bytearray, entry: zipfile.ZipInfo) -> int:
+    return body.rindex(entry.filename.encode()) - 46
+
+
+def made_up_archive(folder: Path, change: Callable[[bytearray, zipfile.ZipInfo], None]) -> Path:
+    """Change an archive, and renew the hash at its end, as somebody would who means harm."""
+    archive = folder.with_suffix(".zip")
+    pack(folder, archive)
+    body = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as source:
+        change(body, source.getinfo("entries.jsonl"))
+    body[-DIGITS:] = hashlib.sha256(body[:-DIGITS]).hexdigest().encode()
+    archive.write_bytes(body)
+    return archive
+
+
+@pytest.mark.parametrize("change", [damage_the_stream, encrypt, pack_as_lzma, tell_a_smaller_size])
+def test_an_archive_that_was_made_up_is_refused_in_one_line(
+    mine: Registry, theirs: Registry, moved: Callable[[], Path], change: Callable[[bytearray, zipfile.ZipInfo], None]
+) -> None:
+    fill(mine, 1)
+    archive = made_up_archive(moved(), change)
+
+    code, text = told("--registry", theirs.folder, "bundle", "import", archive)
+
+    assert (code, text.count("\n")) == (2, 1)
+    assert text.startswith(f"Error: {archive}: ")
+    assert list(theirs.tasks()) == []
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused_before_it_is_unpacked(
+    theirs: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "entries.jsonl").write_bytes(bytes(3_000_000))
+    pack(tmp_path / "made", tmp_path / "made.zip")
+    monkeypatch.setattr(registry.bundles.archive, "MOST_BYTES", 2_000_000)
+
+    with pytest.raises(DataError, match=r"unpacks to 3,000,000 bytes, more than 100 times its own [\d,]+: unpack it"):
         theirs.import_bundle(tmp_path / "made.zip")
 
 
