@@ -11,3 +11,7 @@ class EntryKind(enum.StrEnum):
     PROMPT = "prompt"
     PROMPTED_MODEL = "prompted-model"
     CORPUS = "corpus"
+
+
+EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)  # what a vector may be of
+ANSWERING = (EntryKind.MODEL, EntryKind.PROMPTED_MODEL)  # what answers texts

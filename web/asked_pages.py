@@ -11,9 +11,8 @@ from registry.catalog import SpaceRecord
 from registry.choosing.asked import space_of_its_texts
 from registry.choosing.best import BY, SELF_SELECT
 from registry.errors import InputError, NotEmbeddedError, NotFoundError, RegistryError
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.ranking.matches import Ranking
-from registry.ranking.queried import EMBEDDABLE
 from web.pages import names_of
 from web.questions import (
     BestModelForm,

@@ -10,9 +10,8 @@ from registry.catalog import Filter
 from registry.catalog.browsing.parts import common_tags, listing
 from registry.catalog.browsing.progress import job_counts, recent_jobs
 from registry.data.examples import KINDS as TASK_KINDS
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.packs.shelf import supplied
-from registry.ranking.queried import EMBEDDABLE
 from web.questions import Desk, EntriesForm, JobsForm, SpaceForm
 from web.rendering import page
 

@@ -16,10 +16,9 @@ from registry.choosing.asked import answerable
 from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.vectors import check_data, has_data
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.prompts.pairs import all_meant
 from registry.prompts.prompt import PAIR, Prompt
-from registry.ranking.queried import EMBEDDABLE
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 

@@ -44,9 +44,8 @@ from registry.data.inputs import Input
 from registry.data.models import is_language_model
 from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.prompts.pairs import all_meant, entered
-from registry.ranking.queried import EMBEDDABLE
 from registry.shown import bars_off
 from registry.spaces.spec import IMPORTED, SpaceSpec
 

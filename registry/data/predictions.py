@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.inputs import plain
+from registry.errors import InputError
 
 
 class Missing(enum.IntEnum):
@@ -26,6 +27,7 @@ class Missing(enum.IntEnum):
 
 
 TIED = 1e-6  # probabilities that differ by less are equal
+MOST_OFF = 0.01  # that the probabilities of a row may miss 1 by
 ANSWERED = 0  # stands in the place of a `Missing` where there is an answer
 
 
@@ -130,3 +132,22 @@ class Predictions:
         """Return the text of each input's likeliest answer, the first of equals; all inputs must have one."""
         assert self.missing is None or self.is_answered.all(), "take those that are answered"  # noqa: S101
         return [self.answers[column] for column in self.probabilities.argmax(axis=1)]
+
+
+def check_answers(answers: Sequence[str]) -> None:
+    """Raise `InputError` where answers cannot be told apart, or one is empty."""
+    if not all(answers):
+        raise InputError("answers has an empty text.")
+    if len(set(answers)) != len(answers):
+        raise InputError("answers has a text twice.")
+
+
+def check_predictions(predictions: Predictions) -> None:
+    """Raise `InputError` where a table, all of finite numbers, cannot be what a black box said."""
+    check_answers(predictions.answers)
+    table, own = predictions.probabilities, predictions.prompt_prob
+    totals = table.sum(axis=1)
+    if (table < 0).any() or not ((abs(totals - 1) <= MOST_OFF) | (totals == 0)).all():
+        raise InputError("probabilities are negative, or do not add up to 1.")
+    if own is not None and not ((own >= 0) & (own <= 1 + MOST_OFF)).all():
+        raise InputError("prompt_prob is not between 0 and 1.")

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from registry.data.predictions import Predictions
 from registry.errors import DataError
 from registry.files.lines import parse_lines
 
-TABLES = {"outputs", "prompt_prob", "content_free"}  # roles of what the catalog keeps of a recording, as arrays
+OUTPUTS = "outputs"  # the role of the answers' probabilities
+TABLES = {OUTPUTS, "prompt_prob", "content_free"}  # roles of what the catalog keeps of a recording, as arrays
 CONTENT_FREE = ("empty", "na", "mask")  # inputs that say nothing, as Zhao et al. (2021) use them
 
 
@@ -27,7 +29,7 @@ class Recording:
     def contents(self) -> dict[str, bytes]:
         """Return what the catalog keeps."""
         tables = {
-            "outputs": self.predictions.probabilities,
+            OUTPUTS: self.predictions.probabilities,
             "prompt_prob": self.predictions.prompt_prob,
             "content_free": None if self.content_free is None else self.content_free.probabilities,
         }
@@ -39,14 +41,13 @@ class Recording:
     @classmethod
     def from_contents(cls, answers: Sequence[str], contents: Mapping[str, bytes]) -> "Recording":
         """Read back what the catalog holds."""
-        rows = parse_lines(contents["inputs"], "recorded inputs")
-        inputs = tuple(Input(row["text"], row.get("text_pair")) for row in rows)
+        inputs = _inputs(contents["inputs"])
         tables = {role: _loaded(contents[role]) for role in TABLES & contents.keys()}
         missing = np.frombuffer(contents["missing"], np.uint8).copy() if "missing" in contents else None
         free = tables.get("content_free")
         return cls(
             inputs,
-            Predictions(tuple(answers), tables["outputs"], tables.get("prompt_prob"), missing),
+            Predictions(tuple(answers), tables[OUTPUTS], tables.get("prompt_prob"), missing),
             None if free is None else Predictions(tuple(answers), free),
         )
 
@@ -99,6 +100,11 @@ class RecordedLLM:
                 raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(needed)}.")
             made.append([choices.index(label) for label in self.labels])
         return np.array(made, np.int64)
+
+
+@lru_cache(maxsize=1)  # the prompts of an LLM have the same
+def _inputs(body: bytes) -> tuple[Input, ...]:
+    return tuple(Input(row["text"], row.get("text_pair")) for row in parse_lines(body, "recorded inputs"))
 
 
 def _few(labels: set[str]) -> str:

@@ -69,13 +69,10 @@ class TaskData:
         return {name: dump_lines(map(self._row, rows)) for name, rows in splits.items() if rows}
 
     def content_hash(self) -> str:
-        """Return the sha256 of what an embedding depends on: kind, labels, answers, range and examples."""
-        what = [self.kind, self.labels, self.answers, *([self.range] if self.range else [])]
-        identity = json.dumps(what, ensure_ascii=False, sort_keys=True)
-        parts = hashlib.sha256(identity.encode())
-        for name, body in sorted(self.contents().items()):
-            parts.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
-        return parts.hexdigest()
+        """Return the sha256 of what an embedding depends on; see `content_hash_of`."""
+        return content_hash_of(
+            self.spec(), {name: hashlib.sha256(body).hexdigest() for name, body in self.contents().items()}
+        )
 
     def _row(self, example: Example) -> dict[str, Any]:
         row = example.as_row()
@@ -106,6 +103,20 @@ class SplitRows:
         """Return the rows in other words, without those that are None."""
         held = [(number, row) for number, row in zip(self.numbers, rows, strict=True) if row is not None]
         return replace(self, rows=[row for _, row in held], numbers=[number for number, _ in held])
+
+
+def content_hash_of(spec: Mapping[str, Any], contents: Mapping[str, str]) -> str:
+    """Return the content hash of a task: the sha256 of its kind, labels, answers, range and examples.
+
+    Args:
+        spec: as `TaskData.spec` writes it.
+        contents: the hashes of what it holds; those of its splits count.
+    """
+    what = [spec["kind"], spec["labels"], spec.get("answers", {}), *([spec["range"]] if spec.get("range") else [])]
+    parts = hashlib.sha256(json.dumps(what, ensure_ascii=False, sort_keys=True).encode())
+    for name in sorted(SPLITS & contents.keys()):
+        parts.update(name.encode() + b"\0" + bytes.fromhex(contents[name]))
+    return parts.hexdigest()
 
 
 def task_of(spec: dict[str, Any], contents: dict[str, bytes], place: str) -> TaskData:
@@ -262,6 +273,8 @@ def _text(spec: dict[str, Any], key: str, place: str) -> str | None:
     value = spec.get(key)
     if value is not None and not isinstance(value, str):
         raise DataError(place, f"{key} is not a text.")
+    if value is not None and "\0" in value:
+        raise DataError(place, f"{key} holds a NUL character.")
     return value
 
 

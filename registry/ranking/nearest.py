@@ -13,11 +13,11 @@ from registry.errors import InputError, StorageError
 from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.names import listed
 from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
 from registry.ranking.matches import Match, Ranking, SetAside
-from registry.ranking.queried import EMBEDDABLE, OUTSIDE, as_asked, embedding_of
+from registry.ranking.queried import OUTSIDE, as_asked, embedding_of
 from registry.ranking.selecting import selected
 from registry.ranking.uncertainty import standard_error
 from registry.ranking.verdict import Yardstick

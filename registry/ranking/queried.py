@@ -6,13 +6,12 @@ from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
 from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.names import Reference, checked_text
 from registry.packs.shelf import Shelf
 from registry.spaces.spec import IMPORTED
 from registry.spaces.vectors import checked_vector
 
-EMBEDDABLE = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 OUTSIDE = -1  # the id of a vector that comes from a file
 
 

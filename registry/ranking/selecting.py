@@ -7,7 +7,7 @@ import numpy as np
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.index.building import SpaceIndex
 from registry.index.contract import Selection
-from registry.ranking.queried import EMBEDDABLE
+from registry.kinds import EMBEDDABLE
 
 
 def selected(catalog: Catalog, index: SpaceIndex, space: SpaceRecord, where: Filter) -> Selection | None:

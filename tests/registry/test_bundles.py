@@ -1,7 +1,9 @@
 """Bundles: all that a registry knows, moved to another, merged with what is there, or refused."""
 
 import hashlib
+import io
 import json
+import re
 import shutil
 import sqlite3
 import tracemalloc
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from sqlalchemy import inspect
 from tiny_bundles import edited, fill, some_task, tampered
 from tiny_cli import dump, hand_made_space, put_vector, told
@@ -21,8 +24,10 @@ import registry.bundles.arrays
 from registry import Registry
 from registry.bundles.archive import DIGITS, pack
 from registry.catalog import tables
+from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.transfers import TransferRecord
 from registry.errors import DataError, InputError, IntegrityError
 
@@ -460,6 +465,109 @@ def test_what_does_not_fit_together_imports_nothing(
 
     assert str(error.value).startswith((f"{file} line 1: ", "contents/0000"))
     assert dump(theirs.folder) == before
+
+
+def of_entry(name: str, change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Return a change of an entry's document."""
+
+    def edit(folder: Path) -> None:
+        lines = (folder / "entries.jsonl").read_text(encoding="utf-8").splitlines()
+        number = next(number for number, line in enumerate(lines) if json.loads(line)["name"] == name)
+        edited("entries.jsonl", number, change)(folder)
+
+    return edit
+
+
+def of_version(name: str, **values: object) -> Callable[[Path], None]:
+    return of_entry(name, lambda document: document["versions"][-1].update(values))
+
+
+def of_spec(name: str, **values: object) -> Callable[[Path], None]:
+    return of_entry(name, lambda document: document["versions"][-1]["spec"].update(values))
+
+
+def of_lines(file: str, **values: object) -> Callable[[Path], None]:
+    return edited(file, 0, lambda document: document.update(values))
+
+
+def of_array(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return a change of an array of the answers."""
+
+    def edit(folder: Path) -> None:
+        file = folder / "predictions-00001.safetensors"
+        arrays = load_file(file)
+        save_file({**arrays, name: change(arrays[name])}, file)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (of_array("1.probabilities", lambda table: table * 2), "probabilities are negative, or do not add up to 1"),
+        (of_array("1.probabilities", lambda table: -table), "probabilities are negative, or do not add up to 1"),
+        (of_array("2.prompt_prob", lambda own: own + 3), "prompt_prob is not between 0 and 1"),
+        (of_lines("predictions.jsonl", answers=["good", "good"]), "answers has a text twice"),
+        (of_lines("predictions.jsonl", answers=["", "good"]), "answers has an empty text"),
+        (of_lines("predictions.jsonl", entry="task0:1"), "task0:1 is a task, and no model or prompted-model"),
+        (of_lines("predictions.jsonl", corpus="task0:1"), "task0:1 is a task, and no corpus"),
+        (of_lines("vectors.jsonl", entry="prompt0:1"), "prompt0:1 is a prompt, and no task or model or prompted-model"),
+        (of_lines("vectors.jsonl", entry="texts0:1"), "texts0:1 is a corpus, and no task or model or prompted-model"),
+        (of_lines("spaces.jsonl", corpus="task0:1"), "task0:1 is a task, and no corpus"),
+        (of_version("task0", content_hash="0" * 64), "content_hash is not of its contents"),
+        (of_version("texts0", content_hash="0" * 64), "content_hash is not of its contents"),
+        (of_version("prompt0", content_hash="0" * 64), "content_hash is not of its contents"),
+        (of_entry("task0", lambda it: it.update(task_kind="regression")), "task_kind is not the kind of its newest"),
+        (of_entry("texts0", lambda it: it.update(task_kind="regression")), "task_kind is not the kind of its newest"),
+        (of_entry("task0", lambda it: it.update(description="a\0b")), "description holds a NUL character"),
+        (of_spec("task0", source="a\0b"), "source holds a NUL character"),
+        (of_spec("model0", answers=["no", "no"]), "answers has a text twice"),
+        (of_spec("model0@prompt0", model="nobody:1"), "the version nobody:1 is missing"),
+        (of_spec("model0@prompt0", prompt="model0:1"), "model0:1 is a model, and no prompt"),
+        (of_spec("prompt0", template="{% if"), "The template is not Jinja"),
+    ],
+)
+def test_what_says_what_cannot_be_imports_nothing(
+    mine: Registry,
+    theirs: Registry,
+    moved: Callable[[], Path],
+    tmp_path: Path,
+    change: Callable[[Path], None],
+    problem: str,
+) -> None:
+    fill(mine, 1)
+    made_up = tampered(moved(), tmp_path / "made-up", change)
+    before = dump(theirs.folder)
+
+    code, text = told("--registry", theirs.folder, "bundle", "import", made_up)
+
+    assert (code, text.count("\n")) == (2, 1)
+    assert re.match(rf"Error: \w+\.jsonl line \d: {problem}", text)
+    assert dump(theirs.folder) == before
+
+
+@pytest.mark.parametrize("change", [lambda table: table * 2, lambda table: table[:1], lambda table: table[:, :1]])
+def test_recorded_tables_that_nothing_can_have_answered_import_nothing(
+    mine: Registry, theirs: Registry, moved: Callable[[], Path], tmp_path: Path, change: Callable[[Any], Any]
+) -> None:
+    answered = Predictions.from_texts(["good", "bad"], ("good", "bad"))
+    prompt = RecordedPrompt("asked", "Good?", ("good", "bad"), Recording((Input("one"), Input("two")), answered))
+    mine.add_recorded_llm("llm", [prompt], source="here")
+
+    def spoil(folder: Path) -> None:
+        (entry,) = (line for line in (folder / "entries.jsonl").read_text().splitlines() if '"llm@asked"' in line)
+        sha256 = json.loads(entry)["versions"][0]["contents"]["outputs"]
+        held = io.BytesIO()
+        np.save(held, change(np.load(folder / "contents" / sha256)))
+        forged = hashlib.sha256(held.getvalue()).hexdigest()
+        (folder / "contents" / sha256).unlink()
+        (folder / "contents" / forged).write_bytes(held.getvalue())
+        (folder / "entries.jsonl").write_text((folder / "entries.jsonl").read_text().replace(sha256, forged))
+
+    theirs.import_bundle(moved(), dry_run=True)
+    with pytest.raises(DataError, match=r"entries.jsonl line \d: "):
+        theirs.import_bundle(tampered(moved(), tmp_path / "made-up", spoil))
+    assert list(theirs.models()) == []
 
 
 def test_a_link_in_a_bundle_is_not_followed(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from goals import Goal
+from tiny_cli import told
 
 import cli
 from registry import Registry
@@ -121,6 +122,16 @@ def test_what_hangs_on_its_entries_is_there(upgraded: Path) -> None:
         assert len(registry.task_data("film:first").train) == 10
         assert list(registry.catalog.jobs.failures().values()) == ["it was too large"]
         assert [record.run for record in registry.transfers()] == [""] * 5
+
+
+def test_it_is_taken_in_by_another(upgraded: Path, tmp_path: Path) -> None:
+    with Registry.open(upgraded) as registry:
+        registry.export_bundle(tmp_path / "bundle")
+
+    with Registry.create(tmp_path / "other") as other:
+        other.import_bundle(tmp_path / "bundle", trust=True)
+
+    assert told("diff", upgraded, tmp_path / "other") == (0, "No differences\n")
 
 
 def test_its_index_is_made_anew_and_is_right(upgraded: Path) -> None:

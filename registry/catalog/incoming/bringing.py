@@ -18,12 +18,11 @@ from registry.catalog.incoming.known import KnownVector, known_vectors
 from registry.catalog.incoming.writing import NewVector, close_jobs, replace_vectors, write_entries, write_vectors
 from registry.data.vectors import VectorFile
 from registry.errors import AlreadyExistsError, DataError, InputError, SpaceMismatchError
-from registry.kinds import EntryKind
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.names import checked_entry_name, checked_tag
 from registry.spaces.vectors import checked_lengths, of_length_one
 
 AT_ONCE = 1_000  # vectors in a transaction
-KINDS = (EntryKind.TASK, EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 Batches = Callable[[], Iterator[VectorFile]]  # all vectors, so many at a time; read twice
 
@@ -172,8 +171,8 @@ def _check_space(fingerprint: str, space: SpaceRecord, source: str) -> None:
 
 def _name(name: str, kind: str, source: str) -> str:
     """Return a name as the catalog keeps it; raise `DataError` where it is none of an entry of this kind."""
-    if kind not in KINDS:
-        raise DataError(source, f"{name[:60]!r} is of kind {kind[:20]!r}: there are {', '.join(KINDS)}.")
+    if kind not in EMBEDDABLE:
+        raise DataError(source, f"{name[:60]!r} is of kind {kind[:20]!r}: there are {', '.join(EMBEDDABLE)}.")
     try:
         checked = checked_entry_name(name)
     except InputError as error:

@@ -52,6 +52,8 @@ def merge_entry(merge: Merge, piece: Piece) -> None:
     if merge.leaves_out(Section.ENTRIES, *parts):
         merge.clashing.add(coming.name.casefold())
         return
+    _check_parts(merge, Fields.of(piece), coming)
+    merge.kinds[coming.name] = coming.kind
     entry = named(merge.session, Entry, coming.name)
     if entry is None:
         entry = Entry(name=coming.name, kind=coming.kind, created_at=coming.created_at, **coming.about)
@@ -76,6 +78,19 @@ def merge_entry(merge: Merge, piece: Piece) -> None:
     else:
         merge.report.known[Section.ENTRIES] += 1
     _add(merge, entry, coming, known=len(versions))
+
+
+def _check_parts(merge: Merge, fields: Fields, coming: ComingEntry) -> None:
+    """Raise `DataError` where a prompted model is made of a model or a prompt that is not there, or is another."""
+    model, _, prompt = coming.name.partition("@")
+    parts = (("model", model, EntryKind.MODEL), ("prompt", prompt, EntryKind.PROMPT)) if prompt else ()
+    for version in coming.versions:
+        for role, name, kind in parts:
+            if role in version.spec:
+                part = Fields(version.spec, fields.place).version(role)
+                merge.version_id(fields, part, kind)
+                if part[0] != name:
+                    raise fields.fault(f"its {role} is {part[0]}, and not the one that it is named after.")
 
 
 def coming_entry(piece: Piece) -> ComingEntry:

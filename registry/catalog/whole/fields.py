@@ -37,6 +37,8 @@ class Fields:
         value = self.document.get(name)
         if type(value) is not kind:
             raise self.fault(f"{name} is not {_TOLD[kind]}.")
+        if kind is str and "\0" in str(value):
+            raise self.fault(f"{name} holds a NUL character.")
         return value
 
     def one_or_none(self, name: str, kind: type[T]) -> T | None:

@@ -13,9 +13,10 @@ from registry.catalog.transfers import MeasuredBefore, Spelling, key_of
 from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.merge import Merge
 from registry.catalog.whole.pieces import Piece, Section
-from registry.data.predictions import Missing, Predictions
+from registry.data.predictions import Missing, Predictions, check_predictions
 from registry.data.transfers import TransferRecord, check_unit, checked_transfer
 from registry.errors import InputError
+from registry.kinds import ANSWERING, EntryKind
 
 
 def merge_predictions(merge: Merge, piece: Piece) -> None:
@@ -27,7 +28,10 @@ def merge_predictions(merge: Merge, piece: Piece) -> None:
     start = fields.one("start", int)
     if not CONTENT_FREE <= start < 2**31:
         raise fields.fault("start is not a row of a corpus.")
-    place = {"version_id": merge.version_id(fields, entry), "corpus_version_id": merge.version_id(fields, corpus)}
+    place = {
+        "version_id": merge.version_id(fields, entry, *ANSWERING),
+        "corpus_version_id": merge.version_id(fields, corpus, EntryKind.CORPUS),
+    }
     values = columns_of(_predictions(fields, piece))
     columns = (PredictionChunk.start, PredictionChunk.count, PredictionChunk.answers, PredictionChunk.sha256)
     for known, count, answers, sha256 in merge.session.execute(select(*columns).filter_by(**place)):
@@ -115,7 +119,12 @@ def _predictions(fields: Fields, piece: Piece) -> Predictions:
         raise fields.fault("unanswered is not a reason for each row.")
     if replies is not None and (len(replies) != len(table) or not all(isinstance(x, str | None) for x in replies)):
         raise fields.fault("replies are not a text or null for each row.")
-    return Predictions(tuple(answers), table, own, missing, None if replies is None else tuple(replies))
+    made = Predictions(tuple(answers), table, own, missing, None if replies is None else tuple(replies))
+    try:
+        check_predictions(made)
+    except InputError as error:
+        raise fields.fault(str(error)) from error
+    return made
 
 
 def _are_numbers(array: NDArray[Any], kind: type[np.generic], shape: tuple[int, ...]) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from registry.catalog.tables import Space
 from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.pieces import Section
+from registry.kinds import EntryKind
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Merge:
     content: Callable[[str], bytes]
     report: MergeReport = field(default_factory=MergeReport)
     versions: dict[tuple[str, int], int] = field(default_factory=dict)  # entry and number -> id here
+    kinds: dict[str, EntryKind] = field(default_factory=dict)  # of the entries
     spaces: dict[str, Space] = field(default_factory=dict)
     new_spaces: set[int] = field(default_factory=set)  # ids: their centre comes with them
     vectors: dict[int, list[int]] = field(default_factory=dict)  # space -> ids of those that came
@@ -56,8 +58,11 @@ class Merge:
         self.report.left_out[section] += is_gone
         return is_gone
 
-    def version_id(self, fields: Fields, version: tuple[str, int]) -> int:
-        """Return the id here of a version that came before; raise `DataError` where none did."""
+    def version_id(self, fields: Fields, version: tuple[str, int], *kinds: EntryKind) -> int:
+        """Return the id here of a version that came before; raise `DataError` where none did, or is of another kind."""
         if version not in self.versions:
             raise fields.fault(f"the version {version[0]}:{version[1]} is missing.")
+        kind = self.kinds[version[0]]
+        if kind not in kinds:
+            raise fields.fault(f"{version[0]}:{version[1]} is a {kind.value}, and no {' or '.join(kinds)}.")
         return self.versions[version]

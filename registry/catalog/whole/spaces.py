@@ -12,6 +12,7 @@ from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.merge import Merge
 from registry.catalog.whole.pieces import Piece, Section
 from registry.errors import InputError
+from registry.kinds import EMBEDDABLE, EntryKind
 from registry.names import checked_name
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import checked_vector
@@ -36,7 +37,7 @@ def merge_space(merge: Merge, piece: Piece) -> None:
     space = Space(
         id=new_id(merge.session, Space),
         name=name,
-        corpus_version_id=None if corpus is None else merge.version_id(fields, corpus),
+        corpus_version_id=None if corpus is None else merge.version_id(fields, corpus, EntryKind.CORPUS),
         created_at=fields.time("created_at"),
         epoch=fields.count("epoch"),
         centre=_centre(fields, piece),
@@ -63,7 +64,7 @@ def merge_vector(merge: Merge, piece: Piece) -> None:
         return
     if name not in merge.spaces:
         raise fields.fault(f"the space {name[:60]!r} is missing.")
-    space, version_id = merge.spaces[name], merge.version_id(fields, (entry, number))
+    space, version_id = merge.spaces[name], merge.version_id(fields, (entry, number), *EMBEDDABLE)
     body, apart = _bodies(fields, piece, space)
     held = select(Embedding.sha256).where(Embedding.version_id == version_id, Embedding.space_id == space.id)
     sha256, known = hashlib.sha256(body).hexdigest(), merge.session.scalar(held)
