@@ -91,9 +91,12 @@ class NotARegistryError(InputError):
 
 
 class SchemaError(InputError):
-    """The database was written by another release."""
+    """The database was written by another release, or never finished."""
 
     def __init__(self, found: str | None, *, newer: bool) -> None:
+        if found is None:
+            super().__init__("This registry was begun and not finished: run 'fute init', or 'fute copy', again.")
+            return
         mend = "upgrade fute-registry" if newer else "run 'fute db upgrade' (a backup is kept)"
         age = "a newer" if newer else "an older"
         super().__init__(f"This registry was written by {age} release (schema {found}): {mend}.")

@@ -64,6 +64,33 @@ class Database:
         database.close()
 
     @classmethod
+    def is_at(cls, location: Location) -> bool:
+        """Say whether there is a database, of whatever release; one without tables was never finished."""
+        with closing(cls(location)) as database:
+            return database._is_there()
+
+    @classmethod
+    def create_filled(cls, location: Location, fill: Callable[["Database"], T]) -> T:
+        """Make the place and its database, which is there once it is filled, and not before; return what `fill` does.
+
+        Raises:
+            InputError: there is one, or something else is in the way.
+        """
+        with closing(cls(location)) as database:
+            file = database._engine.as_file()
+            file.make_place(Base.metadata.tables)
+            with database.lock(), database._workplace() as place:
+                if database._is_there():
+                    raise InputError(f"{location} is not empty: copy into a new place.")
+                fresh = cls(replace(location, folder=place))
+                fresh.upgrade()
+                filled = fill(fresh)
+                fresh.close()
+                file.replace(fresh._engine.as_file().path, kept=place / "unfinished.db")  # goes with the place
+                file.note()
+        return filled
+
+    @classmethod
     def upgrade_at(cls, location: Location) -> Path | None:
         """Bring what is there to this release; return the backup, None where there was nothing to do."""
         database = cls(location)
@@ -336,6 +363,9 @@ class Database:
     def _sound_schema(self) -> str | None:
         self._engine.check(SCHEMA)
         return self.schema()
+
+    def _is_there(self) -> bool:
+        return self._engine.exists() and self.schema() is not None
 
     def _must_exist(self) -> None:
         if not self._engine.exists():

@@ -1,7 +1,7 @@
 """A registry brought to another place, as it is: a folder into a server's database, and back."""
 
-import shutil
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class Copied:
 def copy(source: Location, target: Location) -> Copied:
     """Copy a registry with all that is in it, versions, answers, jobs and packs; an index is made where it is asked.
 
-    All rows are read in one view, and written in one transaction: of a copy that is broken off none is there, and it
-    can be made again.
+    All rows are read in one view, and written in one transaction. In a folder the catalog is put in place last: a copy
+    that is broken off is no registry, and it can be made again.
 
     Raises:
         DataError: a pack is damaged.
@@ -37,11 +37,25 @@ def copy(source: Location, target: Location) -> Copied:
     """
     if source.folder.resolve() in (target.folder.resolve(), *target.folder.resolve().parents):
         raise InputError(f"{source} is copied into another place, not into itself.")
-    packs = [pack.name for pack in Shelf(source.folder).all()]
-    with closing(Database.open(source)) as given:
-        Database.create(target)
-        if (source.folder / "packs").is_dir():  # first: once there are rows, nothing is copied there again
-            shutil.copytree(source.folder / "packs", target.folder / "packs", dirs_exist_ok=True)
-        with closing(Database.open(target)) as made:
-            rows = copy_rows(given, made)
-    return Copied(rows, tuple(packs))
+    given, packs = Shelf(source.folder), Shelf(target.folder)
+    names = [pack.name for pack in given.all()]
+
+    def copy_packs() -> None:
+        if given.are_new:
+            return
+        with packs.made_ready([given.place(name) for name in names]) as ready:
+            for pack in ready:
+                packs.take(pack)
+
+    with closing(Database.open(source)) as database:
+        rows = _filled(target, lambda made: copy_rows(database, made, at_the_end=copy_packs))
+    return Copied(rows, tuple(names))
+
+
+def _filled(target: Location, fill: Callable[[Database], Counter[str]]) -> Counter[str]:
+    """Fill a new database, or one that is there and empty; return what came of it."""
+    if target.is_folder and not Database.is_at(target):
+        return Database.create_filled(target, fill)
+    Database.create(target)
+    with closing(Database.open(target)) as made:
+        return fill(made)

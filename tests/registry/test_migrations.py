@@ -271,12 +271,12 @@ def test_an_older_releases_registry_is_refused_until_it_is_upgraded(registry: Re
     assert contents_of(folder) == before
 
 
-def test_a_database_without_tables_is_completed_by_an_upgrade(tmp_path: Path) -> None:
+def test_a_database_without_tables_is_completed_by_what_began_it(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").touch()
-    with pytest.raises(SchemaError, match="run 'fute db upgrade'"):
+    with pytest.raises(SchemaError, match="begun and not finished: run 'fute init', or 'fute copy', again"):
         Registry.open(tmp_path)
 
-    assert Registry.upgrade(tmp_path) is None
+    Registry.create(tmp_path).close()
 
     with Registry.open(tmp_path) as opened:
         assert opened.catalog.spaces.generation() == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from nursery import Nursery
+from tiny_bundles import some_task
 from tiny_cli import told
 
 from registry import Registry
@@ -26,12 +27,12 @@ def nursery() -> Iterator[Nursery]:
 
 
 def killed_everywhere(nursery: Nursery, place: Path, words: list[str], begin: Callable[[], object]) -> Iterator[str]:
-    """Kill a command at each place that it passes, once it has run to its end; yield the place after each kill."""
+    """Kill a command at each place, the last time that it is passed; yield the place after each kill."""
     begin()
     assert nursery.run(place / "said", *words, environment={VARIABLE: f"record={place / 'passed'}"}) == 0
     passed = (place / "passed").read_text().split()
-    for number, name in enumerate(passed):
-        strike = f"{name}:{passed[: number + 1].count(name)}"
+    for name in dict.fromkeys(passed):
+        strike = f"{name}:{passed.count(name)}"
         begin()
         assert nursery.run(place / "said", *words, environment={VARIABLE: f"{strike}=kill"}) == -signal.SIGKILL, strike
         yield strike
@@ -82,3 +83,48 @@ def test_a_pack_that_finds_no_place_is_told_when_all_else_is_kept(
     )
     assert told(*words)[0] == 0
     assert not differences(mine.folder, tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["into a new folder", "into what an earlier release left"])
+def test_a_copy_is_a_registry_when_it_is_finished_and_not_before(
+    mine: Registry, tmp_path: Path, nursery: Nursery, is_begun: bool
+) -> None:
+    mine.packs.add("taskweb")
+    target = tmp_path / "copied"
+    words = ["copy", str(mine.folder), str(target)]
+
+    def begin() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        if is_begun:
+            target.mkdir()
+            (target / "catalog.db").touch()
+
+    found = set()
+    for strike in killed_everywhere(nursery, tmp_path, words, begin):
+        code, text = told("--registry", target, "verify")
+        found.add(text.partition(f" at {target}")[0].strip())
+        if code == 0:
+            assert not differences(mine.folder, target), strike
+            assert "is not empty" in told(*words)[1], strike
+            continue
+        assert told(*words)[0] == 0, strike
+        assert not differences(mine.folder, target), strike
+        assert left_over(target) == [], strike
+
+    assert found == {
+        "All is well",
+        "Error: This registry was begun and not finished: run 'fute init', or 'fute copy', again."
+        if is_begun
+        else "Error: No registry",
+    }
+
+
+def test_a_copy_into_what_is_not_empty_leaves_it_as_it_is(mine: Registry, theirs: Registry) -> None:
+    mine.packs.add("taskweb")
+    theirs.add_task("own", some_task(0))
+
+    code, text = told("copy", mine.folder, theirs.folder)
+
+    assert (code, text) == (2, f"Error: {theirs.folder} is not empty: copy into a new place.\n")
+    assert [task.name for task in theirs.tasks()] == ["own"]
+    assert theirs.packs.names() == []

@@ -1,7 +1,7 @@
 """The rows of a catalog, all of them as they are, from one database into another that is still empty."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Table, select, update
@@ -15,8 +15,11 @@ AT_ONCE = 500  # rows: of vectors and contents, some megabytes
 _LEFT = ("checksum", "layout")  # what each database makes by itself
 
 
-def copy_rows(source: Database, target: Database) -> Counter[str]:
+def copy_rows(source: Database, target: Database, *, at_the_end: Callable[[], object]) -> Counter[str]:
     """Write every row of a catalog into another, in one transaction, with its ids; return how many, by table.
+
+    Args:
+        at_the_end: called when all is written but not committed.
 
     Raises:
         InputError: there is something in the other.
@@ -35,6 +38,7 @@ def copy_rows(source: Database, target: Database) -> Counter[str]:
         kept["generation"] = max(kept["generation"], session.info["generation"]) + 1
         session.execute(update(State).values(kept))
         target.renumber(session)
+        at_the_end()
     return copied
 
 
