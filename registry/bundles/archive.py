@@ -20,10 +20,7 @@ BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # as zip knows it: the same files giv
 AT_ONCE = 1_000_000  # bytes
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1  # the bit of a file's flags
-MOST_BYTES, MOST_TIMES = (
-    2**30,
-    100,
-)  # that an archive unpacks to, whichever is more: so many bytes, or times its own size
+MOST_BYTES, MOST_TIMES = 2**30, 100  # that an archive unpacks to: so many bytes, or times its own size if more
 # What zipfile raises for files that are damaged, or made up: one that is encrypted is a RuntimeError.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, struct.error)
 
