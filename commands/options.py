@@ -1,13 +1,15 @@
 """Options that several commands have."""
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from registry.errors import InputError
+from registry.reading.pairs import pairs_of, shares_of
+
 F = TypeVar("F", bound=Callable[..., Any])
-_PART = r'(?:[^,"]|"[^"]*"?)+'  # of a list with commas, which may stand in double quotes
+V = TypeVar("V")
 
 
 def range_option(help_text: str) -> Callable[[F], F]:
@@ -50,32 +52,20 @@ def _sign(_ctx: click.Context, _parameter: click.Parameter, text: str | None) ->
 
 
 def _pairs(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
-    """Read `0=negative,1=positive`; label and text may stand in double quotes, which a shell may have left there."""
-    if text is None:
-        return None
-    parts = [re.fullmatch(r'(\s*"[^"]*"\s*|[^=]*)=?(.*)', part, re.DOTALL) for part in re.findall(_PART, text)]
-    found = {_unquoted(part[1]): _unquoted(part[2]) for part in parts if part is not None}
-    if not all(key and value for key, value in found.items()) or len(found) < text.count(",") + 1 - _quoted(text):
-        raise click.BadParameter("expected LABEL=TEXT,LABEL=TEXT")
-    return found
+    """Read `0=negative,1=positive`."""
+    return None if text is None else _read(text, pairs_of)
 
 
-def _shares(ctx: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, float]:
+def _shares(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, float]:
     """Read `spam=0.1,other=90%`."""
-    named = _pairs(ctx, parameter, text) or {}
+    return {} if text is None else _read(text, shares_of)
+
+
+def _read(text: str, reader: Callable[[str], dict[str, V]]) -> dict[str, V]:
     try:
-        return {key: float(said.removesuffix("%")) / (100 if said.endswith("%") else 1) for key, said in named.items()}
-    except ValueError as error:
-        raise click.BadParameter("expected LABEL=SHARE,LABEL=SHARE, such as spam=0.1") from error
-
-
-def _unquoted(text: str) -> str:
-    return text.strip().removeprefix('"').removesuffix('"').strip()
-
-
-def _quoted(text: str) -> int:
-    """Return how many commas stand in double quotes."""
-    return sum(part.count(",") for part in re.findall(r'"[^"]*"', text))
+        return reader(text)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def surrogate_options(command: F) -> F:

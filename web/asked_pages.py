@@ -152,7 +152,7 @@ def _prompt(desk: Desk, form: BestPromptForm) -> dict[str, Any]:
 def _model(desk: Desk, form: BestModelForm) -> dict[str, Any]:
     if not form.task:
         return {}
-    return {"ranking": desk.best_model(form.task, limit=form.k, space=form.space)}
+    return {"ranking": desk.best_model(form.task, form)}
 
 
 def _compared(desk: Desk, form: CompareForm) -> dict[str, Any]:

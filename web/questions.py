@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from registry import Registry
 from registry.catalog import Filter
 from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, PromptRanking, winner
+from registry.choosing.judged import Hints
 from registry.choosing.models import ModelRanking
 from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY
+from registry.reading.pairs import shares_of
 from web.drawing import entry_path
 from web.reading import MapOfSpace, map_of
 
@@ -109,6 +111,15 @@ class BestOptions(AddressFields):
     """Among which, and where, the best is looked for."""
 
     space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
+
+    priors: str | None = Field(
+        default=None, max_length=LONGEST_TEXT, description="How often answers are true, as LABEL=SHARE,LABEL=SHARE."
+    )
+
+    @property
+    def told(self) -> Hints:
+        """What is known beside the answers; raise `InputError` where it cannot be read."""
+        return {} if self.priors is None else {"priors": shares_of(self.priors)}
 
 
 class BestPromptOptions(BestOptions):
@@ -303,15 +314,15 @@ class Desk:
         if options.by == SELF_SELECT:
             raise InputError("No model is asked here: 'fute best-prompt --by self-select' asks the LLM itself.")
         query = PromptQuery(task, model, options.by, options.like, options.calibration)
-        return self.registry.best_prompt(query, limit=options.k, space=options.space)
+        return self.registry.best_prompt(query, limit=options.k, space=options.space, **options.told)
 
     def winner(self, ranking: PromptRanking) -> dict[str, Any]:
         """Return what the first prompt of a ranking asks."""
         return winner(self.registry.catalog, ranking)
 
-    def best_model(self, task: str, *, limit: int, space: str | None) -> ModelRanking:
+    def best_model(self, task: str, options: BestModelQuestion | BestModelForm) -> ModelRanking:
         """Return the best models, by what was recorded; see `Registry.best_model` for the errors."""
-        return self.registry.best_model(task, limit=limit, space=space)
+        return self.registry.best_model(task, limit=options.k, space=options.space, **options.told)
 
     def best_prompt_told(self, question: BestPromptQuestion) -> dict[str, Any]:
         """Return the best prompts as `fute best-prompt --json` prints them."""
@@ -320,4 +331,4 @@ class Desk:
 
     def best_model_told(self, question: BestModelQuestion) -> dict[str, Any]:
         """Return the best models as `fute best-model --json` prints them."""
-        return self.best_model(question.task, limit=question.k, space=question.space).as_json()
+        return self.best_model(question.task, question).as_json()

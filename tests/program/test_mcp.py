@@ -46,6 +46,11 @@ SAME: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "best-prompt",
+        {"task": "films", "model": "opt", "space": "prompts", "priors": "positive=80%"},
+        "best-prompt films --model opt --space prompts --priors positive=80%",
+    ),
+    (
+        "best-prompt",
         {"task": "films", "model": "opt", "space": "prompts", "by": "mi", "k": 2, "calibration": "batch"},
         "best-prompt films --model opt --space prompts --by mi -k 2 --calibration batch",
     ),
@@ -82,6 +87,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("best-prompt", {"task": "films", "model": "nobody"}, "No model named 'nobody' in this registry."),
     ("best-prompt", {"task": "films", "model": "opt", "space": "prompts", "by": "luck"}, "No method 'luck'"),
     ("best-prompt", {"task": "films", "model": "opt", "by": "self-select"}, "No model is asked here: "),
+    ("best-model", {"task": "films", "space": "prompts", "priors": "a"}, "expected LABEL=SHARE,LABEL=SHARE"),
     ("best-model", {"task": "opt", "space": "prompts"}, "No task named 'opt' in this registry."),
     ("list-entries", {"kind": "tasks"}, "'kind': input should be "),
     ("show-entry", {"name": "opt", "kind": "task"}, "No task named 'opt' in this registry."),

@@ -51,6 +51,10 @@ SAME = [
     ("/api/compare?a=t02&b=t03", "compare t02 t03"),
     ("/api/best-prompt?task=films&model=opt&space=prompts", "best-prompt films --model opt --space prompts"),
     (
+        "/api/best-model?task=films&space=prompts&priors=positive%3D0.8",
+        "best-model films --space prompts --priors positive=0.8",
+    ),
+    (
         "/api/best-prompt?task=films&model=opt&space=prompts&by=mi&k=2&calibration=batch",
         "best-prompt films --model opt --space prompts --by mi -k 2 --calibration batch",
     ),
