@@ -206,7 +206,7 @@ def label() -> None:
 @click.option("count", "-n", default=20, show_default=True, type=click.IntRange(1), help="How many texts.")
 @hint_options
 @click.option("--space", shell_complete=spaces, help="The space; else the current one.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write a .csv to fill in: text, text_pair, label, chance.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write a .csv whose column 'label' is to be filled in.")
 @table_options
 @click.pass_context
 def suggest(
@@ -229,13 +229,13 @@ def suggest(
     texts, give it to this command too.
     """
     registry = registry_of(ctx)
-    texts = registry.suggest_labels(
-        task, model=model, count=count, space=space, **_known(labelled, priors, at_random=at_random)
-    )
+    known = _known(labelled, priors, at_random=at_random)
+    texts = registry.suggest_labels(task, model=model, count=count, space=space, **known)
     if out is not None and texts:
         from registry.formats.labels import write_labels
 
-        write_labels(out, [(row.text, row.text_pair, row.chance) for row in texts])
+        first = 1 + len(known.get("chances") or ())
+        write_labels(out, [(row.text, row.text_pair, row.chance) for row in texts], first=first)
         tell(f"{out}: {len(texts)} texts to label")
     elif as_json:
         print_json({"texts": [vars(row) for row in texts]})

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from registry.files.writing import written
 from registry.formats.table_files import file_rows
 from registry.reading.classes import labels_of
 
+MOST_PLACES = 10_000_000
+
 
 @dataclass(frozen=True)
 class FilledIn:
@@ -20,26 +22,44 @@ class FilledIn:
 
     labels: dict[Input, str]
     chances: dict[Input, float]  # of those that `label suggest` has drawn
-    passed_over: int = 0  # texts that it drew before others that have a label, and that have none
+    passed_over: int = 0  # texts that it drew before others that have a label, and that have none, or are gone
 
 
 def read_labels(*paths: Path) -> FilledIn:
-    """Read `text`, `text_pair`, `label` and `chance` of .csv, .tsv, .jsonl or .parquet files.
+    """Read `text`, `text_pair`, `label`, `chance` and `place` of .csv, .tsv, .jsonl or .parquet files.
 
     Rows without a label are left out.
 
     Raises:
-        DataError: a row has no text, no row of a file has a label, a text has two labels, or a chance is none.
+        DataError: a row has no text, no row of a file has a label, a text has two labels, or a chance or a place is
+            none.
     """
-    read = FilledIn({}, {})
+    read, places = FilledIn({}, {}), _Series()
     before: set[Input] = set()  # which were suggested before others that have a label
     for path in paths:
-        before |= _read(path, read)
-    return FilledIn(read.labels, read.chances, len(before - read.labels.keys()))
+        before |= _read(path, read, places)
+    without = (before | places.passed_over()) - read.labels.keys()
+    return FilledIn(read.labels, read.chances, len(without) + places.gone())
 
 
-def _read(path: Path, into: FilledIn) -> set[Input]:
-    """Read a file, and return the suggested texts without a label that stand above one with a label."""
+@dataclass
+class _Series:
+    """Where suggested texts stood in the list that was drawn, from 1, however their rows are ordered now."""
+
+    of: dict[int, set[Input]] = field(default_factory=dict)
+    last: int = 0  # of those that have a label
+
+    def passed_over(self) -> set[Input]:
+        """Return the texts that stood before the last one with a label."""
+        return {text for place, texts in self.of.items() if place < self.last for text in texts}
+
+    def gone(self) -> int:
+        """Return how many stood there whose rows are gone."""
+        return sum(place not in self.of for place in range(1, self.last))
+
+
+def _read(path: Path, into: FilledIn, places: _Series) -> set[Input]:
+    """Read a file, and return the suggested texts without a label, and place, above one with a label."""
     found = 0
     before: set[Input] = set()
     above: set[Input] = set()
@@ -52,9 +72,13 @@ def _read(path: Path, into: FilledIn) -> set[Input]:
             raise DataError(where, "has no 'text'.")
         key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
         chance = _chance(row.get("chance"), where)
+        place = None if chance is None else _place(row.get("place"), where)  # elsewhere it may mean a town
+        if place is not None:
+            places.of.setdefault(place, set()).add(key)
         if label is None:
-            above |= {key} if chance is not None else set()
+            above |= {key} if chance is not None and place is None else set()
             continue
+        places.last = max(places.last, place or 0)
         found += 1
         if into.labels.setdefault(key, label) != label:
             raise DataError(where, "gives another label to a text that has one.")
@@ -85,11 +109,32 @@ def _chance(value: object, where: str) -> float | None:
     return chance
 
 
-def write_labels(path: Path, texts: Sequence[tuple[str, str | None, float]]) -> None:
-    """Write texts, with the chances of which they were drawn, to a .csv with an empty column `label`."""
+def _place(value: object, where: str) -> int | None:
+    """Return where a text stood in the list that was drawn; None where that is not told."""
+    if value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and isnan(value)):
+        return None
+    try:
+        place = float(str(value).replace(",", "."))
+    except ValueError:
+        place = 0.0
+    if not 1 <= place <= MOST_PLACES or place != int(place):
+        raise DataError(where, f"has the place {value!r}: leave the column as 'label suggest' wrote it.")
+    return int(place)
+
+
+def write_labels(path: Path, texts: Sequence[tuple[str, str | None, float]], *, first: int = 1) -> None:
+    """Write texts, with the chances of which they were drawn, to a .csv with an empty column `label`.
+
+    Args:
+        path: a new file.
+        texts: text, second text and chance, as they were drawn.
+        first: the place of the first, after those that have a label already.
+    """
     if path.exists():
         raise InputError(f"{path} is there already: name a new file.")
     with written(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("text", "text_pair", "label", "chance"))
-        writer.writerows((text, pair or "", "", repr(chance)) for text, pair, chance in texts)
+        writer.writerow(("text", "text_pair", "label", "chance", "place"))
+        writer.writerows(
+            (text, pair or "", "", repr(chance), place) for place, (text, pair, chance) in enumerate(texts, start=first)
+        )

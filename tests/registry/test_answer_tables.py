@@ -321,9 +321,9 @@ def test_a_folder_without_samples_is_none(tmp_path: Path) -> None:
 def test_labels_are_written_to_fill_in_and_read_back(tmp_path: Path) -> None:
     place = tmp_path / "labels.csv"
     write_labels(place, [("good, very good", None, 0.1), ("a", "b", 1e-5)])
-    assert place.read_text() == 'text,text_pair,label,chance\n"good, very good",,,0.1\na,b,,1e-05\n'
+    assert place.read_text() == 'text,text_pair,label,chance,place\n"good, very good",,,0.1,1\na,b,,1e-05,2\n'
 
     with pytest.raises(DataError, match="holds no labels: fill in"):
         read_labels(place)
-    place.write_text('text,text_pair,label,chance\n"good, very good",,yes,0.1\na,b,,1e-05\n')
+    place.write_text('text,text_pair,label,chance,place\n"good, very good",,yes,0.1,1\na,b,,1e-05,2\n')
     assert read_labels(place) == FilledIn({Input("good, very good"): "yes"}, {Input("good, very good"): 0.1})

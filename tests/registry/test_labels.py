@@ -162,6 +162,7 @@ def test_labels_that_somebody_has_filled_in_are_read_as_those_of_a_task(tmp_path
 def test_labels_of_suggested_texts_come_with_their_chances(tmp_path: Path) -> None:
     few, more = tmp_path / "few.csv", tmp_path / "more.csv"
     write_labels(few, [("a", None, 0.25), ("b", "B", 1 / 3), ("c", None, 0.1)])
+    assert few.read_text().splitlines()[:2] == ["text,text_pair,label,chance,place", "a,,,0.25,1"]
     lines = few.read_text().replace("a,,,", "a,,good,").replace("b,B,,", "b,B,poor,")
     few.write_text(lines)
     more.write_text("text,label\nd,good\n")
@@ -191,6 +192,38 @@ def test_suggested_texts_that_were_passed_over_are_counted(tmp_path: Path) -> No
     assert read_labels(tmp_path / "few.csv").passed_over == 3
     assert read_labels(tmp_path / "few.csv", tmp_path / "few.csv").passed_over == 3
     assert read_labels(tmp_path / "few.csv", tmp_path / "more.csv").passed_over == 2  # labelled after all
+
+
+def test_suggested_texts_whose_rows_are_gone_are_counted_however_the_others_are_ordered(tmp_path: Path) -> None:
+    few, more = tmp_path / "few.csv", tmp_path / "more.csv"
+    few.write_text("text,label,chance,place\nf,good,0.1,6\nb,,0.1,2\na,good,0.1,1\nd,poor,0.1,4\ng,,0.1,7\n")
+    more.write_text("text,label,chance,place\nb,good,0.1,2\nh,good,0.1,8\n")
+
+    assert read_labels(few).passed_over == 3  # 2 is empty; 3 and 5 are gone
+    assert read_labels(few, more).passed_over == 3  # 3 and 5, and 7, which now stands before 8
+    assert read_labels(more).passed_over == 6, "the first list was not given"
+
+
+def test_the_places_of_the_next_list_go_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    write_labels(tmp_path / "more.csv", [("a", None, 0.25), ("b", None, 0.5)], first=13)
+
+    assert [line.rpartition(",")[2] for line in (tmp_path / "more.csv").read_text().splitlines()[1:]] == ["13", "14"]
+
+
+def test_a_place_in_a_table_of_ones_own_is_whatever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("text,label,place\na,good,Vienna\nb,poor,Rome\n")
+
+    read = read_labels(tmp_path / "own.csv")
+
+    assert (len(read.labels), read.passed_over) == (2, 0)
+
+
+@pytest.mark.parametrize("place", ["0", "-1", "1.5", "x", "1e9", "nan"])
+def test_a_place_that_is_none_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "few.csv").write_text(f"text,label,chance,place\na,good,0.1,{place}\n")
+
+    with pytest.raises(DataError, match=r"has the place .*: leave the column as 'label suggest' wrote it"):
+        read_labels(tmp_path / "few.csv")
 
 
 def test_a_chance_that_is_no_number_in_a_table_of_columns_is_none(tmp_path: Path) -> None:
