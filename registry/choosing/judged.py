@@ -20,6 +20,7 @@ from registry.data.inputs import Input, plain
 from registry.errors import InputError
 from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import Estimate, estimated
+from registry.estimates.sampled import inclusions
 from registry.estimates.verdict import EQUAL, LEAST_LABELS, LEAST_TRUST, Kind, Verdict, verdict
 from registry.estimates.votes import Floats, Votes, kappa_between
 from registry.estimates.witness import Expectation, Witness
@@ -158,7 +159,9 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     labels, drawn, evenly = _labels(answered, known, by_hand, teacher.told(answered, notes), notes)
     witness = teacher.witness(answered, notes)
     priors, unanswered = _priors(answered, known.priors, words)
-    otherwise = otherwise or unanswered or _unlike_sample(answered, priors, np.where(evenly, labels, NONE))
+    otherwise = otherwise or unanswered
+    for sampled, chance in ((evenly, None), (drawn > 0, drawn)):
+        otherwise = otherwise or _unlike_sample(answered, priors, np.where(sampled, labels, NONE), chance)
     opinions = heard(answered.votes, witness, priors)
     by_class = _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
     if by_class is not None:
@@ -218,7 +221,8 @@ def _priors(
     if len({plain(answer) for answer, _ in shares}) < len(shares):
         raise InputError(f"Two of the priors are of one answer: {listed([*told])}.")
     given = {plain(answer) for answer in answered.answers}
-    silent = [answer for answer, _ in shares if plain(answer) not in given and answer in named.values()]
+    unanswered = () if words is None or words.strange is not None else words.unanswered
+    silent = [answer for answer in unanswered if plain(answer) not in given]
     priors = given_priors((*answered.answers, *silent), dict(shares))
     if priors is None:
         return None, None
@@ -229,24 +233,30 @@ def _priors(
     return here / here.sum(), too_high
 
 
-def _unlike_sample(answered: Answered, priors: Floats | None, labels: NDArray[np.int64]) -> tuple[str, str] | None:
-    """Say that a random sample has other shares of labels than the priors, by far more than by chance.
+def _unlike_sample(
+    answered: Answered, priors: Floats | None, labels: NDArray[np.int64], chance: Floats | None
+) -> tuple[str, str] | None:
+    """Say that a sample, weighed by its chances, has other shares of labels than the priors, by far more than by luck.
 
     Args:
         answered: the answers.
         priors: as they are told; they are meant roughly.
-        labels: of the sample, else `NONE`.
+        labels: of the sample, (inputs,), else `NONE`.
+        chance: with which each was drawn, (inputs,); None where all had one.
     """
-    known = labels[labels != NONE]
-    if priors is None or len(known) < LEAST_LABELS:
+    rows = np.flatnonzero(labels != NONE)
+    if priors is None or len(rows) < LEAST_OF_ONE_CLASS:
         return None
-    shares = np.bincount(known, minlength=len(priors)) / len(known)
-    spread = np.sqrt(priors * (1 - priors) / len(known) + (ROUGHLY * priors * (1 - priors)) ** 2)
+    weights = np.ones(len(rows)) if chance is None else 1 / inclusions(chance[rows])
+    count = float(weights.sum() ** 2 / (weights**2).sum())
+    shares = np.bincount(labels[rows], weights=weights, minlength=len(priors)) / weights.sum()
+    usual = (count * priors + 1) / (count + 2)  # no share is so rare that one label is a surprise
+    spread = np.sqrt(usual * (1 - usual) / count + (ROUGHLY * priors * (1 - priors)) ** 2)
     worst = int(np.argmax(np.abs(shares - priors) / spread))
     if abs(shares[worst] - priors[worst]) <= FAR * spread[worst]:
         return None
-    why = f"{answered.answers[worst]!r} is right of {shares[worst]:.0%} of the labelled texts, and its prior is"
-    return f"{why} {priors[worst]:.0%}", "Are the texts a random sample of all, and the priors of all?"
+    why = f"{answered.answers[worst]!r} is right of {shares[worst]:.0%} of the texts by their labels, and its prior is"
+    return f"{why} {priors[worst]:.0%}", "Are the priors of all texts, and the labels of a sample?"
 
 
 def _trust(witness: Witness, estimate: Estimate, priors: Floats | None) -> float:

@@ -74,6 +74,11 @@ def can_be(chance: Floats, inputs: int) -> bool:
     return bool(chance.sum() <= 1 - least and (chance >= least).all())
 
 
+def inclusions(chance: Floats) -> Floats:
+    """Return with which probability each of a sample's inputs came into it, (labels,), by their chances."""
+    return np.asarray(-np.expm1(-_pace(chance) * chance))
+
+
 def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats) -> Belief:
     """Return what to believe after the labels of inputs that were drawn by chance.
 

@@ -778,16 +778,47 @@ def test_priors_that_cannot_be_are_refused(registry: Registry, priors: dict[str,
         registry.best_prompt(PromptQuery("films", "llm"), priors=priors)
 
 
-def test_a_label_that_nobody_answers_and_that_is_often_right_leaves_all_open(registry: Registry) -> None:
+@pytest.mark.parametrize(
+    ("priors", "share"),
+    [
+        ({"neutral": 0.3}, 30),
+        ({"negative": 0.5, "positive": 0.3}, 20),  # what is not named has the rest
+        ({"negative": 0.5}, 25),
+    ],
+)
+def test_a_label_that_nobody_answers_and_that_is_often_right_leaves_all_open(
+    registry: Registry, priors: dict[str, float], share: int
+) -> None:
     told(registry)
     labels = (*CHOICES, "neutral")
     registry.add_task("films", TaskData("classification", labels, (*others(4), Example("so so", "neutral"))))
 
-    ranking = registry.best_prompt(PromptQuery("films", "llm"), priors={"neutral": 0.3})
+    ranking = registry.best_prompt(PromptQuery("films", "llm"), priors=priors)
 
     assert ranking.doubt == (
-        "nobody answers 'neutral', which would be right of 30% of the texts, so all accuracies are too high"
+        f"nobody answers 'neutral', which would be right of {share}% of the texts, so all accuracies are too high"
     )
+    never = registry.best_prompt(PromptQuery("films", "llm"), priors={"neutral": 0.0})
+    assert "nobody answers" not in str(never.doubt)
+
+
+@pytest.mark.parametrize("count", [20, 40, 100])
+def test_suggested_labels_that_contradict_the_priors_leave_all_open(registry: Registry, count: int) -> None:
+    """Shares that were exchanged made nine prompts right in all texts, and equal."""
+    skewed(registry)
+    truth = (np.random.default_rng(3).random(400) < 0.1).astype(int)
+    wanted = registry.suggest_labels("films", model="llm", count=count)
+    labels = {Input(row.text): CHOICES[truth[row.row]] for row in wanted}
+    chances = {Input(row.text): row.chance for row in wanted}
+
+    def doubt(positive: float) -> str:
+        query = PromptQuery("films", "llm")
+        return str(registry.best_prompt(query, labels=labels, chances=chances, priors={"positive": positive}).doubt)
+
+    for wrong in (0.95, 0.9):
+        assert "by their labels, and its prior is" in doubt(wrong), wrong
+    for right in (0.05, 0.1, 0.2):
+        assert "its prior is" not in doubt(right), right
 
 
 def test_a_random_sample_with_other_shares_than_the_priors_is_told(registry: Registry) -> None:
@@ -801,4 +832,4 @@ def test_a_random_sample_with_other_shares_than_the_priors_is_told(registry: Reg
         return registry.best_prompt(query, labels=labels, at_random=True, priors={"positive": positive})
 
     assert asked_with(0.4).doubt is None
-    assert "'negative' is right of 50% of the labelled texts, and its prior is 3%" in str(asked_with(0.97).doubt)
+    assert "'negative' is right of 50% of the texts by their labels, and its prior is 3%" in str(asked_with(0.97).doubt)
