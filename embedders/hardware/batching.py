@@ -12,6 +12,7 @@ from embedders.hardware.devices import moved
 from registry.data.inputs import Input
 
 ROWS = 32  # of a batch on a CPU, which is no faster with fewer or more
+USUAL = 512  # tokens of a row: on a CPU, whose attention takes their square, of longer ones fewer are in a batch
 MOST_TOKENS = 2**16  # of a batch on a GPU, which has enough to do with them
 BYTES = 4 * 24  # that a token takes for each number of a hidden state, while a layer works on it
 SHARE = 8  # of the GPU's memory one part in so many is for a batch
@@ -24,7 +25,13 @@ class BatchSize(NamedTuple):
     """How large a batch may be: rows, and tokens with all padding."""
 
     rows: int
-    tokens: int | None = None  # any number
+    tokens: int | None = None  # on a GPU
+
+    def rows_of(self, longest: int) -> int:
+        """Return how many rows of a length are a batch, one at least."""
+        if self.tokens is None:
+            return max(1, min(self.rows, self.rows * USUAL**2 // longest**2))
+        return max(1, min(self.rows, self.tokens // longest))
 
 
 def batch_size(device: torch.device, *, hidden: int, most_rows: int) -> BatchSize:
@@ -77,7 +84,7 @@ def by_length(rows: Sequence[dict[str, list[int]]], most: BatchSize) -> Iterator
     start = 0
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
-        count = most.rows if most.tokens is None else max(1, min(most.rows, most.tokens // longest))
+        count = most.rows_of(longest)
         yield order[start : start + count]
         start += count
 

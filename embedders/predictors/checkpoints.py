@@ -115,10 +115,12 @@ class Checkpoint:
         """
         from embedders.hardware.batching import halved
 
+        before = self.filled
         while True:
             try:
                 return self.checked(self._outputs(inputs, call, width))
             except TooLargeError:
+                self.filled = before  # all are counted again
                 half = halved(self.batch_size)
                 if half is None:
                     raise

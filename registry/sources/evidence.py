@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.transfers import TransferRecord
@@ -103,10 +104,14 @@ def _known_packs(
 ) -> dict[str, str]:
     """Return the packs whose outcomes would count twice, and who tells them already."""
     used = [pack for pack in packs if pack.spec.is_same_for_tasks(spec)]
-    measured = {name for transfer in recorded for name in (transfer.target, transfer.source)} if used else set()
-    ids = {name: row_id for name, (row_id, _) in catalog.embeddings.having(space.id, measured).items()}
-    held = catalog.embeddings.some(list(ids.values()))
-    return retold(used, recorded, {name: held[row_id].vector for name, row_id in ids.items() if row_id in held})
+
+    def vectors() -> dict[str, NDArray[np.float32]]:
+        measured = {name for transfer in recorded for name in (transfer.target, transfer.source)}
+        ids = {name: row_id for name, (row_id, _) in catalog.embeddings.having(space.id, measured).items()}
+        held = catalog.embeddings.some(list(ids.values()))
+        return {name: held[row_id].vector for name, row_id in ids.items() if row_id in held}
+
+    return retold(used, recorded, vectors)
 
 
 @dataclass(frozen=True)

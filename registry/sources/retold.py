@@ -4,8 +4,9 @@ A task is known again by its vector, for it may have another name here. A pack t
 its owner has measured anew, or removed, some of what it tells.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,64 +19,77 @@ SAME = 0.9999  # the cosine of two vectors of one task
 MOSTLY = 0.5  # of what a pack tells
 
 Key = tuple[str, str, str, str, float]
+Vectors = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
 class _Teller:
-    """Who tells of transfers, and the vectors of its tasks."""
+    """Who tells of transfers, of tasks that are known by their vectors."""
 
     who: str
-    names: tuple[str, ...]
-    rows: NDArray[np.float32]  # (names, dimension), of unit length
-    told: frozenset[Key]
+    transfers: Sequence[TransferRecord]
+    read: Callable[[], Vectors]  # of its tasks, which takes long
 
-    @classmethod
-    def of(
-        cls, who: str, names: Iterable[str], matrix: NDArray[np.float32], told: Iterable[TransferRecord]
-    ) -> "_Teller":
-        folded = tuple(name.casefold() for name in names)
-        return cls(who, folded, unit(matrix), frozenset(_key(record, {}) for record in told))
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The vectors, by names in small letters."""
+        return {name.casefold(): vector for name, vector in self.read().items()}
 
-    def tells(self, pack: "_Teller", transfers: Sequence[TransferRecord]) -> bool:
-        """Say whether it tells most of what a pack does."""
-        if not transfers or not self.names:
+    @cached_property
+    def told(self) -> frozenset[Key]:
+        return frozenset(_key(record, {}) for record in self.transfers)
+
+    @cached_property
+    def scores(self) -> frozenset[tuple[str, str, float]]:
+        return frozenset(map(_score, self.transfers))
+
+    def tells(self, pack: "_Teller") -> bool:
+        """Say whether it tells most of what a pack does: the same scores, of the same tasks."""
+        most = MOSTLY * len(pack.transfers)
+        if not pack.transfers or sum(_score(record) in self.scores for record in pack.transfers) < most:
             return False
         meant = self._meant(pack)
-        known = sum(_key(record, meant) in self.told for record in transfers if _is_of(record, meant))
-        return known >= MOSTLY * len(transfers)
+        return sum(_key(record, meant) in self.told for record in pack.transfers if _is_of(record, meant)) >= most
 
     def _meant(self, pack: "_Teller") -> dict[str, str]:
         """Return what tasks of a pack are called here, where they are here."""
-        is_same = pack.rows @ self.rows.T >= SAME
+        if not self.vectors:
+            return {}
+        names, rows = [*self.vectors], unit(np.stack([*self.vectors.values()]))
         meant = {}
-        for name, same in zip(pack.names, is_same, strict=True):
-            here = [self.names[place] for place in np.flatnonzero(same).tolist()]
+        for name, vector in pack.vectors.items():
+            here = [names[place] for place in np.flatnonzero(rows @ unit(vector[None])[0] >= SAME).tolist()]
             if here:
                 meant[name] = name if name in here else here[0]
         return meant
 
 
-def retold(
-    packs: Iterable[Pack], recorded: Iterable[TransferRecord], vectors: Mapping[str, NDArray[np.float32]]
-) -> dict[str, str]:
+def retold(packs: Iterable[Pack], recorded: Sequence[TransferRecord], vectors: Callable[[], Vectors]) -> dict[str, str]:
     """Return the packs that tell nothing new, and who tells it already.
 
     Args:
         packs: with vectors of one kind of space.
         recorded: what was measured here.
-        vectors: of the tasks that were measured, by name, as embedded.
+        vectors: reads those of the tasks that were measured, by name, as embedded; only where scores are the same.
     """
-    rows = np.stack([*vectors.values()]) if vectors else np.zeros((0, 1), np.float32)
-    tellers = [_Teller.of("is recorded here itself", vectors, rows, recorded)]
+    tellers = [_Teller("is recorded here itself", recorded, vectors)]
     found = {}
     for pack in packs:
-        own = _Teller.of(f"pack {pack.name} tells", [task.name for task in pack.tasks], pack.matrix, pack.transfers)
-        who = next((teller.who for teller in tellers if teller.tells(own, pack.transfers)), None)
+        own = _Teller(f"pack {pack.name} tells", pack.transfers, partial(_vectors, pack))
+        who = next((teller.who for teller in tellers if teller.tells(own)), None)
         if who is None:
             tellers.append(own)
         else:
             found[pack.name] = who
     return found
+
+
+def _vectors(pack: Pack) -> Vectors:
+    return {task.name: vector for task, vector in zip(pack.tasks, pack.matrix, strict=True)}
+
+
+def _score(record: TransferRecord) -> tuple[str, str, float]:
+    return record.model, record.adaptation, record.score_mean
 
 
 def _is_of(record: TransferRecord, meant: Mapping[str, str]) -> bool:

@@ -273,3 +273,16 @@ def test_halving_comes_to_an_end(rows: int, tokens: int | None) -> None:
         size = None if size is None else halved(size)
 
     assert size is None
+
+
+def test_on_a_cpu_rows_that_are_longer_than_usual_share_a_batch_with_fewer() -> None:
+    """Attention takes the square of their length: 32 rows of 4,096 tokens took more memory than there was."""
+    size = BatchSize(32)
+
+    assert [size.rows_of(longest) for longest in (1, 512, 1024, 2048, 4096)] == [32, 32, 8, 2, 1]
+    assert [
+        batch.tolist() for batch in by_length([{"input_ids": [0] * length} for length in (2048, 9, 2048)], size)
+    ] == [
+        [0, 2],
+        [1],
+    ]

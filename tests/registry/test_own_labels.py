@@ -739,7 +739,7 @@ def test_who_knows_how_often_answers_are_true_gets_better_accuracies(registry: R
 
     untold = error()
     assert untold > 0.1
-    for priors in ({"positive": 0.1}, {"negative": 0.87, "positive": 0.13}, {"NEGATIVE": 0.85}):
+    for priors in ({"positive": 0.1}, {"negative": 0.87, "positive": 0.13}, {"NEGATIVE": np.float32(0.85)}):
         assert error(priors) < untold / 2, priors
 
 

@@ -510,28 +510,26 @@ def test_a_count_with_a_point_blanks_semicolons_and_capitals_are_read(tmp_path: 
     ]
 
 
-def test_percents_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> None:
-    rows = "m,f,cb,a,0.88,,\nm,f,rte,a,88,,\nm,f,cb,b,0,,\nm,f,cb,c,88,,\n"
-
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            "m,f,cb,a,0.88,,\nm,f,rte,a,88,,\nm,f,cb,b,0,,\nm,f,cb,c,88,,\n",
+            "t.csv line 5: score 88 stands beside 0.88 for 'cb' in m/f: write all scores as fractions, or all in "
+            "percent.",
+        ),
+        (  # memory took it for a measurement that tells nothing
+            "m,f,cb,a,0.88,0.02,3\nm,f,cb,b,0.56,2.10,3\n",
+            "t.csv line 3: score_std 2.1 is more than scores from 0 to 1 with the mean 0.56 can have: write scores and "
+            "deviations as fractions, or both in percent.",
+        ),
+    ],
+)
+def test_percents_beside_fractions_are_refused_with_the_line(tmp_path: Path, rows: str, told: str) -> None:
     with pytest.raises(DataError) as refused:
         read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
 
-    assert str(refused.value).endswith(
-        "t.csv line 5: score 88 stands beside 0.88 for 'cb' in m/f: write all scores as fractions, or all in percent."
-    )
-
-
-def test_deviations_in_percent_beside_fractions_are_refused_with_the_line(tmp_path: Path) -> None:
-    """Memory took 0.56 +- 2.1 for a measurement that tells nothing, and forgot all but the best of its history."""
-    rows = "m,f,cb,a,0.88,0.02,3\nm,f,cb,b,0.56,2.10,3\n"
-
-    with pytest.raises(DataError) as refused:
-        read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
-
-    assert str(refused.value).endswith(
-        "t.csv line 3: score_std 2.1 is more than scores from 0 to 1 with the mean 0.56 can have: write scores and "
-        "deviations as fractions, or both in percent."
-    )
+    assert str(refused.value).endswith(told)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from embedders.errors import ModelNotUsableError
 from embedders.hardware.batching import filled
 from embedders.hardware.devices import moved, widest
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.language.contract import Question, WordScores
+from embedders.predictors.language.contract import MOST_WRITTEN, Question, WordScores
 from embedders.predictors.language.texts import chat, common, joined, plain
 from embedders.predictors.language.wide import WideHead
 from registry.errors import TemplateError, first_line
@@ -22,7 +22,6 @@ from registry.prompts.chats import ChatTemplate
 BATCH_SIZE = 32
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
 LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
-MOST_WRITTEN = 2 / 3  # of what the model reads may have been written by it
 _SPARE = 4  # tokens that joining a word to a prompt may add
 
 
@@ -201,7 +200,8 @@ class CausalLM:
             self._held = None  # before another takes its memory
             read = self._read([tokens])
             own = _summed(read.logits[:, :-1], [tokens[1:]], left=True)
-            self._held = _Beginning(tokens, read._replace(logits=read.last), own)
+            last = read.last.clone()  # else all of the logits are kept with it
+            self._held = _Beginning(tokens, read._replace(logits=last, last=last), own)
         return self._held
 
     def _scored(self, questions: Sequence[_TokenisedQuestion], beginning: _Beginning | None) -> torch.Tensor:

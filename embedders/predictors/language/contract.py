@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_WRITTEN = 2 / 3  # of what a model reads may have been written by it
+
 
 class Question(NamedTuple):
     """One rendered prompt; at the second turn of a chain of thought, with what the model has written of its own."""

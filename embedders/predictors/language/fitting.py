@@ -28,15 +28,17 @@ def fitted(
     """
     questions = ask(inputs)
     long = [number for number, question in enumerate(questions) if not fits(question)]
+    if not long:
+        return questions, 0
     kept = dict.fromkeys(long, 0)
-    parts = PARTS // 2 if long else 0
+    parts = PARTS // 2
     while parts:
         tried = ask([_beginning(inputs[number], kept[number] + parts) for number in long])
         for number, question in zip(long, tried, strict=True):
             if fits(question):
                 kept[number] += parts
         parts //= 2
-    for number, question in zip(long, ask([_beginning(inputs[n], kept[n]) for n in long]) if long else [], strict=True):
+    for number, question in zip(long, ask([_beginning(inputs[n], kept[n]) for n in long]), strict=True):
         if not fits(question):
             raise BlackBoxError("The prompt is too long for the model, whatever the text is.")
         questions[number] = question

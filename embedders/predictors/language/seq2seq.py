@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 
 from embedders.predictors.checkpoints import Checkpoint
-from embedders.predictors.language.contract import Question, WordScores
+from embedders.predictors.language.contract import MOST_WRITTEN, Question, WordScores
 from embedders.predictors.language.texts import plain
 from embedders.predictors.text_to_text import log_likelihoods, told_apart
 from registry.data.inputs import Input
-
-MOST_WRITTEN = 2 / 3  # of what the model reads may have been written by it
 
 
 class Seq2SeqLM:

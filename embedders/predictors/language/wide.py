@@ -20,6 +20,7 @@ class WideHead:
         self._head = model.model.get_output_embeddings()
         self._states: torch.Tensor | None = None
         self._made: torch.Tensor | None = None
+        self._is_all: bool | None = None  # what is made of the last states, as far as was seen: asked once
         if isinstance(self._head, torch.nn.Linear):
             self._head.register_forward_hook(self._watch)
 
@@ -35,7 +36,9 @@ class WideHead:
         if logits.dtype == torch.float32 or states is None or made is None:
             return logits.float()
         places = logits.shape[1]
-        if states.shape[1] < places or not torch.equal(made[:, -places:], logits):
+        if self._is_all is None:  # a GPU is waited for
+            self._is_all = states.shape[1] >= places and torch.equal(made[:, -places:], logits)
+        if not self._is_all:
             return logits.float()
         with torch.autocast(logits.device.type, enabled=False):
             own = states[:, -places:].float()
