@@ -33,8 +33,8 @@ test: setup  ## the tests (about ten minutes on two cores)
 test-fast: setup  ## the tests that need no real model
 	$(PYTEST) -m 'not slow and not full'
 
-test-all: setup  ## every test, those that take long too
-	$(PYTEST)
+test-all: setup  ## every test, those that take long too, and properties of what is drawn anew
+	$(PYTEST) --hypothesis-profile=searching
 
 # What a catalog must do, whatever it lies in; the files that are left out start the program, which knows no such folders.
 SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog compressed_index differences epochs \

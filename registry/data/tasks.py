@@ -10,6 +10,7 @@ from typing import Any
 
 from registry.data.examples import (
     CLASSIFICATION,
+    KINDS,
     MULTIPLE_CHOICE,
     REGRESSION,
     Columns,
@@ -119,14 +120,35 @@ def content_hash_of(spec: Mapping[str, Any], contents: Mapping[str, str]) -> str
     return parts.hexdigest()
 
 
-def task_of(spec: dict[str, Any], contents: dict[str, bytes], place: str) -> TaskData:
+def kept_task(task: TaskData, tell: Callable[[str], None] | None = None) -> TaskData:
+    """Return a task that a program made as the catalog gives it back: held to what a file's task is held to.
+
+    Args:
+        task: of which nothing is believed.
+        tell: is told which splits are too large to be kept whole.
+
+    Raises:
+        DataError: with the first faults, or what cannot be written.
+    """
+    try:
+        spec, contents = json.loads(json.dumps(task.spec())), task.contents()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError("task", f"cannot be kept: {error}.") from error
+    return task_of(spec, contents, "task", tell)
+
+
+def task_of(
+    spec: dict[str, Any], contents: dict[str, bytes], place: str, tell: Callable[[str], None] | None = None
+) -> TaskData:
     """Rebuild a task from what the catalog holds of it; raise `InputError` where that is a vector alone."""
     check_data(spec, place)
+    if spec["kind"] not in KINDS:
+        raise DataError(place, f"kind {spec['kind']!r} is not one of {', '.join(KINDS)}.")
     splits = {}
     for name, body in contents.items():
         rows = parse_lines(body, place)
         splits[name] = SplitRows(f"{place} {name}", rows, range(1, len(rows) + 1), "example")
-    return built_task(spec, splits, place, Columns())
+    return built_task(spec, splits, place, Columns(), tell=tell)
 
 
 def built_task(
@@ -154,7 +176,7 @@ def built_task(
     kind, names = spec["kind"], columns.named(spec["kind"])
     faults: list[DataError] = [fault for rows in splits.values() for fault in rows.faults]
     read = {name: _sample(_examples(rows, kind, names, faults), name, tell) for name, rows in splits.items()}
-    train = tuple(example for _, example in read["train"])
+    train = tuple(example for _, example in read.get("train", ()))
     if not train:
         raise refusal(faults, place) if faults else DataError(place, "holds no examples.")
     try:

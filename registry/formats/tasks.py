@@ -18,7 +18,7 @@ from registry.data.examples import (
     Names,
     kind_of,
 )
-from registry.data.tasks import ENDS, SplitRows, TaskData, built_task
+from registry.data.tasks import ENDS, SplitRows, TaskData, built_task, kept_task
 from registry.errors import DataError, InputError
 from registry.files.lines import read_json
 from registry.files.writing import written
@@ -38,14 +38,14 @@ AS_THEY_ARE = "answers_as_they_are"  # in it, of labels that say nothing and wer
 
 
 def as_task(data: object, **options: Any) -> TaskData:  # noqa: ANN401 - those of `read_task` and `Columns`
-    """Return a task of whatever holds one: a task itself, or what `read_task` takes, with its options.
+    """Return a task of whatever holds one: a task that a program made, or what `read_task` takes, with its options.
 
     The names of columns are options too: `text`, `text_pair`, `label`, `choices`, `answer_start`.
     """
     if isinstance(data, TaskData):
         if options:
             raise InputError(f"A TaskData says all of a task itself: leave {', '.join(options)} out.")
-        return data
+        return kept_task(data, lambda note: log.warning("task: %s", note))
     given = {field.name: options.pop(field.name, None) for field in fields(Columns)}
     columns = {name: None if column is None else str(column) for name, column in given.items()}
     return read_task(data, columns=Columns(**columns), **options)

@@ -358,6 +358,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1
 WORD = string.ascii_letters + ' \t\n\r\0"\\,:{}\u2028\x85é\U0001f600'
 WORDS = st.text(WORD, min_size=1, max_size=5).filter(lambda text: text.strip())
 OPTIONAL = st.none() | TEXTS
+ABOUT = OPTIONAL.filter(lambda text: "\0" not in (text or ""))  # what stands beside the examples
 
 
 @st.composite
@@ -370,10 +371,10 @@ def classifications(draw: st.DrawFn) -> TaskData:
         train=tuple(draw(st.lists(examples, min_size=1, max_size=6))),
         test=tuple(draw(st.lists(examples, max_size=3))),
         answers=draw(st.dictionaries(st.sampled_from(labels), TEXTS, max_size=4)),
-        language=draw(OPTIONAL),
-        description=draw(OPTIONAL),
-        source=draw(OPTIONAL),
-        license=draw(OPTIONAL),
+        language=draw(ABOUT),
+        description=draw(ABOUT),
+        source=draw(ABOUT),
+        license=draw(ABOUT),
     )
 
 
@@ -442,6 +443,43 @@ def test_a_task_is_rebuilt_from_what_the_catalog_keeps_of_it(task: TaskData) -> 
     kept = json.loads(json.dumps(task.spec()))
 
     assert task_of(kept, task.contents(), "place") == task
+
+
+FILM, RATED = Example("fine film", "pos"), Example("fine film", "7")
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (
+            TaskData("classification", ("neg", "pos"), (FILM, Example("poor", "bad"))),
+            "example 2: label 'bad' is not one",
+        ),
+        (TaskData("classification", ("neg", "pos"), ()), "holds no examples"),
+        (TaskData("clasification", ("neg", "pos"), (FILM,)), "'clasification' is not one of"),
+        (TaskData("classification", ("pos", "pos"), (FILM,)), "at least two different"),
+        (TaskData("classification", ("neg", "pos"), (FILM,), license="MIT\0"), "license holds a NUL"),
+        (TaskData("classification", ("neg", "pos"), (FILM,), answers={"other": "x"}), "labels that the task does not"),
+        (TaskData("classification", ("neg", "pos"), (Example("\ud800", "pos"),)), "cannot be kept: .*surrogates"),
+        (TaskData("regression", None, (RATED,), range=(0.0, 5.0)), "outside the range 0 to 5"),
+        (TaskData("regression", None, (RATED,)), "give the range"),
+        (TaskData("multiple-choice", None, (FILM,)), "fewer than two different choices"),
+    ],
+)
+def test_a_task_that_a_program_made_is_held_to_what_a_file_is_held_to(
+    registry: Registry, task: TaskData, told: str
+) -> None:
+    with pytest.raises(DataError, match=told):
+        registry.add_task("films", task)
+
+    assert not registry.tasks()
+
+
+def test_numbers_as_labels_of_a_task_that_a_program_made_are_the_labels_of_a_file(registry: Registry) -> None:
+    made = TaskData("classification", (0, 1), (Example("poor", 0), Example("fine", 1)))  # type: ignore[arg-type]
+    read = TaskData("classification", ("0", "1"), (Example("poor", "0"), Example("fine", "1")))
+
+    assert registry.add_task("made", made).content_hash == registry.add_task("read", read).content_hash
 
 
 def test_an_exported_task_is_the_same_task_to_another_registry(
