@@ -20,7 +20,6 @@ SPARE = 16  # neighbours that a server is asked for beside those that are wanted
 TOLERANCE = 1e-5  # of a similarity, and of each number of a row
 LEAST_BITS, MOST_APART = 2**20, 512  # ids of a bitmap, at most: so many, or so many for each that is selected
 CHECKED, WITHIN = 50, 10  # `verify` asks so many rows for so many neighbours
-TUNED = 20  # neighbours, at most, that are found as surely as `WITHIN`: of more it is made sure in other ways
 
 
 T = TypeVar("T")

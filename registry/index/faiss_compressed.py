@@ -3,11 +3,13 @@
 Product quantisation (Jégou et al. 2011) with the fast scan of André et al. (2015): every row is looked at, by its code
 of 64 bytes for 2,048 numbers. A part of a row that a question gives no weight has no part in the error either, which is
 why this is chosen over a graph: facets are weighed by who asks. The candidates are ranked by inner products with rows
-in full, from a file that only they are read from, so that a similarity is as exact as that of any other index.
+in full, from a file that only they are read from, so that a similarity is as exact as that of any other index. How many
+are read depends on the question: as many as leave less than a hundredth of the nearest to be expected behind them.
 """
 
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +21,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.index.contract import TUNED, WITHIN, FileIndex, Ids, Neighbor, Rows, Selection
+from registry.index.contract import TOLERANCE, WITHIN, FileIndex, Ids, Neighbor, Rows, Selection
 from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.stored import Growing, Places, StoredRows, write_rows
 
 PART, BITS = 16, 4  # numbers of a row that one code stands for, and its bits
 MOST_TRAINED = 20_000  # rows that the codes are made from
-AT_ONCE = 128  # rows that are compared together
+AT_ONCE = 2**20  # bytes of rows that are compared together: a cache holds them
 EXACT = 512  # rows among which all are ranked
-TRIED = (128, 256, 512, 1024, 2048, 4096)  # candidates, of which the first is taken that finds enough
-ENOUGH = 0.99  # of the ten nearest rows
-SURE, SURE_OF_MANY = 2.0, 4.0  # of a code's usual error: what is farther behind is not among few, or many, nearest
-SPARE = 4  # candidates for each neighbour that is asked for, at least
-WIDER = 4  # times as many candidates are looked at where some that are left out may matter
+FIRST, SPARE, WIDER = 128, 4, 2  # candidates that are looked at, at least; for each neighbour; times as many later
+SCANNED, AHEAD = 2048, 4  # codes at least, as fewer cost no less; times those that are wanted: of no more, all are
+MISSED = 0.01  # of the nearest rows, which may be missed
+LEAST_OFF, MOST_POWER = 1e-7, 50.0  # of a similarity, as a float32 is; of e
 MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
 LEAST_PART = 100_000  # codes that are worth a thread of their own
@@ -51,7 +52,6 @@ class FaissCompressed(FileIndex):
             codes: (n, bytes), of the rows.
         """
         self.dimension = dimension
-        self.candidates = TRIED[0]
         self.recall: float | None = None
         self._stored = stored
         self._base = ids
@@ -152,32 +152,25 @@ class FaissCompressed(FileIndex):
             DamagedIndexError: a row that matters is not what was written.
         """
         row = np.ascontiguousarray(query, np.float32)
-        wanted, is_tuned = max(self.candidates, SPARE * limit), limit <= TUNED
         if limit < 1:
             return []
-        places, scan = None, self._scan
+        places, scan, wanted = None, self._scan, max(FIRST, SPARE * limit)
         if where is not None:
             places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
-        found, estimates = self._living_found(scan, row, wanted, places)
-        similarities = self._similarities(found, row)
-        least = None
-        if where is not None or not is_tuned:
-            least = _least_that_matters(estimates, similarities, limit, SURE if is_tuned else SURE_OF_MANY)
-        while least is not None:
-            wanted = max(WIDER * wanted, TRIED[-1])
-            found, estimates = self._living_found(scan, row, wanted, places)
-            if is_tuned or estimates is None or estimates.min() <= least:
-                found = found if estimates is None else found[estimates >= least]
-                similarities, least = self._similarities(found, row), None
-        return self._ranked(found, similarities, limit)
+        found, estimates = self._candidates(scan, row, wanted, places)
+        similarities = self._similarities(found if estimates is None else found[:wanted], row)
+        while estimates is not None and (missed := _missed(estimates[:wanted], similarities, limit)) > MISSED * limit:
+            wanted *= WIDER if missed < wanted else WIDER**4
+            if wanted > len(found):
+                found, estimates = self._candidates(scan, row, wanted, places)
+                similarities = similarities[:0]
+            more = found[len(similarities) : wanted if estimates is not None else None]
+            similarities = np.concatenate([similarities, self._similarities(more, row)])
+        return self._ranked(found[: len(similarities)], similarities, limit)
 
     def tune(self, queries: NDArray[np.floating]) -> None:
-        """Choose how many candidates find enough of the rows that are truly nearest to some queries, (q, dimension)."""
-        truth = self._truly_nearest(queries)
-        for self.candidates in TRIED:
-            self.recall = self._recall_of(queries, truth)
-            if self.recall >= ENOUGH:
-                return
+        """Find out which share of the rows that are truly nearest to some queries, (q, dimension), are found."""
+        self.recall = self.measured_recall(queries)
 
     @property
     def finds_all(self) -> bool:
@@ -186,11 +179,16 @@ class FaissCompressed(FileIndex):
 
     def measured_recall(self, queries: NDArray[np.floating]) -> float:
         """Return the share of the ten rows that are truly nearest to each query which are found."""
-        return self._recall_of(queries, self._truly_nearest(queries))
+        shares = []
+        for query, best in zip(queries, self._truly_nearest(queries), strict=True):
+            least = best[-1].similarity - TOLERANCE if best else 0.0  # an equal one is as good
+            found = self.nearest(query, limit=WITHIN)
+            shares.append(sum(n.similarity >= least for n in found) / max(len(best), 1))
+        return float(np.mean(shares)) if shares else 1.0
 
     def as_bytes(self) -> bytes:
-        """Return all but the stored rows, whose file has to stay."""
-        told = {"rows": self.files, "dimension": self.dimension, "candidates": self.candidates, "recall": self.recall}
+        """Return all but the stored rows, whose file has to stay; older releases read the number of candidates."""
+        told = {"rows": self.files, "dimension": self.dimension, "candidates": FIRST, "recall": self.recall}
         arrays: dict[str, Any] = {
             "told": np.frombuffer(json.dumps(told).encode(), np.uint8),
             "base": self._base,
@@ -219,7 +217,7 @@ class FaissCompressed(FileIndex):
         found.add(arrays["ids"][len(base) :], arrays["added"])
         found._lives.rows[:], found._living = arrays["lives"], None
         found._later = {i: place for i, place in found._later.items() if found._lives.rows[place]}
-        found.candidates, found.recall = told["candidates"], told["recall"]
+        found.recall = told["recall"]
         return found
 
     # -- within ------------------------------------------------------------------------------------------
@@ -249,10 +247,11 @@ class FaissCompressed(FileIndex):
         return rows
 
     def _similarities(self, places: Places, row: Rows) -> Rows:
-        """Return the inner products of some rows with one, (places,): so many at a time as a cache holds."""
-        found = np.empty(len(places), np.float32)
-        for start in range(0, len(places), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
+        """Return the inner products of some rows with one, (places,)."""
+        found, order = np.empty(len(places), np.float32), np.argsort(places, kind="stable")  # as they are read soonest
+        at_once = max(1, AT_ONCE // (4 * self.dimension))
+        for start in range(0, len(places), at_once):
+            some = order[start : start + at_once]
             found[some] = self._take(places[some]) @ row
         return found
 
@@ -264,34 +263,24 @@ class FaissCompressed(FileIndex):
             return places, None
         return places, PackedCodes(self._quantizer, self._codes.rows[places])
 
-    def _living_found(
+    def _candidates(
         self, scan: "PackedCodes | None", row: Rows, wanted: int, places: Places | None
     ) -> tuple[Places, Rows | None]:
-        """Return what `_found` does, without the rows that were removed."""
-        if places is not None:  # of which none is
-            return self._found(scan, row, wanted, places)
-        found, estimates = self._found(scan, row, wanted + len(self._lives.rows) - len(self))
-        lives = self._lives.rows[found]
-        return found[lives], None if estimates is None else estimates[lives]
+        """Return where the rows lie that the codes tell to be nearest, the nearest first, and what is told of each.
 
-    def _found(
-        self,
-        scan: "PackedCodes | None",
-        row: Rows,
-        wanted: int,
-        places: Places | None = None,
-    ) -> tuple[Places, Rows | None]:
-        """Return the places of candidates, rising, as they are read soonest, and what their codes tell of each.
+        Where there is nothing to scan or many of all are wanted they are all, as they lie, and nothing is told.
 
-        Where there is nothing to scan or most are wanted they are those of all rows, and nothing is told.
+        Args:
+            wanted: rows, at least where there are as many.
+            places: (m,), of what is scanned, none of which was removed; None for all rows.
         """
-        count = len(self._ids.rows) if places is None else len(places)
-        if scan is None or 2 * wanted >= count:
-            return np.arange(count) if places is None else places, None
-        found, estimates = scan.search(_padded(row[None], self._quantizer.d)[0], wanted)
-        order = np.argsort(found)
-        order = order[found[order] >= 0]
-        found, estimates = found[order], estimates[order]
+        if scan is None or AHEAD * wanted >= (len(self) if places is None else len(places)):
+            return np.flatnonzero(self._lives.rows) if places is None else places, None
+        gone = 0 if places is not None else len(self._lives.rows) - len(self)
+        scanned = max(SCANNED, AHEAD * wanted) + gone
+        found, estimates = scan.search(_padded(row[None], self._quantizer.d)[0], scanned)
+        is_there = (found >= 0) & (self._lives.rows[found] if places is None else True)
+        found, estimates = found[is_there], estimates[is_there]
         return found if places is None else places[found], estimates
 
     def _ranked(self, places: Places, similarities: Rows, limit: int) -> list[Neighbor]:
@@ -310,31 +299,45 @@ class FaissCompressed(FileIndex):
                 best[i] = sorted(both, key=lambda n: (-n.similarity, n.id))[:WITHIN]
         return best
 
-    def _recall_of(self, queries: NDArray[np.floating], truth: list[list[Neighbor]]) -> float:
-        shares = []
-        for query, best in zip(queries, truth, strict=True):
-            found = self.nearest(query, limit=WITHIN)
-            least = best[-1].similarity - 1e-5 if best else 0.0  # an equal one is as good
-            shares.append(sum(n.similarity >= least for n in found) / max(len(best), 1))
-        return float(np.mean(shares)) if shares else 1.0
-
     def _parts(self) -> Iterator[tuple[Places, Rows]]:
         if self._stored is not None:
             yield from self._stored.parts()
         yield len(self._base) + np.arange(len(self._added.rows)), self._added.rows
 
 
-def _least_that_matters(estimates: Rows | None, similarities: Rows, limit: int, sure: float) -> float | None:
-    """Return the least estimate of a row that may be among the nearest; None where no row left out has as much.
+def _missed(estimates: Rows, similarities: Rows, limit: int) -> float:
+    """Return how many of the nearest rows are expected to be no candidates.
 
-    A filter may leave so few rows near a question that those behind them are all as far, and where many are asked for
-    the last are: codes cannot tell which are nearest then. How far codes are off is told by the candidates.
+    Two things tell, as neither sees all. Rows behind the last candidate are taken to thin out as the farther half of
+    the candidates does, exponentially, and codes to be as far off of them as of these, normally: the integral over
+    their estimates of the chance to be nearer than the last that was found. And of the nearest that were found, of
+    which codes are off by more, the estimates are taken for normal: what of them is below the last candidate.
+
+    Args:
+        estimates: (candidates,), by their codes.
+        similarities: (candidates,), in full.
     """
-    if estimates is None or len(similarities) < limit:
-        return None
-    off = float(np.sqrt(np.mean((similarities - estimates) ** 2)))
-    least = float(np.partition(similarities, -limit)[-limit]) - sure * off
-    return least if least < estimates.min() else None
+    if len(similarities) < limit:
+        return math.inf
+    farther, last = np.argsort(estimates)[: max(len(estimates) // 2, 1)], float(estimates.min())
+    errors = (similarities - estimates)[farther]
+    off = max(float(errors.std()), LEAST_OFF)
+    nearest = np.argpartition(-similarities, limit - 1)[:limit]
+    gap = (float(similarities[nearest].min()) - float(errors.mean()) - last) / off
+    steep = off * math.log(2) / max(float(estimates[farther].max()) - last, LEAST_OFF)
+    if steep * (steep / 2 - gap) > MOST_POWER:
+        return math.inf
+    behind = math.exp(steep * (steep / 2 - gap)) * _share_above(gap - steep) - _share_above(gap)
+    told = estimates[nearest]
+    middle = float(np.median(told))
+    spread = float(np.sqrt(np.mean((middle - told[told <= middle]) ** 2)))
+    below = _share_above((middle - last) / max(spread, LEAST_OFF))
+    return max(len(estimates) * behind, limit * below)
+
+
+def _share_above(deviations: float) -> float:
+    """Return the share of a normal distribution that is above so many standard deviations."""
+    return math.erfc(deviations / math.sqrt(2)) / 2
 
 
 def _padded(rows: Rows, width: int) -> Rows:

@@ -20,7 +20,6 @@ from registry.catalog.engines.vector_tables import WIDEST, WIDEST_GRAPH, TableGo
 from registry.index.contract import (
     SPARE,
     TOLERANCE,
-    TUNED,
     WITHIN,
     DamagedIndexError,
     Ids,
@@ -34,6 +33,8 @@ from registry.index.kinds import MANY
 
 FEW = 2_000  # rows that a filter leaves, at most, for them to be ranked without the graph
 MOST = 1_000  # rows that a graph keeps in view, at most
+TUNED = 20  # neighbours, at most, for which a graph is tuned
+NEVER = 2.0  # more than any cosine: of a graph that an older release made, which is not used until it is made anew
 TRIED, ENOUGH = (100, 200, 400, MOST), 0.99  # rows that it keeps in view: the first by which so many are found
 
 Connection = Any  # SQLAlchemy's, which only the catalog knows
@@ -116,6 +117,7 @@ class PgVectorIndex(SharedIndex):
         self._head = ""  # as it is to be found; none: there is no table yet
         self._changing = threading.local()  # holds the connection of a change that is going on in this thread
         self._explored = 0  # rows that a question to the graph keeps in view; none: there is no graph
+        self._usual = NEVER  # the least cosine of what a graph is tuned for with its tenth neighbour
         self.recall = None
 
     @classmethod
@@ -130,6 +132,7 @@ class PgVectorIndex(SharedIndex):
         """
         index, fields = cls(server, name, dimension), json.loads(head)
         index._head, index._explored, index.recall = head, int(fields.get("explored", 0)), fields.get("recall")
+        index._usual = float(fields.get("usual", NEVER))
         with index._view() as connection:
             index._ids = server.tables.ids(connection, name)
         if (len(index), hash_of_ids(index.ids)) != (fields["count"], fields.get("ids")):
@@ -143,7 +146,7 @@ class PgVectorIndex(SharedIndex):
         Raises:
             DamagedIndexError: somebody else has changed them.
         """
-        before = self._ids, self._head, self._explored, self.recall
+        before = self._ids, self._head, self._explored, self._usual, self.recall
         try:
             with self._server.writing() as connection:
                 if self._head:
@@ -154,7 +157,7 @@ class PgVectorIndex(SharedIndex):
                 self._changing.connection = connection
                 yield
         except BaseException:
-            self._ids, self._head, self._explored, self.recall = before
+            self._ids, self._head, self._explored, self._usual, self.recall = before
             raise
         finally:
             self._changing.connection, self._changes = None, self._changes + 1
@@ -166,6 +169,7 @@ class PgVectorIndex(SharedIndex):
                 self._tables.make_graph(connection, self.name, self._dimension)
                 asked = queries()
                 truth = [self._by_every_row(connection, query, WITHIN, None, len(self)) for query in asked]
+            self._usual = min(_nearness(query, best) for query, best in zip(asked, truth, strict=True))
             for self._explored in TRIED:
                 self.recall = self._recall_of(asked, truth)
                 if self.recall >= ENOUGH:
@@ -174,7 +178,8 @@ class PgVectorIndex(SharedIndex):
     def end(self, about: dict[str, Any]) -> None:
         """Say in the head what the rows are now."""
         fields = {**about, "count": len(self), "ids": hash_of_ids(self.ids)}
-        head = json.dumps({**fields, "explored": self._explored, "recall": self.recall}, sort_keys=True)
+        graph = {"explored": self._explored, "usual": self._usual, "recall": self.recall}
+        head = json.dumps({**fields, **graph}, sort_keys=True)
         with self._writing() as connection:
             self._tables.set_comment(connection, self.name, head)
         self._head = head
@@ -272,8 +277,10 @@ class PgVectorIndex(SharedIndex):
                 ids, _ = self._tables.ranked_by_graph(
                     connection, self.name, query, 2 * limit + SPARE, among, explored=self._explored
                 )
-                if len(ids) >= limit:  # a filter may end its search too early
-                    return self._in_order(query, ids, partial(self._read, connection))[:limit]
+                found = self._in_order(query, ids, partial(self._read, connection))[:limit]
+                # A filter may end its search too early, and one for what is like no row ends among any.
+                if len(found) == limit and _nearness(query, found) >= self._usual - TOLERANCE:
+                    return found
             return self._by_every_row(connection, query, limit, among, most)
 
     def _filter(self, where: Selection) -> tuple[Among, int]:
@@ -321,6 +328,11 @@ class PgVectorIndex(SharedIndex):
             return
         with self._server.writing() as connection:
             yield connection
+
+
+def _nearness(query: NDArray[np.floating], nearest: list[Neighbor]) -> float:
+    """Return the cosine of a question with its tenth neighbour, or the last if there are fewer; the rows are units."""
+    return nearest[:WITHIN][-1].similarity / max(float(np.linalg.norm(query)), TOLERANCE)
 
 
 def _with_checksums(rows: Rows) -> tuple[NDArray[np.uint32], Rows]:

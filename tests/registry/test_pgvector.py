@@ -1,5 +1,6 @@
 """An index by pgvector in the registry's own database: the contract, and answers that are right whatever others do."""
 
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from registry.catalog.database import Database, alembic_config
 from registry.catalog.tables import Base
 from registry.errors import InputError, StorageError
 from registry.index.contract import DamagedIndexError, Selection
+from registry.index.kinds import MANY
 from registry.index.pgvector import PgVector, PgVectorIndex
 from registry.index.pgvector import _with_checksums as with_checksums
 from registry.location import located
@@ -213,6 +215,35 @@ class TestPgVectorGraph:
         found = index.nearest(rows[0], limit=10, where=Selection(ids[far]))
 
         assert_same(found, brute_force(ids[far], rows[far], rows[0], 10))
+
+    def test_what_is_like_no_row_is_ranked_in_full(self, database: Database) -> None:
+        """A graph that found all neighbours of its rows found two thirds of those of a direction between them."""
+        random, wide = np.random.default_rng(0), 128
+        centres = random.normal(size=(400, wide))
+        rows = unit((centres[random.integers(400, size=MANY)] + random.normal(size=(MANY, wide))).astype(np.float32))
+        index, ids = PgVector(database).create(f"fute_index_{uuid.uuid4().hex}", wide, {}), np.arange(MANY)
+        with index.change():
+            index.add(ids, rows)
+            index.settle(lambda: rows[:30])
+            index.end({})
+
+        assert index.has_graph
+        assert index.recall == 1.0
+        for odd in unit(random.normal(size=(20, wide)).astype(np.float32)):
+            assert_same(index.nearest(odd, limit=10), brute_force(ids, rows, odd, 10))
+
+    def test_a_graph_of_a_release_that_did_not_tell_what_it_is_tuned_for_answers_in_full(
+        self, graph: tuple[PgVectorIndex, Any, Any]
+    ) -> None:
+        index, ids, rows = graph
+        head = json.dumps({name: value for name, value in json.loads(index._head).items() if name != "usual"})
+        with index._server.writing() as connection:
+            index._tables.set_comment(connection, index.name, head)
+
+        old = PgVectorIndex.opened(index._server, index.name, DIMENSION, head)
+
+        assert old.has_graph
+        assert_same(old.nearest(rows[3], limit=7), brute_force(ids, rows, rows[3], 7))
 
 
 def test_many_rows_get_a_graph_that_is_asked_measured_and_told(
