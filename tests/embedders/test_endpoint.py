@@ -147,6 +147,7 @@ def test_a_chat_scores_by_the_first_token(gpt2: Path, most: int) -> None:
         tokens = reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
         words = [tokens[0]["token"].strip().upper(), tokens[2]["token"].strip(), "~~no token begins so"]
         served.seen.clear()
+        served.reply = words[0]
 
         scored = lm.score([ASKED[0]] * 3, words)
         kept = [one.body for one in served.answered]
@@ -156,7 +157,7 @@ def test_a_chat_scores_by_the_first_token(gpt2: Path, most: int) -> None:
     assert scored.prompt_prob is None
     assert (lm.settings()["offers"], lm.settings()["chat_template"]) == (str(Way.FIRST_TOKEN), True)
     assert [body["top_logprobs"] for body in kept] == [most] * 3
-    assert [body["max_tokens"] for body in kept][1:] == [1, 1]
+    assert [body["max_tokens"] for body in kept][1:] == [8, 8]
 
 
 @pytest.mark.parametrize("takes", [True, False])
@@ -164,7 +165,7 @@ def test_a_chat_scores_by_the_first_token(gpt2: Path, most: int) -> None:
     ("said", "expected"),
     [
         ("Great!", [0, LEAST, LEAST]),
-        ("so SAY all of us", [LEAST, LEAST, 0]),
+        ("so SAY, all of us", [LEAST, LEAST, 0]),
         ("It is great. It is dull.", [0, 0, LEAST]),
     ],
 )

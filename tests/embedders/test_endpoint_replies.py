@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import reach_loopback_alone
-from reply_modes import NOT_READABLE, READABLE, Json, Says, reasoning_apart, reply, right, thinking
+from reply_modes import NOT_READABLE, READABLE, Json, Says, choice, reasoning_apart, reply, right, thinking
 from tiny_server import TinyServer, running
 
 from embedders.black_boxes.self_select import self_select
@@ -101,10 +101,53 @@ def test_of_a_mixture_of_all_every_answer_is_right_or_none(served: TinyServer) -
     assert sum(said.counts().values()) == 100 - len(rows)
 
 
-def test_a_reply_that_tells_by_its_first_token_costs_one_token(served: TinyServer) -> None:
+def test_of_a_reply_that_tells_by_its_first_token_only_a_few_are_asked_for(served: TinyServer) -> None:
     asked(served, READABLE["tokens"])
 
-    assert [one.body["max_tokens"] for one in served.answered] == [32] + [1] * (len(TEXTS) - 1)
+    assert [one.body["max_tokens"] for one in served.answered] == [32] + [8] * (len(TEXTS) - 1)
+
+
+SPAM = Prompt("{{ text }}", ("spam", "no spam"), (("spam",), ("not spam",)))
+
+
+def worded(says: dict[str, str]) -> Says:
+    """Return a mode that says this to these texts, a word a token, with the log-probability of each."""
+
+    def answer(body: Json) -> tuple[int, Json]:
+        first, *rest = says[body["messages"][-1]["content"]].split(" ")
+        parts = [first, *(f" {word}" for word in rest)]
+        kept = parts[: body["max_tokens"]]
+        places = [[(part, -0.05), ("Maybe", -3.0)] for part in kept]
+        finish = "length" if len(kept) < len(parts) else "stop"
+        return reply(choice("".join(kept), finish=finish, tokens=places if body.get("logprobs") else None))
+
+    return answer
+
+
+SAID = {
+    "a prize": "Spam",
+    "hello": "Not enough context to decide",
+    "a parcel": "Not spam",
+    "an offer": "Spam does not apply here.",
+    "a question": "Spam? I do not think that it is one, for it comes from a friend.",
+    "a greeting": "Not having seen more of it I can only say that it may be spam or not spam",
+    "a bill": "Spam. It asks for money that nobody owes, and threatens.",
+}
+MEANT = {"a prize": "spam", "a parcel": "no spam", "a bill": "spam"}
+
+
+@pytest.mark.parametrize("first", SAID)
+def test_a_reply_is_read_alike_whichever_text_came_first(served: TinyServer, first: str) -> None:
+    served.says = worded(SAID)
+    texts = [first, *(text for text in SAID if text != first)]
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+    box = PromptedPredictor(model, SPAM, lambda inputs: [one.text for one in inputs], "tiny@p")
+
+    said = box.predict([Input(text) for text in texts])
+
+    read = {texts[row]: said.take([row]).likeliest()[0] for row in np.flatnonzero(said.is_answered).tolist()}
+    assert read == MEANT
+    assert said.probabilities[said.is_answered].max(axis=1).tolist() == pytest.approx([1 / (1 + np.exp(-2.95))] * 3)
 
 
 def test_log_probabilities_are_read_behind_a_quote(served: TinyServer) -> None:
@@ -274,7 +317,7 @@ WORDS = ["great", "dull", "so say", "no"]
         ("Great - a fine film", ["great"]),
         ("Great; it is not dull.", ["great"]),
         ("I think that the film is great", ["great"]),
-        ("so SAY all of us", ["so say"]),
+        ("so SAY, all of us", ["so say"]),
         ("so-say", ["so say"]),
         ("The answer is no.", ["no"]),
         ("No.", ["no"]),
@@ -501,7 +544,7 @@ def test_a_first_token_that_began_something_else_is_no_answer() -> None:
 
     assert read("Not sure.", is_cut=False) is Missing.NO_ANSWER
     assert read("Not biased.", is_cut=False) is None
-    assert read("Not", is_cut=True) is None  # the rest is not known
+    assert read("Not", is_cut=True) is Missing.CUT_OFF  # the rest is not known
 
 
 def test_of_several_choices_the_first_by_number_is_the_reply() -> None:

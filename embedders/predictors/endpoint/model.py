@@ -18,6 +18,7 @@ from registry.data.predictions import ANSWERED, Missing
 from registry.prompts.prompt import CONCLUSION
 
 MOST_LIKELIEST = (20, 5)  # first tokens to ask a chat for: what OpenAI and vLLM give, and what others do
+FEW_TOKENS = 8  # of a chat's reply that tells by its first: so many that what follows can turn nothing round
 TEXT_TOKENS = 32  # of a chat's reply that is read as text
 _NOT_LET_IN = (401, 403)
 _NO_SUCH_PATH = 404
@@ -138,7 +139,7 @@ class EndpointModel:
         reply = chat_reply(self._chat(question))
         read = read_reply(reply, words)
         if reply.places and (read.place is not None or read.missing is not None):
-            self._room = 1 if read.place == 0 else self._most_room
+            self._room = FEW_TOKENS if read.place == 0 else self._most_room
             return _scored(read, reply), Way.FIRST_TOKEN
         self._likeliest = 0
         return _scored(read, reply), Way.TEXT
@@ -169,7 +170,7 @@ class EndpointModel:
                 return self._read(question, words)
 
     def _read(self, question: Question, words: Sequence[str]) -> _ScoredWords:
-        """Return what is read of a chat's reply; one whose first token tells nothing is asked for at full length."""
+        """Return what is read of a chat's reply; one whose first tokens tell nothing is asked for at full length."""
         reply = chat_reply(self._chat(question))
         read = read_reply(reply, words)
         if self._room < self._most_room and read.place is None:

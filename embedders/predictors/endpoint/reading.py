@@ -3,45 +3,46 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedders.predictors.endpoint.mentions import Mention, Unit, mentions, units
+from embedders.predictors.endpoint.phrases import DENIES, Form, form_of, is_denied
 from embedders.predictors.endpoint.replies import ChatReply
+from embedders.predictors.endpoint.tokens import begins, by_tokens, first_place
 from registry.data.predictions import Missing
 
 LEAST = math.log(1e-6)  # the score of a word that a reply's text does not name
-_SHORT = 3  # letters: a word like 'no', 'yes' or 'A' is one of many in any sentence
-_QUOTES = " \t\r\n\"'`*_#>()[]{}<>\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb:=-.,\ufeff\u2581\u0120\u010a"
-_PIECE_MARKS = {"\u2581": " ", "\u0120": " ", "\u010a": "\n"}  # a blank or a line's end before a raw piece
-_UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that write without blanks
-_DENIES = re.compile(  # in the clause before a word
-    r"(?<!\w)(?:not|no|never|neither|nor|none|without|cannot|hardly|rather than|instead of|far from|anything but|"
-    r"nobody|nothing|(?<!a )few|(?<!a )little|barely|scarcely|unlikely|lack(?:s|ing)?|other than|"
-    r"fails? to be|opposite of|less than|nicht|kein\w*|weder|pas|"
-    r"ni|non|nunca|não|nem|niet|geen|nie|не|нет|ни)(?!\w)|n['\u2019]t(?!\w)",
+_MARKS = '*`"\u201c\u201d\u201e\u00ab\u00bb'  # that stress or quote a word
+_TAGS = re.compile(r"<(answer|final_answer|label|final|result|output)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_BOXED = re.compile(r"\\boxed\{\s*(?:\\(?:text|textbf|mathrm)\{)?([^{}]*)\}+")
+_OUT_OF = re.compile(
+    r"(\d)\s+out of\s+\d+|((?:rating|score|stars|grade)\W+\d+)\s?/\s?(?:5|10|100)(?!\d)", re.IGNORECASE
+)
+_NEXT_KEY = re.compile(r"(?<=[\"\d\]el])\s*,\s*(?=\"[^\"\n]{1,40}\"\s*:)")  # of an object of JSON
+_JOINS = re.compile(r"[^\w?]*(?:(?<=\s)(?:and|or|und|oder|et|ou|y|o|e|en|of|och|og|ja|tai)(?=\s)|[和或])?[^\w?]*")
+_CONTRASTS = re.compile(
+    r"[\s,(]*(?:(?:and|but)\s+)?(?:not|rather than|instead of|nicht|non|pas|no|não|не|而不是|不是)\s*"
+    r"(?:(?:a|an|the)\s+)?\W*",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
-    r"[\"'*`)\]\u201d]*(?:\s*[:?=]\W*(?:(?:not|no|false|incorrect|wrong|hardly|barely|never|unlikely)(?!\w)|0(?![\w.]))|"
-    r"(?:\s+\w+)?\s+(?:is|was|seems|would be)\s+(?:not|false|incorrect|wrong|inaccurate|mistaken)(?!\w))",
-    re.IGNORECASE,
-)  # behind it
-_THINKS_AGAIN = re.compile(r"(?<!\w)(?:wait|actually|on second thought|correction|i mean)(?!\w)", re.IGNORECASE)
-_HEADS = re.compile(r"\s*(?:[\u2014\u2013:(]|-\s)")  # what follows
-_DENIES_AT_ONCE = "不非没沒無"  # directly before it
-_LEADS = re.compile(  # to the answer
-    r"(?<!\w)(?:answer|label|sentiment|class|category|classification|verdict|response|result|output|choice)\W{0,3}"
-    r"(?:\s+(?:is|would be|should be)\s*:?|\s*[:=])\W*$",
+_THINKS_AGAIN = re.compile(
+    r"(?<!\w)(?:wait|actually|on (?:second thought|reflection)|correction|i mean|scratch that|i take that back)(?!\w)|"
+    r"^\W*(?:no|sorry),",
     re.IGNORECASE,
 )
-_REFUSES = re.compile(
-    r"\W*(?:i['\u2019]?m sorry|sorry|i am sorry|i apologi[sz]e|i can(?:no|['\u2019])t|i am unable|i['\u2019]m unable|"
-    r"i won['\u2019]t|as an ai)(?!\w)",
+_TAKES_BACK = re.compile(r"\s*(?:not(?: really| at all)?|nope|just kidding)\W*(?:$|\n)", re.IGNORECASE)
+_REFUSES = re.compile(  # at the start of a reply
+    r"\W*(?:unfortunately,?\s+)?(?:i['\u2019]?m (?:very |so )?sorry|sorry|i am (?:very |so )?sorry|i apologi[sz]e|"
+    r"my apologies|i can(?:no|['\u2019])t|i(?: am|['\u2019]m) (?:unable|not able)|i must (?:decline|refuse)|i decline|"
+    r"i(?: do not|['\u2019] ?don['\u2019]t| don['\u2019]t) feel comfortable|i won['\u2019]t|as an ai)(?!\w)",
     re.IGNORECASE,
+)
+_REGRETS = re.compile(
+    r"(?:sorry|apologi\w+) (?:to hear|to read|about|that (?:you|the)|for your)|as an ai", re.IGNORECASE
 )
 
 
@@ -53,213 +54,196 @@ class NamedWords(NamedTuple):
     place: int | None = None  # of the token that it was read from; None: from the text
 
 
-class Mention(NamedTuple):
-    """Where a word stands in a text."""
+class Claim(NamedTuple):
+    """A sentence that gives words as its answer."""
 
-    start: int
-    end: int
-    number: int  # of the word
+    form: Form
+    numbers: frozenset[int]  # of the words
+    unit: int
 
 
 def read_reply(reply: ChatReply, words: Sequence[str]) -> NamedWords:
     """Return how likely each word is by a reply: by the tokens that could begin it, else by its text.
 
-    A text that names words of several answers has the same score for them all: who knows the answers sees the tie.
+    The tokens count where the text that they begin names their word: 'Not' may begin 'not spam' and 'not sure'. A text
+    that names words of several answers has the same score for them all: who knows the answers sees the tie.
     """
     nothing = np.zeros(len(words))
     if reply.missing is not None:
         return NamedWords(nothing, reply.missing)
-    place = _first_place(reply, words)
+    place = first_place(reply.places, words)
     scores = None if place is None else by_tokens(reply.places[place].log_probs, words)
     named = by_text(reply.text, words, is_cut=reply.is_cut)
-    is_of_text = reply.is_cut or mentions(reply.text, words)  # else 'Not' began 'not sure'
-    if scores is not None and place is not None and is_of_text and _goes_with(reply.places[place].taken, named, words):
+    if isinstance(named, Missing):
+        return NamedWords(nothing, named)
+    if scores is not None and place is not None and _goes_with(reply.places[place].taken, named, words):
         return NamedWords(scores, None, place)
-    return NamedWords(nothing, named) if isinstance(named, Missing) else NamedWords(named, None)
+    return NamedWords(named, None)
 
 
-def _goes_with(taken: str, named: NDArray[np.float64] | Missing, words: Sequence[str]) -> bool:
+def _goes_with(taken: str, named: NDArray[np.float64], words: Sequence[str]) -> bool:
     """Say whether a token may be where a text begins its one word: a proxy may put its own text beside the tokens."""
-    if isinstance(named, Missing) or (named == 0).sum() != 1:
+    if (named == 0).sum() != 1:
         return True
-    begins = [_begins(word, taken) for word in words]
-    return not any(begins) or begins[int(named.argmax())]
-
-
-def _first_place(reply: ChatReply, words: Sequence[str]) -> int | None:
-    """Return the first place that does not hold marks alone, a quote, a star or a line's end, unless one is a word."""
-    for number, place in enumerate(reply.places):
-        is_word = any(place.taken.strip() == word.strip() for word in words)
-        if is_word or any(spelling.strip(_QUOTES) for spelling in _spellings(place.taken)):
-            return number
-    return None
-
-
-def by_tokens(tokens: Mapping[str, float], words: Sequence[str]) -> NDArray[np.float64] | None:
-    """Return the log-probability that a reply begins as each word does, (words); None where that is not certain.
-
-    Several tokens may begin a word, such as those with a blank or in capitals. A word that none of the likeliest tokens
-    begins gets the score of the least likely of them. It is not certain where the likeliest token begins no word or is
-    one or two letters of it ('I' is no 'irony' yet), or the likeliest words begin alike.
-    """
-    begun = {token: [_begins(word, token) for word in words] for token in tokens}
-    first = max(tokens, key=lambda token: tokens[token])
-    if not any(begun[first]) or not _is_telling(first, words):
-        return None
-    lowest = min(tokens.values())
-    scores = []
-    for number in range(len(words)):
-        begins = [value for token, value in tokens.items() if begun[token][number]]
-        scores.append(float(np.logaddexp.reduce(begins)) if begins else lowest)
-    table = np.array(scores)
-    return table if (table == table.max()).sum() == 1 else None
+    begun = [begins(word, taken) for word in words]
+    return not any(begun) or begun[int(named.argmax())]
 
 
 def by_text(text: str, words: Sequence[str], *, is_cut: bool = False) -> NDArray[np.float64] | Missing:
     """Return 0 for the words that a text names and `LEAST` for the others, or why it names none.
 
-    A text that begins with a word as a sentence of its own, or ends with one after 'the answer is', names that one.
-    Else all words that stand in it are named. One that is denied ('not good') names nothing, for what holds instead
-    is a guess; nor does a short word amid a sentence.
+    A word is named in one of the forms that are known: alone, as a line or a sentence of its own, behind a lead such as
+    'the answer is', with its reason behind it, or in a short sentence such as 'This text is X'. A word that stands
+    elsewhere, or in a question, is not. Where sentences name different words the surest form counts, and all words that
+    are named in that form.
     """
-    text = re.sub(r"(?<!\w)_+|_+(?!\w)", "", unicodedata.normalize("NFC", text))  # as Markdown stresses words
+    text = _plain(text, words)
     found = mentions(text, words)
+    if _refuses(text):
+        return Missing.REFUSED
     if not found:
-        return Missing.CUT_OFF if is_cut else _none_named(text)
-    if _stands_first(text, found):
-        return _scores(found[:1], words)
-    if is_cut:
+        return Missing.CUT_OFF if is_cut else Missing.NO_ANSWER
+    parts = units(text)
+    claims = _claims(text, parts, found)
+    if is_cut and not _is_said_first(text, parts, claims):
         return Missing.CUT_OFF
-    if _is_led_to(text, found):
-        return _scores(found[-1:], words)
-    doubt = _doubt(text, found)
-    return _scores(found, words) if doubt is None else doubt
+    return _decided(text, parts, found, claims, words)
 
 
-def _none_named(text: str) -> Missing:
-    return Missing.REFUSED if _REFUSES.match(text) else Missing.NO_ANSWER
+def _plain(text: str, words: Sequence[str]) -> str:
+    """Return a text without what stresses and quotes its words, what is struck out, and the frames around answers."""
+    text = unicodedata.normalize("NFC", text).replace("\u2019", "'").replace("\u2212", "-")
+    text = re.sub(r"(?<!\w)\u2013(?=\d)", "-", text)  # a dash as a minus
+    text = re.sub(r"~~[^~\n]*~~", "", text)
+    for frame in (_TAGS, _BOXED):
+        text = frame.sub(lambda match: f"\nfinal answer: {match[match.lastindex or 0].strip()}\n", text)
+    text = _NEXT_KEY.sub("\n", _OUT_OF.sub(lambda match: match[1] or match[2], text))
+    text = re.sub(r"</?[A-Za-z][A-Za-z0-9_]{0,15}\s?/?>|\$", " ", text)
+    marks = [mark for mark in _MARKS if not any(mark in word for word in words)]
+    text = text.translate({ord(mark): None for mark in marks})
+    return re.sub(r"(?<!\w)_+|_+(?!\w)", "", text)  # as Markdown stresses words
 
 
-def _doubt(text: str, found: Sequence[Mention]) -> Missing | None:
-    """Return why words that stand in a text may not be meant: they are denied, or short ones amid a sentence."""
-    if any(_is_denied(text, mention) for mention in found):
+def _refuses(text: str) -> bool:
+    """Say whether a reply begins with a refusal; to be sorry for what a text tells is none."""
+    refusal = _REFUSES.match(text)
+    return refusal is not None and _REGRETS.search(text[: refusal.end() + 20]) is None
+
+
+# -- claims ----------------------------------------------------------------------------------------------
+
+
+def _claims(text: str, parts: Sequence[Unit], found: Sequence[Mention]) -> list[Claim]:
+    """Return which sentences give words as their answer."""
+    claims = []
+    for number, part in enumerate(parts):
+        own = [mention for mention in found if part.start <= mention.start < part.end]
+        if re.search(r"[?\uff1f][\W_]*$", text[part.start : part.end]):
+            continue
+        for run in _runs(text, own):
+            form = _form(text, part, own, run)
+            if form is not Form.NONE:
+                claims.append(Claim(form, frozenset(mention.number for mention in run), number))
+    return claims
+
+
+def _runs(text: str, own: Sequence[Mention]) -> list[list[Mention]]:
+    """Return a sentence's words in groups that only marks and 'and' join: '1 (positive)', 'good or bad'."""
+    runs: list[list[Mention]] = []
+    for mention in own:
+        if runs and (
+            mention.start < runs[-1][-1].end or _JOINS.fullmatch(text, runs[-1][-1].end, mention.start) is not None
+        ):
+            runs[-1].append(mention)
+        else:
+            runs.append([mention])
+    return runs
+
+
+def _form(text: str, part: Unit, own: Sequence[Mention], run: Sequence[Mention]) -> Form:
+    start, end = run[0].start, run[-1].end
+    form = form_of(text[part.start : start], text[start:end], text[_end_of_contrast(text, own, run) : part.end])
+    if form not in (Form.ALONE, Form.HEADING):
+        return form
+    line = text[: part.start].rstrip().rpartition("\n")[2]
+    if line.endswith((":", "\uff1a")) and DENIES.search(line):
+        return Form.NONE  # 'It is not:' and the word below
+    numbers = {mention.number for mention in run}
+    others = [mention for mention in own if mention.number not in numbers]
+    if any(not _is_denied(text, part, mention) for mention in others):
+        return Form.NONE  # 'positive, though negative in places'
+    if any(_is_denied(text, part, mention) for mention in own if mention not in run and mention.number in numbers):
+        return Form.NONE  # 'spam: there is no spam here'
+    is_listed = text[start:end].isdigit() and text[end : end + 1] == "." and text[end + 1 :].partition("\n")[0].strip()
+    return Form.HEADING if is_listed else form  # '1. The film is good'
+
+
+def _end_of_contrast(text: str, own: Sequence[Mention], run: Sequence[Mention]) -> int:
+    """Return where words end, or another behind them that is named as what does not hold: 'B (not A)'."""
+    end = run[-1].end
+    following = next((mention for mention in own if mention.start >= end), None)
+    if following is None or following.number in {mention.number for mention in run}:
+        return end
+    return following.end if _CONTRASTS.fullmatch(text, end, following.start) else end
+
+
+def _is_denied(text: str, part: Unit, mention: Mention) -> bool:
+    return is_denied(text[part.start : mention.start], text[mention.end : part.end])
+
+
+def _is_said_first(text: str, parts: Sequence[Unit], claims: Sequence[Claim]) -> bool:
+    """Say whether a text that is cut off has given its answer first, for certain."""
+    first = next((number for number, part in enumerate(parts) if re.search(r"\w", text[part.start : part.end])), 0)
+    is_first = bool(claims) and claims[0].unit == first and claims[0].form >= Form.HEADING
+    is_complete = first < len(parts) - 1 or text[parts[first].end :].strip(" ") != ""
+    return is_first and (is_complete or claims[0].form in (Form.ALONE, Form.HEADING))
+
+
+# -- what claims say together ----------------------------------------------------------------------------
+
+
+def _decided(
+    text: str, parts: Sequence[Unit], found: Sequence[Mention], claims: Sequence[Claim], words: Sequence[str]
+) -> NDArray[np.float64] | Missing:
+    if not claims:
         return Missing.NO_ANSWER if len({mention.number for mention in found}) == 1 else Missing.UNDECIDED
-    return _none_named(text) if all(_is_lost(text, mention) for mention in found) else None
+    kept = _kept(claims)
+    named = _numbers(kept)
+    others = [mention for mention in found if mention.number not in named]
+    part_of = {mention: next(part for part in parts if part.start <= mention.start < part.end) for mention in others}
+    is_denied_of = {mention: _is_denied(text, part_of[mention], mention) for mention in others}
+    if max(claim.form for claim in kept) is Form.SENTENCE and any(is_denied_of.values()):
+        return Missing.UNDECIDED  # 'it is dull, not great'
+    last = parts[kept[-1].unit]
+    if _TAKES_BACK.match(text, last.end):
+        return Missing.NO_ANSWER
+    for mention in others:
+        part = part_of[mention]
+        is_later = part.start > last.start and _THINKS_AGAIN.search(text[part.start : part.end]) is not None
+        if is_later and not is_denied_of[mention]:
+            return Missing.UNDECIDED
+    if max(claim.form for claim in kept) <= Form.HEADING:
+        named |= {mention.number for mention in others if not is_denied_of[mention]}
+    return _scores(named, words)
 
 
-def mentions(text: str, words: Sequence[str]) -> list[Mention]:
-    """Return where words stand in a text, in order; of those that begin at one place or overlap, the longest."""
-    found = []
-    for number, word in enumerate(words):
-        wanted = _searched(word.strip())
-        found += [Mention(match.start(), match.end(), number) for match in wanted.finditer(text)]
-    kept: list[Mention] = []
-    for mention in sorted(found, key=lambda one: (one.start - one.end, one.start)):
-        if all(mention.end <= other.start or mention.start >= other.end for other in kept):
-            kept.append(mention)
-    return sorted(kept)
+def _kept(claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims that count: the surest, and those that these cannot outweigh."""
+    by_form = {form: [claim for claim in claims if claim.form is form] for form in Form}
+    final, led, alone = by_form[Form.FINAL], by_form[Form.LED], by_form[Form.ALONE]
+    if final and claims[-1].form is Form.FINAL:
+        return final
+    if final or led:
+        is_list = len(_numbers(alone)) > 1  # of what may be answered
+        return [claim for claim in claims if claim.form >= Form.LED or (claim in alone and not is_list)]
+    return list(claims)
 
 
-@cache
-def _searched(word: str) -> re.Pattern[str]:
-    """Return what finds a word that is no part of a longer one; scripts without blanks have no such ends."""
-    before = "" if re.match(f"[{_UNSPACED}]", word) else r"(?<!\w)"
-    after = "" if re.search(f"[{_UNSPACED}]$", word) else r"(?!\w)"
-    parts = re.split(r"[\s_-]+", unicodedata.normalize("NFC", word).strip(" _-")) if word.strip(" _-") else [word]
-    wanted = r"[\s_-]+".join(map(re.escape, parts))
-    return re.compile(f"{before}{wanted}{after}", re.IGNORECASE)
+def _numbers(claims: Iterable[Claim]) -> set[int]:
+    return {number for claim in claims for number in claim.numbers}
 
 
-def _stands_first(text: str, found: Sequence[Mention]) -> bool:
-    """Say whether a text begins with a word that ends its sentence or its line, and no other word has a line."""
-    first, others = found[0], [mention for mention in found if mention.number != found[0].number]
-    lead = text[: first.start]
-    if lead.strip(_QUOTES) and not (_LEADS.search(lead) and not re.search(r"[.!?\n]", lead.strip())):
-        return False
-    rest = text[first.end :].lstrip("\"'`*_)]}\u2019\u201d\u00bb")
-    others = [mention for mention in others if not _is_denied(text, mention)]
-    if others and (_HEADS.match(rest) or _THINKS_AGAIN.search(rest)):
-        return False  # 'positive: 0.1, negative: 0.9', or 'positive. Wait, it is negative'
-    ends = not rest.strip() or rest[0] in ".!;\n" or _HEADS.match(rest) is not None
-    return ends and not _is_denied(text, first) and not any(_has_line(text, mention) for mention in others)
-
-
-def _has_line(text: str, mention: Mention) -> bool:
-    before = re.split(r"[\n.;]", text[: mention.start])[-1]
-    after = re.split(r"[\n.;]", text[mention.end :])[0]
-    return not re.sub(r"[\d)]", "", before).strip(_QUOTES) and not after.strip(_QUOTES)
-
-
-def _is_led_to(text: str, found: Sequence[Mention]) -> bool:
-    """Say whether the last word of a text stands behind 'the answer is', and no other does."""
-    led = [mention for mention in found if _LEADS.search(text[: mention.start])]
-    if not led or led[-1] != found[-1] or len({mention.number for mention in led}) > 1:
-        return False
-    return not any(_is_denied(text, mention) for mention in led)
-
-
-def _is_denied(text: str, mention: Mention) -> bool:
-    """Say whether a denial stands before a word in its sentence, or answers it: 'biased: no'."""
-    before = re.split(r"[.!?;\n]", text[: mention.start])[-1]
-    is_denied = _DENIES.search(before) is not None or before[-1:] in (*_DENIES_AT_ONCE,)
-    return is_denied or _DENIED.match(text[mention.end :]) is not None
-
-
-def _is_lost(text: str, mention: Mention) -> bool:
-    """Say whether a short word stands amid others, where it could mean anything: 'no idea', 'a good film'."""
-    if mention.end - mention.start > _SHORT or re.search(f"[{_UNSPACED}]", text[mention.start : mention.end]):
-        return False
-    before, after = text[: mention.start], text[mention.end :]
-    is_marked = before[-1:] in ("*", '"', "'", "`", "(", ":", "\u201c") and after[:1] in (
-        "*",
-        '"',
-        "'",
-        "`",
-        ")",
-        "\u201d",
-    )
-    is_last = re.fullmatch(r"[\s.!\"'*`)\]}\u201d]*", after) is not None
-    is_first = not before.strip(_QUOTES) and after[:1] in (",", ".", "!", ";", ":", "\n", "")
-    return not (is_marked or is_last or is_first)
-
-
-def _scores(named: Sequence[Mention], words: Sequence[str]) -> NDArray[np.float64]:
+def _scores(named: Iterable[int], words: Sequence[str]) -> NDArray[np.float64]:
     scores = np.full(len(words), LEAST)
-    scores[[mention.number for mention in named]] = 0.0
+    scores[list(named)] = 0.0
     return scores
-
-
-def _begins(word: str, token: str) -> bool:
-    """Say whether a token is how a word begins, however the server spells it."""
-    start = [spelling.strip(_QUOTES).casefold() for spelling in _spellings(token)]
-    wanted = word.strip().casefold()
-    return any(spelling and wanted.startswith(spelling) for spelling in (token.strip().casefold(), *start))
-
-
-def _is_telling(token: str, words: Sequence[str]) -> bool:
-    """Say whether a token is more than one or two letters of a longer word."""
-    spelled = [token.strip().casefold(), *(spelling.strip(_QUOTES).casefold() for spelling in _spellings(token))]
-    whole = {word.strip().casefold() for word in words}
-    return any(len(one) >= _SHORT or not one.isascii() or one in whole for one in spelled if one)
-
-
-@cache
-def _spellings(token: str) -> tuple[str, ...]:
-    """Return what a token may mean: itself, a raw piece with its marks, or the bytes that its signs stand for."""
-    marked = token
-    for mark, meant in _PIECE_MARKS.items():
-        marked = marked.replace(mark, meant)
-    signs = _byte_signs()
-    try:
-        held = bytes(signs[sign] for sign in token).decode()
-    except (KeyError, UnicodeDecodeError):
-        held = marked
-    return tuple(dict.fromkeys((marked, held)))
-
-
-@cache
-def _byte_signs() -> dict[str, int]:
-    """Return which byte each sign stands for in the vocabularies of byte-level tokenizers (GPT-2 and its heirs)."""
-    own = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in own]
-    return {**{chr(byte): byte for byte in own}, **{chr(256 + n): byte for n, byte in enumerate(others)}}
