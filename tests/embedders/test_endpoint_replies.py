@@ -272,6 +272,20 @@ def test_a_web_page_and_a_stream_are_told_as_such(served: TinyServer, content: s
     assert served.url in str(problem.value)
 
 
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_reply_of_no_known_form_is_told_though_a_request_was_refused_before(
+    served: TinyServer, *, takes: bool
+) -> None:
+    def says(body: Json) -> tuple[int, Json]:
+        refuses = "logprobs" in body and not takes
+        return (400, {"error": {"message": "logprobs unsupported"}}) if refuses else (200, {"choices": []})
+
+    with pytest.raises(BlackBoxError) as problem:
+        asked(served, says)
+
+    assert str(problem.value) == f"{served.url} answers in no form that is known."
+
+
 @pytest.mark.parametrize(
     ("path", "hint"), [("", ": most servers answer below /v1, try --endpoint {url}/v1."), ("/v1", "")]
 )

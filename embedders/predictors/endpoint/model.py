@@ -118,7 +118,7 @@ class EndpointModel:
             try:
                 row, self._way = self._tried(way, question, words)
             except NotOfferedError:
-                continue
+                refused = None  # what was refused before is worked around: it is the form that is not known
             except RefusedError as error:
                 if error.status in _NOT_LET_IN or 300 <= error.status < 400:
                     raise
