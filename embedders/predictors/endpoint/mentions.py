@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that write without blanks
 _NUMBER = re.compile(r"([+-]?)(\d.*)", re.DOTALL)
-_NO_NUMBER_BEFORE = r"(?<![\w+-])(?<!\d[.,])(?<!\.)"  # '1' is no part of '-1', '4.1' and '.1'
+_NO_NUMBER_BEFORE = r"(?<![\w+$\u20ac\u00a3<>~-])(?<!\d[.,])(?<!\.)"  # '1' is no part of '-1', '4.1' and '.1'
 _NO_NUMBER_AFTER = r"(?!\w|[.,]\d|[+-]\d|\+|\s?%)"  # nor '4' of '4.7', '4,5', '4-5' and '4%'
 
 

@@ -6,6 +6,7 @@ What stands before a word and what stands behind it are looked at apart: 'The la
 import re
 from enum import IntEnum
 
+_LONGEST = 300  # letters before a word, of a form that is known
 _NOUNS = (  # what an answer is called
     r"(?:answer|label|tag|sentiment|class|category|classification|verdict|response|result|output|choice|option|tone|"
     r"topic|emotion|rating|score|grade|intent|genre|language|prediction|decision|judge?ment|conclusion|type|polarity|"
@@ -33,26 +34,26 @@ _TEXTS = (  # what is asked about
 )
 _DET = r"(?:(?:the|this|that|these|both|the two|my|your|its|a|an|one|two|both|given|provided|above|following)\s+)"
 _MOD = (
-    rf"(?:(?:final|given|provided|predicted|overall|correct|best|right|most|likely|appropriate|suitable|fitting|accurate|probable|"
+    rf"(?:(?:final|short|expected|given|provided|predicted|overall|correct|best|right|most|likely|appropriate|suitable|fitting|accurate|probable|"
     rf"proper|main|primary|general|dominant|chosen|selected|assigned|detected|identified|single|analysis|sms|expressed|"
     rf"{_NOUNS}|{_TEXTS})(?:'s)?[\s_-]+)"
 )
 _TAIL = (
     r"(?:\s+(?:of|for|in|to|from|by|expressed|conveyed|behind|between|about|given|provided|above|here)"
-    r"(?:\s+[\w'-]+){0,8}?)"
+    r"(?:\s+[\w'-]+){0,8}?|\s+that (?:best )?(?:fits|describes|matches|suits)(?:\s+[\w'-]+){1,6}?)"
 )
 _BE = (
     r"(?:(?:(?:is|are)(?: about| expressing| conveying)?|was|would be|should be|must be|seems(?: to be)?|"
     r"appears(?: to be)?|looks(?: like)?|sounds(?: like)?|"
     r"feels|reads as|expresses|conveys|has|shows|indicates|suggests|asks (?:for|about)|"
-    r"contains|discusses|covers|reflects|describes|deals with|focuses on|can be|will be)(?!\w))"
+    r"contains|deserves|gets|merits|discusses|covers|reflects|describes|deals with|focuses on|can be|will be)(?!\w))"
 )
 _ADV = (
     r"(?:(?:very|clearly|mostly|generally|overall|definitely|probably|likely|quite|really|rather|strongly|mainly|"
     r"predominantly|overwhelmingly|primarily|certainly|obviously|simply|most|best|largely|extremely|highly|truly|"
     r"undoubtedly|somewhat|therefore|thus|just|indeed|also|all|very much)[\s,]+)"
 )
-_ART = r"(?:(?:a|an|the|of|as|in|under|into)\s+)"
+_ART = r"(?:(?:an? (?:example|instance|case|kind|form|piece) of|a|an|the|of|as|in|under|into)\s+)"
 _MARKED = (
     rf"(?:(?:{_NOUNS}\s+)?\(?(?:[A-Za-z]|\d{{1,2}})\s*[).:(\u2013-]+\s*|{_NOUNS}[\s:]+(?:of\s+)?)"  # '(B) ', 'option '
 )
@@ -62,10 +63,11 @@ _CONCLUDES = (
     r"in (?:conclusion|summary|short|the end|total)|to (?:conclude|sum up|summari[sz]e))"
 )
 _INTRO = (  # before a sentence; clauses that begin so turn nothing round
-    rf"(?:(?:{_CONCLUDES}|in (?:my opinion|my view|this (?:case|context|text|review)|general)|however|still|yet|but|"
+    rf"(?:{_NOUNS}\s*[:=]\W*|"
+    rf"(?:{_CONCLUDES}|in (?:my opinion|my view|this (?:case|context|text|review)|general)|however|still|yet|but|"
     r"nevertheless|and|then|yes|sure|ok(?:ay)?|well|right|as an ai(?: language model)?)[,:]?\s+|"
     r"(?:based on|given|since|because|as|considering|according to|looking at|after|from|due to|although|though|while|"
-    rf"despite|even though|judging|reading|analy[sz]ing)\s[^,]*,\s+|[^?]{{1,300}}?,\s+(?:and\s+)?{_CONCLUDES},?\s+)"
+    rf"despite|even though|judging|reading|analy[sz]ing)\s[^,]*,\s+)"
 )
 _OPINION = (
     r"(?:(?:i(?: would|'d)? (?:think|believe|feel|say|guess|suppose|conclude|find)|we can (?:say|conclude|see)|"
@@ -76,7 +78,7 @@ _SUBJECT = rf"(?:it|this|that|{_DET}?{_MOD}*(?:{_TEXTS}|{_NOUNS})s?{_TAIL}?)"
 _CALLED = (
     r"(?:classif(?:y|ied)|labell?(?:ed)?|categori[sz]ed?|rated?|described?|considered|consider|identif(?:y|ied)|"
     r"tag(?:ged)?|marked|mark|assigned|judged?|interpreted|perceived|seen|regarded|call|say|choose|pick|select|"
-    r"answer|assign|give|go with|vote)"
+    r"answer|assign|give|go with|vote|flag(?:ged)?)"
 )
 _TO = r"(?:\s+(?:as|with|to be|to|under|into|in|for))?"
 _END = r"[\W_]*"
@@ -88,13 +90,14 @@ def _form(body: str) -> re.Pattern[str]:
 
 _LABEL = rf"(?P<named>(?:here(?: is|'s)\s+)?{_DET}?{_MOD}*)(?:{_NOUNS}|labels|topics|stars)(?:\s*\([^()]*\))?{_TAIL}?"
 _LEADS = _form(
-    rf"{_OPINION}?{_LABEL}(?:\s*(?:[:\uff1a=|]|[-=]>|\u2192)|\s+[-\u2013\u2014]+\s|\s+{_BE}\s*:?)\s*{_ADV}*{_ART}?"
+    rf"{_OPINION}?{_LABEL}(?:\s*(?:[:\uff1a=|\]]|[-=]>|\u2192)|\s+[-\u2013\u2014]+\s|\s+{_BE}\s*:?)\s*{_ADV}*{_ART}?"
     rf"{_MARKED}?{_END}"
 )
 _VERDICTS = _form(
     rf"{_OPINION}?(?:i(?:(?: would|'d| will|'ll| have|'ve| can)(?: \w+ly)?)? {_CALLED}(?:\s+{_SUBJECT})?{_TO}|"
     rf"{_SUBJECT}\s+(?:is|was|can be|should be|would be|has been|would likely be|could be)\s+(?:{_ADV}*)"
-    rf"{_CALLED}{_TO}|{_SUBJECT}\s+(?:{_ADV}*)(?:falls|belongs|fits)(?:\s+best)?\s+(?:under|into|in|to))\s*:?\s*"
+    rf"{_CALLED}{_TO}|{_SUBJECT}\s+(?:(?:would|should|could) )?(?:{_ADV}*)(?:falls?|belongs?|fits?)(?:\s+best)?"
+    rf"\s+(?:under|into|in|to))\s*:?\s*"
     rf"{_ADV}*{_ART}?(?:{_NOUNS}(?:\s+of)?[\s:]+)?{_MARKED}?{_END}"
 )
 _SENTENCES = _form(
@@ -108,6 +111,12 @@ _NO_HEADING = re.compile(
     r"(?<!\w)(?:text|input|example|e\.g|keywords?|options|choices|labels|categories|classes|excluded?|avoid|wrong|"
     r"incorrect|least|opposite|previous|alternative|alternatively|worst|false|other|unlikely|possible|candidates?|"
     r"instead|valid|answers|allowed|available|rejected|ruled out|reason\w*|explanation|notes?)(?!\w)",
+    re.IGNORECASE,
+)
+_HYPOTHETIC = re.compile(  # after which nothing is said for certain
+    r"(?<!\w)(?:if|unless|whether|were|would|could|might|may|had|suppos\w*|assum\w*|example|instance|false|wrong|untrue|"
+    r"incorrect|nobody|no one|can't|cannot|don't|unable|hard|difficult|impossible|"
+    r"unsure|unclear|not sure|claims?|says?|asks?|wonders?|doubts?)(?!\w)",
     re.IGNORECASE,
 )
 _OTHER_TONGUES = re.compile(  # '... is', with a subject of a few words
@@ -149,19 +158,32 @@ _DENIED = re.compile(
     r"\s*(?:değil|ではな|ではありま|じゃな))",
     re.IGNORECASE,
 )  # behind it
-_SIGNS = re.compile(r"[\u2260\u00ac\u2717\u2718\u274c\u2716\U0001f6ab\u2297]|!=|\[\s+\]")  # that deny
+_SIGNS = re.compile(
+    r"[\u2248\u2264\u2265\u00b1\u2260\u00ac\u2717\u2718\u274c\u2716\U0001f6ab\u2297]|!=|\[\s+\]"
+)  # that deny
 _VALUES = re.compile(  # that a heading may have, and are no reason
     r"(?<!\w)(?:not?|none|nope|nil|null|nothing|never|false|zero|absent|unlikely|incorrect|wrong|low|hardly|barely|"
     r"doubtful|doubt|rejected|unknown|unclear|undetected|undecided|n/?a|nein|non|nej|nee|нет|否|いいえ|hay\u0131r)(?!\w)",
     re.IGNORECASE,
 )
-_ABSENT = re.compile(r"\W*[:=-]\W*negative\W*", re.IGNORECASE)  # as a test is; behind a number it is a name
+_TOWARDS = re.compile(
+    r"\s+(?:towards?|of|about|regarding|from)\s(?!.*\b(?:but|though|although|however|while)\b)", re.IGNORECASE
+)
+_ABSENT = re.compile(
+    r"\W*[:=-]\W*negative\W*|\s*[:=|]\s*[-\u2013\u2014]+\s*", re.IGNORECASE
+)  # as a test is; behind a number it is a name
 _AFFIRMED = re.compile(
     r"\W*(?:[:=|]|[-\u2013\u2014]\s)\W*(?:yes|true|correct|y|t|[\u2713\u2714\u2705])\W*", re.IGNORECASE
 )
 _DOUBTED = re.compile(
     r"\W*(?:(?:i|we)\s|if|unless|or|perhaps|maybe|probably not|provided|assuming|were|which is (?:not|un)|right\W*$|"
     r"whatever)",
+    re.IGNORECASE,
+)
+_NOT_SO = re.compile(  # a reason that denies
+    r"\W*i (?:don't|do not|doubt|can't|cannot|wouldn't|am not|'m not)(?!\w)|"
+    r"(?:(?<!\w)(?:not|no)|n't)(?!\w).{0,25}(?<!\w)"
+    r"(?:the case|so|apply|applicable|signs?|evidence|indication|detected|present|found)(?!\w)",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(  # how sure, where it is not
@@ -186,7 +208,9 @@ _REASON = re.compile(
 )
 _HEAD = re.compile(r"[)\]]\s+\w|['\")\]}]*\s*(?:[\u2014\u2013:\uff1a(\uff08]|-\s)")
 _IS_RIGHT = re.compile(
-    rf"\W*\s(?:is|seems|would be)\s+(?:correct|right|(?:the|my)\s+{_MOD}*{_NOUNS}(?:\s+here)?)\W*", re.IGNORECASE
+    rf"\W*\s(?:is|seems|would be)\s+(?:correct|right|(?:the|my)\s+{_MOD}*{_NOUNS}(?:\s+here)?|the best(?: one)?)"
+    r"(?:\W*|(?:,|\s+(?:because|since|as))\s.*)",
+    re.IGNORECASE,
 )
 
 
@@ -215,7 +239,7 @@ def form_of(before: str, word: str, after: str) -> Form:
     """Return the form in which a sentence gives a word as its answer, by what stands before and behind it."""
     explained = _EXPLAINED.match(after) if len(word) <= 2 else None
     after = after[explained.end() :] if explained else after
-    if _SIGNS.search(before) or before.endswith(("!", "~")):
+    if _SIGNS.search(before) or before.endswith(("!", "~", "?")):
         return Form.NONE
     if re.fullmatch(_OPEN, before):
         return _first(word, after)
@@ -246,7 +270,12 @@ def _first(word: str, after: str) -> Form:
 
 def _behind(before: str) -> Form:
     """Return the form of a sentence by what leads to its word."""
+    head, _, last = before.rpartition(", ")  # 'it has flaws, but the sentiment is'
+    if head and not _HYPOTHETIC.search(head) and _behind(last) >= Form.LED:
+        return _behind(last)
     plain = before.replace("_", " ")
+    if len(plain) > _LONGEST:
+        return Form.NONE
     for form, pattern in ((Form.LED, _LEADS), (Form.LED, _VERDICTS), (Form.SENTENCE, _SENTENCES)):
         found = pattern.fullmatch(plain)
         if found is None or DENIES.search(plain[found.end("intro") :]):
@@ -269,17 +298,23 @@ def _rest(after: str, nouns: re.Pattern[str] | None) -> _Rest:
         return _Rest.AFFIRMED
     found = (nouns.match(after) if nouns else None) or _CHINESE_ENDS.match(after)
     after = after[found.end() :] if found else after
-    if _SURE.fullmatch(after) or not re.search(r"\w", after) or _JAPANESE_ENDS.fullmatch(after):
+    if found and _TOWARDS.match(after):
         return _Rest.NOTHING
+    is_end = _SURE.fullmatch(after) or not re.search(r"\w", after) or _JAPANESE_ENDS.fullmatch(after)
+    return _Rest.NOTHING if is_end else _reason(after)
+
+
+def _reason(after: str) -> _Rest:
+    """Return whether what stands behind a word gives a reason for it, and how it does."""
     reason, head = _REASON.match(after), _HEAD.match(after)
     if reason is not None:
         ends = after[reason.end() :]
         return _Rest.OTHER if _DOUBTED.match(ends) or _is_value(ends, few=2) else _Rest.REASON
-    return (
-        _Rest.HEAD
-        if head is not None and not _is_value(after[head.end() - head[0][-1].isalnum() :], few=4)
-        else _Rest.OTHER
-    )
+    if head is None:
+        return _Rest.OTHER
+    behind = after[head.end() - head[0][-1].isalnum() :]
+    is_option = head[0][-1].isalnum() and behind.strip(" .").isdigit()  # '(C) 100'
+    return _Rest.HEAD if is_option or not (_is_value(behind, few=4) or _NOT_SO.search(behind)) else _Rest.OTHER
 
 
 def _is_value(text: str, *, few: int) -> bool:

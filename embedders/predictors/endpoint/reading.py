@@ -22,6 +22,7 @@ _BOXED = re.compile(r"\\boxed\{\s*(?:\\(?:text|textbf|mathrm)\{)?([^{}]*)\}+")
 _OUT_OF = re.compile(
     r"(\d)\s+out of\s+\d+|((?:rating|score|stars|grade)\W+\d+)\s?/\s?(?:5|10|100)(?!\d)", re.IGNORECASE
 )
+_QUOTED = re.compile(r"\s\"\w[^\"\n]*\s[^\"\n]*\"(?=\s)")  # of the text that was asked about
 _NEXT_KEY = re.compile(r"(?<=[\"\d\]el])\s*,\s*(?=\"[^\"\n]{1,40}\"\s*:)")  # of an object of JSON
 _JOINS = re.compile(r"[^\w?]*(?:(?<=\s)(?:and|or|und|oder|et|ou|y|o|e|en|of|och|og|ja|tai)(?=\s)|[和或])?[^\w?]*")
 _CONTRASTS = re.compile(
@@ -118,7 +119,8 @@ def _plain(text: str, words: Sequence[str]) -> str:
     for frame in (_TAGS, _BOXED):
         text = frame.sub(lambda match: f"\nfinal answer: {match[match.lastindex or 0].strip()}\n", text)
     text = _NEXT_KEY.sub("\n", _OUT_OF.sub(lambda match: match[1] or match[2], text))
-    text = re.sub(r"</?[A-Za-z][A-Za-z0-9_]{0,15}\s?/?>|\$", " ", text)
+    text = re.sub(r"</?[A-Za-z][A-Za-z0-9_]{0,15}\s?/?>", " ", re.sub(r"\$([^$\n]*)\$", r"\1", text))
+    text = _QUOTED.sub(lambda match: match[0] if mentions(match[0], words) or DENIES.search(match[0]) else "", text)
     marks = [mark for mark in _MARKS if not any(mark in word for word in words)]
     text = text.translate({ord(mark): None for mark in marks})
     return re.sub(r"(?<!\w)_+|_+(?!\w)", "", text)  # as Markdown stresses words
