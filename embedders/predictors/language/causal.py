@@ -118,12 +118,10 @@ class CausalLM:
     @cached_property
     def _keeps_cache(self) -> bool:
         """Say whether states can be kept and read on from: not of recurrent models, nor past a sliding window."""
-        from transformers import DynamicCache
-
         window = getattr(self._model.model.config.get_text_config(), "sliding_window", None)
         if not self._model.takes("position_ids") or (window and window < self._model.max_length):
             return False
-        return type(self._read([[self._start]]).cache) is DynamicCache
+        return _holds_tokens(self._read([[self._start]]).cache)
 
     # -- tokens ------------------------------------------------------------------------------------------
 
@@ -262,6 +260,14 @@ class CausalLM:
         logits = model.ask(self._head.wide, output.logits) if wide else output.logits
         self._head.forget()
         return _Encoded(logits, last, mask, getattr(output, "past_key_values", None))
+
+
+def _holds_tokens(cache: Any) -> bool:  # noqa: ANN401 - whatever a model keeps
+    """Say whether a cache holds what was made of each token in every layer, of which rows and columns can be chosen."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+    known = (DynamicLayer, DynamicSlidingWindowLayer)  # others beside or below these hold a recurrent state
+    return type(cache) is DynamicCache and all(type(layer) in known for layer in cache.layers)
 
 
 def _chat_template(model: Checkpoint) -> ChatTemplate | None:

@@ -1,0 +1,43 @@
+"""Decoders of other families under a prompt: recurrent ones, and such as attend within a window."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import TOLERANCE
+from tiny_boxes import loaded
+from tiny_decoders import tiny_decoder
+
+from embedders.black_boxes.loading import language_model
+from embedders.predictors.language.contract import LanguageModel, Question
+from registry.data.models import ModelSpec
+
+WORDS = ["great", "dull", "so say", "a fine film indeed"]
+BEGINNING = "what is great is not awful, what is dull is not fine. " * 5
+ALIKE = [Question(f"{BEGINNING} a film number {n}" + " indeed" * (9 * n)) for n in (0, 1, 2, 3)]
+
+
+def model(folder: Path) -> LanguageModel:
+    spec = {"type": "hf", "head": None, "source": str(folder), "revision": None, "identity": None, "labels": []}
+    return language_model(ModelSpec.from_document(spec), device="cpu", name="lm")
+
+
+def scored_plainly(folder: Path, text: str, word: str) -> float:
+    """Return a word's mean log-likelihood: one text, one pass, nothing kept."""
+    tokenizer, lm = loaded(folder, "AutoModelForCausalLM")
+    prompt, whole = tokenizer(text)["input_ids"], tokenizer(f"{text} {word}")["input_ids"]
+    with torch.inference_mode():
+        scores = lm(input_ids=torch.tensor([whole])).logits[0].log_softmax(-1)
+    return float(np.mean([scores[i - 1, whole[i]].item() for i in range(len(prompt), len(whole))]))
+
+
+@pytest.mark.parametrize("kind", ["lfm2", "falcon-h1"])
+def test_a_decoder_with_recurrent_layers_is_scored_as_one_word_after_one_prompt(tmp_path: Path, kind: str) -> None:
+    folder = tiny_decoder(tmp_path / "lm", kind)
+    expected = [[scored_plainly(folder, one.text, word) for word in WORDS] for one in ALIKE]
+
+    lm = model(folder)
+
+    assert lm.score(ALIKE, WORDS).log_prob.tolist() == [pytest.approx(row, abs=10 * TOLERANCE) for row in expected]
+    assert lm.settings()["cache"] is False
