@@ -36,6 +36,7 @@ _VERSION_MATTERS = ("mistral", "voxtral", "pixtral")  # whose tokenizers are men
 _PATHS = re.compile(r".*_(file|files|path|dir)")  # on the machine that saved a model
 _PRECISIONS = (None, "auto", "float16", "bfloat16", "float32", "float64")
 _FREE_NAMES = ("id2label", "label2id", "added_tokens_decoder")  # whose keys are the model's own words
+_NO_NUMBERS = [{"__float__": name} for name in ("Infinity", "-Infinity", "NaN")]  # as transformers 5 writes them
 _CLASS = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _ENDS = ("eos_token_id", "pad_token_id", "bos_token_id", "decoder_start_token_id", "forced_bos_token_id")
 MOST_DEPTH = 16
@@ -104,7 +105,7 @@ def _walked(value: Any, place: str, depth: int, field: str = "") -> Any:  # noqa
         raise ModelNotUsableError(f"{place}: {field} is nested more than {MOST_DEPTH} deep.")
     if isinstance(value, list):
         return [_walked(one, place, depth - 1, field) for one in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value in _NO_NUMBERS:
         return value
     if field in _FREE_NAMES:
         return {name: _walked(inner, place, depth - 1) for name, inner in value.items()}
