@@ -77,6 +77,11 @@ def model_precision(own: torch.dtype, device: torch.device) -> contextlib.Abstra
     return contextlib.nullcontext() if is_ready else autocast(device)
 
 
+def rounding(own: torch.dtype, device: torch.device) -> float:
+    """Return by how much of themselves the outputs of a model with weights of a type may differ by rounding alone."""
+    return float(torch.finfo(torch.bfloat16 if bf16_pays(device) else own).eps) ** 0.5  # it adds up over the layers
+
+
 @contextlib.contextmanager
 def _tensor_cores() -> Iterator[None]:
     """Multiply float32 matrices on a GPU's tensor cores, which read ten bits of a fraction, within the context."""

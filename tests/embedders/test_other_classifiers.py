@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tiny_boxes import edit_config
 from tiny_decoders import tiny_decoder
 
 from embedders.errors import ModelNotUsableError
 from embedders.foreign.door import looked_at
-from tiny_boxes import edit_config
 
 # -- what config.json says -------------------------------------------------------------------------------
 

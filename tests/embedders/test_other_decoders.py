@@ -1,15 +1,17 @@
 """Decoders of other families under a prompt: recurrent ones, and such as attend within a window."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tiny import TOLERANCE
-from tiny_boxes import loaded
+from tiny_boxes import edit_config, loaded
 from tiny_decoders import tiny_decoder
 
 from embedders.black_boxes.loading import language_model
+from embedders.predictors.language import causal
 from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.models import ModelSpec
 
@@ -41,3 +43,32 @@ def test_a_decoder_with_recurrent_layers_is_scored_as_one_word_after_one_prompt(
 
     assert lm.score(ALIKE, WORDS).log_prob.tolist() == [pytest.approx(row, abs=10 * TOLERANCE) for row in expected]
     assert lm.settings()["cache"] is False
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_window_of_attention_is_found_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(causal, "_WINDOW", re.compile("no name"))
+    folder = tiny_decoder(tmp_path / "lm", "gpt-neo", dtype=dtype)
+    expected = [[scored_plainly(folder, one.text, word) for word in WORDS] for one in ALIKE]
+
+    lm = model(folder)
+
+    assert lm.settings()["cache"] is False
+    tolerance = 10 * TOLERANCE if dtype == torch.float32 else 0.2
+    assert lm.score(ALIKE, WORDS).log_prob.tolist() == [pytest.approx(row, abs=tolerance) for row in expected]
+
+
+def test_a_window_that_is_told_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(causal, "MOST_PROBED", 16)
+    folder = tiny_decoder(tmp_path / "lm", "gpt-neo")
+
+    assert model(folder).settings()["cache"] is False
+
+
+def test_a_window_as_long_as_the_model_reads_is_none(tmp_path: Path) -> None:
+    folder = tiny_decoder(tmp_path / "lm", "gpt-neo")
+    edit_config(folder, window_size=256)
+
+    assert model(folder).settings()["cache"] is True

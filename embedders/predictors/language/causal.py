@@ -1,6 +1,7 @@
 """Causal language models (GPT-2, Llama, OPT, ...): what is common to prompts is read once, and kept for all words."""
 
 import copy
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -9,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from embedders.errors import ModelNotUsableError
+from embedders.errors import BlackBoxError, ModelNotUsableError
 from embedders.hardware.batching import filled
-from embedders.hardware.devices import moved, widest
+from embedders.hardware.devices import moved, rounding, widest
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.language.contract import MOST_WRITTEN, Question, WordScores
 from embedders.predictors.language.texts import chat, common, joined, plain
@@ -22,6 +23,9 @@ from registry.prompts.chats import ChatTemplate
 BATCH_SIZE = 32
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
 LEAST_SHARED = 64  # tokens that must be spared before a common beginning is read by itself
+MOST_PROBED = 640  # tokens by which it is found out, once, whether padding changes what is read
+FEW = 8  # of them that are read again
+_WINDOW = re.compile(r".*(window|window_size|chunk_size)")  # what configs call one, which may be longer than these
 _SPARE = 4  # tokens that joining a word to a prompt may add
 
 
@@ -117,11 +121,33 @@ class CausalLM:
 
     @cached_property
     def _keeps_cache(self) -> bool:
-        """Say whether states can be kept and read on from: not of recurrent models, nor past a sliding window."""
-        window = getattr(self._model.model.config.get_text_config(), "sliding_window", None)
-        if not self._model.takes("position_ids") or (window and window < self._model.max_length):
+        """Say whether states can be kept and read on from: not of recurrent models, nor past a window of attention."""
+        told = self._model.model.config.get_text_config().to_dict().items()
+        windows = [size for name, size in told if type(size) is int and _WINDOW.fullmatch(name)]
+        if not self._model.takes("position_ids") or any(0 < size < self._model.max_length for size in windows):
             return False
-        return _holds_tokens(self._read([[self._start]]).cache)
+        return _holds_tokens(self._read([[self._start]]).cache) and self._reads_over_gaps()
+
+    def _reads_over_gaps(self) -> bool:
+        """Say whether padding between what was kept and what follows changes nothing, as long as `MOST_PROBED` tells.
+
+        Not where attention sees as many columns back as a window has, whatever the config calls it, for it counts the
+        padding too; nor where it is not masked. Half of a long row is masked, and its first tokens are read again.
+        """
+        vocabulary = min(self._model.model.config.get_text_config().vocab_size, len(self._tokenizer))
+        length = max(2, min(MOST_PROBED, self._model.max_length - FEW, MOST_LOGITS // vocabulary))
+        row = [number * 7919 % vocabulary for number in range(length)]  # a prime: hardly any token comes twice
+        half = length // 2
+        try:
+            whole = self._read([row])
+            whole.mask[:, half:] = 0
+            again = self._read([row[half : half + FEW]], whole).logits.float()
+        except BlackBoxError:
+            return False
+        expected = whole.logits[:, half : half + FEW].float()
+        spread = (expected - expected.mean(dim=-1, keepdim=True)).norm(dim=-1)
+        off = (again - expected).norm(dim=-1) - 2 * rounding(self._model.model.dtype, self._model.device) * spread
+        return off.median().item() <= 0  # of one token rounding may choose another expert
 
     # -- tokens ------------------------------------------------------------------------------------------
 
