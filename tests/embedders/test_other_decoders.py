@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from tiny import TOLERANCE
 from tiny_boxes import edit_config, loaded
 from tiny_decoders import tiny_decoder
+from tiny_families import tiny_family
+from tokenizers import processors
 
 from embedders.black_boxes.loading import language_model
 from embedders.predictors.language import causal
@@ -72,3 +75,32 @@ def test_a_window_as_long_as_the_model_reads_is_none(tmp_path: Path) -> None:
     edit_config(folder, window_size=256)
 
     assert model(folder).settings()["cache"] is True
+
+
+# -- tokenizers that end a text --------------------------------------------------------------------------
+
+ENDED = "[CLS] $A [SEP]"
+
+
+def ending_texts(folder: Path) -> Path:
+    """Save a Llama twice: with a tokenizer that ends each text, and beside it as it is."""
+    for place, frame in ((folder, ENDED), (folder / "plain", "[CLS] $A")):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_family(place, "llama"))
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=frame, pair=f"{frame} $B", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        )
+        tokenizer.save_pretrained(place)
+    return folder
+
+
+@pytest.mark.parametrize("text", ["a fine film", "", "a fine film [SEP]", "[SEP] a film [SEP] is"])
+def test_a_prompt_is_not_ended_before_it_is_answered(tmp_path: Path, text: str) -> None:
+    folder = ending_texts(tmp_path / "lm")
+    ended, plain = model(folder), model(folder / "plain")
+    question = Question(text)
+
+    scores, expected = (lm.score([question], WORDS) for lm in (ended, plain))
+
+    assert (scores.log_prob == expected.log_prob).all()
+    assert (scores.prompt_prob == expected.prompt_prob).all()
+    assert ended.write([question], most_tokens=6) == plain.write([question], most_tokens=6)

@@ -194,8 +194,18 @@ class CausalLM:
     def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
         if not texts:
             return []
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=special and self._chat is None)["input_ids"]
-        return ids
+        if not special or self._chat is not None:
+            rows: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+            return rows
+        return [ids[: len(ids) - self._ending] for ids in self._tokenizer(texts)["input_ids"]]
+
+    @cached_property
+    def _ending(self) -> int:
+        """How many tokens the tokenizer puts behind each text, which is written on from: `add_eos_token` is such."""
+        framed, bare = (self._tokenizer("a", add_special_tokens=special)["input_ids"] for special in (True, False))
+        starts = range(len(framed) - len(bare), -1, -1)  # the last place first: a frame may hold the same token
+        start = next((start for start in starts if framed[start : start + len(bare)] == bare), None)
+        return 0 if start is None else len(framed) - start - len(bare)
 
     def _shared(self, prompts: Sequence[list[int]]) -> list[int]:
         """Return what all prompts begin with, less the last token of the shortest, where it spares enough."""
