@@ -77,16 +77,25 @@ def tokenised(tokenizer: Any, inputs: Sequence[Input], *, max_length: int) -> To
     return rows
 
 
-def by_length(rows: Sequence[dict[str, list[int]]], most: BatchSize) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows' numbers in batches, longest first (memory runs out at once or never); ties keep order."""
+def by_length(
+    rows: Sequence[dict[str, list[int]]], most: BatchSize, *, alike: bool = False
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows' numbers in batches, longest first (memory runs out at once or never); ties keep order.
+
+    Args:
+        alike: put none but rows of one length into a batch, for a model that reads padding too.
+    """
     lengths = np.array([len(row["input_ids"]) for row in rows])
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
         count = most.rows_of(longest)
-        yield order[start : start + count]
-        start += count
+        chosen = order[start : start + count]
+        if alike:
+            chosen = chosen[lengths[chosen] == lengths[chosen[0]]]
+        yield chosen
+        start += len(chosen)
 
 
 def padded(

@@ -104,3 +104,20 @@ def test_a_prompt_is_not_ended_before_it_is_answered(tmp_path: Path, text: str) 
     assert (scores.log_prob == expected.log_prob).all()
     assert (scores.prompt_prob == expected.prompt_prob).all()
     assert ended.write([question], most_tokens=6) == plain.write([question], most_tokens=6)
+
+
+# -- writing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["rwkv", "lfm2", "falcon-h1", "gpt-neo"])
+def test_a_prompt_is_written_on_alike_in_any_batch(tmp_path: Path, kind: str) -> None:
+    folder = tiny_decoder(tmp_path / "lm", kind)
+    tokenizer, lm = loaded(folder, "AutoModelForCausalLM")
+    asked = [Question("a film"), Question("a dull song from start to end"), *ALIKE]
+    expected = []
+    for one in asked:
+        read = tokenizer(one.text, return_tensors="pt")["input_ids"]
+        written = lm.generate(read, max_new_tokens=6, do_sample=False, pad_token_id=0)
+        expected.append(tokenizer.decode(written[0, read.shape[1] :], skip_special_tokens=True).strip())
+
+    assert model(folder).write(asked, most_tokens=6) == expected

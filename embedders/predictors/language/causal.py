@@ -117,7 +117,14 @@ class CausalLM:
 
         most_tokens = min(most_tokens, self._model.max_length // 2)  # of which prompts must keep something
         prompts = [question.prompt for question in self._tokenise(questions, [], most_tokens)]
-        return written_on(self._model, prompts, most_tokens=most_tokens)
+        return written_on(self._model, prompts, most_tokens=most_tokens, alike=self._reads_padding)
+
+    @cached_property
+    def _reads_padding(self) -> bool:
+        """Say whether a prompt is another to it beside a longer one: recurrent models have no mask."""
+        rows = [_row(FEW, self._vocabulary), _row(6 * FEW, self._vocabulary)]
+        alone, beside = self._read(rows[:1]).last, self._read(rows).last[:1]
+        return not self._are_alike(beside, alone)
 
     @cached_property
     def _keeps_cache(self) -> bool:
@@ -134,20 +141,29 @@ class CausalLM:
         Not where attention sees as many columns back as a window has, whatever the config calls it, for it counts the
         padding too; nor where it is not masked. Half of a long row is masked, and its first tokens are read again.
         """
-        vocabulary = min(self._model.model.config.get_text_config().vocab_size, len(self._tokenizer))
-        length = max(2, min(MOST_PROBED, self._model.max_length - FEW, MOST_LOGITS // vocabulary))
-        row = [number * 7919 % vocabulary for number in range(length)]  # a prime: hardly any token comes twice
-        half = length // 2
+        row = _row(min(MOST_PROBED, self._model.max_length - FEW, MOST_LOGITS // self._vocabulary), self._vocabulary)
+        half = len(row) // 2
         try:
             whole = self._read([row])
             whole.mask[:, half:] = 0
-            again = self._read([row[half : half + FEW]], whole).logits.float()
+            again = self._read([row[half : half + FEW]], whole).logits
         except BlackBoxError:
             return False
-        expected = whole.logits[:, half : half + FEW].float()
-        spread = (expected - expected.mean(dim=-1, keepdim=True)).norm(dim=-1)
-        off = (again - expected).norm(dim=-1) - 2 * rounding(self._model.model.dtype, self._model.device) * spread
-        return off.median().item() <= 0  # of one token rounding may choose another expert
+        return self._are_alike(again, whole.logits[:, half : half + FEW])
+
+    def _are_alike(self, some: torch.Tensor, others: torch.Tensor) -> bool:
+        """Say whether the logits (1, tokens, vocabulary) of most tokens are the same but for rounding.
+
+        Of a single one rounding may choose another expert.
+        """
+        some, others = some.float(), others.float()
+        spread = (others - others.mean(dim=-1, keepdim=True)).norm(dim=-1)
+        off = (some - others).norm(dim=-1) - 2 * rounding(self._model.model.dtype, self._model.device) * spread
+        return off.median().item() <= 0
+
+    @cached_property
+    def _vocabulary(self) -> int:
+        return min(self._model.model.config.get_text_config().vocab_size, len(self._tokenizer))
 
     # -- tokens ------------------------------------------------------------------------------------------
 
@@ -296,6 +312,11 @@ class CausalLM:
         logits = model.ask(self._head.wide, output.logits) if wide else output.logits
         self._head.forget()
         return _Encoded(logits, last, mask, getattr(output, "past_key_values", None))
+
+
+def _row(length: int, vocabulary: int) -> list[int]:
+    """Return two tokens or more, of which hardly any comes twice: by steps of a prime."""
+    return [number * 7919 % vocabulary for number in range(max(2, length))]
 
 
 def _holds_tokens(cache: Any) -> bool:  # noqa: ANN401 - whatever a model keeps

@@ -44,4 +44,4 @@ class Seq2SeqLM:
 
         most, tokenizer = self._model.max_length, self._model.tokenizer
         prompts = [tokenizer(plain(one), truncation=True, max_length=most)["input_ids"] for one in questions]
-        return written_on(self._model, prompts, most_tokens=most_tokens, left=False)
+        return written_on(self._model, prompts, most_tokens=most_tokens, alike=False, left=False)
