@@ -16,6 +16,7 @@ USUAL = 512  # tokens of a row: on a CPU, whose attention takes their square, of
 MOST_TOKENS = 2**16  # of a batch on a GPU, which has enough to do with them
 BYTES = 4 * 24  # that a token takes for each number of a hidden state, while a layer works on it
 SHARE = 8  # of the GPU's memory one part in so many is for a batch
+MOST_KEPT = 2**29  # bytes of states that are kept of a batch on a CPU; adding to them copies them once more
 MULTIPLE = 8  # to which a GPU's batches are padded: its fused attention wants whole blocks
 
 TokenRows = list[dict[str, list[int]]]
@@ -52,6 +53,13 @@ def batch_size(device: torch.device, *, hidden: int, most_rows: int) -> BatchSiz
 def tokens_for(memory: int, hidden: int) -> int:
     """Return how many tokens a batch may have on a device with so many bytes of memory."""
     return max(1, min(MOST_TOKENS, memory // (SHARE * BYTES * hidden)))
+
+
+def most_kept(device: torch.device) -> int:
+    """Return how many bytes of states may be kept of a batch, on a GPU by what its memory is made for."""
+    if device.type != "cuda":
+        return MOST_KEPT
+    return int(torch.cuda.get_device_properties(device).total_memory) // (2 * SHARE)
 
 
 def halved(size: BatchSize) -> BatchSize | None:

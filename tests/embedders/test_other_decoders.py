@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tiny_families import tiny_family
 from tokenizers import processors
 
 from embedders.black_boxes.loading import language_model
+from embedders.hardware import batching
 from embedders.predictors.language import causal
 from embedders.predictors.language.contract import LanguageModel, Question
 from registry.data.models import ModelSpec
@@ -121,3 +123,27 @@ def test_a_prompt_is_written_on_alike_in_any_batch(tmp_path: Path, kind: str) ->
         expected.append(tokenizer.decode(written[0, read.shape[1] :], skip_special_tokens=True).strip())
 
     assert model(folder).write(asked, most_tokens=6) == expected
+
+
+# -- memory ----------------------------------------------------------------------------------------------
+
+
+def test_no_more_is_kept_of_a_prompt_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm: Any = model(tiny_family(tmp_path / "lm", "llama"))
+    labels = [f"{word} number {n}" for word in WORDS for n in range(9)]
+    expected = lm.score(ALIKE, labels).log_prob
+    rows: list[int] = []
+    forward = lm._model.model.forward
+    a_prompt = 2 * 2 * 2 * 8 * 4 * 256  # layers, keys and values, heads, their numbers, bytes, at most so many tokens
+
+    def watched(**given: Any) -> Any:  # noqa: ANN401
+        rows.append(len(given["input_ids"]))
+        return forward(**given)
+
+    monkeypatch.setattr(lm._model.model, "forward", watched)
+    monkeypatch.setattr(batching, "MOST_KEPT", 2 * a_prompt)
+    scored = lm.score(ALIKE, labels).log_prob
+
+    assert max(rows) <= 8
+    assert len(rows) > 18
+    assert np.abs(scored - expected).max() < TOLERANCE

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError, ModelNotUsableError
-from embedders.hardware.batching import filled
+from embedders.hardware.batching import filled, most_kept
 from embedders.hardware.devices import moved, rounding, widest
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.language.contract import MOST_WRITTEN, Question, WordScores
@@ -43,6 +43,12 @@ class _Encoded(NamedTuple):
     last: torch.Tensor  # (rows, 1, vocabulary), what could follow the last, in float32
     mask: torch.Tensor  # (rows, tokens so far)
     cache: Any
+
+    @property
+    def size(self) -> int:
+        """How many bytes what was kept of a row takes, at least one."""
+        kept = sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if layer.keys is not None)
+        return max(1, kept // len(self.mask))
 
     def select(self, rows: Sequence[int]) -> "_Encoded":
         """Return some of the rows, or one several times, to read on from; what was read stays as it is."""
@@ -98,7 +104,7 @@ class CausalLM:
         self._model.check_known(ids for question in tokenised for ids in (question.prompt, *question.words))
         prompts = [question.prompt for question in tokenised]
         beginning = self._beginning(self._shared(prompts)) if self._keeps_cache else None
-        batches = list(self._batches(prompts, 0 if beginning is None else len(beginning.tokens)))
+        batches = list(self._batches(prompts, beginning))
         made = [self._scored([tokenised[i] for i in chosen], beginning) for chosen in batches]
         tables = self._model.ask(lambda: torch.cat(made).cpu().numpy())  # from the device once, when all is under way
         table = np.zeros((len(questions), len(words) + 1))
@@ -228,15 +234,17 @@ class CausalLM:
         shared = prompts[0][: min(common(prompts), min(map(len, prompts)) - 1)] if prompts else []
         return shared if len(shared) * (len(prompts) - 1) >= LEAST_SHARED else []
 
-    def _batches(self, prompts: Sequence[list[int]], shared: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the numbers of prompts of like length, as many as have room for their scores."""
+    def _batches(self, prompts: Sequence[list[int]], beginning: _Beginning | None) -> Iterator[NDArray[np.int64]]:
+        """Yield the numbers of prompts of like length, as many as have room for their scores and what is kept."""
+        shared, kept = (0, 0) if beginning is None else (len(beginning.tokens), beginning.encoded.size)
+        most = BATCH_SIZE if not kept else min(BATCH_SIZE, most_kept(self._model.device) // kept)
         lengths = np.array([len(prompt) - shared for prompt in prompts])
         order = np.argsort(-lengths, kind="stable")
         vocabulary = self._model.model.config.get_text_config().vocab_size
         start = 0
         while start < len(order):
             rows = MOST_LOGITS // (int(lengths[order[start]]) * vocabulary)
-            size = min(BATCH_SIZE, max(1, rows)) if self._keeps_cache else 1
+            size = max(1, min(most, rows)) if self._keeps_cache else 1
             yield order[start : start + size]
             start += size
 
@@ -263,8 +271,9 @@ class CausalLM:
         read = self._read(rows, None if beginning is None else beginning.encoded.select([0] * len(rows)))
         table = _token_log_probs(read.last, [[[ids[0] for ids in q.words]] for q in questions])[:, 0]
         longer = [(i, k) for i, q in enumerate(questions) for k, ids in enumerate(q.words) if len(ids) > 1]
-        for start in range(0, len(longer), BATCH_SIZE):
-            pairs = longer[start : start + BATCH_SIZE]
+        at_once = max(1, min(BATCH_SIZE, most_kept(self._model.device) // read.size))
+        for start in range(0, len(longer), at_once):
+            pairs = longer[start : start + at_once]
             words = [questions[i].words[k] for i, k in pairs]
             after = self._read([ids[:-1] for ids in words], read.select([i for i, _ in pairs]), left=False, wide=True)
             places = tuple(_on_device(pairs, table.device).T)
