@@ -112,15 +112,17 @@ def padded(
     device: torch.device,
     *,
     most: int,
+    pad: int | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return rows as tensors (rows, longest) on the device; on a GPU a little longer, for its fused attention.
 
     Args:
         most: tokens that the model has positions for; no padding goes beyond.
+        pad: what stands in it; None for the tokenizer's own.
     """
     longest = max(len(row["input_ids"]) for row in rows)
     width = longest if device.type == "cpu" else max(longest, min(-(-longest // MULTIPLE) * MULTIPLE, most))
-    pads = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
+    pads = {"input_ids": tokenizer.pad_token_id if pad is None else pad, "token_type_ids": tokenizer.pad_token_type_id}
     is_left = tokenizer.padding_side == "left"
     return {
         name: moved(filled([row[name] for row in rows], pads.get(name, 0), width=width, is_left=is_left), device)

@@ -51,12 +51,12 @@ class Checkpoint:
         else:
             self.tokenizer, model = self._loaded(path, head)
         self.model = _in_fast_precision(model, self.device).to(self.device).eval()
-        self._ready_to_pad(path)
+        self._known = _vocabulary(self.model)
+        self._ready_to_pad(path, head)
         self.max_length = min(MOST_TOKENS, _positions(self.model) or USUAL_TOKENS)
         self.filled = 0  # inputs, so far, that have as many tokens as it reads, or more
         self._accepted = set(inspect.signature(self.model.forward).parameters)
         hidden = getattr(self.model.config.get_text_config(), "hidden_size", 1024)
-        self._known = _vocabulary(self.model)
         self.batch_size = batch_size(self.device, hidden=hidden, most_rows=MOST_ROWS)
 
     def _loaded(self, folder: Path, head: HeadKind) -> tuple[Any, Any]:
@@ -81,27 +81,35 @@ class Checkpoint:
         check_loaded(folder, loading_info, body=str(model.base_model_prefix))
         return tokenizer, model
 
-    def _ready_to_pad(self, path: Path) -> None:
-        """Decoders come without a token to pad with; what stands there is masked, so their end of text will do.
+    def _ready_to_pad(self, path: Path, head: HeadKind) -> None:
+        """Choose what stands where a batch has nothing: it is masked, so any token will do, an end of text too.
 
-        But not where the tokenizer ends each text with it, and nothing is said of padding: a classifier reads its
-        answer off the last token that is no padding.
+        But a classifier may read its answer off the last token that is no padding, so its config is followed. Where
+        that leaves padding open, the last token is read of a single text, whatever it is.
         """
         tokenizer, config = self.tokenizer, self.model.config
-        if tokenizer.pad_token is None:
-            known = getattr(config, "pad_token_id", None)
-            if known is not None and known >= 0:
-                token = tokenizer.convert_ids_to_tokens(known)
-            else:
-                end = tokenizer.eos_token
-                is_last = end is not None and tokenizer("a")["input_ids"][-1:] == [tokenizer.eos_token_id]
-                others = [other for other in (tokenizer.unk_token, tokenizer.bos_token) if other not in (None, end)]
-                token = next(iter(others), None) if is_last else end
-            if token is None:
-                raise ModelNotUsableError(f"{path} has a tokenizer that can neither pad nor end a text.")
-            tokenizer.pad_token = token
-        config.pad_token_id = tokenizer.pad_token_id
+        told = getattr(config.get_text_config(), "pad_token_id", None)
+        told = told if isinstance(told, int) and 0 <= told < self._known else None
+        named = (tokenizer.pad_token_id, told, tokenizer.eos_token_id)
+        known = next((token for token in named if token is not None), None)
+        if known is None:
+            raise ModelNotUsableError(f"{path} has a tokenizer that can neither pad nor end a text.")
+        if tokenizer.pad_token is None and tokenizer.convert_ids_to_tokens(known) is not None:
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(known)  # left out of what is written
+        answers = head in (HeadKind.CLASSIFICATION, HeadKind.REGRESSION)
+        self._is_pad_open = answers and told is None
+        self._pad_with(told if answers and told is not None else known)
         tokenizer.padding_side = "left" if config.model_type in _PADS_LEFT else "right"
+
+    def _pad_with(self, token: int) -> None:
+        config = self.model.config
+        self.pad = config.pad_token_id = config.get_text_config().pad_token_id = token
+
+    def _keep_last(self, rows: Sequence[dict[str, list[int]]]) -> None:
+        """Pad with what none of the rows ends in, where the config leaves that open."""
+        lasts = {row["input_ids"][-1] for row in rows}
+        if self._is_pad_open and self.pad in lasts:
+            self._pad_with(next(token for token in range(len(lasts) + 1) if token not in lasts))
 
     def outputs(
         self, inputs: Sequence[Input], call: Callable[[dict[str, Any]], Any], *, width: int
@@ -150,20 +158,21 @@ class Checkpoint:
     def _made_ready(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
         from embedders.hardware.batching import by_length, tokenised
 
+        rows = tokenised(self.tokenizer, inputs, max_length=self.max_length)
+        rows = [self.readable(row) for row in rows]
+        self._keep_last(rows)
+        self.filled += sum(len(row["input_ids"]) >= self.max_length for row in rows)
         is_pair = np.array([pair is not None for _, pair in inputs], bool)
         for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
-            rows = tokenised(self.tokenizer, [inputs[i] for i in members.tolist()], max_length=self.max_length)
-            rows = [self.readable(row) for row in rows]
-            self.filled += sum(len(row["input_ids"]) >= self.max_length for row in rows)
-            for chosen in by_length(rows, self.batch_size):
-                yield members[chosen], self.batch([rows[i] for i in chosen])
+            for chosen in by_length([rows[i] for i in members], self.batch_size):
+                yield members[chosen], self.batch([rows[i] for i in members[chosen]])
 
     def batch(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return tokenised inputs as tensors (rows, longest) on the device."""
         from embedders.hardware.batching import padded
 
         self.check_known(row["input_ids"] for row in rows)
-        return padded(self.tokenizer, rows, self.device, most=self.max_length)
+        return padded(self.tokenizer, rows, self.device, most=self.max_length, pad=self.pad)
 
     def check_known(self, rows: Iterable[Sequence[int]]) -> None:
         """Raise `BlackBoxError` where a token has no place in the model: on a GPU nothing could be asked any more."""
@@ -177,7 +186,7 @@ class Checkpoint:
     def readable(self, row: dict[str, list[int]]) -> dict[str, list[int]]:
         """Return what the model takes of a tokenised input; one without any token becomes a single pad."""
         if not row["input_ids"]:
-            return {"input_ids": [self.tokenizer.pad_token_id], "attention_mask": [1]}
+            return {"input_ids": [self.pad], "attention_mask": [1]}
         return {name: ids for name, ids in row.items() if name in self._accepted}
 
     def ask(self, call: Callable[..., Any], *values: Any, **given: Any) -> Any:  # noqa: ANN401 - whatever it takes and returns

@@ -306,7 +306,7 @@ class CausalLM:
             wide: make all that could follow in float32, not only what follows the last.
         """
         model = self._model
-        ids = moved(filled(rows, self._tokenizer.pad_token_id, is_left=left), model.device)
+        ids = moved(filled(rows, model.pad, is_left=left), model.device)
         mask = moved(filled([[1] * len(row) for row in rows], 0, is_left=left), model.device)
         if before is not None:
             mask = torch.cat([before.mask, mask], dim=1)

@@ -19,7 +19,7 @@ def written_on(
     from embedders.hardware.devices import moved
 
     tokenizer, texts = model.tokenizer, [""] * len(prompts)
-    pad, settings = tokenizer.pad_token_id, _greedy(model, most_tokens)
+    pad, settings = model.pad, _greedy(model, most_tokens)
     for chosen in by_length([{"input_ids": prompt} for prompt in prompts], BatchSize(ROWS), alike=alike):
         rows = [prompts[i] for i in chosen]
         model.check_known(rows)
@@ -49,7 +49,7 @@ def _greedy(model: Checkpoint, most_tokens: int) -> Any:  # noqa: ANN401 - trans
         do_sample=False,
         num_beams=1,
         eos_token_id=ends,
-        pad_token_id=model.tokenizer.pad_token_id,
+        pad_token_id=model.pad,
         decoder_start_token_id=own.decoder_start_token_id,
         bos_token_id=own.bos_token_id,
         forced_bos_token_id=own.forced_bos_token_id,
