@@ -142,7 +142,11 @@ class Checkpoint:
         parts = [(chosen, self.ask(call, batch)) for chosen, batch in self.batches(inputs)]
         table = np.zeros((len(inputs), width))
         if parts:
-            numbers, made = zip(*parts, strict=True)  # a GPU's errors may come as late as here:
+            numbers, made = zip(*parts, strict=True)
+            outputs = made[0].shape[-1]
+            if outputs != width:
+                raise BlackBoxError(f"{self.name!r} has {outputs} outputs, not {width}.")
+            # A GPU's errors may come as late as here.
             table[np.concatenate(numbers)] = self.ask(lambda: torch.cat(made).float().cpu().numpy())
         return table
 
@@ -200,7 +204,7 @@ class Checkpoint:
                 return call(*values, **given)
         except torch.OutOfMemoryError as error:
             raise TooLargeError(self.name) from error
-        except (ValueError, IndexError, RuntimeError) as error:
+        except Exception as error:  # whatever the code of an architecture raises means: no answer
             raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
 
     def checked(self, table: NDArray[Any]) -> NDArray[Any]:

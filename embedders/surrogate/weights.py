@@ -100,9 +100,13 @@ def _of_weights(folder: Path) -> str:
 def label_names(folder: Path) -> list[str]:
     """Return the labels that a classifier's config names, in the order of its outputs; raise `ModelNotUsableError`.
 
-    transformers leaves the names out of the config where they are its own: LABEL_0 and LABEL_1.
+    transformers leaves the names out of the config where they are its own, LABEL_0 and LABEL_1; a config that was
+    written by hand may tell their number alone.
     """
-    names = _config(folder).get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    config = _config(folder)
+    count = config.get("num_labels")  # no more than the weights have room for, as `looked_at` sees to
+    numbers = range(count) if isinstance(count, int) and count > 0 else range(2)
+    names = config.get("id2label") or {str(number): f"LABEL_{number}" for number in numbers}
     if not isinstance(names, dict) or {str(key) for key in names} != {str(number) for number in range(len(names))}:
         raise ModelNotUsableError(f"{folder} has an id2label that does not number its labels from 0 on.")
     return [str(names[key]) for key in sorted(names, key=int)]

@@ -1,6 +1,7 @@
 """Checkpoints of other families that answer by themselves: as transformers answers one text at a time."""
 
 import inspect
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ from tiny_boxes import edit_config, loaded, tiny_box
 from tiny_decoders import tiny_decoder
 from tokenizers import processors
 
-from embedders.errors import ModelNotUsableError
+from embedders.black_boxes.entries import predictor_for
+from embedders.black_boxes.registering import hf_model
+from embedders.errors import BlackBoxError, ModelNotUsableError, SettingError
 from embedders.foreign.door import looked_at
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.classifiers import ClassifierPredictor
+from registry import Registry
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
 
@@ -82,3 +86,59 @@ def test_a_decoder_reads_its_answer_off_the_token_that_transformers_reads_it_off
     together, alone = judge.predict(INPUTS).probabilities, [judge.predict([one]).probabilities[0] for one in INPUTS]
     assert together.tolist() == [pytest.approx(row, abs=TOLERANCE) for row in expected]
     assert np.array(alone).tolist() == [pytest.approx(row, abs=TOLERANCE) for row in expected]
+
+
+# -- what is told in one line ----------------------------------------------------------------------------
+
+
+def numbered(folder: Path, count: object) -> Path:
+    """Save a classifier of three outputs whose config tells their number alone."""
+    tiny_box(folder, "bert", "BertForSequenceClassification", outputs=3)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = {name: value for name, value in config.items() if name not in ("id2label", "label2id")}
+    (folder / "config.json").write_text(json.dumps({**config, "num_labels": count}), encoding="utf-8")
+    return folder
+
+
+def test_outputs_that_are_counted_and_not_named_are_as_many(registry: Registry, tmp_path: Path) -> None:
+    folder = numbered(tmp_path / "judge", 3)
+
+    record = hf_model(registry, "judge", str(folder), labels=LABELS)
+
+    assert record.spec["labels"] == list(LABELS)
+    answers = predictor_for(registry, record, device="cpu").predict(INPUTS[:2])
+    assert answers.probabilities.tolist() == [pytest.approx(row, abs=TOLERANCE) for row in transformed(folder)[:2]]
+    with pytest.raises(SettingError, match=r"judge has 3 outputs, not 2\.$"):
+        hf_model(registry, "other", str(folder), labels=LABELS[:2])
+
+
+@pytest.mark.parametrize("count", ["3", True, 2**40])
+def test_what_is_no_number_of_outputs_is_refused(registry: Registry, tmp_path: Path, count: object) -> None:
+    folder = numbered(tmp_path / "judge", count)
+
+    with pytest.raises(ModelNotUsableError, match=r"config\.json: num_labels .*\.$"):
+        hf_model(registry, "judge", str(folder), labels=LABELS)
+
+
+def test_another_number_of_outputs_than_of_labels_is_told(tmp_path: Path) -> None:
+    folder = tiny_box(tmp_path / "judge", "bert", "BertForSequenceClassification", outputs=2)
+
+    with pytest.raises(BlackBoxError, match=r"^'judge' has 2 outputs, not 3\.$"):
+        box(folder).predict(INPUTS)
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("no start\nto be had"), TypeError(), KeyError("start"), AssertionError()]
+)
+def test_whatever_a_model_raises_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    judge = box(tiny_box(tmp_path / "judge", "t5", "T5ForSequenceClassification", labels=LABELS))
+
+    def raising(**_given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(judge._model.model, "forward", raising)
+
+    with pytest.raises(BlackBoxError, match=r"^'judge' cannot answer: (no start|TypeError|'start'|AssertionError)$"):
+        judge.predict(INPUTS[:2])
