@@ -153,7 +153,8 @@ class Checkpoint:
     def batches(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
         """Yield the numbers of inputs, and their tokens as tensors on the device, made ready while it is at work.
 
-        Pairs share no batch with single texts: encoder-decoders want as many ends of text in each of its rows.
+        Encoder-decoders want as many ends of text in each row of a batch: pairs share none with single texts, nor does
+        a text that holds such ends with others.
         """
         from embedders.hardware.ahead import ahead
 
@@ -166,10 +167,15 @@ class Checkpoint:
         rows = [self.readable(row) for row in rows]
         self._keep_last(rows)
         self.filled += sum(len(row["input_ids"]) >= self.max_length for row in rows)
-        is_pair = np.array([pair is not None for _, pair in inputs], bool)
-        for members in (np.flatnonzero(~is_pair), np.flatnonzero(is_pair)):
+        kinds = np.array([(pair is not None, self._ends(row)) for (_, pair), row in zip(inputs, rows, strict=True)])
+        for kind in np.unique(kinds, axis=0) if rows else ():
+            members = np.flatnonzero((kinds == kind).all(axis=1))
             for chosen in by_length([rows[i] for i in members], self.batch_size):
                 yield members[chosen], self.batch([rows[i] for i in members[chosen]])
+
+    def _ends(self, row: dict[str, list[int]]) -> int:
+        """Return how many ends of text a row has, as far as an encoder-decoder counts them."""
+        return row["input_ids"].count(self.model.config.eos_token_id) if self.model.config.is_encoder_decoder else 0
 
     def batch(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return tokenised inputs as tensors (rows, longest) on the device."""

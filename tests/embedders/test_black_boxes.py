@@ -144,13 +144,6 @@ def test_a_decoder_answers_a_text_of_which_no_token_is_left(
     assert answers.probabilities.shape == (1 + len(others), 3)
 
 
-def test_a_text_that_a_model_cannot_take_is_told_in_one_line(registry: Registry, tmp_path: Path) -> None:
-    hf_model(registry, "judge", str(tiny_box(tmp_path / "judge", "bart", CLASSIFIERS["bart"], labels=LABELS)))
-
-    with pytest.raises(BlackBoxError, match=r"^'judge' cannot answer: .*<eos>"):
-        ask(registry, "judge", [Input("a fine [SEP] film"), Input("a dull film")])
-
-
 def test_an_entry_of_the_first_release_is_a_classifier(registry: Registry, tmp_path: Path) -> None:
     folder = tiny_classifier(tmp_path / "judge", LABELS)
     new = hf_model(registry, "new", str(folder))

@@ -88,6 +88,22 @@ def test_a_decoder_reads_its_answer_off_the_token_that_transformers_reads_it_off
     assert np.array(alone).tolist() == [pytest.approx(row, abs=TOLERANCE) for row in expected]
 
 
+# -- batches ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture"), [("bart", "BartForSequenceClassification"), ("t5", "T5ForSequenceClassification")]
+)
+def test_texts_that_hold_ends_of_text_are_answered_beside_others(
+    tmp_path: Path, family: str, architecture: str
+) -> None:
+    folder = tiny_box(tmp_path / "judge", family, architecture, labels=LABELS)
+
+    answers = box(folder).predict(INPUTS).probabilities
+
+    assert answers.tolist() == [pytest.approx(row, abs=TOLERANCE) for row in transformed(folder)]
+
+
 # -- what is told in one line ----------------------------------------------------------------------------
 
 
