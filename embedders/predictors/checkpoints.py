@@ -3,8 +3,10 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ _CLASSES = {
     HeadKind.CAUSAL_LM: "AutoModelForCausalLM",
     HeadKind.SEQ2SEQ_LM: "AutoModelForSeq2SeqLM",
 }
+_ANSWERING = (HeadKind.CLASSIFICATION, HeadKind.REGRESSION)  # with a few numbers for a text
+FEW = 8  # letters of a text that is asked alone, and beside one of more, to see whether padding is read
 _PADS_LEFT = ("xlnet",)  # reads its answer off the last position
 
 
@@ -52,7 +56,8 @@ class Checkpoint:
             self.tokenizer, model = self._loaded(path, head)
         self.model = _in_fast_precision(model, self.device).to(self.device).eval()
         self._known = _vocabulary(self.model)
-        self._ready_to_pad(path, head)
+        self._head = head
+        self._ready_to_pad(path)
         self.max_length = min(MOST_TOKENS, _positions(self.model) or USUAL_TOKENS)
         self.filled = 0  # inputs, so far, that have as many tokens as it reads, or more
         self._accepted = set(inspect.signature(self.model.forward).parameters)
@@ -81,7 +86,7 @@ class Checkpoint:
         check_loaded(folder, loading_info, body=str(model.base_model_prefix))
         return tokenizer, model
 
-    def _ready_to_pad(self, path: Path, head: HeadKind) -> None:
+    def _ready_to_pad(self, path: Path) -> None:
         """Choose what stands where a batch has nothing: it is masked, so any token will do, an end of text too.
 
         But a classifier may read its answer off the last token that is no padding, so its config is followed. Where
@@ -96,7 +101,7 @@ class Checkpoint:
             raise ModelNotUsableError(f"{path} has a tokenizer that can neither pad nor end a text.")
         if tokenizer.pad_token is None and tokenizer.convert_ids_to_tokens(known) is not None:
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(known)  # left out of what is written
-        answers = head in (HeadKind.CLASSIFICATION, HeadKind.REGRESSION)
+        answers = self._head in _ANSWERING
         self._is_pad_open = answers and told is None
         self._pad_with(told if answers and told is not None else known)
         tokenizer.padding_side = "left" if config.model_type in _PADS_LEFT else "right"
@@ -161,7 +166,7 @@ class Checkpoint:
         return ahead(self._made_ready(inputs), device=self.device)
 
     def _made_ready(self, inputs: Sequence[Input]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
-        from embedders.hardware.batching import by_length, tokenised
+        from embedders.hardware.batching import tokenised
 
         rows = tokenised(self.tokenizer, inputs, max_length=self.max_length)
         rows = [self.readable(row) for row in rows]
@@ -170,19 +175,50 @@ class Checkpoint:
         kinds = np.array([(pair is not None, self._ends(row)) for (_, pair), row in zip(inputs, rows, strict=True)])
         for kind in np.unique(kinds, axis=0) if rows else ():
             members = np.flatnonzero((kinds == kind).all(axis=1))
-            for chosen in by_length([rows[i] for i in members], self.batch_size):
-                yield members[chosen], self.batch([rows[i] for i in members[chosen]])
+            for chosen, batch in self.in_batches([rows[i] for i in members]):
+                yield members[chosen], batch
+
+    def in_batches(self, rows: Sequence[dict[str, list[int]]]) -> Iterator[tuple[NDArray[np.int64], dict[str, Any]]]:
+        """Yield the numbers of tokenised inputs of like length, of one where padding is read, and their tensors."""
+        from embedders.hardware.batching import by_length
+
+        may_pad = self.device.type != "cpu" or len({len(row["input_ids"]) for row in rows}) > 1
+        exact = may_pad and self.reads_padding
+        for chosen in by_length(rows, self.batch_size, alike=exact):
+            yield chosen, self._batch([rows[i] for i in chosen], exact=exact)
+
+    @cached_property
+    def reads_padding(self) -> bool:
+        """Say whether a text is another to it beside a longer one: convolutions over tokens, for one, know no mask."""
+        from embedders.hardware.batching import tokenised
+        from embedders.hardware.devices import rounding
+
+        letters = [Input(" ".join(ascii_letters[:count])) for count in (FEW, 6 * FEW)]
+        rows = [self.readable(row) for row in tokenised(self.tokenizer, letters, max_length=self.max_length)]
+        alone, beside = (self.ask(self._first, self._batch(rows[:count], exact=True)) for count in (1, 2))
+        most = rounding(self.model.dtype, self.device) * alone.abs().max().clamp(min=1.0)
+        return bool(((alone - beside).abs() > most).any().item())
+
+    def _first(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
+        """Return what the model makes of a batch's first input: its outputs, or numbers of each of its tokens."""
+        if self._head in (HeadKind.TEXT_TO_TEXT, HeadKind.SEQ2SEQ_LM):
+            read = {name: batch[name] for name in ("input_ids", "attention_mask")}
+            made = self.model.get_encoder()(**read)[0]
+        else:
+            made = self.model(**batch)[0]
+        own = slice(None) if self._head in _ANSWERING else batch["attention_mask"][0] == 1
+        return made[0][own].float()
 
     def _ends(self, row: dict[str, list[int]]) -> int:
         """Return how many ends of text a row has, as far as an encoder-decoder counts them."""
         return row["input_ids"].count(self.model.config.eos_token_id) if self.model.config.is_encoder_decoder else 0
 
-    def batch(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
-        """Return tokenised inputs as tensors (rows, longest) on the device."""
+    def _batch(self, rows: Sequence[dict[str, list[int]]], *, exact: bool) -> dict[str, Any]:
+        """Return tokenised inputs as tensors (rows, longest) on the device; no longer, where it is to be exact."""
         from embedders.hardware.batching import padded
 
         self.check_known(row["input_ids"] for row in rows)
-        return padded(self.tokenizer, rows, self.device, most=self.max_length, pad=self.pad)
+        return padded(self.tokenizer, rows, self.device, most=0 if exact else self.max_length, pad=self.pad)
 
     def check_known(self, rows: Iterable[Sequence[int]]) -> None:
         """Raise `BlackBoxError` where a token has no place in the model: on a GPU nothing could be asked any more."""

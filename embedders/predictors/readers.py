@@ -54,8 +54,6 @@ class ReaderPredictor(OfCheckpoint):
 
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return each question's span as a certain answer, a column for every distinct text."""
-        from embedders.hardware.batching import by_length
-
         model = self._model
         encoded = [self._encoded(question) for question in inputs]
         rows = [
@@ -65,8 +63,8 @@ class ReaderPredictor(OfCheckpoint):
         model.filled += sum(len(row["input_ids"]) >= model.max_length for row in rows)
         spans = [""] * len(inputs)
         made = []
-        for chosen in by_length(rows, model.batch_size):
-            output = model.ask(model.model, **model.batch([rows[i] for i in chosen]))
+        for chosen, batch in model.in_batches(rows):
+            output = model.ask(model.model, **batch)
             made.append((chosen, output.start_logits, output.end_logits))
         for chosen, *scores in made:  # copied when all of them are under way: a copy waits for the device
             starts, ends = (model.checked(model.ask(_on_cpu, one)) for one in scores)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny import TOLERANCE
+from tiny import HIDDEN, LAYERS, TOLERANCE, sentences
 from tiny_boxes import edit_config, loaded, tiny_box
 from tiny_decoders import tiny_decoder
 from tokenizers import processors
@@ -17,8 +17,10 @@ from embedders.black_boxes.entries import predictor_for
 from embedders.black_boxes.registering import hf_model
 from embedders.errors import BlackBoxError, ModelNotUsableError, SettingError
 from embedders.foreign.door import looked_at
+from embedders.hardware.devices import quiet_transformers
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.classifiers import ClassifierPredictor
+from embedders.predictors.heads import head_of
 from registry import Registry
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
@@ -48,6 +50,7 @@ def test_nothing_else_that_is_called_so_is(tmp_path: Path, value: object) -> Non
 LABELS = ("bad", "so-so", "good")
 TEXTS = ["a film", "a dull meal from start to end", "a fine film [SEP]", "[SEP]", "a book [PAD]", "a film [UNK]", ""]
 INPUTS = [*map(Input, TEXTS), Input("a great phone", "an awful book"), Input("a song", "so say all of us who have")]
+NAMES = {"bert": "Bert", "roberta": "Roberta", "modernbert": "ModernBert", "gpt2": "GPT2", "llama": "Llama", "t5": "T5"}
 BEGUN, ENDED = "[CLS] $A", "[CLS] $A [SEP]"
 
 
@@ -102,6 +105,59 @@ def test_texts_that_hold_ends_of_text_are_answered_beside_others(
     answers = box(folder).predict(INPUTS).probabilities
 
     assert answers.tolist() == [pytest.approx(row, abs=TOLERANCE) for row in transformed(folder)]
+
+
+_SIZE = {"hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": 64}
+UNMASKED = {
+    "ConvBert": {"embedding_size": HIDDEN, "head_ratio": 2, "conv_kernel_size": 3},
+    "FNet": {},
+    "Nystromformer": {"conv_kernel_size": 9},
+}
+MANY = [Input(text) for text in sentences(("fine", "dull"), 40)]
+
+
+def other_encoder(folder: Path, kind: str) -> Path:
+    """Save a classifier of an architecture that has its own idea of padding, with BERT's tokenizer."""
+    tiny_box(folder, "bert", "BertForSequenceClassification", labels=LABELS)
+    words = transformers.AutoConfig.from_pretrained(folder).vocab_size
+    size = {**_SIZE, **UNMASKED[kind], "vocab_size": words, "max_position_embeddings": 256, "pad_token_id": 0}
+    config = getattr(transformers, f"{kind}Config")(**size, num_labels=len(LABELS))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = getattr(transformers, f"{kind}ForSequenceClassification")(config).eval()
+        for weights in model.parameters():
+            if weights.ndim > 1:
+                torch.nn.init.normal_(weights, std=0.2)
+    with quiet_transformers():
+        model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", UNMASKED)
+def test_a_classifier_that_reads_padding_gets_none(tmp_path: Path, kind: str) -> None:
+    judge = box(other_encoder(tmp_path / "judge", kind))
+
+    together = judge.predict(MANY).probabilities
+
+    alone = np.concatenate([judge.predict([one]).probabilities for one in MANY])
+    assert judge._model.reads_padding
+    assert np.abs(together - alone).max() < TOLERANCE
+    assert len(np.unique(together.round(3), axis=0)) > 10, "it answers every text alike"
+
+
+@pytest.mark.parametrize(
+    ("family", "architecture"),
+    [
+        *((family, f"{name}ForSequenceClassification") for family, name in NAMES.items()),
+        ("bert", "BertForQuestionAnswering"),
+        ("t5", "T5ForConditionalGeneration"),
+        ("bart", "BartForConditionalGeneration"),
+    ],
+)
+def test_others_are_asked_in_batches_of_like_length(tmp_path: Path, family: str, architecture: str) -> None:
+    folder = tiny_box(tmp_path / "box", family, architecture)
+
+    assert not Checkpoint("box", folder, head_of(folder, LABELS), device="cpu").reads_padding
 
 
 # -- what is told in one line ----------------------------------------------------------------------------
