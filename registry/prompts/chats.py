@@ -32,7 +32,7 @@ SECONDS = 20  # to wait on a busy machine; of the processor, a template has what
 _ANY_NUMBER = 10**7  # of lines: each has its own limit
 _DAY = date(2024, 7, 26)  # that templates are told, always: the same prompt is the same tomorrow
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]  # its role, and its content: a text, or a list of parts
 
 
 class ChatTemplate:

@@ -50,7 +50,13 @@ DECODERS = {
 WRITERS = {"t5": "T5ForConditionalGeneration", "bart": "BartForConditionalGeneration"}
 KINDS = {**DECODERS, **WRITERS}
 CHAT = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant]\n"
-NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHAT
+NO_SYSTEM = "{% for m in messages if m['role'] == 'user' %}[user] {{ m['content'] }}\n{% endfor %}[assistant]\n"
+REFUSES_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHAT
+IN_PARTS = "{% for m in messages %}[{{ m['role'] }}] {% for part in m['content'] %}{{ part['text'] }}{% endfor %}\n"
+IN_PARTS += "{% endfor %}[assistant]\n"
+THINKS = CHAT + "<think>\n"
+THINKS_IF_TOLD = CHAT + "{% if enable_thinking %}<think>\n{% endif %}"
+THINKS_UNLESS_TOLD = THINKS + "{% if enable_thinking is false %}\n</think>\n\n{% endif %}"
 
 
 @pytest.fixture(scope="module")
@@ -285,9 +291,13 @@ def with_template(folder: Path, template: str) -> Path:
     ("template", "expected"),
     [
         (CHAT, "[system] you think\n[user] a fine film\n[assistant]\n"),
+        (REFUSES_SYSTEM, "[user] you think\n\na fine film\n[assistant]\n"),
         (NO_SYSTEM, "[user] you think\n\na fine film\n[assistant]\n"),
+        (IN_PARTS, "[system] you think\n[user] a fine film\n[assistant]\n"),
+        (THINKS_IF_TOLD, "[system] you think\n[user] a fine film\n[assistant]\n"),
+        (THINKS_UNLESS_TOLD, "[system] you think\n[user] a fine film\n[assistant]\n<think>\n\n</think>\n\n"),
     ],
-    ids=["with a place for the system", "without"],
+    ids=["with a place for the system", "refused", "passed over", "in parts", "thinks if told", "thinks unless told"],
 )
 def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path, template: str, expected: str) -> None:
     folder = with_template(tmp_path / "chat", template)
@@ -298,6 +308,40 @@ def test_a_chat_template_is_used_where_there_is_one(tmp_path: Path, template: st
     naive = [naive_decoder(folder, expected, word, special=False)[0] for word in WORDS[:2]]
     assert scored.log_prob[0].tolist() == pytest.approx(naive, abs=TOLERANCE)
     assert lm.settings() == {"kind": "causal-lm", "chat_template": True, "most_tokens": 256, "cache": True}
+
+
+@pytest.mark.parametrize("template", ["[user]\n", "{% for m in messages %}{{ m['content'][0]['image'] }}{% endfor %}"])
+def test_a_chat_template_that_leaves_out_the_text_is_refused(tmp_path: Path, template: str) -> None:
+    lm = model(with_template(tmp_path / "chat", template))
+
+    told = r"^'lm' has no chat template that can be used\. The template leaves out the text of a prompt\.$"
+    with pytest.raises(ModelNotUsableError, match=told):
+        lm.score([Question("a fine film")], WORDS[:2])
+
+
+def test_a_thought_that_stays_open_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = with_template(tmp_path / "chat", THINKS)
+
+    scored = model(folder).score([Question("a film")], ["great"])
+
+    naive = naive_decoder(folder, "[user] a film\n[assistant]\n<think>\n", "great", special=False)[0]
+    assert scored.log_prob[0, 0] == pytest.approx(naive, abs=TOLERANCE)
+    assert "lm: its chat template opens a thought before each answer, and cannot do without" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("end", "is_open"),
+    [
+        *(("<think>", True), ("<think>\n\n", True), ("<|START_THINKING|>", True), ("[THINK]", True)),
+        *(("<think>\n\n</think>\n\n", False), ("<|END_THINKING|>", False), ("[/THINK]", False), ("assistant\n", False)),
+    ],
+)
+def test_a_thought_is_known_by_its_mark(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, end: str, is_open: bool
+) -> None:
+    model(with_template(tmp_path / "chat", CHAT + end)).score([Question("a film")], ["great"])
+
+    assert ("opens a thought" in caplog.text) == is_open
 
 
 def test_reasoning_stands_in_the_models_own_turn(tmp_path: Path) -> None:

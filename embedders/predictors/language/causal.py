@@ -14,11 +14,10 @@ from embedders.errors import BlackBoxError, ModelNotUsableError
 from embedders.hardware.batching import filled, most_kept
 from embedders.hardware.devices import moved, rounding, widest
 from embedders.predictors.checkpoints import Checkpoint
+from embedders.predictors.language.chatting import Chat
 from embedders.predictors.language.contract import MOST_WRITTEN, Question, WordScores
-from embedders.predictors.language.texts import chat, common, joined, plain
+from embedders.predictors.language.texts import common, joined, plain
 from embedders.predictors.language.wide import WideHead
-from registry.errors import TemplateError, first_line
-from registry.prompts.chats import ChatTemplate
 
 BATCH_SIZE = 32
 MOST_LOGITS = 2**27  # numbers that a batch's next-token scores may have: half a gigabyte
@@ -79,7 +78,7 @@ class CausalLM:
         self._model = model
         self._tokenizer = model.tokenizer
         self._tokenizer.model_max_length = 10**9  # prompts that do not fit are cut here, from the left
-        self._chat = _chat_template(model)
+        self._chat = Chat(model) if getattr(self._tokenizer, "chat_template", None) else None
         self._head = WideHead(model)
         self._held: _Beginning | None = None
         start = self._tokenizer.bos_token_id
@@ -206,12 +205,7 @@ class CausalLM:
         return max(1, self._model.max_length - room)
 
     def _text(self, question: Question) -> str:
-        if self._chat is None:
-            return plain(question)
-        try:
-            return chat(question, self._chat)
-        except TemplateError as error:
-            raise ModelNotUsableError(f"{self._model.name!r} has no chat template that can be used. {error}") from error
+        return plain(question) if self._chat is None else self._chat.text(question)
 
     def _tokens(self, texts: list[str], *, special: bool = True) -> list[list[int]]:
         if not texts:
@@ -334,18 +328,6 @@ def _holds_tokens(cache: Any) -> bool:  # noqa: ANN401 - whatever a model keeps
 
     known = (DynamicLayer, DynamicSlidingWindowLayer)  # others beside or below these hold a recurrent state
     return type(cache) is DynamicCache and all(type(layer) in known for layer in cache.layers)
-
-
-def _chat_template(model: Checkpoint) -> ChatTemplate | None:
-    """Return the chat template that a checkpoint brings, None where it brings none; raise where it cannot be used."""
-    if not getattr(model.tokenizer, "chat_template", None):
-        return None
-    try:
-        return ChatTemplate(model.tokenizer.get_chat_template(), model.tokenizer.special_tokens_map)
-    except (TemplateError, ValueError, TypeError) as error:
-        raise ModelNotUsableError(
-            f"{model.name!r} has no chat template that can be used. {first_line(error)}"
-        ) from error
 
 
 def _token_log_probs(logits: torch.Tensor, tokens: torch.Tensor | Sequence[Sequence[Sequence[int]]]) -> torch.Tensor:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from embedders.predictors.language.contract import Question
-from registry.errors import StoppedError, TemplateError
-from registry.prompts.chats import ChatTemplate
 
 T = TypeVar("T", int, str)
 
@@ -18,25 +16,6 @@ def joined(text: str, more: str) -> str:
 def plain(question: Question) -> str:
     """Return a prompt as one text: the system prompt, a blank line, the text, and what the model has said of it."""
     text = question.text if question.system is None else f"{question.system}\n\n{question.text}"
-    return with_reasoning(text, question)
-
-
-def chat(question: Question, template: ChatTemplate) -> str:
-    """Return a prompt in a chat template, as far as the answer's place; its special tokens are part of the text.
-
-    Templates without a place for a system prompt get it before the text.
-
-    Raises:
-        TemplateError: the template cannot be rendered within its limits.
-    """
-    user = {"role": "user", "content": question.text}
-    system = [] if question.system is None else [{"role": "system", "content": question.system}]
-    try:
-        text = template.render([*system, user])
-    except StoppedError:
-        raise
-    except TemplateError:
-        text = template.render([{"role": "user", "content": plain(question._replace(reasoning=None))}])
     return with_reasoning(text, question)
 
 
