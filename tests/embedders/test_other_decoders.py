@@ -115,7 +115,8 @@ def test_a_prompt_is_not_ended_before_it_is_answered(tmp_path: Path, text: str) 
 def test_a_prompt_is_written_on_alike_in_any_batch(tmp_path: Path, kind: str) -> None:
     folder = tiny_decoder(tmp_path / "lm", kind)
     tokenizer, lm = loaded(folder, "AutoModelForCausalLM")
-    asked = [Question("a film"), Question("a dull song from start to end"), *ALIKE]
+    asked = [Question(f"a {word} film") for word in ("fine", "dull", "poor")]
+    asked += [Question("a dull song from start to end"), *ALIKE]
     expected = []
     for one in asked:
         read = tokenizer(one.text, return_tensors="pt")["input_ids"]

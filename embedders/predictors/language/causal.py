@@ -122,11 +122,13 @@ class CausalLM:
 
         most_tokens = min(most_tokens, self._model.max_length // 2)  # of which prompts must keep something
         prompts = [question.prompt for question in self._tokenise(questions, [], most_tokens)]
-        return written_on(self._model, prompts, most_tokens=most_tokens, alike=self._reads_padding)
+        return written_on(self._model, prompts, most_tokens=most_tokens, singly=self._is_another_in_a_batch)
 
     @cached_property
-    def _reads_padding(self) -> bool:
-        """Say whether a prompt is another to it beside a longer one: recurrent models have no mask."""
+    def _is_another_in_a_batch(self) -> bool:
+        """Say whether a prompt is another to it beside others, as where states are carried on, or nothing is masked."""
+        if not _holds_tokens(self._read([[self._start]]).cache):
+            return True
         rows = [_row(FEW, self._vocabulary), _row(6 * FEW, self._vocabulary)]
         alone, beside = self._read(rows[:1]).last, self._read(rows).last[:1]
         return not self._are_alike(beside, alone)

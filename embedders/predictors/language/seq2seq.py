@@ -44,5 +44,5 @@ class Seq2SeqLM:
 
         most, tokenizer = self._model.max_length, self._model.tokenizer
         prompts = [tokenizer(plain(one), truncation=True, max_length=most)["input_ids"] for one in questions]
-        alike = len(prompts) > 1 and self._model.reads_padding
-        return written_on(self._model, prompts, most_tokens=most_tokens, alike=alike, left=False)
+        singly = len(prompts) > 1 and self._model.reads_padding
+        return written_on(self._model, prompts, most_tokens=most_tokens, singly=singly, left=False)

@@ -7,12 +7,12 @@ from embedders.predictors.checkpoints import Checkpoint
 
 
 def written_on(
-    model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: int, alike: bool, left: bool = True
+    model: Checkpoint, prompts: Sequence[list[int]], *, most_tokens: int, singly: bool, left: bool = True
 ) -> list[str]:
     """Return what a language model writes after prompts, without its special tokens.
 
     Args:
-        alike: put none but prompts of one length into a batch, for a model that reads padding too.
+        singly: one prompt at a time, for a model to which it would be another beside others.
         left: pad on the left, as a decoder needs it that writes on from the last token.
     """
     from embedders.hardware.batching import ROWS, BatchSize, by_length, filled
@@ -20,7 +20,7 @@ def written_on(
 
     tokenizer, texts = model.tokenizer, [""] * len(prompts)
     pad, settings = model.pad, _greedy(model, most_tokens)
-    for chosen in by_length([{"input_ids": prompt} for prompt in prompts], BatchSize(ROWS), alike=alike):
+    for chosen in by_length([{"input_ids": prompt} for prompt in prompts], BatchSize(1 if singly else ROWS)):
         rows = [prompts[i] for i in chosen]
         model.check_known(rows)
         given = {
