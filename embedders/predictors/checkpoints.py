@@ -246,8 +246,11 @@ class Checkpoint:
                 return call(*values, **given)
         except torch.OutOfMemoryError as error:
             raise TooLargeError(self.name) from error
-        except Exception as error:  # whatever the code of an architecture raises means: no answer
+        except (ValueError, IndexError, RuntimeError) as error:
             raise BlackBoxError(f"{self.name!r} cannot answer: {first_line(error)}") from error
+        except Exception as error:  # whatever the code of an architecture raises means: no answer
+            told = f"{type(error).__name__}: {first_line(error)}"
+            raise BlackBoxError(f"{self.name!r} cannot answer: {told}") from error
 
     def checked(self, table: NDArray[Any]) -> NDArray[Any]:
         """Return its outputs; raise `BlackBoxError` where one is no number."""

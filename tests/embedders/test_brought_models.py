@@ -299,6 +299,6 @@ def test_an_error_of_none_of_our_kinds_is_told_with_its_kind(
     monkeypatch.setattr(transformers.BertForSequenceClassification, "forward", forward)
     report = embed(registry, space="s")
 
-    assert report.failed == {"m": "ZeroDivisionError: of a third party."}
+    assert report.failed == {"m": "'m' cannot answer: ZeroDivisionError: of a third party"}
     assert registry.catalog.jobs.counts() == {"failed": 1}
     assert not issubclass(ZeroDivisionError, EmbedderError)
