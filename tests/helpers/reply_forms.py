@@ -65,6 +65,8 @@ READ: list[tuple[str, tuple[str, ...], str]] = [  # a reply, the words, and the 
     ("Final answer: negative", SIGNS, "negative"),
     # in a short sentence
     ("The review is positive.", SIGNS, "positive"),
+    ("This movie review is a negative one.", SIGNS, "negative"),
+    ("The sentiment of the sentence is a positive one, as it suggests that all ends well.", SIGNS, "positive"),
     ("This is spam.", MAIL, "spam"),
     ("This is a spam message.", MAIL, "spam"),
     ("It's negative.", SIGNS, "negative"),
@@ -280,6 +282,8 @@ NOT_READ: list[tuple[str, tuple[str, ...]]] = [
     ("It depends on how positive you feel.", SIGNS),
     ("The sentiment is unclear, possibly negative.", SIGNS),
     ("The review is only superficially positive.", SIGNS),
+    ("The positive one is wrong.", SIGNS),
+    ("Not a positive one.", SIGNS),
     ("The review is positive at first, but then negative.", SIGNS),
     ("The sentiment is less positive.", SIGNS),
     ("The sentiment would be positive if it were sincere.", SIGNS),

@@ -199,7 +199,7 @@ _NOUN_AFTER_FIRST = re.compile(
     re.IGNORECASE,
 )
 _NOUN_AFTER = re.compile(
-    rf"['\")\]]*\s+(?:(?:{_NOUNS}|{_TEXTS}|star)s?|in (?:tone|nature|sentiment)|overall|here)(?!\w)", re.IGNORECASE
+    rf"['\")\]]*\s+(?:(?:{_NOUNS}|{_TEXTS}|star|one)s?|in (?:tone|nature|sentiment)|overall|here)(?!\w)", re.IGNORECASE
 )
 _REASON = re.compile(
     r"['\")\]}]*\s*(?:[,\uff0c\u3001]|\s(?:because|since|as (?:the|it|this|there|they|he|she|a)|due to|given|based on|"
