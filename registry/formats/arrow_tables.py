@@ -69,7 +69,7 @@ def _rows(batches: Iterable[Any], names: Mapping[str, list[str]], place: str) ->
         if size > limits.FILE:
             raise limits.too_large(place, limits.FILE)
         limits.check_rows(len(rows) + batch.num_rows, place)
-        rows += [with_class_names(row, names) for row in batch.to_pylist()]
+        rows += [with_class_names(row, names, place) for row in batch.to_pylist()]
     return rows
 
 

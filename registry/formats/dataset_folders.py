@@ -1,6 +1,7 @@
 """Folders of datasets as others lay them out: what `save_to_disk` writes, and one file for each split."""
 
 import re
+from itertools import islice
 from pathlib import Path
 
 from registry.data.tasks import SplitRows
@@ -11,6 +12,7 @@ from registry.formats.table_files import FileForm, FoundTable, read_table
 from registry.reading.classes import Tell
 
 _SPLIT = re.compile(r"(train|training|test)(?:[-_.].*)?", re.IGNORECASE)
+_PART = re.compile(r"(.+)-([0-9]+)-of-([0-9]+)(?:-[0-9a-f]+)?", re.IGNORECASE)  # with a hash behind, as the hub has it
 _TABLE = re.compile(r".*\.(jsonl|ndjson|json|csv|tsv|parquet)(\.gz)?", re.IGNORECASE)
 _ABOUT = {"dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json"}
 
@@ -50,12 +52,34 @@ def _split_files(folder: Path, form: FileForm, tell: Tell) -> dict[str, list[Fou
         elif path.name not in _ABOUT:
             others.append(path.name)
     tell_others(tell, others)
-    for paths in found.values():
-        forms = {path.name.partition(".")[2].lower() for path in paths}
-        if len(forms) > 1:
-            names = ", ".join(path.name for path in paths)
-            raise DataError(str(folder), f"has a split in several forms, {names[:200]}: leave one.")
-    return {name: [read_table(path, form) for path in paths] for name, paths in found.items()}
+    return {name: [read_table(path, form) for path in _parts(folder, paths)] for name, paths in found.items()}
+
+
+def _parts(folder: Path, paths: list[Path]) -> list[Path]:
+    """Return the files of one split in order: one alone, or all parts of one whole.
+
+    Raises:
+        DataError: a part is missing, or the files are no parts of one whole.
+    """
+    names = ", ".join(str(path.relative_to(folder)) for path in paths)[:200]
+    if len({path.name.partition(".")[2].lower() for path in paths}) > 1:
+        raise DataError(str(folder), f"has a split in several forms, {names}: leave one.")
+    found = [_PART.fullmatch(path.name.partition(".")[0]) for path in paths]
+    parts = {path: part for path, part in zip(paths, found, strict=True) if part}
+    if len(paths) == 1 and not parts:
+        return paths
+    wholes = {(path.parent, part[1], int(part[3])) for path, part in parts.items()}
+    numbers = {path: int(part[2]) for path, part in parts.items()}
+    total = next(iter(wholes))[2] if wholes else 0
+    if len(parts) < len(paths) or len(wholes) > 1 or len(set(numbers.values())) < len(paths):
+        told = "leave one, or name them as parts of one, train-00000-of-00002.csv, train-00001-of-00002.csv"
+        raise DataError(str(folder), f"has several files of one split, {names}: {told}.")
+    first = 1 if total in numbers.values() else 0  # of the parts' numbers
+    missing = (str(number) for number in range(first, first + total) if number not in numbers.values())
+    if lacks := ", ".join(islice(missing, 5)):
+        told = f"holds {len(paths)} of {total} parts of a split, {names}: number {lacks} is missing"
+        raise DataError(str(folder), f"{told}; fetch the dataset again.")
+    return sorted(paths, key=numbers.__getitem__)
 
 
 def tell_others(tell: Tell, names: list[str]) -> None:

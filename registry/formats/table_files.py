@@ -81,7 +81,7 @@ def hub_rows(name: str, split: str) -> SplitRows:
     except Exception as error:  # whatever the hub, its files and its library raise is a reason
         raise DataError(f"hf:{name}", first_line(error)) from error
     names = {key: f.names for key, f in table.features.items() if hasattr(f, "names")}
-    rows = [with_class_names(row, names) for row in table]
+    rows = [with_class_names(row, names, f"hf:{name}") for row in table]
     if not rows:
         raise DataError(f"hf:{name}", f"its split {split} holds no examples.")
     return SplitRows(f"hf:{name} {split}", rows, range(1, len(rows) + 1), "row")

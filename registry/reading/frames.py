@@ -64,7 +64,7 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
     """Return the rows of a table, with values of Python."""
     if hasattr(data, "features") and hasattr(data, "to_list"):  # a dataset of the Hugging Face library
         names = {key: feature.names for key, feature in data.features.items() if hasattr(feature, "names")}
-        rows = [with_class_names(row, names) for row in data.to_list()]
+        rows = [with_class_names(row, names, "data") for row in data.to_list()]
     elif hasattr(data, "iter_rows"):  # polars
         rows = list(data.iter_rows(named=True))
     elif hasattr(data, "to_pylist"):  # pyarrow
@@ -101,10 +101,19 @@ def _of_bunch(bunch: Mapping[str, Any]) -> list[Row]:
     return [{"text": text, "label": _value(label)} for text, label in zip(texts, labels, strict=True)]
 
 
-def with_class_names(row: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Row:
-    """Return a row with the names of its classes in place of their numbers; -1 has none, and stays."""
+def with_class_names(row: Mapping[str, Any], names: Mapping[str, Sequence[str]], place: str) -> Row:
+    """Return a row with the names of its classes in place of their numbers; -1 has none, and stays.
+
+    Raises:
+        DataError: another number has no name.
+    """
+    for key, own in names.items():
+        value = row.get(key)
+        if type(value) is int and not -1 <= value < len(own):
+            held = ", ".join(own)[:100]
+            raise DataError(place, f"has the class {value} in {key!r}, whose {len(own)} names are {held}, from 0 on.")
     return {
-        key: names[key][value] if key in names and type(value) is int and 0 <= value < len(names[key]) else value
+        key: names[key][value] if key in names and type(value) is int and value >= 0 else value
         for key, value in row.items()
     }
 

@@ -293,6 +293,16 @@ def test_names_of_classes_are_read_from_the_metadata_of_a_parquet_file(tmp_path:
         read_task(str(tmp_path / "none.parquet"))
 
 
+@pytest.mark.parametrize("number", [2, -2])
+def test_a_class_without_a_name_in_the_metadata_is_refused(tmp_path: Path, number: int) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow_table([0, 1, number], ["bad", "good"]), tmp_path / "t.parquet")
+
+    told = rf"t\.parquet: has the class {number} in 'label', whose 2 names are bad, good, from 0 on\."
+    with pytest.raises(DataError, match=told):
+        read_task(str(tmp_path / "t.parquet"))
+
+
 @pytest.mark.parametrize("metadata", [b"{", b"[]", b'{"info": {"features": {"label": {"_type": "ClassLabel"}}}}'])
 def test_metadata_of_another_form_are_passed_over(tmp_path: Path, metadata: bytes) -> None:
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
@@ -341,11 +351,77 @@ def test_a_folder_of_split_files_is_read_in_order(tmp_path: Path, caplog: pytest
 
 def test_a_fault_in_a_split_file_is_told_with_its_own_place(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
-    file_of(tmp_path / "d" / "train-1.csv", TABLE)
-    file_of(tmp_path / "d" / "train-2.csv", TABLE + ",good\n")
+    file_of(tmp_path / "d" / "train-00000-of-00002.csv", TABLE)
+    file_of(tmp_path / "d" / "train-00001-of-00002.csv", TABLE + ",good\n")
 
-    with pytest.raises(DataError, match=r"train-2\.csv line 4: has no text in 'text'"):
+    with pytest.raises(DataError, match=r"train-00001-of-00002\.csv line 4: has no text in 'text'"):
         read_task(str(tmp_path / "d"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train-00000-of-00001-0a1b2c.csv"],
+        ["train-00000-of-00002-0a1b.csv", "train-00001-of-00002-ffff.csv"],
+        ["train-1-of-2.csv", "train-2-of-2.csv"],
+        ["data/train_small.csv"],
+    ],
+)
+def test_all_parts_of_a_split_are_one(tmp_path: Path, names: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+    for name in names:
+        file_of(tmp_path / name, TABLE)
+
+    assert read_task(str(tmp_path)).train == TASK.train * len(names)
+
+
+def test_parts_are_read_by_their_numbers(tmp_path: Path) -> None:
+    for number in range(11):
+        file_of(tmp_path / f"train-{number}-of-11.csv", f"text,label\nrow {number},{'ab'[number % 2]}x\n")
+
+    assert [example.text for example in read_task(str(tmp_path)).train] == [f"row {n}" for n in range(11)]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["train-00000-of-00003.csv", "train-00002-of-00003.csv"], "holds 2 of 3 parts of a split, .*: number 1 is"),
+        (["train-00001-of-00002.csv"], "holds 1 of 2 parts of a split, .*: number"),
+        (["train-00000-of-99999999999.csv"], "holds 1 of 99999999999 parts .*: number 1, 2, 3, 4, 5 is missing"),
+        (["train.csv", "test-1-of-3.csv"], "holds 1 of 3 parts of a split, test-1-of-3.csv: number"),
+    ],
+)
+def test_a_split_that_lacks_a_part_is_refused(tmp_path: Path, names: list[str], told: str) -> None:
+    for name in names:
+        file_of(tmp_path / name, TABLE)
+
+    with pytest.raises(DataError, match=told):
+        read_task(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train-predictions.csv", "train.csv"],
+        ["train.csv", "data/train.csv"],
+        ["train_r1.csv", "train_r2.csv"],
+        ["train-0-of-1.csv", "train.csv"],
+        ["train-0-of-1-aa.csv", "train-0-of-1-bb.csv"],
+        ["train-0-of-2.csv", "data/train-1-of-2.csv"],
+        ["train-0-of-2.csv", "train_old-1-of-2.csv"],
+        ["train-0-of-2.csv", "train-1-of-3.csv"],
+    ],
+)
+def test_files_of_a_split_that_are_no_parts_of_one_are_refused(tmp_path: Path, names: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+    for name in names:
+        file_of(tmp_path / name, TABLE)
+
+    with pytest.raises(
+        DataError, match=r"has several files of one split, .*: leave one, or name them as parts"
+    ) as told:
+        read_task(str(tmp_path))
+    assert [name for name in names if name not in str(told.value)] == []
 
 
 def test_a_folder_without_training_examples_is_refused(tmp_path: Path) -> None:
