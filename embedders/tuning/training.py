@@ -19,6 +19,7 @@ from embedders.tuning.objectives import Objective
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
+from registry.files.writing import system_errors
 
 BATCH_SIZE = 32
 MAX_LENGTH = 128  # tokens of an input that a classifier is trained on
@@ -207,7 +208,7 @@ def accuracy_of(task: TaskData, probabilities: NDArray[np.float32]) -> float | N
 
 def save_classifier(model: Any, tokenizer: Any, target: Path) -> None:  # noqa: ANN401
     """Write an ordinary checkpoint."""
-    with quiet_transformers():
+    with quiet_transformers(), system_errors():
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
     for weights in target.glob("*.safetensors"):  # written for their owner alone

@@ -80,8 +80,21 @@ def usual_mode(path: Path) -> Iterator[None]:
     """
     path.touch()
     mode = stat.S_IMODE(path.stat().st_mode)
-    yield
+    with system_errors():
+        yield
     path.chmod(mode)
+
+
+@contextlib.contextmanager
+def system_errors() -> Iterator[None]:
+    """Raise what the system did not do as `OSError`: libraries written in Rust raise it as errors of other kinds."""
+    try:
+        yield
+    except Exception as error:
+        found = re.search(r"\(os error ([0-9]{1,4})\)", str(error))  # Rust ends every error of the system so
+        if isinstance(error, OSError) or not found:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
 
 
 def _draft_of(path: Path) -> Path:

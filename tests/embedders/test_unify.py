@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny import BAD, GOOD, THINGS, opinions, sentences, tiny_encoder
+from tiny_disk import full_beyond
 
 from commands.evaluate.unify import ARCHITECTURES as OFFERED
 from commands.evaluate.unify import unify as command
@@ -34,7 +35,7 @@ from registry import Registry
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
-from registry.errors import InputError, NotFoundError
+from registry.errors import InputError, NotFoundError, StorageError
 from registry.formats.tasks import write_task
 from registry.spaces.facets import Facet
 from registry.spaces.vectors import unit
@@ -265,6 +266,13 @@ def test_answers_are_texts_where_labels_say_little(base: Path, tmp_path: Path) -
 def test_an_architecture_that_is_not_there_is_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="there are finetuned, scratch, bag-of-words"):
         trained_model("topics", topics(8), "forest", tmp_path, base=base)
+
+
+@pytest.mark.parametrize("size", [300, 5000, 20_000])  # where settings, the tokenizer and weights break off
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_disk_that_is_full_is_told(base: Path, tmp_path: Path, architecture: str, size: int) -> None:
+    with full_beyond(size), pytest.raises(StorageError, match="File too large"):
+        trained_model("topics", topics(8), architecture, tmp_path, base=base)
 
 
 def test_words_that_were_never_seen_leave_the_usual_answer() -> None:

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from sqlalchemy import inspect
 from tiny_bundles import edited, fill, some_task, tampered
 from tiny_cli import dump, hand_made_space, put_vector, told
+from tiny_disk import full_beyond
 
 import registry.bundles.archive
 import registry.bundles.arrays
@@ -29,7 +30,7 @@ from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.transfers import TransferRecord
-from registry.errors import DataError, InputError, IntegrityError
+from registry.errors import DataError, InputError, IntegrityError, StorageError
 
 
 @pytest.fixture
@@ -702,6 +703,18 @@ def test_a_folder_that_is_there_is_left_alone(mine: Registry, tmp_path: Path) ->
 
     with pytest.raises(InputError, match="is there already"):
         mine.export_bundle(tmp_path / "out")
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(mine: Registry, tmp_path: Path) -> None:
+    space = hand_made_space(mine, "wide", 60_000)
+    for number in range(2):
+        mine.add_task(f"task{number}", some_task(number))
+        put_vector(mine, f"task{number}", space, number)
+
+    with full_beyond(100_000), pytest.raises(StorageError, match=r"^Cannot write .*out: File too large\.$"):
+        mine.export_bundle(tmp_path / "out")
+
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
 def test_arrays_are_written_and_read_a_part_at_a_time(
