@@ -66,6 +66,7 @@ def read_classes(
     if not certain and _each_its_own(labels):
         raise DataError(place, _no_classes(labels, splits["train"], names))
     _tell_alike(labels, tell)
+    _tell_joined(labels, tell)
     return LabelColumn(_with_labels(splits, cells, names.label, tell), CLASSIFICATION)
 
 
@@ -246,6 +247,29 @@ def _tell_alike(labels: Sequence[str], tell: Tell) -> None:
             tell(f"{held} are labels that differ in case or blanks alone: write one where they are one.")
         elif several[0].lower() in DOUBTFUL:
             tell(f"{several[0]!r} is taken as a class: leave its rows out if it is none.")
+
+
+def _tell_joined(labels: Sequence[str], tell: Tell) -> None:
+    """Say how many rows have several labels of others in one cell: each such cell is a class of its own."""
+    known = {plain(label) for label in labels}
+    joined = {label: parts for label in sorted(set(labels)) if (parts := _parts_of(label, known))}
+    if joined:
+        count = sum(label in joined for label in labels)
+        first, parts = next(iter(joined.items()))
+        held = " and ".join(map(repr, parts))[:200]
+        tell(
+            f"{count} of {len(labels)} rows have labels such as {first[:100]!r}, taken as a class beside {held}. "
+            "Where it stands for several, give each row one or leave it out: multi-label tasks are not supported."
+        )
+
+
+def _parts_of(label: str, known: Collection[str]) -> list[str]:
+    """Return the labels that a label joins by a sign, where all of them are known and differ; else none."""
+    for sign in ",;|/+":
+        parts = [part.strip() for part in label.split(sign)]
+        if 1 < len({plain(part) for part in parts}) == len(parts) and all(plain(part) in known for part in parts):
+            return parts
+    return []
 
 
 def _with_point(cell: object) -> object:

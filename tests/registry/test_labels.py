@@ -111,6 +111,28 @@ def test_labels_that_differ_in_case_alone_are_told(tmp_path: Path, caplog: pytes
     assert caplog.messages[0].endswith(told)
 
 
+@pytest.mark.parametrize("joined", ["anger, joy", "anger;joy", "anger | joy", "anger/joy", "Anger+Joy"])
+def test_labels_that_join_others_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture, joined: str) -> None:
+    rows = ["anger", "joy", joined, joined, "fear", "joy"]
+
+    task = read_task(rows_of(tmp_path / "t.jsonl", rows))
+
+    parts = "'Anger' and 'Joy'" if joined[0] == "A" else "'anger' and 'joy'"
+    told = (
+        f"2 of 6 rows have labels such as {joined!r}, taken as a class beside {parts}. "
+        "Where it stands for several, give each row one or leave it out: multi-label tasks are not supported."
+    )
+    assert joined in (task.labels or ())
+    assert [note for note in caplog.messages if "such as" in note] == [f"{tmp_path / 't.jsonl'}: {told}"]
+
+
+@pytest.mark.parametrize("label", ["C/C++", "science, fiction", "joy,", "joy+joy", "/"])
+def test_a_label_whose_parts_are_no_labels_is_one(tmp_path: Path, caplog: pytest.LogCaptureFixture, label: str) -> None:
+    read_task(rows_of(tmp_path / "t.jsonl", ["joy", "science", "C", label]))
+
+    assert [note for note in caplog.messages if "such as" in note] == []
+
+
 def test_a_label_that_may_be_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert read_task(rows_of(tmp_path / "t.jsonl", ["favor", "none", "against"])).labels == ("against", "favor", "none")
     assert caplog.messages[0].endswith("'none' is taken as a class: leave its rows out if it is none.")
