@@ -6,7 +6,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ from registry.markup import MOST_ROWS
 from registry.ranking.matches import Comparison, Match, Ranking
 from registry.results import Table
 from registry.spaces.spec import SpaceSpec
+from registry.views.charts import picture
 from registry.views.charts.bars import Measures, drawn
+from registry.views.charts.heat import heat
 from registry.views.charts.labels import placed
 from registry.views.charts.order import clustered
 from registry.views.charts.page import Page, built, inert
+from registry.views.charts.picture import Picture, shortened, width_of
 from registry.views.charts.plane import plane, principal
 from registry.views.charts.points import LAYOUTS, Points, laid_out, nearest_of, tied_of
 from registry.views.charts.scatter import grouped, scatter
@@ -35,6 +38,7 @@ from registry.views.points import DRAWN, GROUPS
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
 HOSTILE = ("</script><img src=x onerror=alert(1)>", "<!--<script>", "$\\frac{", "\u2028'\"&amp;", "映画 <b>")
@@ -326,6 +330,83 @@ def test_every_text_is_drawn_as_it_stands(tmp_path: Path) -> None:
 
     assert "<img" not in (tmp_path / "map.svg").read_text(encoding="utf-8")
     assert (tmp_path / "bars.svg").stat().st_size > 1000
+
+
+@pytest.fixture
+def one_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that has the one font that comes with matplotlib, which has no letters of Thai or Chinese."""
+    monkeypatch.setattr(picture, "FONTS", picture.FONTS[:1])
+    picture.fonts.cache_clear()
+    yield
+    picture.fonts.cache_clear()
+
+
+THAI = "ความรู้สึก"
+LONG = ("日" * 100, "W" * 60, "x" * 128, THAI * 9)
+
+
+def heat_of(names: tuple[str, ...]) -> Picture:
+    similarity = np.eye(len(names), dtype=np.float32)
+    return heat("title", names, similarity, clustered(similarity))
+
+
+def ranking_of(names: tuple[str, ...]) -> Picture:
+    return drawn(Measures("title", "axis", names, [0.5] * len(names)))
+
+
+def map_of(names: tuple[str, ...]) -> Picture:
+    similarity = np.eye(len(names), dtype=np.float32)
+    nearest, likeness = nearest_of(similarity)
+    kinds, alike = ("task",) * len(names), np.zeros(nearest.shape, np.int8)
+    places = laid_out(similarity, ["distances"])
+    return scatter(Points("title", names, kinds, {"kind": kinds}, places, nearest, likeness, alike))
+
+
+@pytest.mark.usefixtures("one_font")
+@pytest.mark.parametrize("draw", [heat_of, ranking_of, map_of])
+def test_letters_that_no_font_has_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, draw: Callable[[tuple[str, ...]], Picture]
+) -> None:
+    draw(("plain", "Ελληνικά", "日本", THAI)).save(tmp_path / "picture.png")
+
+    assert caplog.messages == [
+        f"no font of this machine has the letters of {THAI!r} (texts with such letters: 2), which are drawn as boxes: "
+        "install Noto Sans CJK or Unifont; a page (map and heatmap as FILE.html) takes the reader's fonts."
+    ]
+
+
+@pytest.mark.usefixtures("one_font")
+@pytest.mark.parametrize("draw", [heat_of, ranking_of, map_of])
+def test_letters_that_a_font_has_are_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, draw: Callable[[tuple[str, ...]], Picture]
+) -> None:
+    draw(("plain", "Ελληνικά", "ניתוח")).save(tmp_path / "picture.png")
+
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("count", [4, 30, 90])
+def test_no_name_of_a_heatmap_runs_over_its_scale_or_off_its_edge(count: int) -> None:
+    figure = heat_of((*LONG, *(f"t{i}" for i in range(count - 4)))).figure
+
+    with picture.plain(figure):
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        axes, _, scale = figure.axes
+        boxes = [text.get_window_extent(renderer) for text in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+        below, beside = boxes[:count], boxes[count:]
+
+    assert min(box.x0 for box in boxes) >= 0
+    assert min(box.y0 for box in below) >= 0
+    assert max(box.x1 for box in beside) < scale.get_window_extent(renderer).x0
+
+
+def test_a_line_is_cut_by_its_width() -> None:
+    narrow, wide = shortened("i" * 100, 1.0, 8.5), shortened("W" * 100, 1.0, 8.5)
+
+    assert (narrow, wide) == ("i" * (len(narrow) - 4) + " ...", "W" * (len(wide) - 4) + " ...")
+    assert len(narrow) > 2 * len(wide)
+    assert 0.8 < width_of(wide, 8.5) <= 1.0
+    assert shortened("i" * 20, 1.0, 8.5) == "i" * 20
 
 
 def test_colours_go_to_the_most_frequent_and_the_rest_share_one() -> None:

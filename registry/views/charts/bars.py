@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.views.charts.picture import BLUE, GROUND, INK, LINE, ORANGE, SOFT, Picture, new_figure
+from registry.views.charts.picture import BLUE, GROUND, INK, LINE, ORANGE, SOFT, Picture, new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROW, HEAD, LEAST = 0.30, 1.25, 2.0  # inches: of a row, of all around the rows, and the least height
 MOST_ROWS = 60
 WRAPPED = 130  # signs of a sentence in a line
-LONGEST = 46  # signs of a name; more are cut
+LONGEST, SIZE = 3.8, 9.5  # of a name: inches, beyond which it is cut, and points
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def drawn(rows: Measures) -> Picture:
         axes = figure.subplots()
     places = np.arange(count)
     _measures(axes, rows, places)
-    axes.set_yticks(places, [_short(name) for name in rows.names[:count]], fontsize=9.5)
+    axes.set_yticks(places, [shortened(name, LONGEST, SIZE) for name in rows.names[:count]], fontsize=SIZE)
     axes.set_ylim(count - 0.4, -0.6)
     told = f"{rows.axis} (orange: {rows.meaning})" if rows.meaning else rows.axis
     axes.set_xlabel(told, fontsize=9.5, color=SOFT)
@@ -112,10 +112,6 @@ def _rank_table(axes: "Axes", rows: Measures, count: int) -> None:
 
 def _numbers(given: Sequence[float | None], values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([value if own is None else own for own, value in zip(given, values.tolist(), strict=True)], float)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 4]} ..."
 
 
 def _wrapped(sentence: str | None) -> list[str]:

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.views.charts.order import Clustering
-from registry.views.charts.picture import GROUND, INK, SOFT, Picture, new_figure
+from registry.views.charts.picture import GROUND, INK, SOFT, Picture, new_figure, shortened, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LABELLED, NUMBERED = 90, 22  # things whose names, and numbers, can be read
 COLOURS = "RdBu_r"
-LONGEST, INCHES_OF_A_SIGN = 36, 0.074  # of a name; a longer one is cut
+LONGEST, SIZE = 2.7, 8.5  # of a name: inches, beyond which it is cut, and points
+SLANT = 55  # degrees, of the names below
 CELL, LEAST, MOST = 0.17, 3.0, 15.0  # inches: of a thing, and of all of them
 TREE, BAR, HEAD = 0.85, 1.0, 0.55  # inches: left, right and above
 
@@ -29,15 +30,19 @@ def heat(title: str, names: tuple[str, ...], similarity: NDArray[np.float32], cl
     """
     order = clustering.order
     is_named, is_numbered = len(names) <= LABELLED, len(names) <= NUMBERED
-    longest = INCHES_OF_A_SIGN * min(max(map(len, names)), LONGEST) if is_named else 0.1
+    fitted = [shortened(names[i], LONGEST, SIZE) for i in order] if is_named else []
+    widths = np.array([width_of(name, SIZE) for name in fitted] or [0.1])
+    longest = float(widths.max())
     side = min(max(CELL * len(names) * (2 if is_numbered else 1), LEAST), MOST)
-    lower = 0.85 * longest + 0.25
-    width, height = TREE + side + longest + BAR, lower + side + HEAD
+    lower = np.sin(np.radians(SLANT)) * longest + 0.3
+    reach = np.cos(np.radians(SLANT)) * widths - side / len(names) * (0.5 + np.arange(len(widths)))
+    left = max(TREE, float(reach.max()) + 0.15)  # room for names that slant beyond the first column
+    width, height = left + side + longest + BAR, lower + side + HEAD
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     figure.text(0.12 / width, 1 - 0.18 / height, title, fontsize=11.5, va="top")
-    axes = figure.add_axes((TREE / width, lower / height, side / width, side / height))
-    tree = figure.add_axes((0.1 / width, lower / height, (TREE - 0.16) / width, side / height))
+    axes = figure.add_axes((left / width, lower / height, side / width, side / height))
+    tree = figure.add_axes(((left - TREE + 0.1) / width, lower / height, (TREE - 0.16) / width, side / height))
     scale = figure.add_axes((1 - 0.85 / width, (lower + 0.2 * side) / height, 0.14 / width, 0.6 * side / height))
     shown = similarity[np.ix_(order, order)]
     image = axes.imshow(shown, cmap=COLOURS, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
@@ -47,9 +52,8 @@ def heat(title: str, names: tuple[str, ...], similarity: NDArray[np.float32], cl
     axes.tick_params(length=0)
     axes.yaxis.tick_right()
     if is_named:
-        fitted = [_short(names[i]) for i in order]
-        axes.set_xticks(range(len(names)), fitted, rotation=55, ha="right", rotation_mode="anchor", fontsize=8.5)
-        axes.set_yticks(range(len(names)), fitted, fontsize=8.5)
+        axes.set_xticks(range(len(names)), fitted, rotation=SLANT, ha="right", rotation_mode="anchor", fontsize=SIZE)
+        axes.set_yticks(range(len(names)), fitted, fontsize=SIZE)
     else:
         axes.set(xticks=[], yticks=[])
     for edge in axes.spines.values():
@@ -58,10 +62,6 @@ def heat(title: str, names: tuple[str, ...], similarity: NDArray[np.float32], cl
         _number(axes, shown)
     _tree(tree, clustering)
     return Picture(figure)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 4]} ..."
 
 
 def _number(axes: "Axes", shown: NDArray[np.float32]) -> None:

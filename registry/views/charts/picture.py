@@ -1,7 +1,9 @@
 """A picture: drawn once, shown by a notebook, and written as a file."""
 
 import io
+import logging
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,14 +16,26 @@ from registry.files.writing import written
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+log = logging.getLogger("registry")
+
 ENDINGS = (".png", ".svg", ".pdf")
 DOTS = 130  # an inch
+INCH = 72  # points
 INK, SOFT, LINE, GROUND = "#222222", "#6b6b6b", "#dddddd", "#ffffff"
 BLUE, ORANGE = "#3b6ea5", "#d1603d"
 # Told apart by those too who see few colours (Okabe and Ito 2008, darkened for a white ground).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5487f", "#9a7b00", "#2f9bd0", "#7a5ea8", "#8c564b", "#5d8a00", "#555555")
 # Letters that the first has not are taken from the others, where they are installed.
-FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Noto Sans Arabic", "Unifont")
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Arabic",
+    "Noto Sans Thai",
+    "Noto Sans Devanagari",
+    "Unifont",
+)
 
 
 class Picture:
@@ -41,6 +55,7 @@ class Picture:
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
         with plain(self.figure):
             self.figure.savefig(target, format=ending, dpi=DOTS, metadata=undated)
+        _tell_boxes(self.figure)
 
     def _repr_png_(self) -> bytes:
         target = io.BytesIO()
@@ -71,7 +86,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 @contextmanager
 def plain(figure: "Figure") -> Iterator[None]:
-    """Let every text be drawn as it stands, formulas too, and letters that no font has as boxes without a word."""
+    """Let every text be drawn as it stands, formulas too, and letters that no font has as boxes."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
@@ -90,3 +105,43 @@ def fonts() -> list[str]:
 
     there = {font.name for font in fontManager.ttflist}
     return [name for name in FONTS if name in there]
+
+
+def width_of(text: str, points: float) -> float:
+    """Return how many inches a line is wide whose letters are so many points high."""
+    return _measured(text, points)[0]
+
+
+def shortened(text: str, inches: float, points: float) -> str:
+    """Return a line, cut where it would be wider than so many inches."""
+    if len(text) * points <= INCH * inches or width_of(text, points) <= inches:  # few letters are wider than high
+        return text
+    fitting = bisect_right(range(len(text)), inches, key=lambda signs: width_of(f"{text[:signs]} ...", points))
+    return f"{text[: max(fitting - 1, 0)]} ..."
+
+
+def _measured(line: str, points: float) -> tuple[float, bool]:
+    """Return a line's width in inches, and whether it has letters that no font has."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        font = FontProperties(family=fonts(), size=points)
+        width, _, _ = text_to_path.get_text_width_height_descent(line, font, ismath=False)
+    return float(width) / INCH, any("missing from font" in str(one.message) for one in told)
+
+
+def _tell_boxes(figure: "Figure") -> None:
+    """Say how many texts have letters that no font has."""
+    from matplotlib.text import Text
+
+    texts = sorted({text.get_text() for text in figure.findobj(Text)})
+    boxes = [text for text in texts if not text.isascii() and any(_measured(line, 10)[1] for line in text.splitlines())]
+    if boxes:
+        log.warning(
+            "no font of this machine has the letters of %r (texts with such letters: %d), which are drawn as boxes: "
+            "install Noto Sans CJK or Unifont; a page (map and heatmap as FILE.html) takes the reader's fonts.",
+            boxes[0][:60],
+            len(boxes),
+        )

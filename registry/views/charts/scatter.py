@@ -7,7 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.views.charts.labels import Label, placed
-from registry.views.charts.picture import COLOURS, DOTS, GROUND, LINE, SOFT, Picture, fonts, new_figure, plain
+from registry.views.charts.picture import (
+    COLOURS,
+    DOTS,
+    GROUND,
+    LINE,
+    SOFT,
+    Picture,
+    fonts,
+    new_figure,
+    plain,
+    shortened,
+)
 from registry.views.charts.points import Points
 
 if TYPE_CHECKING:
@@ -18,6 +29,7 @@ WORDS = {"task": "tasks", "model": "models", "prompted-model": "prompted models"
 OTHER = "other"
 WIDTH, HEIGHT = 10.0, 7.5
 CROWDED = 100  # points; beyond, a name stands beside its point or nowhere
+LONGEST, SIZE = 2.7, 8.5  # of a name: inches, beyond which it is cut, and points
 MOST_COLOURS = len(COLOURS) - 1
 
 
@@ -95,7 +107,8 @@ def _name(axes: "Axes", points: Points) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(axes.figure).get_renderer()  # one for all: making it takes long
-    probe = [axes.text(0, 0, name, fontsize=8.5, parse_math=False, family=fonts()) for name in points.names]
+    names = [shortened(name, LONGEST, SIZE) for name in points.names]
+    probe = [axes.text(0, 0, name, fontsize=SIZE, parse_math=False, family=fonts()) for name in names]
     sizes = [(box.width + 2, box.height) for box in (text.get_window_extent(renderer) for text in probe)]
     for text in probe:
         text.remove()
@@ -104,13 +117,13 @@ def _name(axes: "Axes", points: Points) -> None:
     rings = 5 if len(at) <= CROWDED else 1
     edges = (frame.x0 + 3, frame.y0 + 3, frame.x1 - 3, frame.y1 - 3)
     for label in placed(at, sizes, edges, order.tolist(), radius=6.5, rings=rings):
-        _write(axes, points.names[label.point], label, at[label.point])
+        _write(axes, names[label.point], label, at[label.point])
 
 
 def _write(axes: "Axes", name: str, label: Label, point: NDArray[np.float64]) -> None:
     at = axes.transData.inverted()
     x, y = at.transform((label.x + 1, label.y + label.height / 2))
-    axes.text(x, y, name, fontsize=8.5, va="center", ha="left", zorder=3)
+    axes.text(x, y, name, fontsize=SIZE, va="center", ha="left", zorder=3)
     if label.is_far:
         end = (np.clip(point[0], label.x, label.x + label.width), np.clip(point[1], label.y, label.y + label.height))
         line = at.transform(np.array([point, end]))
