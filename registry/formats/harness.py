@@ -77,12 +77,14 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
         text: the field of the documents that holds the texts; None where nobody knows.
 
     A choice is the continuation of the highest log-likelihood; an answer that was generated is what the filter left of
-    it. A label that is the number of a choice becomes that choice.
+    it. A label that is the number of a choice becomes that choice. Where several filters read the same replies, each
+    makes a column of its own, NAME[FILTER].
 
     Raises:
         DataError: a line holds neither.
     """
     made = []
+    filters = {str(row.get("filter")) for row in rows}
     for number, row in enumerate(rows, start=1):
         place = f"{path} line {number}"
         replies = row.get("filtered_resps") or row.get("resps")
@@ -103,7 +105,8 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
         shown = "" if answer is None or str(answer).strip() in ("[invalid]", "") else str(answer).strip()
         truth = None if label is None else str(label).strip()
         document = json.dumps(row.get("doc"), sort_keys=True)
-        made.append({"id": row["doc_id"], "model": name, "answer": shown, "label": truth, "document": document})
+        column = f"{name}[{row.get('filter')}]" if len(filters) > 1 else name
+        made.append({"id": row["doc_id"], "model": column, "answer": shown, "label": truth, "document": document})
         if text is not None:
             made[-1]["text"] = row["doc"][text]
     return made
