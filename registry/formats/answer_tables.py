@@ -5,8 +5,6 @@ answer, `text` (or the number of the input), `prompt` and / or `model`, `answer`
 cell is no answer. Beside these, the samples that lm-evaluation-harness writes with `--log_samples`.
 """
 
-import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,15 +21,21 @@ from registry.files.whole import read_file
 from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
 from registry.names import listed, normal
-from registry.reading.classes import MISSING, whole_number
+from registry.reading.answer_columns import (
+    ANSWER,
+    NUMBERS,
+    answer_column,
+    called,
+    cell_text,
+    is_called_like_a_label,
+    may_be_the_label,
+    name_text,
+    named_by_texts,
+    number_column,
+)
 
-TEXT, PAIR, LABEL = "text", "text_pair", "label"
-NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
-LABELS = {  # what others call the right answers, small and with blanks between words
-    *("label", "labels", "gold", "target", "truth", "y true", "y", "correct", "expected", "reference", "key", "class"),
-    *("correct answer", "correct label", "right answer", "gold label", "gold answer", "ground truth", "groundtruth"),
-    *("expected answer", "reference answer", "answer key", "true label", "true answer", "category"),
-}
+TEXT, PAIR, LABEL, PROMPT, MODEL = "text", "text_pair", "label", "prompt", "model"
+NAME_ANSWERS = "--answer COLUMN for each"
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
 LEAST_TO_COMPARE = 3  # columns, of which one may be strange
@@ -71,8 +75,9 @@ def is_table(path: Path) -> bool:
     """Say whether a file is a table of several columns or models, and not the answers of one in lines."""
     if path.suffix.lower() not in (".jsonl", ".ndjson"):
         return path.is_file()
-    first = _rows(path)[0]
-    return is_harness(first) or "answer" not in first or bool({"prompt", "model"} & set(first))
+    rows = _rows(path)
+    columns = {column for row in rows for column in row}
+    return is_harness(rows[0]) or ANSWER not in columns or bool(columns - {TEXT, PAIR, LABEL, ANSWER, *NUMBERS})
 
 
 def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None = None) -> AnswerTable:
@@ -86,13 +91,13 @@ def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None =
     if not rows:
         raise DataError(place, "holds no rows.")
     named = columns or TableColumns()
+    rows = named_by_texts(rows, place)
     present = list(dict.fromkeys(key for row in rows for key in row))
     for wanted in (named.text, named.text_pair, named.label, *named.answers):
         if wanted is not None and wanted not in present:
             raise DataError(place, f"has no column {wanted!r}: there are {', '.join(present)[:200]}.")
     given = _Cells(place, named, present)
-    is_long = not named.answers and "answer" in present and bool({"prompt", "model"} & set(present))
-    return given.long(rows) if is_long else given.wide(rows)
+    return given.long(rows) if given.is_long else given.wide(rows)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -132,15 +137,9 @@ def _harness_table(files: Mapping[Path, list[dict[str, Any]]], path: Path, colum
 def _check_one_task(cells: Sequence[Row], place: str) -> None:
     """Refuse samples of several tasks: the same number stands for another document there."""
     documents: dict[object, object] = {}
-    for cell in cells:
-        if documents.setdefault(cell["id"], cell["document"]) != cell["document"]:
-            raise DataError(place, f"has samples of several tasks: document {cell['id']} differs between the files.")
-
-
-def _called(name: str, present: Sequence[str]) -> str | None:
-    """Return the column of a name, in small letters or not; None where there is none, or several."""
-    alike = [column for column in present if column.strip().casefold() == name]
-    return name if name in alike else alike[0] if len(alike) == 1 else None
+    for row in cells:
+        if documents.setdefault(row["id"], row["document"]) != row["document"]:
+            raise DataError(place, f"has samples of several tasks: document {row['id']} differs between the files.")
 
 
 class _Cells:
@@ -150,43 +149,89 @@ class _Cells:
         self._place = place
         self._named = named
         self._present = present
-        self._text = named.text or _called(TEXT, present)
-        self._pair = named.text_pair or _called(PAIR, present)
-        self._label = named.label or _called(LABEL, present)
+        self._text = named.text or called(TEXT, present)
+        self._pair = named.text_pair or called(PAIR, present)
+        self._label = named.label or called(LABEL, present)
+        others = [column for column in present if column not in (self._text, self._pair, self._label)]
+        self._prompt, self._model = called(PROMPT, others), called(MODEL, others)
+        self._answer = None if named.answers else answer_column(others)
         self._notes: list[str] = []
 
+    @property
+    def is_long(self) -> bool:
+        return self._answer is not None and (self._prompt or self._model) is not None
+
     def wide(self, rows: Sequence[Row]) -> AnswerTable:
+        if not self._named.answers:
+            self._refuse_long(rows)
         names = self._named.answers or self._answer_columns(rows)
-        cells = {name: [_cell(row.get(name)) for row in rows] for name in names}
+        cells = {name: [_cell_of(row, name) for row in rows] for name in names}
         keys: list[object] = [self._input(row, number) for number, row in enumerate(rows, start=1)]
-        return self._table(keys, cells, [_cell(row.get(self._label)) if self._label else None for row in rows])
+        return self._table(keys, cells, [_cell_of(row, self._label) for row in rows])
 
     def long(self, rows: Sequence[Row]) -> AnswerTable:
-        number = next((name for name in NUMBERS if name in self._present), None)
-        if self._text is None and number is None:
-            raise DataError(self._place, f"names no input: it needs a column 'text', or one of {', '.join(NUMBERS)}.")
+        keys = self._keys(rows)
         of_input: dict[object, int] = {}
         owners: dict[str, str | None] = {}
         answers: dict[tuple[str, int], str | None] = {}
         labels: dict[int, str | None] = {}
-        several = len({row.get("model") for row in rows}) > 1
-        for line, row in enumerate(rows, start=1):
-            key = row.get(number) if self._text is None and number else self._input(row, line)
+        several = len({model for model, _ in map(self._owner, rows)}) > 1
+        for line, (row, key) in enumerate(zip(rows, keys, strict=True), start=1):
             at = of_input.setdefault(key, len(of_input))
-            model, prompt = _name(row.get("model")), _name(row.get("prompt"))
+            model, prompt = self._owner(row)
             name = f"{model}@{prompt}" if several and model and prompt else prompt or model
             if name is None:
                 raise DataError(f"{self._place} row {line}", "names neither a model nor a prompt.")
-            answer, label = _cell(row.get("answer")), _cell(row.get(self._label)) if self._label else None
+            answer, label = _cell_of(row, self._answer), _cell_of(row, self._label)
             if answers.setdefault((name, at), answer) != answer:
                 raise DataError(f"{self._place} row {line}", f"gives {name!r} another answer to an input than above.")
             if (labels.setdefault(at, label) or label) != label and label is not None:
                 raise DataError(f"{self._place} row {line}", "gives an input another label than above.")
             labels[at] = labels[at] or label
             owners[name] = model
+        self._tell_not_read(rows)
         cells = {name: [answers.get((name, at)) for at in range(len(of_input))] for name in owners}
-        keys = list(of_input) if self._text else [None] * len(of_input)
-        return self._table(keys, cells, [labels[at] for at in range(len(of_input))], tuple(owners.values()))
+        inputs = list(of_input) if self._text else [None] * len(of_input)
+        return self._table(inputs, cells, [labels[at] for at in range(len(of_input))], tuple(owners.values()))
+
+    def _owner(self, row: Row) -> tuple[str | None, str | None]:
+        """Return the model and the prompt of a row of a long table."""
+        model, prompt = (name_text(row.get(column)) if column else None for column in (self._model, self._prompt))
+        return model, prompt
+
+    def _keys(self, rows: Sequence[Row]) -> list[object]:
+        """Return what tells the input of each row of a long table: its text, or its number."""
+        if self._text is not None:
+            return [self._input(row, line) for line, row in enumerate(rows, start=1)]
+        number = number_column(rows, self._present, [*map(self._owner, rows)], self._place)
+        if number is None:
+            raise DataError(self._place, f"names no input: it needs a column 'text', or one of {', '.join(NUMBERS)}.")
+        keys = [_cell_of(row, number) for row in rows]
+        if None in keys:
+            raise DataError(f"{self._place} row {keys.index(None) + 1}", f"has no number of the input in {number!r}.")
+        return list(keys)
+
+    def _tell_not_read(self, rows: Sequence[Row]) -> None:
+        """Tell which columns of a long table may hold answers or labels, and are not read."""
+        answers = {_bare(said) for row in rows if (said := _cell_of(row, self._answer))}
+        known = {self._text, self._pair, self._label, self._prompt, self._model, self._answer}
+        for column in self._present:
+            held = {_bare(said) for row in rows if (said := _cell_of(row, column))}
+            is_like = is_called_like_a_label(column) or (len(held) > 1 and held <= answers)
+            if column not in known and column.strip().casefold() not in NUMBERS and is_like:
+                told = f"column {column!r} is not read: if it holds what is right, call it 'label'"
+                self._notes.append(f"{told}; if it is an answer, name all that are, {NAME_ANSWERS}")
+
+    def _refuse_long(self, rows: Sequence[Row]) -> None:
+        """Refuse a table that has a line for each answer, and calls the answers by no name that is known."""
+        owner = self._prompt or self._model
+        numbers = [column for name in NUMBERS if (column := called(name, self._present))]
+        for column in ([self._text] if self._text else numbers) if owner else ():
+            keys = [(_cell_of(row, column), _cell_of(row, self._pair)) for row in rows]
+            answered = {(key, self._owner(row)) for key, row in zip(keys, rows, strict=True)}
+            if len(set(keys)) < len(rows) == len(answered):
+                told = f"repeats each {column!r} with another {owner!r}: name the column of answers {ANSWER!r}"
+                raise DataError(self._place, f"{told}, or name the columns of answers, {NAME_ANSWERS}.")
 
     def _input(self, row: Row, number: int) -> Input | None:
         if self._text is None:
@@ -199,13 +244,14 @@ class _Cells:
 
     def _answer_columns(self, rows: Sequence[Row]) -> tuple[str, ...]:
         """Return the columns that are answers; refuse where one could be something else."""
-        taken = {self._text, self._pair, self._label, *NUMBERS}
-        names = [name for name in self._present if name not in taken and name]
+        taken = {self._text, self._pair, self._label}
+        left = [name for name in self._present if name and name not in taken]
+        names = [name for name in left if name.strip().casefold() not in NUMBERS]
         for name in names:
-            values = [value for row in rows if (value := _cell(row.get(name))) is not None]
-            is_named_so = " ".join(re.split(r"[\s_-]+", name.strip().casefold())) in LABELS
-            problem = "is called like a label" if is_named_so else _why_no_answers(values)
-            if problem and self._text is None and not is_named_so:
+            values = [value for row in rows if (value := _cell_of(row, name)) is not None]
+            self._check_name(name, is_alone=len(names) == 1)
+            problem = _why_no_answers(values)
+            if problem and self._text is None:
                 mend = "If it holds the texts, call it 'text', or name it to 'fute model add'"
                 told = f"has no column 'text', and column {name!r} {problem}. {mend}: --text {name!r}."
                 raise DataError(self._place, f"{told} If it is an answer, name all that are, --answer COLUMN for each.")
@@ -215,6 +261,17 @@ class _Cells:
         if not names:
             raise DataError(self._place, f"has no column of answers beside {', '.join(self._present)[:200]}.")
         return tuple(names)
+
+    def _check_name(self, name: str, *, is_alone: bool) -> None:
+        """Refuse a column that is called like the right answers, and tell of one that may be these."""
+        is_doubtful = called(ANSWER, [name]) is not None and not is_alone and not self._label
+        if is_doubtful or is_called_like_a_label(name):
+            problem = "may hold the right answers" if is_doubtful else "is called like a label"
+            mend = "If it holds what is right, call it 'label'. If it is an answer, give it another name"
+            raise DataError(self._place, f"column {name!r} {problem}. {mend}, or name all that are, {NAME_ANSWERS}.")
+        if may_be_the_label(name) and not is_alone:
+            told = f"column {name!r} is taken for answers of a prompt or model"
+            self._notes.append(f"{told}: if it holds what is right, call it 'label'")
 
     def _table(
         self,
@@ -293,20 +350,8 @@ def _bare(answer: str) -> str:
     return unmarked(" ".join(normal(answer).casefold().split()))
 
 
-def _cell(value: object) -> str | None:
-    """Return a cell's text, 1.0 as 1, as programs write whole numbers in a column with gaps; None where it is empty."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, bool | int):
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    text = str(value).strip()
-    return None if text.casefold() in MISSING else whole_number(text)
-
-
-def _name(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else _cell(value)
+def _cell_of(row: Row, column: str | None) -> str | None:
+    return cell_text(row.get(column)) if column else None
 
 
 def _why_no_answers(values: Sequence[str]) -> str | None:
