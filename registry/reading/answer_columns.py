@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
 ANSWER, OTHER_ANSWERS = "answer", ("response", "output", "prediction", "completion")
-LABEL_WORDS = {  # that others use for the right answers
-    *(
+LABEL_WORDS = set(  # that others use for the right answers
+    [
         "label",
         "labels",
         "gold",
@@ -24,14 +25,40 @@ LABEL_WORDS = {  # that others use for the right answers
         "y",
         "correct",
         "right",
-    ),
-    *("expected", "reference", "ideal", "key", "class", "category", "actual", "gt", "human"),
-    *("annotation", "annotations", "annotator", "annotators"),
-}
-BESIDE = {  # words that say nothing else beside one of these
-    *("answer", "answers", "text", "name", "value", "id", "standard", "ground", "output", "response", "result"),
-    *("sentiment", "majority", "vote", "column"),
-}
+        "expected",
+        "reference",
+        "ideal",
+        "key",
+        "class",
+        "category",
+        "actual",
+        "gt",
+        "human",
+        "annotation",
+        "annotations",
+        "annotator",
+        "annotators",
+    ]
+)
+BESIDE = set(  # words that say nothing else beside one of these
+    [
+        "answer",
+        "answers",
+        "text",
+        "name",
+        "value",
+        "id",
+        "standard",
+        "ground",
+        "output",
+        "response",
+        "result",
+        "sentiment",
+        "majority",
+        "vote",
+        "column",
+    ]
+)
 OFTEN_ELSE = {"y", "key", "class", "right"}  # among other words these say something else
 DOUBTFUL = {"answer", "output", "sentiment", "majority", "consensus"}  # the right answers to some, a prompt to others
 
@@ -80,7 +107,7 @@ def named_by_texts(rows: Sequence[Mapping[Any, Any]], place: str) -> list[dict[s
         told = f"has columns with names on several levels, such as {levels!r}"
         raise DataError(place, f"{told}: give each column one name, a text.")
     texts = {key: str(key) for key in names}
-    twice = [text for text in texts.values() if list(texts.values()).count(text) > 1]
+    twice = [text for text, count in Counter(texts.values()).items() if count > 1]
     if twice:
         raise DataError(place, f"names a column twice: {twice[0]!r}, as a number and as a text.")
     return [{texts[key]: value for key, value in row.items()} for row in rows]
