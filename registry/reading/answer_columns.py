@@ -11,54 +11,16 @@ from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
 ANSWER, OTHER_ANSWERS = "answer", ("response", "output", "prediction", "completion")
-LABEL_WORDS = set(  # that others use for the right answers
-    [
-        "label",
-        "labels",
-        "gold",
-        "golden",
-        "target",
-        "targets",
-        "truth",
-        "groundtruth",
-        "true",
-        "y",
-        "correct",
-        "right",
-        "expected",
-        "reference",
-        "ideal",
-        "key",
-        "class",
-        "category",
-        "actual",
-        "gt",
-        "human",
-        "annotation",
-        "annotations",
-        "annotator",
-        "annotators",
-    ]
-)
-BESIDE = set(  # words that say nothing else beside one of these
-    [
-        "answer",
-        "answers",
-        "text",
-        "name",
-        "value",
-        "id",
-        "standard",
-        "ground",
-        "output",
-        "response",
-        "result",
-        "sentiment",
-        "majority",
-        "vote",
-        "column",
-    ]
-)
+LABEL_WORDS = {  # that others use for the right answers
+    *("label", "labels", "gold", "golden", "target", "targets", "truth", "groundtruth"),
+    *("true", "y", "correct", "right"),
+    *("expected", "reference", "ideal", "key", "class", "category", "actual", "gt", "human"),
+    *("annotation", "annotations", "annotator", "annotators"),
+}
+BESIDE = {  # words that say nothing else beside one of these
+    *("answer", "answers", "text", "name", "value", "id", "standard", "ground", "output", "response", "result"),
+    *("sentiment", "majority", "vote", "column"),
+}
 OFTEN_ELSE = {"y", "key", "class", "right"}  # among other words these say something else
 DOUBTFUL = {"answer", "output", "sentiment", "majority", "consensus"}  # the right answers to some, a prompt to others
 
