@@ -24,3 +24,11 @@ def test_an_answer_is_read_in_the_forms_that_models_give_it(text: str, words: tu
 @pytest.mark.parametrize(("text", "words"), NOT_READ)
 def test_what_gives_no_answer_is_read_as_none(text: str, words: tuple[str, ...]) -> None:
     assert named(text, words) is None
+
+
+def test_a_reply_that_goes_round_in_circles_gives_no_answer_but_at_its_end() -> None:
+    """Each of its words was held against every other: such a reply took two minutes."""
+    words, circles = ("positive", "negative"), "positive, because " * 5000
+
+    assert named(circles, words) is None
+    assert named(f"{circles}\nFinal answer: negative", words) == "negative"

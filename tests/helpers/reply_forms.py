@@ -66,6 +66,7 @@ READ: list[tuple[str, tuple[str, ...], str]] = [  # a reply, the words, and the 
     # in a short sentence
     ("The review is positive.", SIGNS, "positive"),
     ("This movie review is a negative one.", SIGNS, "negative"),
+    ("positive " * 60, SIGNS, "positive"),
     ("The sentiment of the sentence is a positive one, as it suggests that all ends well.", SIGNS, "positive"),
     ("This is spam.", MAIL, "spam"),
     ("This is a spam message.", MAIL, "spam"),

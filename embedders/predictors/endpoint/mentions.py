@@ -45,9 +45,13 @@ def mentions(text: str, words: Sequence[str]) -> list[Mention]:
         wanted = _searched(word.strip())
         found += [Mention(match.start(), match.end(), number) for match in wanted.finditer(text)]
     kept: list[Mention] = []
+    taken, places = bytearray(len(text)), set()
     for mention in sorted(found, key=lambda one: (one.start - one.end, one.start)):
-        if all(mention.end <= other.start or mention.start >= other.end or mention[:2] == other[:2] for other in kept):
+        place = slice(mention.start, mention.end)
+        if mention[:2] in places or not any(taken[place]):
             kept.append(mention)
+            places.add(mention[:2])
+            taken[place] = b"\1" * (mention.end - mention.start)
     return sorted(kept)
 
 

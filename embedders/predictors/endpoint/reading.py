@@ -3,7 +3,10 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,9 @@ from embedders.predictors.endpoint.tokens import begins, by_tokens, first_place
 from registry.data.predictions import Missing
 
 LEAST = math.log(1e-6)  # the score of a word that a reply's text does not name
+MOST_NAMED = (
+    200  # words in a sentence that is looked at: one that names more goes round in circles, and gives no answer
+)
 _MARKS = '*`"\u201c\u201d\u201e\u00ab\u00bb'  # that stress or quote a word
 _TAGS = re.compile(r"<(answer|final_answer|label|final|result|output)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\(?:text|textbf|mathrm)\{)?([^{}]*)\}+")
@@ -138,12 +144,14 @@ def _refuses(text: str) -> bool:
 def _claims(text: str, parts: Sequence[Unit], found: Sequence[Mention]) -> list[Claim]:
     """Return which sentences give words as their answer."""
     claims = []
+    starts = [mention.start for mention in found]
     for number, part in enumerate(parts):
-        own = [mention for mention in found if part.start <= mention.start < part.end]
-        if re.search(r"[?\uff1f][\W_]*$", text[part.start : part.end]):
+        own = found[bisect_left(starts, part.start) : bisect_left(starts, part.end)]
+        if not own or len(own) > MOST_NAMED or re.search(r"[?\uff1f][\W_]*$", text[part.start : part.end]):
             continue
+        denied = {mention for mention in own if _is_denied(text, part, mention)}
         for run in _runs(text, own):
-            form = _form(text, part, own, run)
+            form = _form(text, part, own, run, denied)
             if form is not Form.NONE:
                 claims.append(Claim(form, frozenset(mention.number for mention in run), number))
     return claims
@@ -162,7 +170,7 @@ def _runs(text: str, own: Sequence[Mention]) -> list[list[Mention]]:
     return runs
 
 
-def _form(text: str, part: Unit, own: Sequence[Mention], run: Sequence[Mention]) -> Form:
+def _form(text: str, part: Unit, own: Sequence[Mention], run: Sequence[Mention], denied: Collection[Mention]) -> Form:
     start, end = run[0].start, run[-1].end
     form = form_of(text[part.start : start], text[start:end], text[_end_of_contrast(text, own, run) : part.end])
     if form not in (Form.ALONE, Form.HEADING):
@@ -171,10 +179,9 @@ def _form(text: str, part: Unit, own: Sequence[Mention], run: Sequence[Mention])
     if line.endswith((":", "\uff1a")) and DENIES.search(line):
         return Form.NONE  # 'It is not:' and the word below
     numbers = {mention.number for mention in run}
-    others = [mention for mention in own if mention.number not in numbers]
-    if any(not _is_denied(text, part, mention) for mention in others):
+    if any(mention.number not in numbers and mention not in denied for mention in own):
         return Form.NONE  # 'positive, though negative in places'
-    if any(_is_denied(text, part, mention) for mention in own if mention not in run and mention.number in numbers):
+    if any(mention.number in numbers and mention in denied and mention not in run for mention in own):
         return Form.NONE  # 'spam: there is no spam here'
     is_listed = text[start:end].isdigit() and text[end : end + 1] == "." and text[end + 1 :].partition("\n")[0].strip()
     return Form.HEADING if is_listed else form  # '1. The film is good'
@@ -212,8 +219,11 @@ def _decided(
     kept = _kept(claims)
     named = _numbers(kept)
     others = [mention for mention in found if mention.number not in named]
-    part_of = {mention: next(part for part in parts if part.start <= mention.start < part.end) for mention in others}
-    is_denied_of = {mention: _is_denied(text, part_of[mention], mention) for mention in others}
+    part_of = {mention: parts[bisect_right(parts, mention.start, key=attrgetter("start")) - 1] for mention in others}
+    count_of = Counter(part_of.values())
+    is_denied_of = {
+        mention: count_of[part] <= MOST_NAMED and _is_denied(text, part, mention) for mention, part in part_of.items()
+    }
     if max(claim.form for claim in kept) is Form.SENTENCE and any(is_denied_of.values()):
         return Missing.UNDECIDED  # 'it is dull, not great'
     last = parts[kept[-1].unit]
