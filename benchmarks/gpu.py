@@ -46,8 +46,7 @@ from embedders.tuning.training import tuning
 from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.tasks import TaskData
-from registry.index.faiss_flat import load_faiss
-from registry.index.gpu import OnDevice, on_device
+from registry.index.faiss_flat import OnDevice, load_faiss, on_device
 
 REPEATS = 3
 DIMENSION = 2048  # of a sketch

@@ -4,12 +4,11 @@ Product quantisation (Jégou et al. 2011) with the fast scan of André et al. (2
 of 64 bytes for 2,048 numbers. A part of a row that a question gives no weight has no part in the error either, which is
 why this is chosen over a graph: facets are weighed by who asks. The candidates are ranked by inner products with rows
 in full, from a file that only they are read from, so that a similarity is as exact as that of any other index. How many
-are read depends on the question: as many as leave less than a hundredth of the nearest to be expected behind them.
+are read depends on the question: as many as leave hardly one of the nearest to be expected behind them.
 """
 
 import io
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.index.candidates import enough
 from registry.index.contract import TOLERANCE, WITHIN, FileIndex, Ids, Neighbor, Rows, Selection
 from registry.index.faiss_flat import load_faiss, one_thread
 from registry.index.stored import Growing, Places, StoredRows, write_rows
@@ -29,10 +29,9 @@ PART, BITS = 16, 4  # numbers of a row that one code stands for, and its bits
 MOST_TRAINED = 20_000  # rows that the codes are made from
 AT_ONCE = 2**20  # bytes of rows that are compared together: a cache holds them
 EXACT = 512  # rows among which all are ranked
-FIRST, SPARE, WIDER = 128, 4, 2  # candidates that are looked at, at least; for each neighbour; times as many later
+FIRST, SPARE = 128, 4  # candidates that are read at first, and for each neighbour
+WIDER, MUCH_WIDER = 2, 16  # times as many later, and where all that are known are but the beginning
 SCANNED, AHEAD = 2048, 4  # codes at least, as fewer cost no less; times those that are wanted: of no more, all are
-MISSED = 0.01  # of the nearest rows, which may be missed
-LEAST_OFF, MOST_POWER = 1e-7, 50.0  # of a similarity, as a float32 is; of e
 MANY_ADDED = 100  # rows at once, fewer of which one thread encodes
 MOST_BEHIND = 10_000  # rows that came or went since the index was made
 LEAST_PART = 100_000  # codes that are worth a thread of their own
@@ -157,13 +156,17 @@ class FaissCompressed(FileIndex):
         places, scan, wanted = None, self._scan, max(FIRST, SPARE * limit)
         if where is not None:
             places, scan = where.prepared((self, self._changes), lambda: self._subset(where))
+        many = len(self) if places is None else len(places)
         found, estimates = self._candidates(scan, row, wanted, places)
         similarities = self._similarities(found if estimates is None else found[:wanted], row)
-        while estimates is not None and (missed := _missed(estimates[:wanted], similarities, limit)) > MISSED * limit:
-            wanted *= WIDER if missed < wanted else WIDER**4
-            if wanted > len(found):
+        while estimates is not None and (needed := enough(estimates, similarities, limit)) > wanted:
+            is_beginning = wanted == len(found) and needed >= WIDER * wanted
+            wanted = int(min(needed, wanted * (MUCH_WIDER if is_beginning else WIDER)))
+            if wanted > min(len(found), many // AHEAD):
+                read = found[: len(similarities)]
                 found, estimates = self._candidates(scan, row, wanted, places)
-                similarities = similarities[:0]
+                if not np.array_equal(found[: len(read)], read):  # equals may come in another order
+                    similarities = similarities[:0]
             more = found[len(similarities) : wanted if estimates is not None else None]
             similarities = np.concatenate([similarities, self._similarities(more, row)])
         return self._ranked(found[: len(similarities)], similarities, limit)
@@ -303,41 +306,6 @@ class FaissCompressed(FileIndex):
         if self._stored is not None:
             yield from self._stored.parts()
         yield len(self._base) + np.arange(len(self._added.rows)), self._added.rows
-
-
-def _missed(estimates: Rows, similarities: Rows, limit: int) -> float:
-    """Return how many of the nearest rows are expected to be no candidates.
-
-    Two things tell, as neither sees all. Rows behind the last candidate are taken to thin out as the farther half of
-    the candidates does, exponentially, and codes to be as far off of them as of these, normally: the integral over
-    their estimates of the chance to be nearer than the last that was found. And of the nearest that were found, of
-    which codes are off by more, the estimates are taken for normal: what of them is below the last candidate.
-
-    Args:
-        estimates: (candidates,), by their codes.
-        similarities: (candidates,), in full.
-    """
-    if len(similarities) < limit:
-        return math.inf
-    farther, last = np.argsort(estimates)[: max(len(estimates) // 2, 1)], float(estimates.min())
-    errors = (similarities - estimates)[farther]
-    off = max(float(errors.std()), LEAST_OFF)
-    nearest = np.argpartition(-similarities, limit - 1)[:limit]
-    gap = (float(similarities[nearest].min()) - float(errors.mean()) - last) / off
-    steep = off * math.log(2) / max(float(estimates[farther].max()) - last, LEAST_OFF)
-    if steep * (steep / 2 - gap) > MOST_POWER:
-        return math.inf
-    behind = math.exp(steep * (steep / 2 - gap)) * _share_above(gap - steep) - _share_above(gap)
-    told = estimates[nearest]
-    middle = float(np.median(told))
-    spread = float(np.sqrt(np.mean((middle - told[told <= middle]) ** 2)))
-    below = _share_above((middle - last) / max(spread, LEAST_OFF))
-    return max(len(estimates) * behind, limit * below)
-
-
-def _share_above(deviations: float) -> float:
-    """Return the share of a normal distribution that is above so many standard deviations."""
-    return math.erfc(deviations / math.sqrt(2)) / 2
 
 
 def _padded(rows: Rows, width: int) -> Rows:

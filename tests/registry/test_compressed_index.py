@@ -131,6 +131,27 @@ def test_the_nearest_are_found_whatever_is_asked_and_among_whatever(
     assert np.mean(shares) >= 0.98
 
 
+def test_where_a_cluster_ends_hardly_a_row_more_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes tell which rows are of a cluster, not which of them are near: what lies behind it is known to be far."""
+    random, wide, size = np.random.default_rng(0), 384, 1_000
+    centres = np.repeat(random.normal(size=(20, wide)), size, axis=0)
+    rows = unit((centres + random.normal(size=centres.shape)).astype(np.float32))
+    index = FaissCompressed.built(tmp_path / "some.rows", wide, np.arange(len(rows)), [rows])
+    read: list[int] = []
+    take = StoredRows.take
+
+    def counted(stored: StoredRows, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        read[-1] += len(places)
+        return take(stored, places)
+
+    monkeypatch.setattr(StoredRows, "take", counted)
+    for query in rows[:: size // 2]:
+        read.append(0)
+        least = np.sort(rows @ query)[-10] - 1e-6
+        assert sum(n.similarity >= least for n in index.nearest(query, limit=10)) >= 9
+    assert 0.8 * size < np.median(read) < 1.1 * size
+
+
 def test_rows_that_are_all_equal_are_ranked_by_id(tmp_path: Path) -> None:
     rows = np.repeat(ROWS[:2], 5_000, axis=0)
     index = FaissCompressed.built(tmp_path / "some.rows", WIDE, np.arange(10_000), [rows])

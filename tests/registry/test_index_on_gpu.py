@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from registry.index import gpu
-from registry.index.faiss_flat import load_faiss
-from registry.index.gpu import MOST_NEIGHBOURS, OnDevice, on_device
+from registry.index import faiss_flat
+from registry.index.faiss_flat import MOST_NEIGHBOURS, OnDevice, load_faiss, on_device
 
 DIMENSION = 16
 FAISS = load_faiss()
@@ -18,8 +17,8 @@ has_gpu = hasattr(FAISS, "StandardGpuResources") and FAISS.get_num_gpus() > 0
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    gpu._no_device.cache_clear()
-    gpu._resources.cache_clear()
+    faiss_flat._no_device.cache_clear()
+    faiss_flat._resources.cache_clear()
 
 
 def rows_of(count: int, seed: int = 0) -> np.ndarray:
