@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
 from registry.catalog.tables import Entry, Transfer
-from registry.data.transfers import TransferRecord, check_deviation, check_unit
+from registry.data.transfers import TransferRecord, check_deviation, check_unit, spelled
 from registry.errors import InputError
 from registry.names import normal
 
@@ -110,8 +110,7 @@ class Spelling:
 
     def spelled(self, record: TransferRecord) -> TransferRecord:
         """Return a measurement with the names of its tasks as they are known; a new name is known from then on."""
-        target, source = (self._known.setdefault(name.casefold(), name) for name in (record.target, record.source))
-        return replace(record, target=target, source=source)
+        return spelled(record, self._known)
 
 
 class MeasuredBefore:

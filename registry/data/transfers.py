@@ -69,6 +69,17 @@ def _named(what: str, name: str) -> str:
         raise InputError(f"the {what} {error}") from error
 
 
+def spelled(record: TransferRecord, known: dict[str, str]) -> TransferRecord:
+    """Return a measurement with the names of its tasks as they are known, for case tells none apart.
+
+    Args:
+        record: the measurement.
+        known: names by what `casefold` makes of them; a new one is known from then on.
+    """
+    target, source = (known.setdefault(name.casefold(), name) for name in (record.target, record.source))
+    return replace(record, target=target, source=source)
+
+
 def check_unit(record: TransferRecord, others: Iterable[float]) -> None:
     """Raise `InputError` where a score is in percent beside fractions, or a fraction beside percents.
 

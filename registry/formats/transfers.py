@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from registry.data.examples import number_of
-from registry.data.transfers import TransferRecord, check_deviation, check_text, check_unit, checked_transfer
+from registry.data.transfers import TransferRecord, check_deviation, check_text, check_unit, checked_transfer, spelled
 from registry.errors import DataError, InputError
 from registry.files.separated import separated_rows
 from registry.files.whole import read_file
@@ -20,11 +20,15 @@ NEEDED = ("model", "adaptation", "target", "source", "score_mean")
 COLUMNS = (*NEEDED, "score_std", "seeds")  # and `run`, where some measurement names its own
 
 
-def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
+def read_transfers(path: Path, *, run: str = "", names: Iterable[str] = ()) -> list[TransferRecord]:
     """Read measured transfers; raise `DataError` with the line of the first fault.
 
+    Case tells no two tasks apart: each is spelt as in `names`, else as it comes first.
+
     Args:
+        path: the file.
         run: of the rows that name none.
+        names: of tasks that are known.
     """
     check_text("run", run)
     columns, rows = separated_rows(read_file(path), path)
@@ -33,7 +37,9 @@ def read_transfers(path: Path, *, run: str = "") -> list[TransferRecord]:
         raise DataError(str(path), f"has no column {missing[0]!r}.")
     if not rows:
         raise DataError(str(path), "holds no measurements.")
-    placed = [(f"{path} line {number}", _transfer(row, run, f"{path} line {number}")) for number, row in rows]
+    known = {name.casefold(): name for name in names}
+    places = [f"{path} line {number}" for number, _ in rows]
+    placed = [(at, spelled(_transfer(row, run, at), known)) for at, (_, row) in zip(places, rows, strict=True)]
     _check_units(placed)
     return _with_numbered_runs(record for _, record in placed)
 

@@ -157,6 +157,21 @@ def test_case_tells_no_two_names_apart(tmp_path: Path) -> None:
     assert read_truth(path) == {"m/full": {"Film": {"p": 0.5, "q": 0.7}}}
 
 
+def test_names_are_spelt_as_those_that_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "peers.csv"
+    path.write_text("target,source,peer\nFILM,Shop,1\nfilm,bank,2\n")
+
+    assert read_scores(path, ["Film", "Bank"]) == {"peer": {"Film": {"Shop": 1.0, "Bank": 2.0}}}
+
+
+def test_two_files_of_one_task_are_refused(tmp_path: Path) -> None:
+    write_rows(tmp_path / "Film.jsonl", [{"input": "a text", "output": "yes"}])
+    write_task(tmp_path / "film", 0)
+
+    with pytest.raises(DataError, match=r"film: is there as Film\.jsonl too: remove one"):
+        read_examples(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
@@ -279,6 +294,26 @@ def check_recomputed(found: dict[str, Any], name: str, setting: str, ranking: di
 def ndcg_of(found: dict[str, Any], name: str) -> float:
     rows = (row for row in found["methods"] if row["name"] == name and row["setting"] == ALL)
     return float(next(rows)["ndcg_rank"])
+
+
+def test_the_case_of_names_changes_nothing_and_no_target_is_learnt_from(
+    tmp_path: Path, examples: Path, surrogate: Path
+) -> None:
+    settings: dict[str, Any] = {"methods": ["textemb"], "surrogate": str(surrogate), "keep": tmp_path / "kept"}
+    plain, odd, loud = (tmp_path / f"{name}.csv" for name in ("plain", "odd", "loud"))
+    rows = [f"m,full,{target},{source},{score},,\n" for target, source, score in OUTCOMES]
+    plain.write_text(HEADER + "".join(rows))
+    odd.write_text(
+        HEADER + "".join(row.upper().replace("M,FULL", "m,full") if i % 2 else row for i, row in enumerate(rows))
+    )
+    loud.write_text(HEADER + "".join(row.upper().replace("M,FULL", "m,full") for row in rows))
+
+    known = evaluate_transfer(examples, plain, **settings)
+
+    for truth, history in ((odd, None), (loud, None), (plain, loud), (odd, plain)):
+        found = evaluate_transfer(examples, truth, history=history, **settings)
+        assert (found.rankings, found.by_setting, found.notes) == (known.rankings, known.by_setting, known.notes)
+        assert [row.figures for row in found.rows] == [row.figures for row in known.rows]
 
 
 def test_seeds_add_the_spread_over_halves_and_leave_the_figures(

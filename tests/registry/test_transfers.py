@@ -639,3 +639,24 @@ def test_who_removes_a_task_is_told_of_the_transfers_that_stay(tmp_path: Path) -
         "transfers that were measured with mnli stay, and count for what is called so: "
         "'fute transfer remove --source mnli' removes them",
     ]
+
+
+def test_a_file_measures_one_task_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+    rows = "m,full,CB,rte,0.5,,\nm,full,cb,RTE,0.7,,\nm,full,Cb,mnli,0.6,,\n"
+
+    records = read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
+
+    assert [(record.target, record.source, record.run) for record in records] == [
+        ("CB", "rte", ""),
+        ("CB", "rte", "2"),
+        ("CB", "mnli", ""),
+    ]
+    (*_, last) = read_transfers(tmp_path / "t.csv", names=["cb", "MNLI"])
+    assert (last.target, last.source) == ("cb", "MNLI")
+
+
+def test_percents_beside_fractions_are_found_whatever_the_case_of_the_name(tmp_path: Path) -> None:
+    rows = "m,full,CB,rte,0.5,,\nm,full,cb,mnli,70,,\n"
+
+    with pytest.raises(DataError, match=r"score 70 stands beside 0\.5"):
+        read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))

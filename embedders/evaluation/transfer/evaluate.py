@@ -123,9 +123,9 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
     names = list(dict.fromkeys(methods)) or list(METHODS)
     for name in names:
         method_named(name)
-    measured, theirs = read_truth(truth), read_scores(peers) if peers is not None else {}
-    tasks = read_examples(examples)
-    lessons = Lessons(standardised(read_transfers(history or truth))).among(tasks)
+    tasks = read_examples(examples)  # which all other files are spelt as
+    measured, theirs = read_truth(truth, tasks), read_scores(peers, tasks) if peers is not None else {}
+    lessons = Lessons(standardised(read_transfers(history or truth, names=tasks))).among(tasks)
     named = {name: tasks[name] for name in sorted(tasks_of(measured) & set(tasks))}
     sizes = _sizes(named, measured)
     _check_names({*names, *LEARNED, *sizes} & set(theirs), peers)

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,12 @@ def read_examples(folder: Path) -> dict[str, ExampleSet]:
         DataError: a file is faulty, or there is none.
     """
     found: dict[str, ExampleSet] = {}
+    places: dict[str, Path] = {}  # of names in small letters, for case tells none apart
     for path in sorted(folder.glob("*.jsonl")):
+        _check_once(path, path.stem, places)
         found[_name(path.stem, str(path))] = _read_file(path)
     for path in sorted(folder.glob("*/task.json")):
-        if path.parent.name in found:
-            raise DataError(str(path.parent), "is there as a .jsonl file too: remove one.")
+        _check_once(path.parent, path.parent.name, places)
         task = read_task(str(path.parent), answers_as_they_are=True)
         rows = len(task.train)
         found[_name(path.parent.name, str(path))] = ExampleSet(task, tuple(range(rows)), count=rows, kind=task.kind)
@@ -62,11 +63,20 @@ def read_examples(folder: Path) -> dict[str, ExampleSet]:
     return found
 
 
-def read_scores(path: Path) -> dict[str, SourceScoreTable]:
+def _check_once(place: Path, name: str, places: dict[str, Path]) -> None:
+    """Refuse a second place with examples of one task."""
+    other = places.setdefault(name.casefold(), place)
+    if other != place:
+        raise DataError(str(place), f"is there as {other.name} too: remove one.")
+
+
+def read_scores(path: Path, names: Iterable[str] = ()) -> dict[str, SourceScoreTable]:
     """Read source scores by method: a CSV with target, source, and a column for each method.
 
-    An empty cell is no score; raise `DataError` with the line of the first fault.
+    An empty cell is no score; raise `DataError` with the line of the first fault. Case tells no two tasks apart; each
+    is spelt as in `names`, else as it comes first.
     """
+    known = {name.casefold(): name for name in names}
     columns, rows = separated_rows(read_file(path), path)
     methods = [name for name in columns if name not in ("target", "source")]
     if "target" not in columns or "source" not in columns or not methods:
@@ -74,7 +84,8 @@ def read_scores(path: Path) -> dict[str, SourceScoreTable]:
     found: dict[str, dict[str, dict[str, float]]] = {method: {} for method in methods}
     for number, row in rows:
         place = f"{path} line {number}"
-        target, source = _name(row["target"], place), _name(row["source"], place)
+        target, source = (_name(row[column], place) for column in ("target", "source"))
+        target, source = (known.setdefault(name.casefold(), name) for name in (target, source))
         for method in methods:
             if row[method]:
                 found[method].setdefault(target, {})[source] = _number(row[method], place)

@@ -1,6 +1,6 @@
 """What rankings are held against: transfers measured from all sources, or from those of the target's own class."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from embedders.evaluation.transfer.taskweb import SourceScoreTable
@@ -17,21 +17,20 @@ CR, QA = "classification and regression", "question answering"  # the classes of
 CLASSES = {CLASSIFICATION: CR, REGRESSION: CR, MULTIPLE_CHOICE: QA, QUESTION_ANSWERING: QA, FREE_TEXT: QA}
 
 
-def read_truth(path: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Read measured transfers by setting, `MODEL/ADAPTATION`; runs of a measurement are averaged
-    by their seeds. Case tells no two names apart; each is spelt as it comes first.
+def read_truth(path: Path, names: Iterable[str] = ()) -> dict[str, dict[str, dict[str, float]]]:
+    """Read measured transfers by setting, `MODEL/ADAPTATION`; runs of a measurement are averaged by their seeds.
+
+    Case tells no two tasks apart; each is spelt as in `names`, else as it comes first.
 
     Raises `DataError` where a target has fewer than two sources, or a score is not what the metrics take.
     """
     collected: dict[str, dict[str, dict[str, list[TransferRecord]]]] = {}
-    spelt: dict[str, str] = {}
-    for record in read_transfers(path):
+    for record in read_transfers(path, names=names):
         if record.score_mean > 1:
             raise DataError(str(path), f"a score of {record.score_mean:g} is not a fraction: divide percents by 100.")
-        target, source = (spelt.setdefault(name.casefold(), name) for name in (record.target, record.source))
-        if source != target:
+        if record.source != record.target:
             targets_of = collected.setdefault(setting_of(record), {})
-            targets_of.setdefault(target, {}).setdefault(source, []).append(record)
+            targets_of.setdefault(record.target, {}).setdefault(record.source, []).append(record)
     truth = {
         setting: {
             target: {source: mean_score(runs) for source, runs in sorted(sources.items())}
