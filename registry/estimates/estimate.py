@@ -11,7 +11,8 @@ from registry.estimates.sampled import can_be, chances, in_order, told, told_eve
 from registry.estimates.votes import NONE, Floats, Votes
 from registry.estimates.witness import Witness
 
-DRAWS = 4000
+DRAWS, LEAST_DRAWS = 40_000, 4000  # of the accuracies; fewer of many voters,
+NUMBERS = 4_000_000  # so that they are no more than this
 WITHIN = 1.96  # standard deviations to either side of a 95 % interval
 TIED = 1e-6  # draws of voters with the same answers differ by what the root of their covariance is rounded by
 EQUAL = 0.02  # an accuracy that is lower by less is as good
@@ -68,8 +69,6 @@ def _of_all(different: Estimate, whose: NDArray[np.int64]) -> Estimate:
         different: the estimate.
         whose: which of them each voter is, (voters,).
     """
-    if len(whose) == len(different.accuracy):
-        return different
     belief = different.belief
     return Estimate(
         different.accuracy[whose],
@@ -190,5 +189,7 @@ def _draws(belief: Belief) -> Floats:
     """
     values, vectors = np.linalg.eigh(belief.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    half = np.random.default_rng(0).standard_normal((DRAWS // 2, len(belief.accuracy)))
+    voters = len(belief.accuracy)
+    draws = min(DRAWS, max(LEAST_DRAWS, NUMBERS // voters))
+    half = np.random.default_rng(0).standard_normal((draws // 2, voters))
     return np.asarray(belief.accuracy + np.concatenate([half, -half]) @ root.T)

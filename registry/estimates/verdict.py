@@ -73,7 +73,7 @@ def verdict(
     others = np.flatnonzero(whose != whose[pick])  # copies of the pick are it
     as_sure = [i for i in others.tolist() if estimate.worse[i] <= SURE]
     is_first = estimate.worse[pick] <= SURE and not as_sure
-    equals = [i for i in np.argsort(estimate.loss).tolist() if 1 - estimate.worse[i] >= POSSIBLE]
+    equals = [i for i in np.argsort(estimate.loss, kind="stable").tolist() if 1 - estimate.worse[i] >= POSSIBLE]
     is_tied = not is_first and bool(np.isin(equals, others).any()) and (estimate.loss[pick] <= NEAR or bool(as_sure))
     is_many = votes.answers > 2 and labels < LEAST_LABELS
     why = _too_thin(estimate, is_settled=bool(is_first or is_tied)) if is_many else None

@@ -61,15 +61,28 @@ class Votes:
 
     @cached_property
     def distinct(self) -> tuple["Votes", NDArray[np.int64]]:
-        """The answers of different voters alone, in order, and which of them each voter is, (voters,).
+        """The answers of different voters alone, and which of them each voter is, (voters,).
 
-        Whoever says the same throughout is one voter: copies of one would outvote those who know better.
+        Whoever says the same throughout is one voter: copies of one would outvote those who know better. They stand in
+        an order that follows from what they say, so that nothing depends on how voters are named, or which comes first.
         """
         places: dict[bytes, int] = {}
         whose = np.array([places.setdefault(row.tobytes(), len(places)) for row in self.said], np.int64)
-        if len(places) == len(self):
-            return self, whose
-        return Votes(self.said[np.unique(whose, return_index=True)[1]], self.answers), whose
+        different = Votes(self.said[np.unique(whose, return_index=True)[1]], self.answers)
+        order = different._order
+        return Votes(different.said[order], self.answers), np.argsort(order)[whose]
+
+    @property
+    def _order(self) -> list[int]:
+        """The voters by how many others say the same of each input: of all inputs, then of one after another.
+
+        Neither the names of the answers nor, but for equals, the order of the inputs plays a part.
+        """
+        alike = np.where(self.given, self.counts[np.arange(self.inputs), self.said], 0).astype(np.int64)
+        keys = [
+            (np.sort(row).tobytes(), row.tobytes(), own.tobytes()) for row, own in zip(alike, self.said, strict=True)
+        ]
+        return sorted(range(len(self)), key=keys.__getitem__)
 
     def accuracy(self, truth: Posterior) -> Floats:
         """Return how often each voter is expected to be right, (voters,). A missing answer is wrong."""
