@@ -19,6 +19,7 @@ PromptScores = NDArray[np.float64]
 Probabilities = NDArray[np.float64]
 
 CALIBRATIONS = ("none", "contextual", "batch")
+LAST_BITS = 1e-9  # what differs by less is equal
 _LEAST = np.finfo(np.float64).tiny
 
 
@@ -70,6 +71,13 @@ def hard(table: Probabilities) -> Probabilities:
     return np.asarray(np.eye(table.shape[-1])[table.argmax(axis=-1)])
 
 
+def likeliest(scores: ArrayLike) -> Probabilities:
+    """Return the likeliest choice of each input as certain, shared among equals: no method leans to the first one."""
+    given = np.asarray(scores, np.float64)
+    first = np.isclose(given, given.max(axis=-1, keepdims=True), rtol=LAST_BITS, atol=LAST_BITS)
+    return np.asarray(first / first.sum(axis=-1, keepdims=True))
+
+
 # -- the methods -------------------------------------------------------------------------------------
 
 
@@ -80,7 +88,7 @@ def mutual_information(table: Probabilities) -> PromptScores:
 
 def global_entropy(table: Probabilities) -> PromptScores:
     """Return GlobalE, the entropy of how often each choice is the likeliest (Lu et al. 2022)."""
-    return _entropy(hard(table).mean(axis=1))
+    return _entropy(likeliest(table).mean(axis=1))
 
 
 def local_entropy(table: Probabilities) -> PromptScores:
@@ -109,7 +117,7 @@ def zero_label_prob(table: Probabilities) -> PromptScores:
 
 def zero_label_vote(table: Probabilities) -> PromptScores:
     """Return ZPS-Vote: agreement with the choices that most prompts think likeliest (Liao et al. 2022)."""
-    return _agreement(table, lambda kept: hard(kept).sum(axis=0))
+    return _agreement(table, lambda kept: likeliest(kept).sum(axis=0))
 
 
 def perplexity(prompt_prob: ArrayLike) -> PromptScores:
@@ -134,9 +142,14 @@ PERPLEXITY = "perplexity"
 
 
 def score_prompts(table: Probabilities, prompt_prob: ArrayLike | None = None) -> dict[str, PromptScores]:
-    """Return the scores of every method, (prompts,) each; perplexity only where the prompts' own is known."""
+    """Return the scores of every method, (prompts,) each; perplexity only where the prompts' own is known.
+
+    What differs in the last bit is equal.
+    """
     scores = {name: method(table) for name, method in METHODS.items()}
-    return scores if prompt_prob is None else {**scores, PERPLEXITY: perplexity(prompt_prob)}
+    if prompt_prob is not None:
+        scores[PERPLEXITY] = perplexity(prompt_prob)
+    return {name: np.round(its, 9) for name, its in scores.items()}
 
 
 def confident(table: Probabilities) -> NDArray[np.bool_]:
@@ -198,11 +211,12 @@ def combined(parts: Sequence[ArrayLike]) -> PromptScores:
 def _agreement(table: Probabilities, ensemble: Callable[[Probabilities], NDArray[np.float64]]) -> PromptScores:
     """Return the share of inputs on which each prompt answers as the ensemble of the confident ones.
 
-    A discarded prompt gets 2 less, so that it stands behind all that were kept.
+    Choices that are first together share it: else the names of the choices would decide. A discarded prompt gets 2
+    less, so that it stands behind all that were kept.
     """
     kept = confident(table)
-    agreed = ensemble(table[kept]).argmax(axis=-1)  # (inputs,)
-    share = (table.argmax(axis=-1) == agreed).mean(axis=1)
+    agreed = likeliest(ensemble(table[kept]))  # (inputs, choices)
+    share = (likeliest(table) * agreed).sum(axis=-1).mean(axis=1)
     return np.asarray(np.where(kept, share, share - 2))
 
 

@@ -74,15 +74,19 @@ class Votes:
 
     @property
     def _order(self) -> list[int]:
-        """The voters by how many others say the same of each input: of all inputs, then of one after another.
+        """The voters by how many say the same of each input, and how often they give each answer.
 
-        Neither the names of the answers nor, but for equals, the order of the inputs plays a part.
+        First in all, whatever the order of the inputs, then of one input after another. The names of the answers decide
+        between those alone that others do not tell apart.
         """
         alike = np.where(self.given, self.counts[np.arange(self.inputs), self.said], 0).astype(np.int64)
-        keys = [
-            (np.sort(row).tobytes(), row.tobytes(), own.tobytes()) for row, own in zip(alike, self.said, strict=True)
-        ]
-        return sorted(range(len(self)), key=keys.__getitem__)
+
+        def key(voter: int) -> tuple[bytes, ...]:
+            own, (_, first, place, often) = alike[voter], np.unique(self.said[voter], True, True, True)
+            unnamed = np.argsort(np.argsort(first))[place]  # the answers by where each is given first
+            return tuple(one.tobytes() for one in (np.sort(own), np.sort(often), own, unnamed, self.said[voter]))
+
+        return sorted(range(len(self)), key=key)
 
     def accuracy(self, truth: Posterior) -> Floats:
         """Return how often each voter is expected to be right, (voters,). A missing answer is wrong."""

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -31,6 +30,9 @@ from registry.choosing.scores import (
     standardised,
 )
 from registry.errors import InputError
+from registry.estimates.estimate import estimated
+from registry.estimates.rivals import dawid_skene, majority, spectral
+from registry.estimates.votes import Votes
 from registry.metrics import prompt_metrics
 
 Array = NDArray[np.float64]
@@ -57,6 +59,11 @@ def first_of_best(values: Sequence[float]) -> int:
     return list(values).index(max(values))
 
 
+def shares_of_best(values: Sequence[float]) -> list[float]:
+    first = [max(values) - value <= 1e-9 for value in values]
+    return [is_first / sum(first) for is_first in first]
+
+
 def mean_of(rows: Sequence[Sequence[float]]) -> list[float]:
     return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
@@ -66,8 +73,7 @@ def loop_mi(table: Array, t: int) -> float:
 
 
 def loop_globale(table: Array, t: int) -> float:
-    counts = Counter(first_of_best(p) for p in table[t].tolist())
-    return entropy([count / table.shape[1] for count in counts.values()])
+    return entropy(mean_of([shares_of_best(p) for p in table[t].tolist()]))
 
 
 def loop_locale(table: Array, t: int) -> float:
@@ -97,15 +103,16 @@ def loop_kept(table: Array) -> list[int]:
 
 def loop_zps(table: Array, t: int, kind: str) -> float:
     kept = loop_kept(table)
-    right = 0
+    right = 0.0
     for x in range(table.shape[1]):
         totals = [0.0] * table.shape[2]
         for s in kept:
             for y in range(table.shape[2]):
                 p = float(table[s, x, y])
-                said = first_of_best(table[s, x].tolist()) == y
-                totals[y] += {"log": math.log(p), "prob": p, "vote": float(said)}[kind]
-        right += first_of_best(totals) == first_of_best(table[t, x].tolist())
+                said = shares_of_best(table[s, x].tolist())[y]
+                totals[y] += {"log": math.log(p), "prob": p, "vote": said}[kind]
+        both = zip(shares_of_best(totals), shares_of_best(table[t, x].tolist()), strict=True)
+        right += sum(ensemble * own for ensemble, own in both)
     return right / len(table[t]) - (0 if t in kept else 2)
 
 
@@ -126,6 +133,50 @@ def test_a_method_is_what_its_loop_says(name: str, seed: int) -> None:
     table = probabilities(drawn(seed))
 
     assert METHODS[name](table) == pytest.approx([LOOPS[name](table, t) for t in range(len(table))], abs=1e-12)
+
+
+def test_a_tied_vote_is_shared_by_the_choices_that_are_first() -> None:
+    table = np.eye(2)[[[0, 0, 0, 0], [1, 1, 1, 0]]]  # two prompts, who agree on the last input alone
+
+    assert METHODS["zps-vote"](table).tolist() == [0.625, 0.625]
+
+
+def certain(choices: int, prompts: int, seed: int) -> NDArray[np.int64]:
+    """Answers of prompts that are right more or less often, to few inputs: many votes are tied."""
+    random = np.random.default_rng(seed)
+    truth, able = random.integers(0, choices, 40), np.linspace(0.5, 0.9, prompts)[:, None]
+    return np.where(random.random((prompts, 40)) < able, truth, random.integers(0, choices, (prompts, 40)))
+
+
+def by_every_method(said: NDArray[np.int64], choices: int) -> dict[str, Array]:
+    """Return the scores by all that reads answers alone, given as certain and as probabilities, by name."""
+    votes, probable = Votes(said, choices), (np.eye(choices)[said] + 0.25) / (1 + choices / 4)
+    found = {
+        **{f"{name} of answers": its for name, its in score_prompts(np.eye(choices)[said]).items()},
+        **{f"{name} of probabilities": its for name, its in score_prompts(probable).items()},
+        "majority": majority(votes),
+        "dawid-skene": votes.accuracy(dawid_skene(votes)),
+        "estimate": estimated(votes).accuracy,
+        "best": estimated(votes).best,
+    }
+    by_covariance = spectral(votes)
+    return found if by_covariance is None else {**found, "spectral": by_covariance}
+
+
+@pytest.mark.parametrize("choices", [2, 3, 4])
+@pytest.mark.parametrize("prompts", [2, 3, 4, 6])
+def test_no_method_reads_the_names_of_choices_or_the_order_of_prompts(prompts: int, choices: int) -> None:
+    for seed in range(3):
+        said = certain(choices, prompts, seed)
+        known, order = by_every_method(said, choices), np.random.default_rng(seed).permutation(prompts)
+        ways = [(np.roll(np.arange(choices), turn)[said], np.arange(prompts)) for turn in range(1, choices)]
+        ways += [(np.arange(choices)[::-1][said], np.arange(prompts)), (said[order], order)]
+
+        for other, places in ways:
+            for name, its in by_every_method(other, choices).items():
+                assert its == pytest.approx(known[name][places], abs=1e-3 if name in ("best", "estimate") else 1e-8), (
+                    name
+                )
 
 
 def test_probabilities_add_up_to_one_over_the_choices_whatever_was_left_out() -> None:
