@@ -16,7 +16,7 @@ from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import answered_by
 from registry.choosing.given import check_limit
 from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
-from registry.choosing.outputs import LEFT_OUT, PromptPredictions, outputs_of_prompts
+from registry.choosing.outputs import LEFT_OUT, PromptPredictions, check_complete, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
     PERPLEXITY,
@@ -64,7 +64,7 @@ class PromptAdvice:
     high: float
     best: float  # the probability that no other prompt is better
     similarity: float | None  # of its embedding to the task's, before centring; None where the task has none
-    spread: float  # of its answers: 0 where all are alike
+    spread: float | None  # of its answers: 0 where all are alike; None where no text has one under every prompt
     ranks: dict[str, int]  # method -> rank among the prompts, 1 is best
 
     def cells(self) -> dict[str, Cell]:
@@ -213,19 +213,23 @@ def best_prompt(
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record, task)
+    if query.by != ACCURACY:
+        check_complete(outputs, query.model)
     like = None if whose.name == task.name else whose
     known = Known.of(task, like, **hints)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
-    as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
     similarity = None if target is None else likeness(outputs.vectors, target, spec)
-    scores = {ACCURACY: judged.estimate.accuracy, **_by_likeness(similarity, as_embedded, spec)}
-    scores |= _other_scores(outputs, query.calibration, more or {})
+    scores, spreads = {ACCURACY: judged.estimate.accuracy}, None
+    if len(outputs.rows):  # the other methods compare prompts by the same texts
+        as_embedded = _as_embedded(outputs.table, str(spec.parameters["answers"]))
+        scores |= _by_likeness(similarity, as_embedded, spec) | _other_scores(outputs, query.calibration, more or {})
+        spreads = spread(as_embedded)
     _check_scored(query.by, scores)
     read = similarity if query.by == FUTE and "map" in spec.facets.names else None
     doubt = judged.verdict.doubt if query.by == ACCURACY else why_in_doubt(outputs.table, scores[query.by], read)
     return PromptRanking(
-        _rows(outputs, judged.estimate, scores, query.by, limit, (similarity, spread(as_embedded))),
+        _rows(outputs, judged.estimate, scores, query.by, limit, (similarity, spreads)),
         query=query,
         space=record.name,
         agreement=_agreement(scores, query.by),
@@ -286,7 +290,7 @@ def _rows(
     scores: Mapping[str, Scores],
     by: str,
     limit: int,
-    shapes: tuple[Scores | None, Scores],
+    shapes: tuple[Scores | None, Scores | None],
 ) -> list[PromptAdvice]:
     """Return the first prompts by a method; `shapes` are their similarities, and the spreads of their answers."""
     similarity, spreads = shapes
@@ -302,7 +306,7 @@ def _rows(
             float(estimate.high[i]),
             float(estimate.best[i]),
             None if similarity is None else float(similarity[i]),
-            float(spreads[i]),
+            None if spreads is None else float(spreads[i]),
             {name: int(its[i]) for name, its in ranks.items()},
         )
         for place, i in enumerate(order[:limit].tolist(), start=1)

@@ -92,7 +92,8 @@ def outputs_of_prompts(
     assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
     chunks = catalog.predictions.chunks_of(held, corpus)
     answers = {version: joined(one) for version, one in chunks.items()}
-    kept = _comparable(answers, frozenset() if task is None else words_of_labels(task))
+    notes: list[str] = []
+    kept = _comparable(answers, frozenset() if task is None else words_of_labels(task), held, notes)
     made = _aligned(
         [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
     )
@@ -101,12 +102,17 @@ def outputs_of_prompts(
         made.notes.append(
             f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
         )
-    if len(kept) < len(held):
-        others = [_prompt(record) for version, record in held.items() if version not in kept]
-        made.notes.append(f"{_prompts(len(others))} left out, which choose from other answers: {listed(others)}")
+    made.notes += notes
     _note_outdated(catalog, made, kept, entry)
     _note_missing(made, name)
     return made
+
+
+def check_complete(outputs: PromptPredictions, model: str) -> None:
+    """Raise `InputError` where no input has an answer under every prompt."""
+    if not len(outputs.rows):
+        asked = len(outputs.predictions[0])
+        raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
 
 
 def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Sequence[int], model: EntryRecord) -> None:
@@ -127,11 +133,13 @@ def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Seque
 
 
 def _note_missing(outputs: PromptPredictions, model: str) -> None:
-    """Say how many inputs are left out because some prompt has no answer to them; refuse where none is left."""
+    """Say how many inputs are left out because some prompt has no answer to them."""
     asked = len(outputs.predictions[0])
     if not len(outputs.rows):
-        raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
-    if len(outputs.rows) < asked:
+        outputs.notes.append(
+            f"none of the {asked} texts has an answer of {model} under every prompt: methods but accuracy say nothing"
+        )
+    elif len(outputs.rows) < asked:
         missing = sum(sum(own.counts().values()) for own in outputs.predictions)
         outputs.notes.append(
             f"{asked - len(outputs.rows)} of {asked} {LEFT_OUT}: under some prompt they have no answer "
@@ -155,13 +163,26 @@ def _unheard(catalog: Catalog, model: str, prompts: Sequence[str], space: SpaceR
     )
 
 
-def _comparable(answers: Mapping[int, Predictions], words: Set[str]) -> list[int]:
-    """Return the versions that choose from some of these words, else alike, and were asked as many texts as most."""
+def _comparable(
+    answers: Mapping[int, Predictions], words: Set[str], held: Mapping[int, EmbeddingRecord], notes: list[str]
+) -> list[int]:
+    """Return the versions that choose from some of these words, else alike, and were asked as many texts as most.
+
+    Notes say which are left out, and why.
+    """
     meanings = {version: meanings_of(one.answers) for version, one in answers.items()}
     alike = [version for version, own in meanings.items() if own & words] or choosing_alike(meanings)
     counted = Counter(len(answers[version]) for version in alike)
     usual = max(counted, key=lambda count: counted[count])
-    return [version for version in alike if len(answers[version]) == usual]
+    kept = [version for version in alike if len(answers[version]) == usual]
+    for those, why in (
+        ([version for version in answers if version not in alike], "choose from other answers"),
+        ([version for version in alike if version not in kept], "answered another number of texts"),
+    ):
+        if those:
+            names = listed([_prompt(held[version]) for version in those])
+            notes.append(f"{_prompts(len(those))} left out, which {why}: {names}")
+    return kept
 
 
 def _aligned(

@@ -10,7 +10,8 @@ from embedders.jobs.asking import with_answers
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.catalog.predictions import joined
-from registry.choosing.outputs import outputs_of_prompts
+from registry.choosing.best import PromptQuery
+from registry.choosing.outputs import check_complete, outputs_of_prompts
 from registry.data.inputs import Input
 from registry.data.predictions import Missing, Predictions
 from registry.data.recordings import RecordedPrompt, Recording
@@ -194,5 +195,35 @@ def test_where_no_text_was_answered_under_every_prompt_nothing_is_compared(regis
     other = Predictions.from_texts([NONE, "no", NONE, "yes", NONE, "yes"], answers=["yes", "no"])
     store_of(registry, SAID, other)
 
+    outputs = outputs_of_prompts(registry.catalog, "llm", registry.space("s").record)
+
+    assert outputs.rows.tolist() == []
     with pytest.raises(InputError, match="None of the 6 texts has an answer of 'llm' under every prompt"):
-        outputs_of_prompts(registry.catalog, "llm", registry.space("s").record)
+        check_complete(outputs, "llm")
+
+
+def test_accuracy_needs_no_text_that_was_answered_under_every_prompt(registry: Registry) -> None:
+    registry.add_task("asked", [{"text": "a", "label": "yes"}, {"text": "b", "label": "no"}])
+    other = Predictions.from_texts([NONE, "no", NONE, "yes", NONE, "yes"], answers=["yes", "no"])
+    store_of(registry, SAID, other)
+
+    ranking = registry.best_prompt(PromptQuery("asked", "llm"))
+
+    models = {row.name: row.accuracy for row in registry.best_model("asked")}
+    assert {f"llm@{row.name}": row.accuracy for row in ranking} == pytest.approx(models)
+    assert [(row.spread, [*row.ranks]) for row in ranking] == [(None, ["accuracy"]), (None, ["accuracy"])]
+    assert any("none of the 6 texts has an answer of llm under every prompt" in note for note in ranking.notes)
+    assert str(ranking.detailed())
+    assert registry.suggest_labels("asked", model="llm", count=2)
+    with pytest.raises(InputError, match="None of the 6 texts has an answer of 'llm' under every prompt"):
+        registry.best_prompt(PromptQuery("asked", "llm", by="mi"))
+
+
+def test_prompts_that_answered_another_number_of_texts_are_told_as_that(registry: Registry) -> None:
+    other = Predictions.from_texts(["no", "yes", "maybe"], answers=["yes", "no", "maybe"])
+    store_of(registry, SAID, SAID, Predictions.from_texts(["no", "yes"], answers=["yes", "no"]), other)
+
+    assert outputs_of_prompts(registry.catalog, "llm", registry.space("s").record).notes[:2] == [
+        "1 prompt is left out, which choose from other answers: p3",
+        "1 prompt is left out, which answered another number of texts: p2",
+    ]

@@ -9,7 +9,7 @@ from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluat
 from registry import Registry
 from registry.choosing.asked import rows_asked
 from registry.choosing.best import SELF_SELECT
-from registry.choosing.outputs import outputs_of_prompts
+from registry.choosing.outputs import check_complete, outputs_of_prompts
 from registry.data.inputs import plain, spelling_key
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
@@ -62,6 +62,7 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record, registry.catalog.entries.get(name, EntryKind.TASK))
+    check_complete(outputs, model)
     assert record.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
     asked = rows_asked(registry.catalog, corpus, outputs.versions[0], len(outputs.predictions[0]))
