@@ -25,7 +25,8 @@ from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
 
-RECORDS = 17  # that `fill` makes in a round: 7 versions of 6 entries, 3 vectors, 2 runs of answers, 5 transfers
+# That `fill` makes in a round: 7 versions of 6 entries, 3 vectors, 2 runs of answers, what a task reads, 5 transfers:
+RECORDS = 18
 
 
 def some_task(number: int, *, version: int = 1) -> TaskData:
@@ -86,6 +87,9 @@ def _measure(registry: Registry, space: SpaceRecord, number: int) -> None:
     version = registry.entry(f"model{number}@prompt{number}").version_id
     predictions.put(version, corpus, start=0, predictions=answered)
     predictions.put(version, corpus, start=-1, predictions=Predictions.from_texts(["bad"], ("good", "bad")))
+    sure = random.random(3)
+    read = Predictions(told.answers, np.stack([sure, 1 - sure], axis=1).astype(np.float32))
+    predictions.put(registry.entry(f"task{number}").version_id, corpus, start=0, predictions=read)
 
 
 def _transfers(number: int) -> list[TransferRecord]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from sqlalchemy import inspect
+from sqlalchemy import delete, inspect
 from tiny_bundles import edited, fill, some_task, tampered
 from tiny_cli import dump, hand_made_space, put_vector, told
 from tiny_disk import full_beyond
@@ -94,6 +94,29 @@ def test_answers_arrive_with_their_replies(mine: Registry, theirs: Registry, mov
         assert held[0][start].replies == held[1][start].replies
         assert np.array_equal(held[0][start].probabilities, held[1][start].probabilities)
         assert np.array_equal(held[0][start].reasons, held[1][start].reasons)
+
+
+def test_what_a_task_reads_of_the_texts_arrives_and_clashes_with_no_other_reading(
+    mine: Registry, theirs: Registry, moved: Callable[[], Path]
+) -> None:
+    fill(mine, 1)
+    first = moved()
+    version, corpus = (mine.entry(name).version_id for name in ("task0", "texts0"))
+    read = mine.catalog.predictions.chunks(version, corpus)
+
+    theirs.import_bundle(first)
+    with mine.catalog.database.write() as session:  # another machine, whose last bits are others
+        session.execute(delete(tables.PredictionChunk).where(tables.PredictionChunk.version_id == version))
+    for start, one in read.items():
+        other = Predictions(one.answers, one.probabilities[:, ::-1].copy())
+        mine.catalog.predictions.put(version, corpus, start=start, predictions=other)
+    report = theirs.import_bundle(moved())
+
+    assert (report.clashes, report.added.total()) == ([], 0)
+    version, corpus = (theirs.entry(name).version_id for name in ("task0", "texts0"))
+    kept = theirs.catalog.predictions.chunks(version, corpus)
+    assert kept.keys() == read.keys()
+    assert all(np.array_equal(kept[start].probabilities, read[start].probabilities) for start in read)
 
 
 def test_a_long_reply_is_not_shortened_again(mine: Registry, theirs: Registry, moved: Callable[[], Path]) -> None:
@@ -197,7 +220,7 @@ def test_the_same_again_is_one(mine: Registry, theirs: Registry, moved: Callable
     report = theirs.import_bundle(bundle)
 
     assert report.added.total() == 0
-    assert report.known == {"entries": 12, "spaces": 1, "vectors": 6, "predictions": 4, "transfers": 10}
+    assert report.known == {"entries": 12, "spaces": 1, "vectors": 6, "predictions": 6, "transfers": 10}
     assert len(theirs.tasks()) == 4
 
 
@@ -510,7 +533,7 @@ def of_array(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
         (of_array("2.prompt_prob", lambda own: own + 3), "prompt_prob is not between 0 and 1"),
         (of_lines("predictions.jsonl", answers=["good", "good"]), "answers has a text twice"),
         (of_lines("predictions.jsonl", answers=["", "good"]), "answers has an empty text"),
-        (of_lines("predictions.jsonl", entry="task0:1"), "task0:1 is a task, and no model or prompted-model"),
+        (of_lines("predictions.jsonl", entry="prompt0:1"), "prompt0:1 is a prompt, and no model or prompted-model"),
         (of_lines("predictions.jsonl", corpus="task0:1"), "task0:1 is a task, and no corpus"),
         (of_lines("vectors.jsonl", entry="prompt0:1"), "prompt0:1 is a prompt, and no task or model or prompted-model"),
         (of_lines("vectors.jsonl", entry="texts0:1"), "texts0:1 is a corpus, and no task or model or prompted-model"),
@@ -744,7 +767,7 @@ def test_the_commands_export_and_import(
 ) -> None:
     fill(mine, 1)
     file = tmp_path / "all.zip"
-    counts = "6 entries, 1 spaces, 3 vectors, 2 predictions, 5 transfers"
+    counts = "6 entries, 1 spaces, 3 vectors, 3 predictions, 5 transfers"
 
     monkeypatch.setenv("FUTE_REGISTRY", str(mine.folder))
     code, text = told("bundle", "export", file)

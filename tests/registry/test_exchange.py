@@ -578,7 +578,7 @@ def test_the_commands_say_what_leaves_and_what_came(mine: Registry, theirs: Regi
     size = f"{sent(mine, tmp_path / 'sized').size:,}"
     leaves = (
         f"To {team} (new): 4 tasks with 12 examples, 2 corpora with 6 texts, 2 models, 2 prompts, 2 prompted models, "
-        f"4 replies, 1 space, 6 vectors, 4 predictions, 10 transfers; {size} bytes, 8 cards\n"
+        f"4 replies, 1 space, 6 vectors, 6 predictions, 10 transfers; {size} bytes, 8 cards\n"
     )
 
     dry = run("--registry", mine.folder, "push", team, "--dry-run")
@@ -588,7 +588,7 @@ def test_the_commands_say_what_leaves_and_what_came(mine: Registry, theirs: Regi
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"pushed to {team}\n", leaves)
     assert told("--registry", mine.folder, "--quiet", "push", team) == (0, f"{team} has all of it already\n")
 
-    counts = "12 entries, 1 spaces, 6 vectors, 4 predictions, 10 transfers"
+    counts = "12 entries, 1 spaces, 6 vectors, 6 predictions, 10 transfers"
     dry = run("--registry", theirs.folder, "pull", team, "--dry-run")
     assert (dry.exit_code, dry.output) == (0, f"{counts} would be added from {team}; 0 were here\n")
     assert told("--registry", theirs.folder, "pull", team) == (0, f"{counts} added from {team}; 0 were here\n")

@@ -173,7 +173,7 @@ def test_the_manifest_counts_what_is_there(bundle: Path) -> None:
         "entries": 18,
         "spaces": 1,
         "vectors": 9,
-        "predictions": 6,
+        "predictions": 9,
         "transfers": 15,
         "contents": len(list((bundle / "contents").iterdir())),
         "packs": 1,

@@ -20,7 +20,10 @@ from registry.kinds import ANSWERING, EntryKind
 
 
 def merge_predictions(merge: Merge, piece: Piece) -> None:
-    """Merge what a version answered on a run of a corpus; rows that are known otherwise clash."""
+    """Merge what a version answered on a run of a corpus; rows that are known otherwise clash.
+
+    What a task reads of the texts, see `embedders.black_boxes.witnesses`, is made of what is here, so ours stays.
+    """
     fields = Fields.of(piece)
     entry, corpus = fields.version("entry"), fields.version("corpus")
     if merge.leaves_out(Section.PREDICTIONS, entry[0], corpus[0]):
@@ -29,13 +32,14 @@ def merge_predictions(merge: Merge, piece: Piece) -> None:
     if not CONTENT_FREE <= start < 2**31:
         raise fields.fault("start is not a row of a corpus.")
     place = {
-        "version_id": merge.version_id(fields, entry, *ANSWERING),
+        "version_id": merge.version_id(fields, entry, *ANSWERING, EntryKind.TASK),
         "corpus_version_id": merge.version_id(fields, corpus, EntryKind.CORPUS),
     }
     values = columns_of(_predictions(fields, piece))
     columns = (PredictionChunk.start, PredictionChunk.count, PredictionChunk.answers, PredictionChunk.sha256)
     for known, count, answers, sha256 in merge.session.execute(select(*columns).filter_by(**place)):
-        if (known, count, answers, sha256) == (start, values["count"], values["answers"], values["sha256"]):
+        is_same = (known, count, answers, sha256) == (start, values["count"], values["answers"], values["sha256"])
+        if is_same or (known == start and merge.kinds[entry[0]] is EntryKind.TASK):
             merge.report.known[Section.PREDICTIONS] += 1
             return
         if _overlap(known, count, start, values["count"]):
