@@ -23,7 +23,7 @@ def has_witness(registry: Registry, task: str, *, space: str | None = None) -> b
     entry = registry.catalog.entries.get(task, EntryKind.TASK)
     if record.corpus_version_id is None:
         return True
-    if registry.catalog.predictions.chunks(entry.version_id, record.corpus_version_id):
+    if registry.catalog.predictions.reading(entry.version_id, record) is not None:
         return True
     return _teacher(registry, entry, _texts(registry, record)) is None
 
@@ -51,7 +51,7 @@ def read_texts(registry: Registry, task: str, *, space: str | None = None, devic
         len(observed.answers),
     )
     predictions = Predictions(observed.answers, said.probabilities.astype(np.float32))
-    registry.catalog.predictions.put(entry.version_id, record.corpus_version_id, start=0, predictions=predictions)
+    registry.catalog.predictions.put_reading(entry.version_id, record, predictions)
 
 
 def _texts(registry: Registry, space: SpaceRecord) -> list[Input]:

@@ -12,6 +12,7 @@ from registry.bundles.manifest import NAME
 from registry.bundles.neighbours import Neighbours, neighbours_of
 from registry.bundles.reading import Bundle, opened_bundle
 from registry.catalog import Catalog
+from registry.catalog.predictions import CONTENT_FREE
 from registry.catalog.whole.pieces import Piece, Section, Whole
 from registry.catalog.whole.reading import whole_of
 from registry.errors import DataError, IntegrityError
@@ -131,8 +132,9 @@ def _of(section: Section, piece: Piece) -> Iterator[tuple[Thing, str]]:
         case Section.VECTORS:
             yield ("vector", f"{told['entry']} in {told['space']}"), _summed({}, piece)
         case Section.PREDICTIONS:
-            name = f"{told['entry']} on {told['corpus']} from row {told['start']}"
-            yield ("answers", name), _summed(told, piece)
+            name, start = f"{told['entry']} on {told['corpus']}", told["start"]
+            what = ("reading", f"{name}, {-start}") if start < CONTENT_FREE else ("answers", f"{name} from row {start}")
+            yield what, _summed(told, piece)
         case Section.TRANSFERS:
             run = f" run {told['run']}" if told["run"] else ""
             name = f"{told['source']} to {told['target']} in {told['model']}/{told['adaptation']}{run}"

@@ -12,11 +12,14 @@ import numpy as np
 from sqlalchemy import select
 
 from registry.catalog.database import Database
+from registry.catalog.records import SpaceRecord
 from registry.catalog.tables import PredictionChunk
 from registry.data.predictions import Predictions
 from registry.errors import IntegrityError
 
 CONTENT_FREE = -1  # where the answers to inputs that say nothing are kept, before those to the corpus
+FIRST_READING = -2  # from here down is kept what tasks read of a corpus, at one place for each space
+READINGS = 2**28  # places, of which two spaces hardly ever share one
 LONGEST_REPLY = 4000  # characters of a reply that are kept
 
 
@@ -46,6 +49,19 @@ class PredictionStore:
                 elif _lacks_most(held[start]):
                     for name, value in values.items():
                         setattr(held[start], name, value)
+
+    def put_reading(self, task_version_id: int, space: SpaceRecord, reading: Predictions) -> None:
+        """Keep what a task reads of the texts of a space."""
+        assert space.corpus_version_id is not None, "there are texts to read"  # noqa: S101
+        self.put(task_version_id, space.corpus_version_id, start=place_of_reading(space), predictions=reading)
+
+    def reading(self, task_version_id: int, space: SpaceRecord) -> Predictions | None:
+        """Return what a task reads of the texts of a space; None where that is not known.
+
+        One that an older release kept, of whatever space had been asked first, is none.
+        """
+        assert space.corpus_version_id is not None, "there are texts to read"  # noqa: S101
+        return self.chunks(task_version_id, space.corpus_version_id).get(place_of_reading(space))
 
     def chunks(self, version_id: int, corpus_version_id: int) -> dict[int, Predictions]:
         """Return what is recorded by the row where it begins, in the order of the rows."""
@@ -105,6 +121,14 @@ class PredictionStore:
                 )
                 given[version_id].update(dict(zip(answers, said.tolist(), strict=True)))
         return given
+
+
+def place_of_reading(space: SpaceRecord) -> int:
+    """Return the row, before all of the corpus, where what a task reads of a space's texts begins.
+
+    It depends on the surrogate and the seed, so each fingerprint has its own.
+    """
+    return FIRST_READING - int(space.fingerprint, 16) % READINGS
 
 
 def columns_of(predictions: Predictions) -> dict[str, Any]:

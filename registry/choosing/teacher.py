@@ -1,7 +1,7 @@
 """What a labelled task says of texts that were answered: right answers to some, and what a classifier makes of all.
 
 The classifier is trained on the task's examples, on the surrogate's features (`embedders.black_boxes.witnesses`), and
-what it has read is kept like any model's answers.
+what it has read is kept beside the answers of models, for each space by itself.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.catalog.predictions import joined
 from registry.choosing.asked import Answered
 from registry.choosing.known import LEAST_EXAMPLES, can_teach, labelled_task, own_labels, unseen
 from registry.choosing.vocabulary import Vocabulary
@@ -32,7 +31,7 @@ class Teacher:
 
     name: str
     words: Vocabulary | None  # None for a task without labels
-    read: Predictions  # what a classifier that learnt from it makes of the corpus, if one has
+    read: Predictions | None  # what a classifier that learnt from it makes of the corpus, if one has
     data: TaskData | None  # where it is needed
     named: Mapping[Input, str]  # the right answers that its own examples name, also such as nobody gave
 
@@ -43,10 +42,9 @@ class Teacher:
         Args:
             own: whether the labels of its own examples are right answers.
         """
-        assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
-        read = joined(catalog.predictions.chunks(task.version_id, space.corpus_version_id))
+        read = catalog.predictions.reading(task.version_id, space)
         words = Vocabulary.of(task, answered)
-        data = labelled_task(catalog, task) if own or not len(read) else None
+        data = labelled_task(catalog, task) if own or read is None else None
         named: dict[Input, str] = {}
         if own and data is not None and words is not None and words.strange is None:
             named = own_labels(data, answered.inputs, words.meant)
@@ -68,7 +66,7 @@ class Teacher:
             told = OTHER_ANSWERS if self.words.are_others else AT_ODDS
             notes.append(told.format(self.name, self.words.strange))
             return None
-        if not len(self.read):
+        if self.read is None:
             notes += [] if self.data is None else self._unread(self.data, answered)
             return None
         number = {plain(text): column for column, text in enumerate(answered.answers)}

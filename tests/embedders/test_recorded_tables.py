@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tiny_cli import tiny_bert, write_rows
 
 from registry import Registry
 from registry.catalog.predictions import joined
-from registry.data.predictions import Missing
+from registry.data.predictions import Missing, Predictions
 
 PROMPTS = {"good": 0.95, "fair": 0.8, "poor": 0.6}
 
@@ -344,3 +345,47 @@ def test_answers_are_all_named_or_none(store: Path, tmp_path: Path, names: str) 
     code, text = told(store, "model", "add", "llm", "--recorded", table, "--answers", names)
 
     assert (code, "name each of the answers 0, 1, and no other, by a text of its own." in text) == (2, True)
+
+
+# -- what a task reads of the texts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_spaces(store: Path, tmp_path: Path) -> Path:
+    """Two spaces of the same texts, which differ in their seeds: a long task is read through other examples in each."""
+    write_rows(tmp_path / "many.jsonl", truth(2100, thing="book"))
+    done(store, "task", "add", "many", "--data", tmp_path / "many.jsonl")
+    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()), "--space", "one")
+    with Registry.open(store) as registry:
+        corpus = registry.catalog.spaces.get("one").corpus
+    surrogate = ("--surrogate", str(tmp_path / "surrogate"), "--dimension", "64")
+    done(store, "space", "create", "two", *surrogate, "--corpus", str(corpus).partition(":")[0], "--seed", "1")
+    for space in ("one", "two"):
+        done(store, "embed", "llm@*", "--space", space)
+    return store
+
+
+def test_an_answer_does_not_depend_on_which_space_of_the_same_texts_was_asked_before(
+    two_spaces: Path, tmp_path: Path
+) -> None:
+    answers = []
+    for order in (("one", "two"), ("two", "one")):
+        asked = Path(shutil.copytree(two_spaces, tmp_path / "-".join(order)))
+        answers.append({space: done(asked, "best-model", "many", "--space", space, "--json") for space in order})
+        assert answers[-1] == {space: done(asked, "best-model", "many", "--space", space, "--json") for space in order}
+
+    assert answers[0] == answers[1]
+    assert answers[0]["one"]["models"] != answers[0]["two"]["models"]
+
+
+def test_a_reading_that_an_older_release_kept_of_whatever_space_is_not_believed(
+    two_spaces: Path, tmp_path: Path
+) -> None:
+    fresh = Path(shutil.copytree(two_spaces, tmp_path / "fresh"))
+    with Registry.open(two_spaces) as registry:
+        corpus = registry.catalog.spaces.get("one").corpus_version_id or 0
+        said = Predictions.from_texts(["positive"] * 120, ("negative", "positive"))
+        registry.catalog.predictions.put(registry.entry("many").version_id, corpus, start=0, predictions=said)
+
+    asked = ("best-model", "many", "--space", "one", "--json")
+    assert done(two_spaces, *asked) == done(fresh, *asked)

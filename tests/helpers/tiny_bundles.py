@@ -89,7 +89,7 @@ def _measure(registry: Registry, space: SpaceRecord, number: int) -> None:
     predictions.put(version, corpus, start=-1, predictions=Predictions.from_texts(["bad"], ("good", "bad")))
     sure = random.random(3)
     read = Predictions(told.answers, np.stack([sure, 1 - sure], axis=1).astype(np.float32))
-    predictions.put(registry.entry(f"task{number}").version_id, corpus, start=0, predictions=read)
+    predictions.put_reading(registry.entry(f"task{number}").version_id, space, read)
 
 
 def _transfers(number: int) -> list[TransferRecord]:

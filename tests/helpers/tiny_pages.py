@@ -106,7 +106,7 @@ def _llm(registry: Registry) -> None:
         registry.catalog.predictions.put(version, corpus.version_id, start=0, predictions=answered)
         registry.catalog.embeddings.put(version, space, _vector(random), {})
     read = Predictions(CHOICES, np.where(truth[:, None] == np.arange(2), 0.7, 0.3).astype(np.float32))
-    registry.catalog.predictions.put(films.version_id, corpus.version_id, start=0, predictions=read)
+    registry.catalog.predictions.put_reading(films.version_id, space, read)
 
 
 def _vector(random: np.random.Generator) -> np.ndarray:

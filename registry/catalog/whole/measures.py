@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from registry.catalog.predictions import CONTENT_FREE, columns_of
+from registry.catalog.predictions import CONTENT_FREE, FIRST_READING, READINGS, columns_of
 from registry.catalog.tables import PredictionChunk, Transfer
 from registry.catalog.transfers import MeasuredBefore, Spelling, key_of
 from registry.catalog.whole.fields import Fields
@@ -28,21 +28,22 @@ def merge_predictions(merge: Merge, piece: Piece) -> None:
     entry, corpus = fields.version("entry"), fields.version("corpus")
     if merge.leaves_out(Section.PREDICTIONS, entry[0], corpus[0]):
         return
-    start = fields.one("start", int)
-    if not CONTENT_FREE <= start < 2**31:
-        raise fields.fault("start is not a row of a corpus.")
     place = {
         "version_id": merge.version_id(fields, entry, *ANSWERING, EntryKind.TASK),
         "corpus_version_id": merge.version_id(fields, corpus, EntryKind.CORPUS),
     }
+    is_reading = merge.kinds[entry[0]] is EntryKind.TASK
+    start, least = fields.one("start", int), FIRST_READING - READINGS if is_reading else CONTENT_FREE
+    if not least <= start < 2**31:
+        raise fields.fault("start is not a row of a corpus.")
     values = columns_of(_predictions(fields, piece))
     columns = (PredictionChunk.start, PredictionChunk.count, PredictionChunk.answers, PredictionChunk.sha256)
     for known, count, answers, sha256 in merge.session.execute(select(*columns).filter_by(**place)):
         is_same = (known, count, answers, sha256) == (start, values["count"], values["answers"], values["sha256"])
-        if is_same or (known == start and merge.kinds[entry[0]] is EntryKind.TASK):
+        if is_same or (is_reading and known == start):
             merge.report.known[Section.PREDICTIONS] += 1
             return
-        if _overlap(known, count, start, values["count"]):
+        if not is_reading and _overlap(known, count, start, values["count"]):
             told = f"answers of '{entry[0]}:{entry[1]}' on {corpus[0]!r} from row {start} are others here"
             merge.clash(Section.PREDICTIONS, told)
             return
