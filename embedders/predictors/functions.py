@@ -6,8 +6,10 @@ import importlib.machinery
 import re
 import symtable
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ _UNTOLD = re.compile(
     rb"import\s*\(?\s*\*|__getattr__|\b(?:globals|vars|locals|exec|eval|setattr)\s*\(|\bglobal\b|sys\.modules"
 )
 MOST_SOURCE = 1_000_000  # bytes of a module whose names are looked for: a syntax tree takes 200 times as many
+_LOADED_FROM: dict[str, str] = {}  # the hash of the function and source by which a module was last asked for
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
@@ -118,12 +121,27 @@ class FunctionPredictor(AskedFunction):
         module, _, name = target.partition(":")
         try:
             with _here_importable():
-                function = getattr(importlib.import_module(module), name, None)
+                function = getattr(_imported(module, entry.content_hash), name, None)
         except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
             raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
         if not callable(function) and not _is_estimator(function):
             raise SettingError(f"{target}: {module} has no function {name!r}.")
         super().__init__(function, target)
+
+    def predict(self, inputs: Sequence[Input]) -> Predictions:
+        """Ask the function, which may import what lies beside it as late as now."""
+        with _here_importable():
+            return super().predict(inputs)
+
+
+def _imported(name: str, content_hash: str) -> ModuleType:
+    """Return a module of this source, loaded anew where it may have been imported of another."""
+    is_known = _LOADED_FROM.get(name) == content_hash or not _module_source(f"{name}:any")
+    module = (
+        importlib.import_module(name) if is_known or name not in sys.modules else importlib.reload(sys.modules[name])
+    )
+    _LOADED_FROM[name] = content_hash
+    return module
 
 
 def _is_estimator(thing: object) -> bool:
@@ -132,14 +150,25 @@ def _is_estimator(thing: object) -> bool:
 
 
 def as_text(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
-    """Return an answer with numbers as texts: 1 and 1.0 are one answer, and nan is none."""
+    """Return an answer with numbers as texts, to the last digit: 1 and 1.0 are one answer, and nan is none."""
     if isinstance(answer, dict):
-        return {as_text(label): probability for label, probability in answer.items()}
+        return dict(zip(_distinct(answer), answer.values(), strict=True))
     if isinstance(answer, bool | np.bool_):
         return str(bool(answer)).lower()
     if isinstance(answer, float | np.floating) and not np.isfinite(answer):
         return None
-    return f"{answer:g}" if isinstance(answer, int | float | np.number) else answer
+    if isinstance(answer, int | float | np.number):
+        return str(int(answer)) if answer == int(answer) else str(answer)
+    return answer
+
+
+def _distinct(labels: Iterable[Any]) -> list[Any]:
+    """Return labels as texts; raise `BlackBoxError` where two are one, whose probabilities would be lost."""
+    texts = [as_text(label) for label in labels]
+    twice = [text for text, often in Counter(texts).items() if often > 1]
+    if twice:
+        raise BlackBoxError(f"Two labels are the same text, {str(twice[0])[:80]!r}: let each have a name of its own.")
+    return texts
 
 
 def _asked_estimator(
@@ -159,7 +188,7 @@ def _asked_estimator(
             f"{target} is no fitted classifier of one label (a regressor, several outputs, or not fitted): register a "
             "function that answers each text with one text."
         )
-    names = [str(as_text(name)) for name in classes]
+    names = [str(name) for name in _distinct(classes)]
     if not takes_numbers and not all(isinstance(name, str) for name in classes):
         raise SettingError(
             f"{target} calls its classes {', '.join(names)[:100]}: register a function that answers with their names."

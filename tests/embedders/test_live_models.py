@@ -167,6 +167,19 @@ def test_a_replaced_table_of_answers_takes_the_place_of_the_old_one(store: Regis
     assert answers_of(store, "llm@p")[0] == "yes"
 
 
+def test_classes_are_told_apart_to_their_last_digit(store: Registry) -> None:
+    names = {1234567: "one product", 1234568: "another product"}
+
+    live_model(store, "products", Fitted([1234567, 1234568]), answers=names)
+
+    assert set(answers_of(store, "products")) == set(names.values())
+
+
+def test_classes_that_are_one_text_are_refused(store: Registry) -> None:
+    with pytest.raises(BlackBoxError, match="Two labels are the same text, '1'"):
+        live_model(store, "twice", lambda texts: [{1: 0.3, "1": 0.7} for _ in texts])
+
+
 def test_truth_values_and_numbers_that_are_none(store: Registry) -> None:
     live_model(store, "truth", lambda texts: [len(t) % 2 == 0 for t in texts], answers={True: "even", False: "odd"})
     assert set(answers_of(store, "truth")) == {"even", "odd"}

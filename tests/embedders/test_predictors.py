@@ -528,6 +528,44 @@ def test_a_function_whose_source_changed_is_another_version(
     assert function_model(registry, "box", target, replace=True).version == 2
 
 
+def test_of_a_replaced_function_the_new_source_answers_in_a_process_that_has_asked_the_old_one(
+    registry: Registry, function: Writer, tmp_path: Path
+) -> None:
+    target = function("return ['old answer' for text in texts]")
+    path = tmp_path / f"{target.partition(':')[0]}.py"
+    function_model(registry, "box", target)
+    assert _ask(registry, "box", INPUTS).answers == ("old answer",)
+
+    path.write_text("def answer(texts):\n    return ['another one' for text in texts]\n", encoding="utf-8")
+    function_model(registry, "box", target, replace=True)
+    assert _ask(registry, "box", INPUTS).answers == ("another one",)
+
+
+def test_of_a_function_that_was_imported_before_it_was_registered_the_registered_source_answers(
+    registry: Registry, function: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = function("return ['as imported' for text in texts]")
+    module = target.partition(":")[0]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module(module)
+    (tmp_path / f"{module}.py").write_text("def answer(texts):\n    return ['edited since'] * len(texts)\n", "utf-8")
+
+    function_model(registry, "box", target)
+
+    assert _ask(registry, "box", INPUTS).answers == ("edited since",)
+
+
+def test_a_function_imports_what_lies_beside_it_when_it_is_asked(
+    registry: Registry, function: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = function("return 'found'").partition(":")[0]
+    function_model(registry, "box", function(f"from {beside} import answer\nreturn [answer(texts)] * len(texts)"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(tmp_path)])
+
+    assert _ask(registry, "box", INPUTS).answers == ("found",)
+
+
 def test_of_a_function_with_a_vector_it_is_told_that_its_source_has_changed(
     registry: Registry, function: Writer, tmp_path: Path
 ) -> None:
