@@ -17,7 +17,7 @@ from registry.packs.shelf import Shelf
 from registry.ranking.nearest import NearestQuery
 from registry.ranking.selecting import selected
 from registry.sources.borrowed import Borrowed, borrowed
-from registry.sources.history import Measurement, of_most_alike, standardised
+from registry.sources.history import Measurement, far_off, of_most_alike, standardised
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST
 from registry.sources.retold import retold
@@ -77,7 +77,7 @@ def gathered(
     if not query.own:
         theirs = theirs.without_targets(doubles & set(theirs.names))
     on_target = sum(transfer.target in doubles for transfer in recorded)
-    theirs = replace(theirs, notes=(*theirs.notes, *_outdated(catalog, recorded)))
+    theirs = replace(theirs, notes=(*theirs.notes, *_outdated(catalog, recorded), *far_off(recorded)))
     return Evidence(own, on_target, len(recorded) - on_target, theirs, likeness, index.centring)
 
 

@@ -3,9 +3,14 @@
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
-from statistics import fmean, pstdev
+from statistics import fmean, median, pstdev
 
 from registry.data.transfers import PERCENT_FROM, TransferRecord
+
+FAR = 4.0  # robust standard deviations of a target's sources
+MANY, OFTEN = 5, 3  # sources that tell what is far; targets and settings on which a source has to be so, at least
+
+Groups = Mapping[tuple[str, str], Mapping[str, Sequence[TransferRecord]]]  # (target, setting) -> source -> its runs
 
 
 @dataclass(frozen=True, order=True)
@@ -16,7 +21,7 @@ class Measurement:
     source: str
     setting: str
     outcome: float  # as it was measured
-    score: float  # the same standardised: mean 0 and standard deviation 1 over the target's sources
+    score: float  # standardised: mean 0 and standard deviation 1 over the target's sources, but those far off
     gain: float  # percentage points over the mean of the target's sources
     variance: float = 0.0  # of `score`, as far as repeated runs tell; 0 where unknown
 
@@ -30,14 +35,64 @@ def standardised(records: Iterable[TransferRecord]) -> tuple[Measurement, ...]:
     """Return transfers as standardised measurements, sorted; the runs of one are averaged, see `mean_score`.
 
     Left out is what tells nothing of sources: a task as its own source, and a target with one source, or with
-    the same score for all, in a setting.
+    the same score for all, in a setting. Sources that are far off are drawn in, see `far_off`.
     """
+    groups = _grouped(records)
+    off = _far_off(groups)
+    return tuple(sorted(m for (target, setting), group in groups.items() for m in _group(target, setting, group, off)))
+
+
+def far_off(records: Iterable[TransferRecord]) -> list[str]:
+    """Say which sources are far above or below all others nearly wherever they were measured.
+
+    As a failed run is, with 0 on every target. What others differ by would be nothing beside it, so they are
+    standardised without it, and it counts as if it lay `FAR` robust standard deviations from the middle. A source that
+    is far off on a few of its targets alone is left as it is.
+    """
+    groups = _grouped(records)
+    notes = []
+    for source, sign in sorted(_far_off(groups).items()):
+        of = {target: mean_score(group[source]) for (target, _), group in groups.items() if source in group}
+        where, what = ("above", "the same measure?") if sign > 0 else ("below", "a failed run?")
+        some = ", ".join(f"{score:g} on {target}" for target, score in sorted(of.items())[:2])
+        notes.append(
+            f"{source} is far {where} all others on {len(of)} targets ({some}): {what} It counts as one that is "
+            "nearer to them."
+        )
+    return notes
+
+
+def _grouped(records: Iterable[TransferRecord]) -> Groups:
     groups: dict[tuple[str, str], dict[str, list[TransferRecord]]] = {}
     for record in records:
         if record.source != record.target:
             group = groups.setdefault((record.target, setting_of(record)), {})
             group.setdefault(record.source, []).append(record)
-    return tuple(sorted(m for (target, setting), group in groups.items() for m in _group(target, setting, group)))
+    return groups
+
+
+def _far_off(groups: Groups) -> dict[str, int]:
+    """Return the sources that are far above (1) or below (-1) in more than half of the groups, of `OFTEN` at least."""
+    sides: dict[str, list[int]] = {}
+    for group in groups.values():
+        scores = {source: mean_score(runs) for source, runs in group.items()}
+        low, high = _bounds([*scores.values()])
+        if len(scores) >= MANY and low < high:
+            for source, score in scores.items():
+                sides.setdefault(source, []).append((score > high) - (score < low))
+    found = {source: 1 if sum(told) > 0 else -1 for source, told in sides.items()}
+    return {
+        source: sign
+        for source, sign in found.items()
+        if sides[source].count(sign) >= max(OFTEN, len(sides[source]) / 2)
+    }
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Return what lies `FAR` robust standard deviations below and above the median."""
+    middle = median(values)
+    reach = FAR * 1.4826 * median(abs(value - middle) for value in values)
+    return middle - reach, middle + reach
 
 
 def mean_score(runs: Collection[TransferRecord]) -> float:
@@ -91,9 +146,15 @@ def of_most_alike(
     return tuple(measured for measured in history if measured.target in kept)
 
 
-def _group(target: str, setting: str, group: Mapping[str, Collection[TransferRecord]]) -> list[Measurement]:
+def _group(
+    target: str, setting: str, group: Mapping[str, Collection[TransferRecord]], off: Container[str]
+) -> list[Measurement]:
+    """Return the measurements on a target in a setting; sources that are `off` are drawn in, see `far_off`."""
     scores = {source: mean_score(runs) for source, runs in group.items()}
-    values = [scores[source] for source in sorted(scores)]  # in one order, so that sums round alike
+    low, high = _bounds([*scores.values()])
+    drawn = {source: min(max(score, low), high) if source in off else score for source, score in scores.items()}
+    others = [source for source in sorted(drawn) if source not in off]
+    values = [drawn[source] for source in (others if len(others) > 1 else sorted(drawn))]  # sums round alike
     mean, scale = fmean(values), pstdev(values)
     points = 1 if max(map(abs, values)) > PERCENT_FROM else 100
     if scale <= 1e-9 * max(1.0, *map(abs, values)):
@@ -104,7 +165,7 @@ def _group(target: str, setting: str, group: Mapping[str, Collection[TransferRec
             source=source,
             setting=setting,
             outcome=score,
-            score=(score - mean) / scale,
+            score=(drawn[source] - mean) / scale,
             gain=points * (score - mean),
             variance=_variance(group[source]) / scale**2,
         )

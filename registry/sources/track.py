@@ -18,11 +18,12 @@ class TrackRecord:
 
     targets: int
     cases: int
-    regret: float  # regret@1 in percent, mean over the cases
+    regret: float | None  # regret@1 in percent, mean over the cases with shares; None where there is none
     best_three: float  # share of the cases in which the first source was among the truly best three
     borrowed: bool = False  # whether the targets are those of packs
+    without_shares: int = 0  # cases with a score below 0, or none above: there the best has no share
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float | None]:
         """Return the record as JSON values."""
         return {
             "targets": self.targets,
@@ -32,11 +33,15 @@ class TrackRecord:
         }
 
     def __str__(self) -> str:
+        below = "" if self.regret is None else f", and {self.regret:.1f} % below the best on average"
+        if self.without_shares:
+            told = "no score is above 0, or one is below it"
+            cases = f"{self.without_shares} of these cases" if self.without_shares > 1 else "one of these cases"
+            below += f" ({'left out' if below else 'how far below the best is not told'}: in {cases} {told})"
         return (
             f"Advice by memory {'on the targets of packs' if self.borrowed else 'so far'}, each of {self.targets} "
             f"{'' if self.borrowed else 'targets '}left out in turn: the first source was among "
-            f"the best three in {100 * self.best_three:.0f} % of {self.cases} cases, and {self.regret:.1f} % below "
-            "the best on average."
+            f"the best three in {100 * self.best_three:.0f} % of {self.cases} cases{below}."
         )
 
 
@@ -57,7 +62,7 @@ def track_record(
             truth.setdefault(m.target, {}).setdefault(m.setting, {})[m.source] = m.outcome
     regrets, hits, judged = [], [], 0
     for target, measured in sorted(truth.items()):
-        cases = [outcomes for outcomes in measured.values() if _can_be_judged(outcomes)]
+        cases = [outcomes for outcomes in measured.values() if len(outcomes) > BEST]
         if not cases:
             continue
         sources = sorted({source for outcomes in cases for source in outcomes})
@@ -66,10 +71,10 @@ def track_record(
         for outcomes in cases:
             scores, real = [expected[source] for source in outcomes], list(outcomes.values())
             first = int(np.argmax(scores))
-            regrets.append(regret(scores, real, 1))
+            if min(real) >= 0 and max(real) > 0:
+                regrets.append(regret(scores, real, 1))
             hits.append(bool(average_ranks(real)[first] <= BEST))
-    return TrackRecord(judged, len(hits), fmean(regrets), fmean(hits)) if hits else None
-
-
-def _can_be_judged(outcomes: dict[str, float]) -> bool:
-    return len(outcomes) > BEST and max(outcomes.values()) > 0
+    if not hits:
+        return None
+    below = fmean(regrets) if regrets else None
+    return TrackRecord(judged, len(hits), below, fmean(hits), without_shares=len(hits) - len(regrets))

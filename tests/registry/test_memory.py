@@ -1,6 +1,7 @@
 """Memory: a Gaussian process over measured transfers, against a dense computation, and what a user may rely on."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +17,10 @@ from tiny_history import SETTINGS, likeness_of, records_of
 
 from registry.data.transfers import TransferRecord
 from registry.formats.transfers import read_transfers
-from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, standardised, without
+from registry.sources.history import Measurement, far_off, mean_gains, of_most_alike, settings_of, standardised, without
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Kernel, Memory
-from registry.sources.track import track_record
+from registry.sources.track import TrackRecord, track_record
 from registry.spaces.facets import Facet, Facets
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
@@ -349,6 +350,44 @@ def test_reasons_are_measurements_that_exist_and_add_up_to_the_score() -> None:
         assert weights == sorted(weights, reverse=True)
 
 
+# -- what is far off ---------------------------------------------------------------------------------
+
+WORTH = {"b": 0.5, "c": 0.52, "d": 0.53, "e": 0.55, "f": 0.58}
+
+
+def with_another(name: str, score: float, targets: tuple[str, ...] = ("t1", "t2", "t3", "t4")) -> list[TransferRecord]:
+    """Sources of the same worth on four targets, and one more on some of these."""
+    known = [
+        TransferRecord("m", "full", f"t{i}", name, its + i / 100) for i in range(1, 5) for name, its in WORTH.items()
+    ]
+    return known + [TransferRecord("m", "full", target, name, score) for target in targets]
+
+
+@pytest.mark.parametrize(("score", "where"), [(0.0, "below"), (0.99, "above")])
+def test_a_source_far_from_all_others_everywhere_does_not_hide_what_these_differ_by(score: float, where: str) -> None:
+    records = with_another("odd", score)
+    found = {(one.target, one.source): one.score for one in standardised(records)}
+    known = {(one.target, one.source): one.score for one in standardised(with_another("odd", score, ()))}
+
+    assert {pair: found[pair] for pair in known} == pytest.approx(known)
+    assert all((found[f"t{i}", "odd"] < -1) == (where == "below") for i in range(1, 5))
+    (note,) = far_off(records)
+    assert note.startswith(f"odd is far {where} all others on 4 targets ({score:g} on t1, {score:g} on t2): ")
+
+
+def test_a_source_that_is_far_off_on_few_of_its_targets_counts_as_it_is() -> None:
+    usual = with_another("odd", 0.57, ("t1", "t2", "t3"))
+    records = [*usual, TransferRecord("m", "full", "t4", "odd", 0.0)]
+
+    assert far_off(records) == far_off(records[:5]) == []
+    measured = [one.score for one in standardised(records) if one.target == "t4"]
+    assert (fmean(measured), pstdev(measured)) == (pytest.approx(0), pytest.approx(1))
+
+
+def test_no_source_of_published_transfers_is_far_off(data: Path) -> None:
+    assert far_off(read_transfers(data / "taskweb" / "transfer.csv")) == []
+
+
 # -- how often it was right --------------------------------------------------------------------------
 
 
@@ -368,6 +407,33 @@ def test_the_track_record_leaves_each_target_out_in_turn() -> None:
     assert found.regret == pytest.approx(fmean(regrets))
     assert found.best_three == pytest.approx(fmean(hits))
     assert (found.targets, found.cases) == (4, 4)
+
+
+def test_of_scores_below_nothing_the_best_has_no_share_and_it_is_told_for_how_many() -> None:
+    """A gain, a correlation or a loss is below 0, or the best one next to it: a share of that says nothing."""
+
+    def record(shifted: Mapping[str, float]) -> TrackRecord:
+        records = [
+            replace(one, score_mean=one.score_mean - shifted.get(one.target, 0)) for one in records_of(TARGETS, NAMES)
+        ]
+        found = track_record(Memory(standardised(records), LIKENESS), setting=SETTINGS[0])
+        assert found is not None
+        return found
+
+    plain, some, none = record({}), record({"a": 2.0}), record(dict.fromkeys(TARGETS, 2.0))
+
+    assert plain.best_three == some.best_three == none.best_three
+    assert (plain.cases, some.cases, none.cases) == (4, 4, 4)
+    assert (plain.without_shares, some.without_shares, none.without_shares) == (0, 1, 4)
+    assert plain.regret is not None
+    assert some.regret is not None
+    assert none.regret is None
+    assert "these cases" not in str(plain)
+    assert (
+        "below the best on average (left out: in one of these cases no score is above 0, or one is below it)."
+        in str(some)
+    )
+    assert "of 4 cases (how far below the best is not told: in 4 of these cases no score is above 0" in str(none)
 
 
 def test_three_sources_are_no_case_since_any_would_be_among_the_best_three() -> None:

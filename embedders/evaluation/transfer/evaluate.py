@@ -23,7 +23,6 @@ from registry.errors import DataError
 from registry.formats.transfers import read_transfers
 from registry.metrics import source_metrics
 from registry.results import Cell, Table
-from registry.sources.history import standardised
 
 ALL = "all"  # the setting of the row that averages over settings
 TUNED_ON = 32  # examples of a task: with more, tuning the surrogate on many tasks would take most of an hour
@@ -125,7 +124,7 @@ def evaluate_transfer(  # noqa: PLR0913 - an argument for each option of the com
         method_named(name)
     tasks = read_examples(examples)  # which all other files are spelt as
     measured, theirs = read_truth(truth, tasks), read_scores(peers, tasks) if peers is not None else {}
-    lessons = Lessons(standardised(read_transfers(history or truth, names=tasks))).among(tasks)
+    lessons = Lessons.of(read_transfers(history or truth, names=tasks)).among(tasks)
     named = {name: tasks[name] for name in sorted(tasks_of(measured) & set(tasks))}
     sizes = _sizes(named, measured)
     _check_names({*names, *LEARNED, *sizes} & set(theirs), peers)

@@ -2,9 +2,19 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from embedders.evaluation.transfer.taskweb import SourceScoreTable
-from registry.sources.history import Measurement, mean_gains, of_most_alike, settings_of, without
+from registry.data.transfers import TransferRecord
+from registry.sources.history import (
+    Measurement,
+    far_off,
+    mean_gains,
+    of_most_alike,
+    settings_of,
+    standardised,
+    without,
+)
 from registry.sources.likeness import Likeness
 from registry.sources.memory import MOST, Memory
 
@@ -30,6 +40,11 @@ class Lessons:
 
     history: tuple[Measurement, ...]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, records: Sequence[TransferRecord]) -> Self:
+        """Standardise what was measured."""
+        return cls(standardised(records), tuple(f"history: {note}" for note in far_off(records)))
 
     def among(self, known: Collection[str]) -> "Lessons":
         """Leave out sources that are not known; a target that is not still tells of its sources."""
