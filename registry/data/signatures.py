@@ -42,6 +42,11 @@ class Signature:
     exact: Keys
     edited: Keys
 
+    @property
+    def examples(self) -> int:
+        """How many distinct examples there are: copies tell nothing."""
+        return int(self.exact.shape[1])
+
     @classmethod
     def from_examples(cls, examples: Iterable[Example]) -> "Signature":
         """Return the signature of a task's examples."""

@@ -69,7 +69,7 @@ def verdict(
     unsettled = _doubtful(votes, len(different), labels, mend, otherwise)
     if unsettled is not None:
         return unsettled
-    shown = f"{names[pick]} (right in {_percent(estimate, pick)})"
+    shown = f"{names[pick]} (right in {_percent(estimate, pick)}{_rather(names, estimate)})"
     others = np.flatnonzero(whose != whose[pick])  # copies of the pick are it
     as_sure = [i for i in others.tolist() if estimate.worse[i] <= SURE]
     is_first = estimate.worse[pick] <= SURE and not as_sure
@@ -140,6 +140,14 @@ def why_thin(votes: Votes) -> str | None:
         if different < LEAST_DIFFERENT:
             return f"they answer alike, and differ on {different:.1%} of the texts"
     return None
+
+
+def _rather(names: Sequence[str], estimate: Estimate) -> str:
+    """Say why the pick is not the one that is taken to be right most often; nothing where it is."""
+    first, pick = int(np.argmax(np.round(estimate.accuracy, 9))), estimate.pick
+    if round(float(estimate.accuracy[first] - estimate.accuracy[pick]), 9) <= 0:
+        return ""
+    return f"; {names[first]} in {estimate.accuracy[first]:.1%}, but is expected to lose more where it is not the best"
 
 
 def _percent(estimate: Estimate, voter: int) -> str:

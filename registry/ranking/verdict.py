@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
 from registry.data.inputs import plain
-from registry.data.signatures import NEAR_DUPLICATE
+from registry.data.signatures import NEAR_DUPLICATE, ROLE, Signature
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.finding import Finding, Level, Outcome, UsualAnswer
@@ -95,13 +95,20 @@ class Yardstick:
         return self._of_the_first(first, level, matches)
 
     def _with_few_examples(self, first: Match) -> str | None:
-        """Say that the task that is asked for, or the first, has too few examples; None where they are enough."""
+        """Say that the task that is asked for, or the first, has too few examples; None where they are enough.
+
+        Copies of an example are one.
+        """
         tasks = [self._entry] if self._kind is EntryKind.TASK and self._entry is not None else []
         tasks += [first.name] if first.kind is EntryKind.TASK else []
+        signatures = self._catalog.entries.contents_of(tasks, ROLE)  # of none that is asked for by an older version
         for name, spec in self._specs(tasks).items():
-            count = (spec.get("examples") or {}).get("train", FEW)
+            listed = (spec.get("examples") or {}).get("train", FEW)
+            distinct = Signature.from_bytes(signatures[name]).examples if name in signatures else listed
+            count = min(listed, distinct)
             if count < FEW:
-                has = f"{name} has {count} training example{'' if count == 1 else 's'}"
+                which = "distinct training" if count < listed else "training"
+                has = f"{name} has {count} {which} example{'' if count == 1 else 's'}"
                 return f"{has}, and fewer than {FEW} tell too little"
         return None
 

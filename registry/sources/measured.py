@@ -135,9 +135,13 @@ def _over(source: str, target: str, runs: Sequence[TransferRecord], base: float 
 
 
 def _spread(runs: Sequence[TransferRecord], mean: float) -> float | None:
-    """Return the standard deviation over all seeds of all runs; a run that tells none has none within itself."""
+    """Return the standard deviation over all seeds of all runs, of n seeds by n - 1.
+
+    A run that tells none within itself adds what its mean does; one that tells it of unknown seeds counts as of two.
+    """
     if len(runs) == 1:
         return runs[0].score_std
-    weights = [run.seeds or 1 for run in runs]
-    squares = [(run.score_std or 0.0) ** 2 + (run.score_mean - mean) ** 2 for run in runs]
-    return sqrt(fsum(weight * square for weight, square in zip(weights, squares, strict=True)) / sum(weights))
+    within = [((run.seeds or 2) - 1, run.score_std) for run in runs if run.score_std is not None]
+    squares = [count * deviation**2 for count, deviation in within]
+    squares += [(run.seeds or 1) * (run.score_mean - mean) ** 2 for run in runs]
+    return sqrt(fsum(squares) / (sum(count for count, _ in within) + len(runs) - 1))

@@ -1,5 +1,7 @@
 """How accurate is each prompt, or model, without labels? On made-up voters whose accuracies are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -163,6 +165,18 @@ def test_the_same_table_gives_the_same_estimate_whatever_the_order_and_the_names
         told = verdict([names[i] for i in order], turned, found, mend="", labels=20 + 10 * seed)
         assert told.kind is verdict(names, votes, known, mend="", labels=20 + 10 * seed).kind
         assert [row for row, _ in suggested(turned, found, labels, 20, luck=luck)] == [row for row, _ in texts]
+
+
+def test_a_pick_that_is_not_the_most_accurate_says_why() -> None:
+    votes, _ = voters([0.9, 0.89, 0.6, 0.6], inputs=300)
+    known = estimated(votes)
+    first, second = (replace(known, accuracy=np.array([0.8, other, 0.6, 0.6])) for other in (0.79, 0.81))
+
+    told = [verdict(["a", "b", "c", "d"], votes, its, mend="").sentence for its in (first, second)]
+
+    assert known.pick == 0
+    assert "lose more" not in told[0]
+    assert "; b in 81.0%, but is expected to lose more where it is not the best)" in told[1]
 
 
 @pytest.mark.parametrize("answers", [2, 3, 5])

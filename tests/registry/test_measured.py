@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 from tiny_cli import told
@@ -48,10 +49,20 @@ def test_runs_of_one_source_are_averaged_and_their_spread_is_that_of_all_seeds(m
 
     assert (shop.source, shop.seeds, shop.runs) == ("shop", 9, 2)
     assert shop.score == pytest.approx((3 * 0.85 + 6 * 0.91) / 9)
-    inside = (3 * 0.02**2 + 6 * 0.04**2) / 9
-    between = (3 * (0.85 - 0.89) ** 2 + 6 * (0.91 - 0.89) ** 2) / 9
-    assert shop.spread == pytest.approx((inside + between) ** 0.5)
+    inside = 2 * 0.02**2 + 5 * 0.04**2
+    between = 3 * (0.85 - 0.89) ** 2 + 6 * (0.91 - 0.89) ** 2
+    assert shop.spread == pytest.approx(((inside + between) / 8) ** 0.5)
     assert (film.seeds, film.runs) == (None, 2)
+
+
+def test_runs_of_one_seed_spread_as_the_seeds_of_one_run_do(measurements: Registry) -> None:
+    scores = (0.5, 0.56, 0.7)
+    for number, score in enumerate(scores):
+        measured(measurements, ("bank", score, None, None), run=f"{number}")
+
+    (bank,) = (row for row in transfer_curve(measurements.catalog, "film") if row.source == "bank")
+
+    assert bank.spread == pytest.approx(stdev(scores))
 
 
 def test_the_chart_has_a_row_for_each_and_a_line_at_the_model_without_a_source(

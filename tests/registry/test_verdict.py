@@ -113,6 +113,16 @@ def test_few_examples_do_not_tell_what_is_alike_whoever_has_them(many: Registry,
         assert str(verdict) == f"Whether {nearest} is alike is open: {has}."
 
 
+def test_copies_of_two_examples_are_two(many: Registry) -> None:
+    rows = tuple(Example(f"mine {number % 2}", ("good", "bad")[number % 2]) for number in range(20))
+    version = many.add_task("mine", TaskData("classification", ("good", "bad"), rows)).version_id
+    many.catalog.embeddings.put(version, many.catalog.spaces.get("s"), direction(20, 0, 0.9), {})
+
+    for asked, nearest in (("mine", "first"), ("first", "mine")):
+        has = "mine has 2 distinct training examples, and fewer than 8 tell too little"
+        assert str(found(many, asked)) == f"Whether {nearest} is alike is open: {has}."
+
+
 def test_two_that_are_as_near_cannot_be_told_apart_even_if_one_alone_is_asked_for(many: Registry) -> None:
     put(many, "triplet", direction(14, 0, 0.8), ("good", "bad"))
 
