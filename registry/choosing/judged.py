@@ -28,6 +28,7 @@ from registry.names import listed
 from registry.views.charts.bars import Measures, drawn
 from registry.views.charts.picture import Picture
 
+SAMPLE = "Label a sample, or the texts that 'fute label suggest' names."
 MOSTLY, OFTEN = 0.9, 0.05  # shares of a voter's answers
 OWN_WORDS = "Record the answers in the words of the labels."
 LEAST_CONTRARY = 20  # labels that may be the other way round
@@ -163,9 +164,9 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     for sampled, chance in ((evenly, None), (drawn > 0, drawn)):
         otherwise = otherwise or _unlike_sample(answered, priors, np.where(sampled, labels, NONE), chance)
     opinions = heard(answered.votes, witness, priors)
-    by_class = _chosen_by_class(answered, opinions, np.where(drawn > 0, NONE, labels))
+    by_class = chosen_by_class(answered.answers, answered.votes, opinions, np.where(drawn > 0, NONE, labels))
     if by_class is not None:
-        otherwise = otherwise or by_class
+        otherwise = otherwise or (f"{by_class}, and count for nothing", SAMPLE)
         labels, evenly = np.where(drawn > 0, labels, NONE), np.zeros(len(labels), bool)
     estimate = estimated(answered.votes, witness, labels, drawn=drawn, evenly=evenly, opinions=opinions)
     if witness is not None and _trust(witness, estimate, priors) < LEAST_TRUST:
@@ -276,14 +277,15 @@ def _taken_for_even(answered: Answered, estimate: Estimate) -> str:
     return f"answers are taken to be true about equally often ({shown}{more}): if you know better, tell it by --priors"
 
 
-def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.int64]) -> tuple[str, str] | None:
+def chosen_by_class(answers: Sequence[str], votes: Votes, opinions: Opinions, labels: NDArray[np.int64]) -> str | None:
     """Say that labels tell nothing of the texts without one: all are of one class, and a sample's would not be.
 
     Only the positive ones were labelled, or a file that is sorted by class was begun. In a sample that happens once in
     `SELDOM` cases at most; the class's share is what is believed of it, or what a fourth of the voters exceed, if more.
 
     Args:
-        answered: the answers.
+        answers: the texts of the answers.
+        votes: who gave which.
         opinions: what the committee thinks of them.
         labels: those whose texts were not drawn where voters differ, else `NONE`.
     """
@@ -291,14 +293,11 @@ def _chosen_by_class(answered: Answered, opinions: Opinions, labels: NDArray[np.
     if len(rows) < LEAST_OF_ONE_CLASS or len(rows) == len(labels) or len(set(labels[rows].tolist())) > 1:
         return None
     one = int(labels[rows[0]])
-    votes = answered.votes
     said = votes.chosen[:, :, one].sum(axis=1) / np.maximum(votes.given.sum(axis=1), 1)
     share = max(float(np.mean(opinions.truths, axis=0)[:, one].mean()), float(np.quantile(said, 0.75)))
     if share ** len(rows) * SELDOM >= 1:
         return None
-    told = f"all {len(rows)} known labels are {answered.answers[one]!r}"
-    why = f"{told}, so they seem to be chosen by their class, and count for nothing"
-    return why, "Label a sample, or the texts that 'fute label suggest' names."
+    return f"all {len(rows)} known labels are {answers[one]!r}, so they seem to be chosen by their class"
 
 
 def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ import cli
 from embedders.evaluation.prompts.closeness import Fute
 from embedders.evaluation.prompts.evaluate import evaluate_prompts
 from embedders.evaluation.prompts.labelled import labelled_for
-from embedders.evaluation.prompts.reports import PromptEvaluationSettings
+from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings
 from embedders.methods import method_named
 from embedders.methods.assembling import assemble
 from embedders.methods.mapemb import MapEmb
@@ -439,5 +439,45 @@ def test_answers_that_are_none_of_the_labels_are_told(tmp_path: Path) -> None:
     report = evaluate_prompts(table)
 
     assert (
-        "50.0% of the answers are none of the labels, and are never right, such as 'N'; most in other (100.0%)"
+        "50.0% of the answers are none of the labels that are given, such as 'N', and count as missing; most in other "
+        "(100.0%)"
     ) in report.notes
+
+
+def answered(count: int = 60) -> list[dict[str, str]]:
+    """Rows that three columns answer, more or less rightly."""
+    random, rows = np.random.default_rng(0), []
+    for number in range(count):
+        label = ("no", "yes")[number % 2]
+        said = {
+            name: label if random.random() < able else "no" for name, able in zip("abc", (0.9, 0.8, 0.6), strict=True)
+        }
+        rows.append({"text": f"text {number}", "label": label, **said})
+    return rows
+
+
+def evaluation_of(folder: Path, rows: list[dict[str, str]]) -> PromptEvaluation:
+    table = folder / "answers.csv"
+    table.write_text("\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]))
+    return evaluate_prompts(table)
+
+
+def test_labels_of_one_class_are_told_and_no_answer_is_said_to_be_never_right(tmp_path: Path) -> None:
+    rows = [row if row["label"] == "no" else {**row, "label": ""} for row in answered()]
+
+    notes = "\n".join(evaluation_of(tmp_path, rows).notes)
+
+    assert "all 30 known labels are 'no', so they seem to be chosen by their class" in notes
+    assert "none of the labels that are given, such as 'yes', and are wrong wherever there is one" in notes
+    assert "30 of 60 inputs have no label, and are not scored: mae, coverage and brier hold estimates for all" in notes
+
+
+def test_an_estimate_takes_what_is_no_label_for_missing_as_best_prompt_does(tmp_path: Path) -> None:
+    rows = [row if number % 3 else {**row, "b": "I cannot say"} for number, row in enumerate(answered())]
+
+    refused, empty = (
+        evaluation_of(tmp_path, its)
+        for its in (rows, [{k: "" if v[:1] == "I" else v for k, v in row.items()} for row in rows])
+    )
+
+    assert refused.estimated == empty.estimated

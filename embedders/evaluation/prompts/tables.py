@@ -1,5 +1,7 @@
 """`fute evaluate prompts TABLE`: the same questions of recorded answers in a table, with texts or without."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ from embedders.evaluation.prompts.estimators import Estimators, as_estimates, es
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
 from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, PromptScore, figures_of
 from embedders.surrogate.classifier import Classified
+from registry.choosing.judged import chosen_by_class
 from registry.choosing.scores import PromptScores, score_prompts
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.recordings import PromptNote, RecordedLLM
@@ -38,15 +41,21 @@ def evaluate_table(
         InputError: the dataset cannot be compared with the answers, or the table has no texts to compare it by.
     """
     true = _true(table, place, settings)
-    votes = Votes(table.said, len(table.answers))
+    kept = _labels_among(table)
+    votes = _of_labels(table, kept)
     complete = np.asarray((table.said != NONE).all(axis=0))
-    notes = [*table.notes, *_told(table)]
+    notes = [*table.notes, *_told(table, are_missing=len(kept) < len(table.answers))]
     labelled: Labelled | None = None
     read: Classified | None = None
     more: dict[str, PromptScores] = {}
     if task is not None:
         labelled, read, more = _by_task(table, task, settings, complete, notes)
-    found = estimators(votes, read)
+    found = estimators(
+        votes, None if read is None else read._replace(probabilities=_of_these(read.probabilities, kept))
+    )
+    by_class = chosen_by_class([table.answers[at] for at in kept], votes, found.ours.opinions, table.right())
+    if by_class is not None:
+        notes.append(f"{by_class}: a column that says little else is right on them, whatever it says of others")
     if complete.any():
         by_answers = score_prompts(np.eye(len(table.answers))[table.said[:, complete]])
         more |= {name: by_answers[name] for name in ON_ANSWERS}
@@ -60,6 +69,30 @@ def evaluate_table(
         notes,
         as_estimates(list(table.names), found.ours),
     )
+
+
+def _labels_among(table: AnswerTable) -> list[int]:
+    """Return the answers that may be right: all, or where all inputs have labels and somebody gives each, these alone.
+
+    An answer among others that is no label would pass for a class of texts (`registry.choosing.vocabulary`).
+    """
+    labels = {label for label in table.labels or ()}
+    every = list(range(len(table.answers)))
+    if None in labels or len(labels) < 2 or not labels <= {*table.answers}:
+        return every
+    return [at for at in every if table.answers[at] in labels]
+
+
+def _of_labels(table: AnswerTable, kept: Sequence[int]) -> Votes:
+    """Return the answers, those that are not kept as missing."""
+    renumbered = np.full(len(table.answers) + 1, NONE)  # the last one is for `NONE` itself
+    renumbered[list(kept)] = range(len(kept))
+    return Votes(renumbered[table.said], len(kept))
+
+
+def _of_these(probabilities: NDArray[np.float64], kept: Sequence[int]) -> NDArray[np.float64]:
+    own = probabilities[:, list(kept)]
+    return np.asarray(own / own.sum(axis=1, keepdims=True))
 
 
 def _true(table: AnswerTable, place: str, settings: PromptEvaluationSettings) -> PromptScores:
@@ -123,8 +156,13 @@ def _as_llm(table: AnswerTable) -> RecordedLLM:
     return RecordedLLM(table.inputs, None, notes, np.log(certain), None, None)
 
 
-def _told(table: AnswerTable) -> list[str]:
-    """Return notes of what is missing."""
+def _told(table: AnswerTable, *, are_missing: bool) -> list[str]:
+    """Return notes of what is missing.
+
+    Args:
+        table: the answers.
+        are_missing: whether answers that are none of the labels count so in the estimates.
+    """
     notes, known = [], _known(table)
     if table.share_missing:
         shares = (table.said == NONE).mean(axis=1)
@@ -140,11 +178,15 @@ def _told(table: AnswerTable) -> list[str]:
         most = int(shares.argmax())
         such = table.answers[table.said[most][is_none[most]][0]]
         notes.append(
-            f"{is_none.mean():.1%} of the answers are none of the labels, and are never right, such as {such!r}; most "
-            f"in {table.names[most]} ({shares[most]:.1%})"
+            f"{is_none.mean():.1%} of the answers are none of the labels that are given, such as {such!r}, "
+            f"{'and count as missing' if are_missing else 'and are wrong wherever there is one'}; most in "
+            f"{table.names[most]} ({shares[most]:.1%})"
         )
     if not known.all():
-        notes.append(f"{int((~known).sum())} of {len(known)} inputs have no label, and are not scored")
+        notes.append(
+            f"{int((~known).sum())} of {len(known)} inputs have no label, and are not scored: mae, coverage "
+            "and brier hold estimates for all inputs against what is true of the others"
+        )
     return notes
 
 
