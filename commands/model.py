@@ -136,6 +136,11 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
         more = f", with {len(pairs)} prompts" if pairs else ""
         lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
         tell(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
+        known = [f"{model_entry.name}@{prompt}" for prompt in registry.catalog.entries.prompts_of(model_entry.name)]
+        gone = sorted(set(known) - {entry.name for entry in pairs})
+        if pairs and gone:
+            mend = f"'fute model remove {' '.join(gone)}' removes them"
+            tell(f"Not in this table, and kept with the old answers: {mend}.", err=True)
     if space is not None:
         found = space_of_texts(registry, space, made)
         others = f"; {space!r} is not made, for it would hold the same" if found != space else ""

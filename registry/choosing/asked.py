@@ -96,10 +96,10 @@ def answered_by(
     if not said:
         raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
     texts = _texts(catalog, space.corpus_version_id)
-    rows = {name: rows_asked(catalog, texts, voters[name], len(own)) for name, own in said.items()}
+    rows = rows_asked_by(catalog, space, voters, said)
     meanings = {name: meanings_of(own.answers) for name, own in said.items()}
     fitting = [name for name in said if meanings[name] & words] or choosing_alike(meanings)
-    kept = _commonest({name: rows[name].tobytes() for name in fitting})
+    kept = commonest({name: rows[name].tobytes() for name in fitting})
     for those, why in (
         ([name for name in said if name not in fitting], "choose from other answers"),
         ([name for name in fitting if name not in kept], "answered other texts"),
@@ -118,6 +118,15 @@ def _elsewhere(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) 
     others = [other for other in catalog.spaces.all() if other.corpus_version_id not in (None, space.corpus_version_id)]
     there = [other.name for other in others if said_by(catalog, other, voters)]
     return f"models answered those of {', '.join(there)}: take '--space {there[0]}'" if there else EMBED_FIRST
+
+
+def rows_asked_by(
+    catalog: Catalog, space: SpaceRecord, voters: Mapping[Voter, int], said: Mapping[Voter, Predictions]
+) -> dict[Voter, NDArray[np.int64]]:
+    """Return which texts of a space each was asked who answered some, by the versions of the voters' entries."""
+    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
+    texts = _texts(catalog, space.corpus_version_id)
+    return {voter: rows_asked(catalog, texts, voters[voter], len(own)) for voter, own in said.items()}
 
 
 def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int) -> NDArray[np.int64]:
@@ -184,11 +193,11 @@ def columns_of(answers: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 def choosing_alike(meanings: Mapping[Voter, frozenset[str]]) -> list[Voter]:
     """Return who chooses from the answers that most choose from, or from some of these alone."""
-    usual = meanings[_commonest(meanings)[0]]
+    usual = meanings[commonest(meanings)[0]]
     return [voter for voter, own in meanings.items() if own <= usual]
 
 
-def _commonest(kinds: Mapping[Voter, Hashable]) -> list[Voter]:
+def commonest(kinds: Mapping[Voter, Hashable]) -> list[Voter]:
     """Return who is of the commonest kind, the first of equals."""
     counted = Counter(kinds.values())
     usual = max(counted, key=lambda kind: counted[kind])

@@ -1,6 +1,5 @@
 """What an LLM answered under each of its prompts to the texts of a space."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,15 +9,16 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.choosing.asked import choosing_alike, columns_of, meanings_of
+from registry.choosing.asked import choosing_alike, columns_of, commonest, meanings_of, rows_asked_by
 from registry.choosing.vocabulary import words_of_labels
-from registry.data.models import ModelSpec
+from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 from registry.names import listed
 
 LEFT_OUT = "texts are left out"
+SHOWN = 5  # prompts that a note says how to remove
 
 
 @dataclass
@@ -93,7 +93,7 @@ def outputs_of_prompts(
     chunks = catalog.predictions.chunks_of(held, corpus)
     answers = {version: joined(one) for version, one in chunks.items()}
     notes: list[str] = []
-    kept = _comparable(answers, frozenset() if task is None else words_of_labels(task), held, notes)
+    kept = _comparable(catalog, space, answers, frozenset() if task is None else words_of_labels(task), held, notes)
     made = _aligned(
         [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
     )
@@ -119,16 +119,23 @@ def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Seque
     """Say which answers are those of an older version of the model, or to an older version of the prompt."""
     specs = catalog.entries.specs(versions)
     latest = catalog.entries.latest(outputs.prompts, EntryKind.PROMPT)
-    old = []
+    old, gone = [], []
     for prompt, version in zip(outputs.prompts, versions, strict=True):
         spec = ModelSpec.from_document(specs[version])
         now = f"{model.name}:{model.version}", f"{prompt}:{latest.get(prompt)}"
-        if (spec.model, spec.prompt) != now:
+        if spec.kind is ModelKind.RECORDED and spec.model != now[0]:
+            gone.append(f"{model.name}@{prompt}")
+        elif (spec.model, spec.prompt) != now:
             old.append(f"{spec.model}@{spec.prompt}")
     if old:
         outputs.notes.append(
             f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{' ...' if len(old) > 1 else ''}: "
             f"run 'fute embed {model.name}'"
+        )
+    if gone:
+        outputs.notes.append(
+            f"{_prompts(len(gone))} judged by answers that are not in the newest table of {model.name}: "
+            f"'fute model remove {' '.join(gone[:SHOWN])}{' ...' if gone[SHOWN:] else ''}' leaves them out"
         )
 
 
@@ -164,20 +171,24 @@ def _unheard(catalog: Catalog, model: str, prompts: Sequence[str], space: SpaceR
 
 
 def _comparable(
-    answers: Mapping[int, Predictions], words: Set[str], held: Mapping[int, EmbeddingRecord], notes: list[str]
+    catalog: Catalog,
+    space: SpaceRecord,
+    answers: Mapping[int, Predictions],
+    words: Set[str],
+    held: Mapping[int, EmbeddingRecord],
+    notes: list[str],
 ) -> list[int]:
-    """Return the versions that choose from some of these words, else alike, and were asked as many texts as most.
+    """Return the versions that choose from some of these words, else alike, and were asked the usual texts.
 
     Notes say which are left out, and why.
     """
     meanings = {version: meanings_of(one.answers) for version, one in answers.items()}
     alike = [version for version, own in meanings.items() if own & words] or choosing_alike(meanings)
-    counted = Counter(len(answers[version]) for version in alike)
-    usual = max(counted, key=lambda count: counted[count])
-    kept = [version for version in alike if len(answers[version]) == usual]
+    rows = rows_asked_by(catalog, space, {version: version for version in answers}, answers)
+    kept = commonest({version: rows[version].tobytes() for version in alike})
     for those, why in (
         ([version for version in answers if version not in alike], "choose from other answers"),
-        ([version for version in alike if version not in kept], "answered another number of texts"),
+        ([version for version in alike if version not in kept], "answered other texts"),
     ):
         if those:
             names = listed([_prompt(held[version]) for version in those])

@@ -141,7 +141,9 @@ def recorded_llm(
             spec = {"template": prompt.template, "choices": list(choices)}
             entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), _hash(prompt.template, *choices), spec))
             contents = prompt.recording.contents()
-            content_hash = _hash(*(hashlib.sha256(body).hexdigest() for body in contents.values()))
+            hashes = [hashlib.sha256(body).hexdigest() for body in contents.values()]
+            # Of a table in the place of another each prompt is a new version, so that those that it lacks are told:
+            content_hash = _hash(*hashes, *([model.content_hash] if model.version > 1 else []))
             pair = ModelSpec.recorded_pair(
                 answers=choices, model=f"{model.name}:{model.version}", prompt=f"{entry.name}:{entry.version}"
             )

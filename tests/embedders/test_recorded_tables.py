@@ -389,3 +389,47 @@ def test_a_reading_that_an_older_release_kept_of_whatever_space_is_not_believed(
 
     asked = ("best-model", "many", "--space", "one", "--json")
     assert done(two_spaces, *asked) == done(fresh, *asked)
+
+
+# -- a table that takes the place of another ---------------------------------------------------------------------------
+
+
+def test_answers_to_other_texts_of_the_same_number_are_not_laid_beside_one_another(store: Path, tmp_path: Path) -> None:
+    """The new table lacks a prompt, whose old answers are to as many texts, and not to the same."""
+    rows = rows_of()
+    done(store, "model", "add", "all", "--recorded", write_table(tmp_path / "a.csv", rows), "--space", "its-texts")
+    first = write_table(tmp_path / "first.csv", rows[:40])
+    second = write_table(tmp_path / "second.csv", [without(row, "poor") for row in rows[20:60]])
+    for place in (first, second):
+        done(store, "model", "add", "llm", "--recorded", place, "--replace")
+        embedded(store, "llm@*")
+
+    for by in ("accuracy", "mi"):
+        ranking = done(store, "best-prompt", "films", "--model", "llm", "--by", by, "--json")
+        assert {row["name"] for row in ranking["prompts"]} == {"fair", "good"}
+        assert "1 prompt is left out, which answered other texts: poor" in ranking["notes"]
+
+
+def test_a_prompt_that_the_new_table_lacks_is_told_with_what_removes_it(store: Path, tmp_path: Path) -> None:
+    rows = rows_of()
+    place = write_table(tmp_path / "a.csv", rows)
+    done(store, "model", "add", "llm", "--recorded", place, "--space", "its-texts")
+    embedded(store, "llm@*")
+    place = write_table(tmp_path / "b.csv", [without(row, "poor") for row in rows])  # the others are as they were
+
+    code, note = told(store, "model", "add", "llm", "--recorded", place, "--replace")
+    assert code == 0
+    assert "Not in this table, and kept with the old answers: 'fute model remove llm@poor' removes them.\n" in note
+    assert embedded(store, "llm@*") == ["llm@fair", "llm@good"]
+    ask = ("best-prompt", "films", "--model", "llm", "--json")
+    mend = "1 prompt is judged by answers that are not in the newest table of llm: 'fute model remove llm@poor' leaves"
+    assert [note for note in done(store, *ask)["notes"] if "prompt is" in note] == [f"{mend} them out"]
+
+    done(store, "model", "remove", "llm@poor", "--yes")
+    ranking = done(store, *ask)
+    assert {row["name"] for row in ranking["prompts"]} == {"fair", "good"}
+    assert not [note for note in ranking["notes"] if "prompt is" in note]
+
+
+def without(row: dict[str, str], column: str) -> dict[str, str]:
+    return {name: value for name, value in row.items() if name != column}

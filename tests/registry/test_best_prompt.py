@@ -308,4 +308,4 @@ def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_tha
 
     opt.add_model("opt", {"type": "recorded-llm", "source": "y"}, content_hash="1" * 64, replace=True)
     (note,) = notes_of(opt.catalog)
-    assert note.startswith(f"{len(SAID)} prompts are judged by answers of older versions, opt:1@")
+    assert note.startswith(f"{len(SAID)} prompts are judged by answers that are not in the newest table of opt: 'fute")

@@ -225,5 +225,5 @@ def test_prompts_that_answered_another_number_of_texts_are_told_as_that(registry
 
     assert outputs_of_prompts(registry.catalog, "llm", registry.space("s").record).notes[:2] == [
         "1 prompt is left out, which choose from other answers: p3",
-        "1 prompt is left out, which answered another number of texts: p2",
+        "1 prompt is left out, which answered other texts: p2",
     ]
