@@ -53,20 +53,20 @@ def _known(paths: Sequence[Path], priors: Mapping[str, float], *, at_random: boo
     return {"labels": read.labels, "chances": read.chances, "at_random": at_random, "priors": priors}
 
 
-def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> None:
+def _read_texts(registry: "Registry", task: str, space: str | None, *, check: Callable[[], object]) -> "Hints":
     """Let the labels of a task speak of the texts: once, and only where the surrogate can be loaded.
 
-    `check` reports what is wrong with the question before anything takes long.
+    `check` reports what is wrong with the question before anything takes long. What cannot be kept is returned.
     """
     from embedders.black_boxes.witnesses import has_witness, read_texts
 
     if has_witness(registry, task, space=space):
-        return
+        return {}
     check()
     if importlib.util.find_spec("torch") is None:
-        return  # a note of the answer says that they count for nothing
+        return {}  # a note of the answer says that they count for nothing
     tell(f"Reading the texts as {task} labels them; this is done once ...", err=True)
-    read_texts(registry, task, space=space)
+    return {"reading": read_texts(registry, task, space=space)}
 
 
 def _tell(sentence: str, notes: Sequence[str]) -> None:
@@ -138,7 +138,7 @@ def best_prompt(
     query, registry = PromptQuery(task, model, by, like, calibration), registry_of(ctx)
     known, plain, more = _known(labelled, priors, at_random=at_random), replace(query, by=ACCURACY), {}
     if by == ACCURACY:
-        _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
+        known |= _read_texts(registry, like or task, space, check=lambda: registry.best_prompt(plain, space=space))
     elif by == SELF_SELECT:
         from embedders.black_boxes.self_select import self_selected
 
@@ -185,7 +185,7 @@ def best_model(
     A leaderboard without labels. Models that choose from other answers than most are left out, and named.
     """
     registry, known = registry_of(ctx), _known(labelled, priors, at_random=at_random)
-    _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
+    known |= _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))
     ranking = registry.best_model(task, limit=limit, space=space, **known)
     write_plot(ranking, picture)
     if as_json:

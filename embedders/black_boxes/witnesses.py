@@ -1,5 +1,7 @@
 """What the labels of a task say of the texts of a space: read through the surrogate once, and kept."""
 
+import logging
+
 import numpy as np
 
 from embedders.observed import from_task
@@ -11,10 +13,13 @@ from registry.choosing.known import can_teach, labelled_task, unseen
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.tasks import TaskData
+from registry.errors import StorageError
 from registry.kinds import EntryKind
 from registry.spaces.spec import SpaceSpec
 
 MOST_EXAMPLES = 2000  # of a task that a classifier learns from
+
+_log = logging.getLogger("registry")  # whose notes the command line shows
 
 
 def has_witness(registry: Registry, task: str, *, space: str | None = None) -> bool:
@@ -28,11 +33,16 @@ def has_witness(registry: Registry, task: str, *, space: str | None = None) -> b
     return _teacher(registry, entry, _texts(registry, record)) is None
 
 
-def read_texts(registry: Registry, task: str, *, space: str | None = None, device: str | None = None) -> None:
+def read_texts(
+    registry: Registry, task: str, *, space: str | None = None, device: str | None = None
+) -> Predictions | None:
     """Train a classifier on a task's examples, read a space's texts by it, and keep what it says.
 
     Examples whose texts are among those of the space are left out: of them the classifier would only repeat the label.
-    Nothing is kept where too few are left, see `registry.choosing.known.can_teach`.
+    Nothing is read where too few are left, see `registry.choosing.known.can_teach`.
+
+    Returns:
+        What it says, where it cannot be kept: whoever may not write in a registry is answered all the same.
     """
     record = registry.catalog.spaces.get(space)
     entry = registry.catalog.entries.get(task, EntryKind.TASK)
@@ -40,7 +50,7 @@ def read_texts(registry: Registry, task: str, *, space: str | None = None, devic
     inputs = _texts(registry, record)
     data = _teacher(registry, entry, inputs)
     if data is None:
-        return
+        return None
     spec = SpaceSpec.from_document(record.spec)
     surrogate = surrogate_of(spec, device=device)
     observed = from_task(data, examples=MOST_EXAMPLES, seed=spec.seed)
@@ -51,7 +61,12 @@ def read_texts(registry: Registry, task: str, *, space: str | None = None, devic
         len(observed.answers),
     )
     predictions = Predictions(observed.answers, said.probabilities.astype(np.float32))
-    registry.catalog.predictions.put_reading(entry.version_id, record, predictions)
+    try:
+        registry.catalog.predictions.put_reading(entry.version_id, record, predictions)
+    except StorageError as error:
+        _log.warning("what %s says of the texts is read again next time, for it cannot be kept: %s", entry.name, error)
+        return predictions
+    return None
 
 
 def _texts(registry: Registry, space: SpaceRecord) -> list[Input]:

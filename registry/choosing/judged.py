@@ -17,6 +17,7 @@ from registry.choosing.teacher import Teacher
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input, plain
+from registry.data.predictions import Predictions
 from registry.errors import InputError
 from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import Estimate, estimated
@@ -102,6 +103,7 @@ class Hints(TypedDict, total=False):
     chances: Mapping[Input, float] | None  # of those that `label suggest` has drawn, as it told them
     at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
     priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
+    reading: Predictions | None  # what the labels of a task say of all texts, where that is not kept
 
 
 @dataclass
@@ -114,6 +116,7 @@ class Known:
     chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
     at_random: bool = False  # whether the others are a random sample of the inputs
     priors: Mapping[str, float] = field(default_factory=dict)  # how often answers are true, where that is known
+    reading: Predictions | None = None  # what the labels of `like`, or its own, say of all texts; None: what is kept
 
     @classmethod
     def of(
@@ -125,9 +128,11 @@ class Known:
         chances: Mapping[Input, float] | None = None,
         at_random: bool = False,
         priors: Mapping[str, float] | None = None,
+        reading: Predictions | None = None,
     ) -> Self:
         """Make one of what is given to a question; see `Hints`."""
-        return cls(task, like, by_input(labels), chances or {}, at_random=at_random, priors=priors or {})
+        told = by_input(labels)
+        return cls(task, like, told, chances or {}, at_random=at_random, priors=priors or {}, reading=reading)
 
 
 def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
@@ -143,7 +148,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     notes: list[str] = []
     otherwise: tuple[str, str] | None = None
     missing = 1 - float(answered.votes.given.mean())
-    teacher = Teacher.of(catalog, space, known.like or known.task, answered, own=known.like is None)
+    teacher = Teacher.of(catalog, space, known.like or known.task, answered, known.reading, own=known.like is None)
     words = Vocabulary.of(known.task, answered)
     by_hand = known.labels if words is None or words.strange is not None else words.translated(known.labels)
     if words is not None and words.strange is None:

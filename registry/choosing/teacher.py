@@ -36,13 +36,23 @@ class Teacher:
     named: Mapping[Input, str]  # the right answers that its own examples name, also such as nobody gave
 
     @classmethod
-    def of(cls, catalog: Catalog, space: SpaceRecord, task: EntryRecord, answered: Answered, *, own: bool) -> "Teacher":
+    def of(
+        cls,
+        catalog: Catalog,
+        space: SpaceRecord,
+        task: EntryRecord,
+        answered: Answered,
+        reading: Predictions | None,
+        *,
+        own: bool,
+    ) -> "Teacher":
         """Look at a task.
 
         Args:
+            reading: what it says of all texts; None for what is kept.
             own: whether the labels of its own examples are right answers.
         """
-        read = catalog.predictions.reading(task.version_id, space)
+        read = catalog.predictions.reading(task.version_id, space) if reading is None else reading
         words = Vocabulary.of(task, answered)
         data = labelled_task(catalog, task) if own or read is None else None
         named: dict[Input, str] = {}

@@ -391,6 +391,21 @@ def test_a_reading_that_an_older_release_kept_of_whatever_space_is_not_believed(
     assert done(two_spaces, *asked) == done(fresh, *asked)
 
 
+def test_who_may_not_write_is_answered_as_who_may(two_spaces: Path, tmp_path: Path) -> None:
+    locked = Path(shutil.copytree(two_spaces, tmp_path / "locked"))
+    (locked / "turn-next").unlink()
+    (locked / "turn-next").mkdir()  # so that nobody gets a turn to write, not even a superuser
+    before = (locked / "catalog.db").read_bytes()
+
+    for ask in (("best-model", "many"), ("best-prompt", "many", "--model", "llm")):
+        assert done(locked, *ask, "--json") == done(two_spaces, *ask, "--json")
+    code, notes = told(locked, "best-model", "many")
+
+    assert code == 0
+    assert "what many says of the texts is read again next time, for it cannot be kept: Cannot write in" in notes
+    assert (locked / "catalog.db").read_bytes() == before
+
+
 # -- a table that takes the place of another ---------------------------------------------------------------------------
 
 
