@@ -3,7 +3,7 @@
 import click
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "backup": ("fute backup", "fute backup before.db --keep 5"),
+    "backup": ("fute backup", "fute backup --keep 5", "fute backup before.db"),
     "best-model": ("fute best-model product_reviews --space tickets",),
     "best-prompt": (
         "fute best-prompt product_reviews --model llama --space tickets -k 5",
@@ -84,7 +84,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "space use": ("fute space use tickets",),
     "status": ("fute status", "fute status --json"),
     "task add": (
-        "fute task add reviews --data reviews.csv --text body --label stars --range 1,5",
+        "fute task add reviews --data reviews.csv --text body --label stars --range 1,5 --answers low=bad,high=good",
         "fute task add spam --data spam.jsonl --answers 0=fine,1=spam",
     ),
     "task export": ("fute task export reviews reviews-folder", "fute task export --all tasks"),

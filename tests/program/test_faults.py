@@ -1,6 +1,7 @@
 """What goes wrong outside the program: a kill in a migration, a full disk, no permission, a damaged database."""
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -288,6 +290,35 @@ def test_a_registry_that_cannot_be_written_still_answers(read_only: Path) -> Non
     assert {message for _, _, message, _ in refused} == {f"Error: Cannot write in {read_only}: Permission denied.\n"}
     assert_one_line(*ready[:3], codes=(1,))
     assert dump(read_only) == before
+
+
+def test_a_change_that_was_broken_off_is_told_to_who_may_not_undo_it(read_only: Path, prepared: Path) -> None:
+    catalog, spare = read_only / "catalog.db", read_only.parent / "spare"
+    read_only.chmod(0o755)
+    with closing(sqlite3.connect(spare / "catalog.db")) as writer:
+        writer.execute("PRAGMA cache_size=1")  # so that the change is in the file before it is whole
+        writer.execute("UPDATE contents SET body = zeroblob(100000)")
+        for name in ("catalog.db", "catalog.db-journal"):
+            shutil.copyfile(spare / name, read_only / name)
+            (read_only / name).chmod(0o444)
+        writer.rollback()
+    read_only.chmod(0o555)
+
+    child = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, read_only, spare, str(NOBODY), json.dumps([["task", "list"]])],
+        cwd=spare,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+    ((code, _, stderr, _),) = json.loads(child.stdout)
+    undone = "'fute status' of somebody who may write here undoes it"
+    assert (code, stderr) == (1, f"Error: {catalog}: a change was broken off, and {undone}.\n")
+    if os.getuid() == 0:  # who may
+        assert run(read_only, "status").exit_code == 0
+        assert dump(read_only) == dump(prepared)
 
 
 # -- a damaged database ------------------------------------------------------------------------------

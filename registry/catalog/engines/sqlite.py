@@ -247,6 +247,9 @@ class SqliteEngine:
                 raise KeyboardInterrupt from error
             if "decode to UTF-8" in str(told):
                 raise IntegrityError(f"{self.path} is damaged ({told}): run 'fute repair'.") from error
+            if getattr(told, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+                undone = "'fute status' of somebody who may write here undoes it"
+                raise StorageError(f"{self.path}: a change was broken off, and {undone}.") from error
             raise StorageError(f"{self.path}: {told}.") from error
         except exc.NoResultFound as error:
             raise InputError("What was asked for has been removed meanwhile.") from error
