@@ -20,7 +20,7 @@ from registry.catalog.engines.checked import CheckedNote
 from registry.catalog.engines.locks import held_lock
 from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.catalog.engines.values import bound
-from registry.errors import InputError, IntegrityError, StorageError
+from registry.errors import InputError, IntegrityError, RegistryError, StorageError
 from registry.faults import point
 from registry.files.stamps import stamp_of
 from registry.files.writing import sync_file, sync_folder, written
@@ -245,12 +245,7 @@ class SqliteEngine:
             told = getattr(error, "orig", error)
             if _is_interrupt(told):
                 raise KeyboardInterrupt from error
-            if "decode to UTF-8" in str(told):
-                raise IntegrityError(f"{self.path} is damaged ({told}): run 'fute repair'.") from error
-            if getattr(told, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
-                undone = "'fute status' of somebody who may write here undoes it"
-                raise StorageError(f"{self.path}: a change was broken off, and {undone}.") from error
-            raise StorageError(f"{self.path}: {told}.") from error
+            raise self._told(told) from error
         except exc.NoResultFound as error:
             raise InputError("What was asked for has been removed meanwhile.") from error
         except (OverflowError, UnicodeEncodeError) as error:
@@ -263,6 +258,14 @@ class SqliteEngine:
             if isinstance(error.orig, sqlite3.DatabaseError):
                 raise IntegrityError(f"{self.path} is damaged ({error.orig}): run 'fute repair'.") from error
             raise
+
+    def _told(self, error: object) -> RegistryError:
+        if "decode to UTF-8" in str(error):
+            return IntegrityError(f"{self.path} is damaged ({error}): run 'fute repair'.")
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+            undone = "'fute status' of somebody who may write here undoes it"
+            return StorageError(f"{self.path}: a change was broken off, and {undone}.")
+        return StorageError(f"{self.path}: {error}.")
 
 
 def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
