@@ -14,7 +14,8 @@ a and C are the accuracies and their covariance as they were believed, e what is
 an earlier sample), S the covariance that rest is believed to have for being of a sample of n, and F the one that is
 found: (1 + 40/(40 + n)) S, and more where the labelled inputs vary more than was believed. Of what all agree on few are
 drawn, and if these are wrong S is too small. C is taken to be larger, by the same for all voters, where the labels are
-further off in the mean than C and F account for.
+further off in the mean than C and F account for, and than three of their own variances, which one label of a small
+chance may be most of.
 
 An input's chance p_i is to be the next one drawn; of a sample of successive draws without replacement (Rosen 1972) pi_i
 = 1 - exp(-c p_i), where c is such that the sampled p_i / pi_i add up to 1, as they do over all inputs.
@@ -33,6 +34,7 @@ JITTER = 1e-9  # on the diagonal of a covariance: voters with the same answers h
 HALVINGS = 200
 FAR = 3.5  # standard errors
 FEW = 40  # labels: after fewer the rest is told to vary up to twice as much, for its law is not normal yet
+LUCKY = 3.0  # variances of the labels by which their mean may be off without a reason: one of them may be most of it
 HALF_TOLD = 20  # labels that tell half of how much more the rest varies than was believed
 
 
@@ -96,9 +98,11 @@ def told(votes: Votes, belief: Belief, labels: NDArray[np.int64], chance: Floats
     surprise = (right - expected) / drawn[rows] / votes.inputs
     rest = surprise.sum(axis=1)
     noise = realised(votes, belief.truth, (1 - drawn) / drawn)
-    found = _found(noise, surprise * np.sqrt(1 - drawn[rows])) * (1 + FEW / (FEW + len(rows)))
+    own = surprise * np.sqrt(1 - drawn[rows])
+    found = _found(noise, own) * (1 + FEW / (FEW + len(rows)))
     off = votes.accuracy(belief.truth) + rest - belief.accuracy
-    before = belief.covariance + max(off.mean() ** 2 - belief.covariance.mean() - found.mean(), 0)
+    by_luck = max(found.mean(), LUCKY * float((own.mean(axis=0) ** 2).sum()))
+    before = belief.covariance + max(off.mean() ** 2 - belief.covariance.mean() - by_luck, 0)
     gain = np.linalg.solve(before + noise + JITTER * np.eye(len(votes)), before).T
     kept = np.eye(len(votes)) - gain
     left = kept @ before @ kept.T + gain @ found @ gain.T

@@ -218,8 +218,9 @@ def test_suggested_labels_after_random_ones_bring_the_accuracies_nearer() -> Non
         more = suggested(votes, both[-1], labels, 5, luck=luck, drawn=drawn, evenly=evenly)
         assert more == suggested(votes, first[-1], np.where(evenly, labels, NONE), 45, luck=luck, evenly=evenly)[40:]
 
-    off = [np.median([np.abs(its.accuracy - true).mean() for its in found]) for found in (first, both)]
-    assert off[1] < 0.95 * off[0]  # in most draws: now and then one label of a small chance weighs too much
+    off = np.array([[np.abs(its.accuracy - true).mean() for its in found] for found in (first, both)])
+    assert off[1].mean() < 0.95 * off[0].mean()
+    assert off[1].max() < 2 * off[0].max()  # one label of a small chance, of what all agree on, carries nobody along
     assert np.mean([(its.low <= true) & (true <= its.high) for its in both]) > 0.85
 
 
