@@ -91,4 +91,4 @@ def make(
     tell(f"{len(made.tasks)} tasks and {len(made.transfers):,} transfers written to {folder}")
     left = len(catalog.transfers.all()) - len(made.transfers)
     if left and not tasks:
-        tell(f"{left:,} transfers are left out: of tasks without a vector in the space.", err=True)
+        tell(f"{left:,} transfers are left out: an end of each has no vector in the space, or is a model.", err=True)

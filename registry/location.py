@@ -58,7 +58,7 @@ def located(location: str | os.PathLike[str] | None) -> Location:
     text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
     if "://" in text or text.startswith(tuple(f"{scheme}:" for scheme in SCHEMES)):
         return _at_server(text)
-    if "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
+    if not text.strip() or "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
         raise InputError(f"{text[:60]!r} is not the path of a folder.")
     try:
         return Location(EngineKind.SQLITE, Path(text).expanduser())

@@ -173,11 +173,12 @@ def _check_whole(folder: Path, source: str) -> None:
     except ModelNotUsableError:
         adapter = {}
     base = adapter.get("base_model_name_or_path")
+    merged = "" if is_alone else "; where they are merged already, take away adapter_config.json and adapter_model.*"
     named = base[:200] if isinstance(base, str) and base.isprintable() and base else "its base"
     raise ModelNotUsableError(
         f"{source} holds a PEFT adapter {holds}: merge it into {named} (in Python: load "
         "it with peft.AutoPeftModelFor..., then .merge_and_unload().save_pretrained(FOLDER), and save the tokenizer "
-        "there too) and register that folder."
+        f"there too) and register that folder{merged}."
     )
 
 

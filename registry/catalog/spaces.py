@@ -14,6 +14,7 @@ from registry.catalog.entries import enter
 from registry.catalog.queries import is_newest, named, new_id
 from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
+from registry.data.vectors import NO_CONTENT
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import checked_name
@@ -101,7 +102,7 @@ class SpaceStore:
             return {name: vectors.get(id_, 0) - outdated[id_] for id_, name in spaces}
 
     def lacking(self, space_id: int, *, most: int) -> list[str]:
-        """Return the tasks whose latest version has no vector in a space, sorted, at most so many."""
+        """Return the tasks whose latest version has data and no vector in a space, sorted, at most so many."""
 
         def look_up() -> list[str]:
             held = (
@@ -109,8 +110,12 @@ class SpaceStore:
                 .join(Version, Version.id == Embedding.version_id)
                 .where(Version.entry_id == Entry.id, is_newest(), Embedding.space_id == space_id)
             )
+            brought = select(Version.id).where(
+                Version.entry_id == Entry.id, is_newest(), Version.content_hash == NO_CONTENT
+            )
             is_task = Entry.kind == EntryKind.TASK
-            query = select(Entry.name).where(is_task, ~held.exists()).order_by(Entry.name).limit(most)
+            query = select(Entry.name).where(is_task, ~held.exists(), ~brought.exists())
+            query = query.order_by(Entry.name).limit(most)
             with self._database.read() as session:
                 return list(session.scalars(query))
 

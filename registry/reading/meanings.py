@@ -7,6 +7,7 @@ from dataclasses import replace
 from registry.data.examples import CLASSIFICATION, REGRESSION, Example
 from registry.data.tasks import ENDS, TaskData, answerable
 from registry.errors import DataError, InputError
+from registry.names import listed
 from registry.reading.classes import Tell
 
 _NOTHING = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|label[\s_-]*[0-9]+|[!-/:-@\[-`{-~\s]*", re.IGNORECASE)
@@ -27,8 +28,10 @@ def with_answers(task: TaskData, answers: Mapping[str, str], place: str) -> Task
     """
     names = answerable(task.kind, task.labels)
     what = "ends" if task.kind == REGRESSION else "labels"
-    if set(answers) - set(names):
-        raise InputError(f"Answers are for the {what} {', '.join(names)[:300] or '(none)'}.")
+    strange = [name for name in answers if name not in names]
+    if strange:
+        of_no_row = "" if task.kind == REGRESSION else f": no row has {listed(strange)}, leave its answer out"
+        raise InputError(f"Answers are for the {what} {', '.join(names)[:300] or '(none)'}{of_no_row}.")
     unnamed = [name for name in names if name not in answers]
     if unnamed:
         raise InputError(f"{place}: the answers leave out the {what} {', '.join(unnamed)[:300]}: name them all.")

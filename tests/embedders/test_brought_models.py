@@ -108,8 +108,14 @@ def test_an_adapter_beside_its_base_is_not_passed_over(registry: Registry, class
     (classifier / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base", "r": 2}))
     (classifier / "adapter_model.safetensors").write_bytes((classifier / "model.safetensors").read_bytes())
 
-    with pytest.raises(ModelNotUsableError, match=r"holds a PEFT adapter beside the weights that it changes: merge"):
+    with pytest.raises(
+        ModelNotUsableError, match=r"holds a PEFT adapter beside the weights that it changes: merge"
+    ) as told:
         hf_model(registry, "m", str(classifier))
+    assert "where they are merged already, take away adapter_config.json and adapter_model.*" in str(told.value)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (classifier / name).unlink()
+    assert hf_model(registry, "m", str(classifier)).name == "m"
 
 
 @pytest.mark.parametrize("names", [{"0": "0", "1": "1", "2": "2"}, {"0": "a", "1": "b", "2": ""}])

@@ -19,6 +19,7 @@ from embedders import create_space, embed, recorded_model
 from registry import Registry, __version__
 from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers
+from registry.spaces.spec import SpaceSpec
 
 TEN_MB = 10_000_000
 TRANSFERS = (
@@ -486,11 +487,20 @@ def test_nearest_says_what_it_sets_aside_on_stderr_and_lists_it_on_demand(store:
     assert json_of("nearest", "film")["set_aside"][0]["name"] == "copy"
 
 
+def test_a_blank_is_no_place_of_a_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUTE_REGISTRY", " ")
+
+    assert told("status") == (2, "Error: ' ' is not the path of a folder.\n")
+
+
 def test_nearest_keeps_to_limit_kind_tag_and_space(store: Path) -> None:
     assert len(json_of("nearest", "film", "-k", "2")["matches"]) == 2
     assert [m["name"] for m in json_of("nearest", "film", "--kind", "model")["matches"]] == ["oracle"]
     assert [m["name"] for m in json_of("nearest", "shop", "--tag", "english")["matches"]] == ["film"]
     assert {m["name"] for m in json_of("nearest", "film", "--space", "words")["matches"]} == {"shop", "bank", "alone"}
+    with Registry.open(store) as registry:  # what no embedding can give a vector is not said to lack one
+        registry.add_space("ours", SpaceSpec.imported("ours", 4), corpus=None)
+        registry.add_vectors(["brought"], np.eye(1, 4, dtype=np.float32), space="ours")
     assert told("nearest", "film", "--language", "fr") == (
         0,
         "Nothing else is embedded in this space that passes the filter.\n"

@@ -442,7 +442,7 @@ def test_what_says_something_is_taken_without_a_word(
         ({"1": "bad"}, r"the answers leave out the labels 2: name them all\.$"),
         ({"1": "bad", "2": " "}, r"an answer is empty, or two labels have the same one\.$"),
         ({"1": "bad", "2": "bad"}, r"an answer is empty, or two labels have the same one\.$"),
-        ({"1": "bad", "3": "good"}, r"^Answers are for the labels 1, 2\.$"),
+        ({"1": "bad", "3": "good"}, r"^Answers are for the labels 1, 2: no row has 3, leave its answer out\.$"),
     ],
 )
 def test_answers_name_every_label_each_by_a_text_of_its_own(tmp_path: Path, answers: dict[str, str], told: str) -> None:

@@ -192,6 +192,26 @@ def test_a_backup_is_restored_and_what_was_there_is_kept(store: Path) -> None:
     assert names(store) == ["bank", "shop"]
 
 
+@pytest.mark.parametrize("command", ["restore", "repair"])
+def test_a_link_is_not_replaced_by_a_file_without_a_word(store: Path, tmp_path: Path, command: str) -> None:
+    backup = tmp_path / "b.db"
+    ask(store, "backup", backup)
+    real = (store / "catalog.db").rename(tmp_path / "real.db")
+    (store / "catalog.db").symlink_to(real)
+    if command == "repair":
+        body = bytearray(real.read_bytes())
+        body[body.index(b"of-film")] ^= 1
+        real.write_bytes(body)
+    before = real.read_bytes()
+
+    told_of = ask(store, command, *([backup] if command == "restore" else []))
+
+    mend = f"Error: {store / 'catalog.db'} is a link to {real}: put that file in its place first.\n"
+    assert told_of == (2, mend)
+    assert (store / "catalog.db").is_symlink()
+    assert real.read_bytes() == before
+
+
 def test_of_the_backups_in_the_folder_the_newest_are_kept(store: Path) -> None:
     mine = store / "backups" / "mine.db"
     made = [ask(store, "backup", "--keep", "2")[1].removeprefix("Backup: ").strip() for _ in range(4)]

@@ -195,8 +195,11 @@ class SqliteEngine:
     def replace(self, source: Path, *, kept: Path) -> None:
         """Put another file in the place of this one, which is kept under another name with what it had begun.
 
-        Who waits for the old file is told by SQLite that it was moved.
+        Who waits for the old file is told by SQLite that it was moved. A link is not replaced: its file would be left
+        as it is, without a word.
         """
+        if self.path.is_symlink():
+            raise InputError(f"{self.path} is a link to {self.path.resolve()}: put that file in its place first.")
         try:
             if self.path.exists():
                 _keep(self.path, kept)
