@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from registry.catalog.database import Database
 from registry.catalog.records import SpaceRecord
-from registry.catalog.tables import PredictionChunk
+from registry.catalog.tables import Entry, PredictionChunk, Version
 from registry.data.predictions import Predictions
 from registry.errors import IntegrityError
 
@@ -92,6 +94,48 @@ class PredictionStore:
                 chunks[version_id][start] = _predictions(row, answers, count, bodies, sha256)
         return chunks
 
+    def places(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, NDArray[np.int64]]:
+        """Return which of the texts that versions could be asked are recorded, counted from 0, as `joined` has them.
+
+        They are all from the first on, but where a chunk was lost.
+        """
+        query = (
+            select(PredictionChunk.version_id, PredictionChunk.start, PredictionChunk.count)
+            .where(
+                PredictionChunk.version_id.in_(version_ids),
+                PredictionChunk.corpus_version_id == corpus_version_id,
+                PredictionChunk.start >= 0,
+            )
+            .order_by(PredictionChunk.start)
+        )
+        runs: dict[int, list[NDArray[np.int64]]] = {version_id: [] for version_id in version_ids}
+        with self._database.read() as session:
+            for version_id, start, count in session.execute(query):
+                runs[version_id].append(np.arange(start, start + count))
+        return {version_id: np.concatenate([np.arange(0), *own]) for version_id, own in runs.items()}
+
+    def torn(self) -> list[tuple[str, str, int]]:
+        """Return whose answers to which corpus are not recorded from which text on, though later ones are."""
+        corpus, holder = aliased(Version), aliased(Entry)
+        query = (
+            select(Entry.name, holder.name, PredictionChunk.version_id, PredictionChunk.start, PredictionChunk.count)
+            .join(Version, Version.id == PredictionChunk.version_id)
+            .join(Entry, Entry.id == Version.entry_id)
+            .join(corpus, corpus.id == PredictionChunk.corpus_version_id)
+            .join(holder, holder.id == corpus.entry_id)
+            .where(PredictionChunk.start >= 0)
+            .order_by(Entry.name, PredictionChunk.version_id, corpus.id, PredictionChunk.start)
+        )
+        found: dict[tuple[str, str, int], int] = {}
+        expected: dict[tuple[str, str, int], int] = {}
+        with self._database.read() as session:
+            for name, texts, version_id, start, count in session.execute(query):
+                place = (name, texts, version_id)
+                if start > expected.get(place, 0):
+                    found.setdefault(place, expected.get(place, 0))
+                expected[place] = start + count
+        return [(name, texts, start) for (name, texts, _), start in found.items()]
+
     def answers_given(self, version_ids: Collection[int], corpus_version_id: int) -> dict[int, Counter[str]]:
         """Return how often versions gave each answer, by version; replies are not read."""
         columns = (
@@ -113,12 +157,10 @@ class PredictionStore:
         with self._database.read() as session:
             for version_id, answers, count, body in session.execute(query):
                 table = np.frombuffer(body, "<f4").reshape(count, len(answers))
-                rows = table[table.sum(axis=1) > 0]  # none where nothing was answered, nor any answer is known
-                said = (
-                    np.bincount(rows.argmax(axis=1), minlength=len(answers))
-                    if len(rows)
-                    else np.zeros(len(answers), int)
-                )
+                said = np.zeros(len(answers), int)
+                rows = table[(table.sum(axis=1) > 0) & Predictions(tuple(answers), table).is_decided]
+                if len(rows):  # else nothing was answered, or no answer is known
+                    said = np.bincount(rows.argmax(axis=1), minlength=len(answers))
                 given[version_id].update(dict(zip(answers, said.tolist(), strict=True)))
         return given
 
@@ -154,7 +196,10 @@ def _lacks_most(held: PredictionChunk) -> bool:
 
 
 def joined(chunks: Mapping[int, Predictions]) -> Predictions:
-    """Join the chunks of a corpus, in order, into one; they may know different answers."""
+    """Join the chunks of a corpus, in order, into one; they may know different answers.
+
+    A chunk may have been lost: to which texts the rows are the answers is told by `PredictionStore.places`.
+    """
     return Predictions.joined(chunks[start] for start in sorted(chunks) if start != CONTENT_FREE)
 
 

@@ -62,6 +62,13 @@ class Answered:
         return replace(self, answers=answers, votes=Votes(self.votes.said, len(answers)))
 
 
+def corpus_of(space: SpaceRecord) -> int:
+    """Return the version of a space's corpus; raise `InputError` where it has none."""
+    if space.corpus_version_id is None:
+        raise InputError(f"Space {space.name} has no corpus, so no model has answered anything there.")
+    return space.corpus_version_id
+
+
 def said_by(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> dict[str, Predictions]:
     """Return what voters, by the versions of their entries, answered to the texts of a space; without those silent."""
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
@@ -121,21 +128,22 @@ def _elsewhere(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) 
 
 
 def rows_asked_by(
-    catalog: Catalog, space: SpaceRecord, voters: Mapping[Voter, int], said: Mapping[Voter, Predictions]
+    catalog: Catalog, space: SpaceRecord, voters: Mapping[Voter, int], said: Iterable[Voter]
 ) -> dict[Voter, NDArray[np.int64]]:
-    """Return which texts of a space each was asked who answered some, by the versions of the voters' entries."""
+    """Return which texts of a space each answered of those who answered some, by the versions of their entries."""
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     texts = _texts(catalog, space.corpus_version_id)
-    return {voter: rows_asked(catalog, texts, voters[voter], len(own)) for voter, own in said.items()}
+    places = catalog.predictions.places([voters[voter] for voter in said], space.corpus_version_id)
+    return {voter: _rows_at(catalog, texts, voters[voter], places[voters[voter]]) for voter in said}
 
 
-def rows_asked(catalog: Catalog, texts: Sequence[Input], voter: int, count: int) -> NDArray[np.int64]:
-    """Return which texts of a corpus a voter, a version of an entry, was asked: `count` of them, in order."""
-    if count == len(texts):
-        return np.arange(count)
+def _rows_at(catalog: Catalog, texts: Sequence[Input], voter: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which texts of a corpus stand at some places of those that a voter, a version of an entry, is asked."""
+    if len(places) == len(texts):
+        return places
     row = {text: number for number, text in enumerate(texts)}
     asked = answerable(catalog, catalog.entries.by_version_id(voter), texts)
-    return np.array([row[text] for text in asked[:count]], np.int64)
+    return np.array([row[asked[place]] for place in places.tolist()], np.int64)
 
 
 def answerable(catalog: Catalog, entry: EntryRecord, inputs: Sequence[Input]) -> list[Input]:

@@ -312,11 +312,12 @@ def _contrary(votes: Votes, labels: NDArray[np.int64]) -> tuple[str, str] | None
         votes: the answers.
         labels: those whose texts were not drawn where voters differ, else `NONE`.
     """
-    known = (labels != NONE) & votes.given.any(axis=0)
+    majority = votes.distinct[0].majority
+    known = (labels != NONE) & (majority.max(axis=1) == 1)  # of tied votes nobody says what most answer
     count = int(known.sum())
     if count < LEAST_CONTRARY:
         return None
-    most = votes.distinct[0].majority.argmax(axis=1)
+    most = majority.argmax(axis=1)
     kappa = kappa_between(most[known], labels[known], votes.answers)
     if kappa > min(CONTRARY, -BY_CHANCE / np.sqrt(count)):
         return None

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
-from registry.choosing.asked import Answered, answered_by, said_by
+from registry.choosing.asked import Answered, answered_by, corpus_of, said_by
 from registry.choosing.given import check_limit
 from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
@@ -193,8 +193,7 @@ def _asked(
 
 def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:
     """Return the latest versions of all that may have answered."""
-    if space.corpus_version_id is None:
-        raise InputError(f"Space {space.name} has no corpus, so no model has answered anything there.")
+    corpus_of(space)
     entries = catalog.entries.all(Filter(kinds=VOTERS))
     return {entry.name: entry.version_id for entry in entries}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.choosing.asked import choosing_alike, columns_of, commonest, meanings_of, rows_asked_by
+from registry.choosing.asked import choosing_alike, columns_of, commonest, corpus_of, meanings_of, rows_asked_by
 from registry.choosing.vocabulary import words_of_labels
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
@@ -88,11 +88,9 @@ def outputs_of_prompts(
     held = catalog.embeddings.prompted(space.id, name)
     if not held:
         raise _unheard(catalog, name, prompts, space)
-    corpus = space.corpus_version_id
-    assert corpus is not None, "a space without corpus embeds no models"  # noqa: S101
-    chunks = catalog.predictions.chunks_of(held, corpus)
-    answers = {version: joined(one) for version, one in chunks.items()}
-    notes: list[str] = []
+    chunks = catalog.predictions.chunks_of(held, corpus_of(space))
+    answers = {version: said for version, one in chunks.items() if len(said := joined(one))}
+    notes = _without_answers(held.keys() - answers.keys(), held, name, space)
     kept = _comparable(catalog, space, answers, frozenset() if task is None else words_of_labels(task), held, notes)
     made = _aligned(
         [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
@@ -167,6 +165,19 @@ def _unheard(catalog: Catalog, model: str, prompts: Sequence[str], space: SpaceR
     return InputError(
         f"{model!r} has answered no texts of space {space.name!r}, but those of {', '.join(there)}: "
         f"take '--space {there[0]}'."
+    )
+
+
+def _without_answers(
+    versions: Set[int], held: Mapping[int, EmbeddingRecord], model: str, space: SpaceRecord
+) -> list[str]:
+    """Say whose answers are not recorded, though they have vectors; raise `InputError` where that are all."""
+    again = f"'fute embed {model} --space {space.name} --again' asks again"
+    if len(versions) == len(held):
+        raise InputError(f"No answers of {model!r} to the texts of space {space.name!r} are recorded: {again}.")
+    names = [_prompt(record) for version, record in held.items() if version in versions]
+    return [f"{_prompts(len(names))} left out, of which no answers are recorded ({again}): {listed(names)}"] * (
+        len(names) > 0
     )
 
 

@@ -39,7 +39,7 @@ def verify(location: Location) -> list[Fault]:
         return found
     catalog = Catalog.open(location)
     try:
-        return [*_keys(database), *_contents(catalog), *_spaces(catalog, location), *_packs(location)]
+        return [*_keys(database), *_contents(catalog), *_torn(catalog), *_spaces(catalog, location), *_packs(location)]
     finally:
         catalog.close()
 
@@ -61,6 +61,13 @@ def _contents(catalog: Catalog) -> Iterator[Fault]:
                 catalog.entries.content(sha256)
             except RegistryError:
                 yield Fault(f"{kind} {name}", f"its {role} is missing: add it again")
+
+
+def _torn(catalog: Catalog) -> Iterator[Fault]:
+    """Yield whose answers have a gap: they are asked for in order, so a part is gone."""
+    for name, corpus, start in catalog.predictions.torn():
+        again = f"'fute embed {name} --again' in a space of these texts asks for them again"
+        yield Fault(f"answers of {name}", f"those to {corpus} are missing from text {start + 1} on: {again}")
 
 
 def _spaces(catalog: Catalog, location: Location) -> Iterator[Fault]:

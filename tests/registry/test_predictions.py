@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
 
 from embedders.errors import BlackBoxError
 from embedders.jobs.asking import with_answers
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.catalog.predictions import joined
+from registry.catalog.tables import PredictionChunk
 from registry.choosing.best import PromptQuery
 from registry.choosing.outputs import check_complete, outputs_of_prompts
 from registry.data.inputs import Input
@@ -18,6 +20,7 @@ from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import InputError
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
+from registry.upkeep.verifying import verify
 
 CUT, REFUSED, NONE = Missing.CUT_OFF, Missing.REFUSED, Missing.NO_ANSWER
 SAID = Predictions.from_texts(["yes", CUT, "no", REFUSED, "yes", CUT])
@@ -227,3 +230,117 @@ def test_prompts_that_answered_another_number_of_texts_are_told_as_that(registry
         "1 prompt is left out, which choose from other answers: p3",
         "1 prompt is left out, which answered other texts: p2",
     ]
+
+
+# -- answers of which a part is gone -----------------------------------------------------------------
+
+MANY = tuple(Input(f"text {number}") for number in range(60))
+TRUTH = ["yes" if number % 3 else "no" for number in range(60)]
+
+
+def asked_in_parts(registry: Registry, *names: str) -> None:
+    """Register models that are right on all of 60 texts, 20 at a time, and a task that labels all of them."""
+    corpus = registry.add_corpus("texts", MANY, source="here")
+    spec = SpaceSpec("5" * 64, "here", "textemb", {"answers": "hard"}, (Facet("text", 2),), corpus.content_hash)
+    registry.add_space("s", spec, corpus=corpus)
+    registry.add_task("asked", [{"text": one.text, "label": label} for one, label in zip(MANY, TRUTH, strict=True)])
+    for name in names:
+        entry = registry.add_model(name, {"type": "function", "source": f"a:{name}"}, content_hash=name * 64)
+        for start in (0, 20, 40):
+            said = Predictions.from_texts(TRUTH[start : start + 20], answers=["yes", "no"])
+            registry.catalog.predictions.put(entry.version_id, corpus.version_id, start=start, predictions=said)
+
+
+def lose_middle(registry: Registry, name: str) -> None:
+    version_id = registry.catalog.entries.get(name).version_id
+    with registry.catalog.database.write() as session:
+        session.execute(delete(PredictionChunk).filter_by(version_id=version_id, start=20))
+
+
+def test_answers_behind_a_lost_part_stay_with_their_texts(registry: Registry) -> None:
+    asked_in_parts(registry, "a", "b")
+    for name in "ab":
+        lose_middle(registry, name)
+
+    ranking = registry.best_model("asked")
+
+    assert [row.accuracy for row in ranking] == [1.0, 1.0]
+    assert ranking.judged.answered.rows.tolist() == [*range(20), *range(40, 60)]
+
+
+def test_who_lost_a_part_is_left_out_beside_those_who_did_not(registry: Registry) -> None:
+    asked_in_parts(registry, "a", "b", "c")
+    lose_middle(registry, "a")
+
+    ranking = registry.best_model("asked")
+
+    assert {row.name: row.accuracy for row in ranking} == {"b": 1.0, "c": 1.0}
+    assert "1 is left out, which answered other texts: a" in ranking.notes
+
+
+def test_verify_tells_whose_answers_have_a_gap(registry: Registry) -> None:
+    asked_in_parts(registry, "a", "b")
+    lose_middle(registry, "a")
+
+    assert [str(fault) for fault in verify(registry.catalog.database.location)] == [
+        "answers of a: those to texts are missing from text 21 on: "
+        "'fute embed a --again' in a space of these texts asks for them again"
+    ]
+
+
+def test_a_prompt_with_a_vector_and_no_recorded_answers_is_told(registry: Registry) -> None:
+    registry.add_task("asked", [{"text": "a", "label": "yes"}, {"text": "b", "label": "no"}])
+    store_of(registry, SAID, SAID)
+    lost = [registry.catalog.entries.get(f"llm@p{number}").version_id for number in range(2)]
+
+    for version_id, told in zip(lost, ("1 prompt is left out", "No answers of 'llm' to the texts of"), strict=True):
+        with registry.catalog.database.write() as session:
+            session.execute(delete(PredictionChunk).filter_by(version_id=version_id))
+        if version_id == lost[0]:
+            notes = registry.best_prompt(PromptQuery("asked", "llm")).notes
+            assert any(told in note and note.endswith(": p0") for note in notes)
+    with pytest.raises(InputError, match=told):
+        registry.best_prompt(PromptQuery("asked", "llm"))
+
+
+def test_a_space_without_a_corpus_is_refused_in_one_line(registry: Registry) -> None:
+    registry.add_task("asked", [{"text": "a", "label": "yes"}, {"text": "b", "label": "no"}])
+    store_of(registry, SAID, SAID)
+    space = registry.add_space("clip", SpaceSpec.imported("openai/clip", 2), corpus=None)
+    pair = registry.catalog.entries.get("llm@p0")
+    registry.catalog.embeddings.put(pair.version_id, space, np.array([1, 0], np.float32), {})
+    told = "Space clip has no corpus, so no model has answered anything there"
+
+    with pytest.raises(InputError, match=told):
+        registry.best_prompt(PromptQuery("asked", "llm"), space="clip")
+    with pytest.raises(InputError, match=told):
+        registry.suggest_labels("asked", model="llm", space="clip")
+
+
+def test_a_tie_is_no_answer_of_a_model_that_gives_nearly_always_one(registry: Registry) -> None:
+    model, corpus = _model(registry), registry.add_corpus("c", TEXTS, source="here")
+    table = np.array([[0.5, 0.5]] * 4 + [[0.1, 0.9], [0.9, 0.1]], np.float32)
+    store = registry.catalog.predictions
+    store.put(model.version_id, corpus.version_id, start=0, predictions=Predictions(("negative", "positive"), table))
+
+    given = store.answers_given([model.version_id], corpus.version_id)
+
+    assert given == {model.version_id: {"negative": 1, "positive": 1}}
+
+
+def test_tied_votes_are_not_held_against_labels(registry: Registry) -> None:
+    registry.add_task("asked", [{"text": "a", "label": "yes"}, {"text": "b", "label": "no"}])
+    inputs = MANY[:40]
+    corpus = registry.add_corpus("texts", inputs, source="here")
+    spec = SpaceSpec("5" * 64, "here", "textemb", {"answers": "hard"}, (Facet("text", 2),), corpus.content_hash)
+    registry.add_space("s", spec, corpus=corpus)
+    for number, one in enumerate("abcd"):
+        tied = ["no" if (row + number) % 4 < 2 else "yes" for row in range(30)]
+        entry = registry.add_model(one, {"type": "function", "source": f"a:{one}"}, content_hash=one * 64)
+        said = Predictions.from_texts([*tied, *["yes"] * 10], answers=["no", "yes"])
+        registry.catalog.predictions.put(entry.version_id, corpus.version_id, start=0, predictions=said)
+
+    labels = dict(zip(inputs, [*["yes"] * 30, *["no"] * 10], strict=True))
+    verdict = registry.best_model("asked", labels=labels).judged.verdict
+
+    assert "less than by chance" not in verdict.sentence
