@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.queries import begins, in_parts, named
 from registry.catalog.records import EntryRecord
 from registry.catalog.tables import Content, Entry, Space, Transfer, Version, VersionContent
+from registry.catalog.transfers import Key, key_of
 from registry.errors import AlreadyExistsError, InputError, InUseError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference
@@ -89,8 +90,25 @@ def _rename_in_transfers(session: Session, old: str, new: str) -> None:
 
     if before != after and is_told(before) and is_told(after):
         raise InputError(f"Transfers of {new!r} are recorded already, beside those of {old!r}: choose another name.")
+    if (twice := _recorded_twice(session, before)) is not None:
+        ends_of = f"--target {twice.target} --source {twice.source}"
+        raise InputError(
+            f"The transfer from {twice.source!r} to {twice.target!r} in {twice.model}/{twice.adaptation} is recorded "
+            f"twice, in two cases of its names: 'fute transfer remove {ends_of}' removes both; record it once."
+        )
     for end, folded in ends.items():
         session.execute(update(Transfer).where(folded == before).values({end: new, folded: after}))
+
+
+def _recorded_twice(session: Session, folded: str) -> Transfer | None:
+    """Return a measurement of a task that an older release kept in two cases of its names; None where there is none."""
+    is_its = or_(Transfer.folded_target == folded, Transfer.folded_source == folded)
+    seen: set[Key] = set()
+    for row in session.scalars(select(Transfer).where(is_its).order_by(Transfer.id)):
+        if key_of(row) in seen:
+            return row
+        seen.add(key_of(row))
+    return None
 
 
 def _prompted_with(entry: Entry) -> Select[Entry]:

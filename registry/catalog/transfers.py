@@ -16,7 +16,7 @@ from registry.names import normal
 
 AT_ONCE = 500  # rows in a statement
 
-Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run
+Key = tuple[str, str, str, str, str]  # model, adaptation, target, source, run; case tells no tasks apart
 
 
 class TransferStore:
@@ -125,7 +125,7 @@ class MeasuredBefore:
         model, adaptation, target, *_ = key_of(record)
         if (model, adaptation, target) not in self._held:
             query = select(Transfer).where(
-                Transfer.model == model, Transfer.adaptation == adaptation, Transfer.target == target
+                Transfer.model == model, Transfer.adaptation == adaptation, Transfer.folded_target == target
             )
             self._held[model, adaptation, target] = {key_of(row): row for row in self._session.scalars(query)}
         return self._held[model, adaptation, target]
@@ -145,7 +145,8 @@ def _fitting(where: Mapping[str, str]) -> ColumnElement[bool]:
 
 def key_of(measured: Transfer | TransferRecord) -> Key:
     """Return what tells a measurement from all others."""
-    return measured.model, measured.adaptation, measured.target, measured.source, measured.run
+    target, source = (name.casefold() for name in (measured.target, measured.source))
+    return measured.model, measured.adaptation, target, source, measured.run
 
 
 def _keep(session: Session, known: dict[Key, Transfer], record: TransferRecord) -> bool:

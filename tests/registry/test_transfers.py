@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import cli
 from registry import Registry
+from registry.catalog.tables import Transfer
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord, checked_transfer
@@ -660,3 +661,44 @@ def test_percents_beside_fractions_are_found_whatever_the_case_of_the_name(tmp_p
 
     with pytest.raises(DataError, match=r"score 70 stands beside 0\.5"):
         read_transfers(csv_file(tmp_path / "t.csv", HEADER + rows))
+
+
+def test_a_measurement_is_one_after_its_task_is_registered_in_another_case(mine: Registry) -> None:
+    told = replace(RECORD, target="IMDB", source="Rte")
+    mine.add_transfers([told])
+    for name in ("imdb", "rte"):
+        mine.add_task(name, [{"text": f"{name} {label}", "label": label} for label in ("x", "y")])
+
+    mine.add_transfers([replace(told, score_mean=0.9)])
+    assert mine.record_transfer(told).run == "2"
+    mine.rename("imdb", "films", "task")
+
+    kept = [record for record in mine.transfers() if record.target == "films"]
+    assert sorted((record.source, record.score_mean, record.run) for record in kept) == [
+        ("rte", 0.85, "2"),
+        ("rte", 0.9, ""),
+    ]
+
+
+def test_a_measurement_that_comes_in_another_case_is_known(mine: Registry, theirs: Registry, tmp_path: Path) -> None:
+    told = replace(RECORD, target="IMDB")
+    for one in (mine, theirs):
+        one.add_transfers([told])
+    mine.export_bundle(tmp_path / "bundle")
+    theirs.add_task("imdb", [{"text": f"imdb {label}", "label": label} for label in ("x", "y")])
+
+    theirs.import_bundle(tmp_path / "bundle")
+
+    assert [record.target for record in theirs.transfers() if record.source == told.source] == ["imdb"]
+
+
+def test_what_an_older_release_kept_twice_is_told_before_its_task_is_renamed(mine: Registry) -> None:
+    mine.add_task("imdb", [{"text": f"imdb {label}", "label": label} for label in ("x", "y")])
+    with mine.catalog.database.write() as session:
+        session.add_all(
+            Transfer(model="m", adaptation="full", target=name, source="rte", score_mean=0.5, run="")
+            for name in ("imdb", "IMDB")
+        )
+
+    with pytest.raises(InputError, match="from 'rte' to 'IMDB' in m/full is recorded twice, in two cases of its names"):
+        mine.rename("imdb", "films", "task")
