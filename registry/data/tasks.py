@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from registry.data.examples import (
@@ -175,16 +176,18 @@ def built_task(
     """
     kind, names = spec["kind"], columns.named(spec["kind"])
     faults: list[DataError] = [fault for rows in splits.values() for fault in rows.faults]
-    read = {name: _sample(_examples(rows, kind, names, faults), name, tell) for name, rows in splits.items()}
-    train = tuple(example for _, example in read.get("train", ()))
-    if not train:
+    read = {name: _examples(rows, kind, names, faults) for name, rows in splits.items()}
+    whole = {name: tuple(example for _, example in examples) for name, examples in read.items()}
+    if not whole.get("train"):
         raise refusal(faults, place) if faults else DataError(place, "holds no examples.")
     try:
-        task = _described(spec, train, place)
+        task = _described(spec, whole, place)  # by all examples, of which a sample may be kept
     except DataError as error:
         raise refusal(faults, place) if faults else error from error
     checked = {
-        name: tuple(example for where, example in examples if _is_sound(example, task, where, faults))
+        name: tuple(
+            example for where, example in _sample(examples, name, tell) if _is_sound(example, task, where, faults)
+        )
         for name, examples in read.items()
     }
     if faults and (skip_bad is None or not checked["train"]):
@@ -229,9 +232,9 @@ def _first(faults: Sequence[DataError], place: str) -> str:
     return " ".join(told) + (" ..." if len(faults) > SHOWN else "")
 
 
-def _described(spec: dict[str, Any], train: tuple[Example, ...], place: str) -> TaskData:
+def _described(spec: dict[str, Any], splits: Mapping[str, tuple[Example, ...]], place: str) -> TaskData:
     """Return a task with all that its description says, and its training examples as they were read."""
-    kind = spec["kind"]
+    kind, train = spec["kind"], splits["train"]
     labels = _labels(spec, train, place) if kind == CLASSIFICATION else None
     return TaskData(
         kind=kind,
@@ -242,7 +245,7 @@ def _described(spec: dict[str, Any], train: tuple[Example, ...], place: str) -> 
         description=_text(spec, "description", place),
         source=_text(spec, "source", place),
         license=_text(spec, "license", place),
-        range=_range(spec, train, place) if kind == REGRESSION else None,
+        range=_range(spec, [*chain.from_iterable(splits.values())], place) if kind == REGRESSION else None,
     )
 
 
@@ -265,10 +268,11 @@ def _labels(spec: dict[str, Any], train: Sequence[Example], place: str) -> tuple
     return tuple(labels)
 
 
-def _range(spec: dict[str, Any], train: Sequence[Example], place: str) -> tuple[float, float]:
+def _range(spec: dict[str, Any], examples: Sequence[Example], place: str) -> tuple[float, float]:
+    """Return the ends of a scale: as they are given, else the least and the greatest label of all splits."""
     given = spec.get("range")
     if given is None:
-        numbers = [float(example.label) for example in train]
+        numbers = [float(example.label) for example in examples]
         given = [min(numbers), max(numbers)]
         if given[0] == given[1]:
             raise DataError(place, f"has the label {given[0]:g} throughout: give the range of the scale.")

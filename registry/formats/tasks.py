@@ -72,7 +72,7 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
         columns: the names of its columns.
         answers: the text of each label's answer (`{"0": "negative"}`); of a regression, what `low` and `high` mean.
         answers_as_they_are: whether labels that say nothing, such as digits, are taken as answers all the same.
-        range: of a regression, the ends of the scale; None for the smallest and the largest training label.
+        range: of a regression, the ends of the scale; None for the smallest and the largest label of all splits.
         split: of a hub dataset, which split to learn from.
         form: what separates cells, and the encoding.
         skip_bad: whether rows with faults are left out, and counted.

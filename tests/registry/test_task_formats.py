@@ -176,6 +176,30 @@ def test_of_a_large_file_the_same_sample_is_kept_each_time(tmp_path: Path) -> No
     assert one == two
 
 
+def test_a_class_that_the_sample_of_a_large_file_misses_is_a_label_all_the_same(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(3 * MOST_EXAMPLES)]
+    folder = tmp_path / "t"
+    folder.mkdir()
+    (folder / "task.json").write_text('{"kind": "classification"}', encoding="utf-8")
+    (folder / "train.jsonl").write_bytes(dump_lines([*rows, {"text": "odd", "label": "rare"}]))
+    (folder / "test.jsonl").write_bytes(dump_lines([{"text": "odd, too", "label": "rare"}]))
+
+    task = read_task(folder)
+
+    assert task.labels == ("a", "b", "rare")
+    assert len(task.train) == MOST_EXAMPLES
+    assert "rare" not in {example.label for example in task.train}
+    assert [example.label for example in task.test] == ["rare"]
+
+
+def test_the_scale_of_a_large_file_has_the_ends_of_all_its_numbers(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": i / 10} for i in range(3 * MOST_EXAMPLES)]
+
+    task = read_task(file_of(tmp_path / "t.jsonl", dump_lines(rows)), kind="regression", answers_as_they_are=True)
+
+    assert task.range == (0, 5999.9)
+
+
 # -- faults, with their place ------------------------------------------------------------------------
 
 

@@ -163,8 +163,20 @@ def test_a_scale_that_does_not_fit_is_refused(tmp_path: Path, spec: dict[str, An
         read_task(folder_of(tmp_path / "t", {"kind": "regression", **spec}, RATED))
 
 
-def test_a_number_of_the_test_split_outside_the_scale_is_refused(tmp_path: Path) -> None:
-    source = folder_of(tmp_path / "t", {"kind": "regression"}, RATED, test=[{"text": "x", "label": 4.5}])
+def test_a_scale_that_nobody_gives_holds_the_numbers_of_all_splits(tmp_path: Path) -> None:
+    source = folder_of(
+        tmp_path / "t", {"kind": "regression", "answers": ENDS}, RATED, test=[{"text": "x", "label": 4.5}]
+    )
+
+    task = read_task(source)
+
+    assert task.range == (0.5, 4.5)
+    assert [example.label for example in task.test] == ["4.5"]
+
+
+def test_a_number_of_the_test_split_outside_the_scale_that_was_given_is_refused(tmp_path: Path) -> None:
+    spec = {"kind": "regression", "range": [0.5, 4]}
+    source = folder_of(tmp_path / "t", spec, RATED, test=[{"text": "x", "label": 4.5}])
 
     with pytest.raises(DataError, match=r"test\.jsonl line 1: label 4\.5 is outside the range 0\.5 to 4\.$"):
         read_task(source)
