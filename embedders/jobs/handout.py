@@ -61,10 +61,6 @@ class Handout:
         report.not_read.update(part.not_read)
         return True
 
-    def give_back(self, portion: Portion) -> None:
-        """Let another worker have an entry that came to nothing through no fault of its own."""
-        self._next.appendleft(portion)
-
     def lose(self, portion: Portion, why: str) -> None:
         """Let another worker have an entry whose worker is gone; where that was the last try, it has failed."""
         self._losses[portion.entry.version_id] += 1

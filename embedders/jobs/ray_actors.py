@@ -13,9 +13,9 @@ from embedders.errors import EmbedderError, told_of
 from embedders.jobs.runs import EmbedReport
 from embedders.jobs.worker import HandedWorker
 from registry import Registry, __version__
-from registry.catalog import Catalog
+from registry.catalog import Catalog, EntryRecord
 from registry.catalog.jobs import Worker
-from registry.errors import RegistryError
+from registry.errors import RegistryError, StorageError
 from registry.index.current import Indexes
 from registry.location import Location
 
@@ -69,17 +69,20 @@ class Hand:
         self._worker, self._terms = worker, terms
         return ""
 
-    def embed(self, version_id: int, *, is_first: bool) -> EmbedReport | str | None:
-        """Return what came of an entry; why this worker can embed none; or None where the bell rang."""
+    def embed(self, entry: EntryRecord, *, is_first: bool) -> EmbedReport | str | None:
+        """Return what came of an entry; why this worker can embed none; or None where the bell rang.
+
+        What is wrong with one entry is no reason for the worker to end.
+        """
         assert self._worker is not None, "opened before"  # noqa: S101
         terms = self._terms
         self._is_at_work = True
         try:
-            return self._worker.embed(
-                version_id, again=terms.again, skip=terms.skip, take_over=terms.take_over and is_first
-            )
-        except (RegistryError, EmbedderError) as error:
+            return self._worker.embed(entry, again=terms.again, skip=terms.skip, take_over=terms.take_over and is_first)
+        except (StorageError, EmbedderError) as error:  # the registry is out of reach, or the surrogate is
             return f"cannot embed: {told_of(error)}"
+        except RegistryError as error:
+            return EmbedReport(terms.space, failed={entry.name: told_of(error)})
         except KeyboardInterrupt:
             return None
         finally:

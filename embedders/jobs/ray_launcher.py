@@ -269,7 +269,7 @@ class _Crew:
         while handout.has_more or self._is_at_work:
             while self._idle and (portion := handout.take()) is not None:
                 call = self._idle.pop()
-                reference = call.hand.embed.remote(portion.entry.version_id, is_first=portion.is_first)
+                reference = call.hand.embed.remote(portion.entry, is_first=portion.is_first)
                 self._calls[reference] = replace(call, portion=portion)
             if not self._calls and not self._idle:
                 if not self._has_begun:
@@ -313,7 +313,7 @@ class _Crew:
         else:
             self._leave(call, came or "was told to end")
             if call.portion is not None:
-                handout.give_back(call.portion)
+                handout.lose(call.portion, self._why)
 
     def _leave(self, call: _Call, why: str) -> None:
         """Go on without a worker."""

@@ -14,6 +14,7 @@ from embedders.jobs.runs import EmbedReport, Run, embeddable
 from embedders.spaces import current_space
 from embedders.surrogate.loading import surrogate_of
 from registry import Registry
+from registry.catalog import EntryRecord
 from registry.spaces.spec import SpaceSpec
 
 PAUSE = 1.0  # seconds between two looks at what others are at, or at what has come
@@ -83,16 +84,15 @@ class HandedWorker:
         self._space = record.name
         self._run = Run(registry, record, spec, EmbedReport(record.name), load, boxes=boxes, on_done=None)
 
-    def embed(self, version_id: int, *, again: bool, skip: bool, take_over: bool) -> EmbedReport:
+    def embed(self, entry: EntryRecord, *, again: bool, skip: bool, take_over: bool) -> EmbedReport:
         """Embed one entry if its job can be had, and return what came of it.
 
         Args:
-            version_id: of the entry.
+            entry: as it was when the run began; one that has been removed since has failed.
             again: embed it although it has a vector.
             skip: whether what the space cannot embed is skipped, and has not failed.
             take_over: take it from another run that is at it.
         """
         self._run.report = EmbedReport(self._space)
-        entry = self._registry.catalog.entries.by_version_id(version_id)
         self._run.embed([entry], again=again, skip=skip, take_over=take_over)
         return self._run.report

@@ -63,15 +63,6 @@ def test_an_entry_that_workers_are_lost_over_fails_and_the_others_go_on(registry
     assert not handout.has_more
 
 
-def test_what_a_worker_could_not_begin_is_no_loss(registry: Registry) -> None:
-    handout = Handout(entries(registry, 1), EmbedReport("space"))
-    for _ in range(LOSSES + 1):
-        handout.give_back(taken(handout))
-
-    assert handout.has_more
-    assert handout.report.failed == {}
-
-
 def test_what_nobody_is_left_for_has_failed(registry: Registry) -> None:
     handout = Handout(entries(registry, 3), EmbedReport("space"))
     handout.took(taken(handout), EmbedReport("space", busy={"task-0": "host:7"}))

@@ -23,8 +23,10 @@ from waiting import LIMIT, until
 
 from embedders import create_space, embed, function_model
 from embedders.errors import ClusterError, SettingError
-from embedders.jobs.ray_actors import SHARED, Terms, opened
+from embedders.jobs.ray_actors import SHARED, Hand, Terms, opened
 from embedders.jobs.ray_launcher import slots
+from embedders.jobs.runs import EmbedReport
+from embedders.jobs.worker import HandedWorker
 from registry import Registry
 from registry.catalog.jobs import Worker
 from registry.data.inputs import Input
@@ -188,6 +190,25 @@ def test_a_worker_that_finds_no_registry_or_another_one_says_so(place: Path) -> 
     assert str(older).endswith("and this is 0.0.1")
     assert str(gone).startswith("finds another registry at ")
     assert not isinstance(here_it_is, str)
+
+
+def test_an_entry_that_was_removed_meanwhile_fails_and_its_worker_goes_on(place: Path) -> None:
+    with Registry.open(place / "shared") as shared, shared.catalog.jobs.working() as shift:
+        terms = Terms(
+            shared.catalog.database.location, shift.worker, "tiny", "cpu", again=False, skip=True, take_over=False
+        )
+        hand = Hand()
+        hand._terms, worker = terms, opened(terms)
+        assert isinstance(worker, HandedWorker)
+        hand._worker = worker
+        gone, there = shared.entry(TASKS[0]), shared.entry(TASKS[1])
+        shared.remove(gone.name, gone.kind)
+        first, second = hand.embed(gone, is_first=True), hand.embed(there, is_first=True)
+
+    assert isinstance(first, EmbedReport)
+    assert first.failed == {gone.name: "What this belongs to has been removed meanwhile: nothing is kept."}
+    assert isinstance(second, EmbedReport)
+    assert list(second.embedded) == [there.name]
 
 
 @needs_ray
