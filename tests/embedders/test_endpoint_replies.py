@@ -107,6 +107,38 @@ def test_of_a_reply_that_tells_by_its_first_token_only_a_few_are_asked_for(serve
     assert [one.body["max_tokens"] for one in served.answered] == [32] + [8] * (len(TEXTS) - 1)
 
 
+LED = {"a prize": "Spam", "a parcel": "Not spam", "a letter": "The answer is: not spam", "a bill": "Spam."}
+
+
+@pytest.mark.parametrize("first", LED)
+def test_an_answer_is_as_likely_whichever_text_came_first(served: TinyServer, first: str) -> None:
+    """Log-probabilities that settle no word of one reply are no reason to ask for none of the others."""
+    served.says = worded(LED)
+    texts = [first, *(text for text in LED if text != first)]
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+    box = PromptedPredictor(model, SPAM, lambda inputs: [one.text for one in inputs], "tiny@p")
+
+    said = box.predict([Input(text) for text in texts])
+
+    sure = dict(zip(texts, said.probabilities.max(axis=1).tolist(), strict=True))
+    assert sure == pytest.approx({**dict.fromkeys(LED, 1 / (1 + np.exp(-2.95))), "a letter": 1.0}, abs=1e-5)
+    assert box.settings()["offers"] == str(Way.FIRST_TOKEN)
+    assert box.settings()["read_as_text"] == 1
+
+
+def test_a_reply_without_a_word_settles_no_way(served: TinyServer) -> None:
+    filtered, sure = NOT_READABLE["filtered"][0], READABLE["tokens"]
+    served.says = lambda body: (filtered if "number 0" in body["messages"][-1]["content"] else sure)(body)
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+    box = PromptedPredictor(model, PROMPT, lambda inputs: [one.text for one in inputs], "tiny@p")
+
+    said = box.predict(TEXTS)
+
+    assert said.is_answered.tolist() == [False] + [True] * 7
+    assert box.settings()["offers"] == str(Way.FIRST_TOKEN)
+    assert said.probabilities[1:].max(axis=1).tolist() == pytest.approx([1 / (1 + np.exp(-2.4))] * 7)
+
+
 SPAM = Prompt("{{ text }}", ("spam", "no spam"), (("spam",), ("not spam",)))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embedders.errors import BlackBoxError
 from embedders.predictors.endpoint.client import Client, RefusedError
-from embedders.predictors.endpoint.reading import NamedWords, read_reply
+from embedders.predictors.endpoint.reading import read_reply
 from embedders.predictors.endpoint.replies import ChatReply, NotOfferedError, chat_reply, echoes, scored_echoes
 from embedders.predictors.endpoint.requests import Body, ChatForm
 from embedders.predictors.language.contract import Question, WordScores
@@ -25,11 +25,11 @@ _NO_SUCH_PATH = 404
 
 
 class Way(StrEnum):
-    """How words are scored, the best first: what an endpoint offers is found out with the first prompt."""
+    """How words are scored, the best first: what an endpoint offers is found out with the first prompts."""
 
     ECHOES = "completions, all words of a prompt in one request"  # log-likelihoods of the words, as a local model's
     ECHO = "completions, a request for each word"
-    FIRST_TOKEN = "chat, log-probabilities of the first token"  # noqa: S105 - a token of text
+    FIRST_TOKEN = "chat, log-probabilities of the first token"  # noqa: S105 - else the word that the text names
     TEXT = "chat, the word that the text names"
 
 
@@ -40,6 +40,7 @@ class _ScoredWords(NamedTuple):
     own: float | None
     missing: Missing | None = None
     reply: str | None = None  # that they were read from; None: the server scored them
+    is_text: bool = False  # whether its text was read although the server tells log-probabilities
 
 
 class EndpointModel:
@@ -47,7 +48,8 @@ class EndpointModel:
 
     Where `/completions` gives back the log-probabilities of what was sent, words are scored as a local model's are.
     Where only chats are offered, a word is scored by how likely the reply begins as it does, or by being what the
-    reply's text names. A reply that names none for certain is no answer, with its reason. A model that is given room to
+    reply's text names: which of the two is settled for each reply by itself, so no prompt's answer depends on those
+    before it. A reply that names none for certain is no answer, with its reason. A model that is given room to
     think is asked by chat alone and its reply read as a text, for its first token begins a thought.
     """
 
@@ -58,7 +60,7 @@ class EndpointModel:
         self._form = ChatForm()
         self._way: Way | None = None
         self._likeliest = 0  # first tokens that a chat is asked for
-        self._room = self._most_room  # tokens of a chat's reply
+        self._read_as_text = 0  # replies so far, of a server that tells log-probabilities
 
     @property
     def _most_room(self) -> int:
@@ -74,6 +76,7 @@ class EndpointModel:
             "offers": None if self._way is None else str(self._way),
             "chat_template": is_chat,  # the server's
             **({"reasoning_tokens": self._reasoning_tokens} if self._reasoning_tokens else {}),
+            **({"read_as_text": self._read_as_text} if self._read_as_text else {}),
         }
 
     def score(self, questions: Sequence[Question], words: Sequence[str]) -> WordScores:
@@ -83,6 +86,7 @@ class EndpointModel:
             while self._way is None and len(rows) < len(questions):
                 rows.append(self._find_out(questions[len(rows)], words))
             rows += self._client.each(lambda question: self._kept_way(question, words), questions[len(rows) :])
+        self._read_as_text += sum(row.is_text for row in rows)
         own = [row.own for row in rows if row.own is not None]
         table = np.array([row.scores for row in rows]).reshape(len(questions), len(words))
         missing = np.array([row.missing or ANSWERED for row in rows], np.uint8)
@@ -106,7 +110,7 @@ class EndpointModel:
     def _find_out(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         """Return the answer to a prompt in the best way that is offered, and keep to that way.
 
-        A prompt that is kept back by a filter tells no way.
+        A prompt that is kept back by a filter, or replied to without a word, tells no way.
 
         Raises:
             BlackBoxError: it does not answer, takes none of the requests, or answers in another form.
@@ -132,17 +136,17 @@ class EndpointModel:
             raise self._client.with_hint(refused)
         raise refused or BlackBoxError(f"{self._client.url} answers in no form that is known{self._client.hint}.")
 
-    def _tried(self, way: Way, question: Question, words: Sequence[str]) -> tuple[_ScoredWords, Way]:
+    def _tried(self, way: Way, question: Question, words: Sequence[str]) -> tuple[_ScoredWords, Way | None]:
         if way is not Way.FIRST_TOKEN:
             return self._row(way, question, words), way
-        self._room = self._most_room  # a reply that gives no log-probabilities is read as a text
-        reply = chat_reply(self._chat(question))
-        read = read_reply(reply, words)
-        if reply.places and (read.place is not None or read.missing is not None):
-            self._room = FEW_TOKENS if read.place == 0 else self._most_room
-            return _scored(read, reply), Way.FIRST_TOKEN
+        reply = chat_reply(self._chat(question, self._most_room))
+        if len(reply.places) >= FEW_TOKENS:
+            return self._read(question, words), Way.FIRST_TOKEN  # as all others are read
+        row = _scored(reply, words)
+        if reply.places:
+            return row, Way.FIRST_TOKEN
         self._likeliest = 0
-        return _scored(read, reply), Way.TEXT
+        return row, Way.TEXT if reply.missing is None else None
 
     def _kept_way(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         assert self._way is not None, "found out with the first prompts"  # noqa: S101
@@ -171,12 +175,11 @@ class EndpointModel:
 
     def _read(self, question: Question, words: Sequence[str]) -> _ScoredWords:
         """Return what is read of a chat's reply; one whose first tokens tell nothing is asked for at full length."""
-        reply = chat_reply(self._chat(question))
-        read = read_reply(reply, words)
-        if self._room < self._most_room and read.place is None:
-            reply = chat_reply(self._chat(question, self._most_room))
-            read = read_reply(reply, words)
-        return _scored(read, reply)
+        if self._likeliest:
+            reply = chat_reply(self._chat(question, FEW_TOKENS))
+            if read_reply(reply, words).place is not None:
+                return _scored(reply, words)
+        return _scored(chat_reply(self._chat(question, self._most_room)), words)
 
     def _written(self, question: Question, most_tokens: int) -> str:
         try:
@@ -196,16 +199,18 @@ class EndpointModel:
         body = {"model": self._model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1}
         return self._client.post("/completions", body)
 
-    def _chat(self, question: Question, room: int | None = None, *, likeliest: int | None = None) -> dict[str, Any]:
+    def _chat(self, question: Question, room: int, *, likeliest: int | None = None) -> dict[str, Any]:
         most = self._likeliest if likeliest is None else likeliest
         body: Body = {"model": self._model, "messages": _messages(question)}
         if most:
             body |= {"logprobs": True, "top_logprobs": most}
-        return self._form.sent(self._client, body, self._room if room is None else room)
+        return self._form.sent(self._client, body, room)
 
 
-def _scored(read: NamedWords, reply: ChatReply) -> _ScoredWords:
-    return _ScoredWords(read.scores, None, read.missing, reply.written)
+def _scored(reply: ChatReply, words: Sequence[str]) -> _ScoredWords:
+    read = read_reply(reply, words)
+    is_text = bool(reply.places) and read.place is None and read.missing is None
+    return _ScoredWords(read.scores, None, read.missing, reply.written, is_text=is_text)
 
 
 def _messages(question: Question) -> list[dict[str, str]]:
