@@ -58,7 +58,7 @@ def embed(
     if workers is not None and cluster is None:
         raise click.UsageError("--workers goes with --ray.")
     if dry_run or (not yes and _is_terminal()):
-        _tell_plan(ctx, names, space, asks=not dry_run, as_json=as_json)
+        _tell_plan(ctx, names, space, again=again, asks=not dry_run, as_json=as_json)
     if dry_run:
         return
     on_done = None if as_json else lambda name, seconds: tell(f"embedded {name} in {seconds:.1f} s")
@@ -138,11 +138,13 @@ def _is_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))  # None: it was closed
 
 
-def _tell_plan(ctx: click.Context, names: tuple[str, ...], space: str | None, *, asks: bool, as_json: bool) -> None:
+def _tell_plan(
+    ctx: click.Context, names: tuple[str, ...], space: str | None, *, again: bool, asks: bool, as_json: bool
+) -> None:
     """Say what would be asked; of endpoints, ask whether to go on."""
     from embedders.jobs.plan import planned
 
-    plan = planned(registry_of(ctx), names or None, space=space)
+    plan = planned(registry_of(ctx), names or None, space=space, again=again)
     for note in plan.notes:
         tell(note, err=True)
     if not asks and as_json:

@@ -1,4 +1,4 @@
-"""What would a run ask of which model? Told before anything is entered, loaded or asked."""
+"""What would a run ask of which model? Told before anything is loaded or asked, or written into the registry."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +27,7 @@ SAY_NOTHING = 3  # inputs that a language model is asked beside those of the cor
 
 @dataclass(frozen=True)
 class PlannedEntry:
-    """One entry without a vector, and how many texts its model is still to be asked."""
+    """One entry that would be embedded, and how many texts its model is still to be asked."""
 
     name: str
     kind: str
@@ -84,10 +84,13 @@ class Plan(Table[PlannedEntry]):
         return {"requests": self.requests, "entries": [asdict(row) for row in self]}
 
 
-def planned(registry: Registry, names: Sequence[str] | None = None, *, space: str | None = None) -> Plan:
-    """Return what `embed` would do with these entries, None for all. Nothing is written.
+def planned(
+    registry: Registry, names: Sequence[str] | None = None, *, space: str | None = None, again: bool = False
+) -> Plan:
+    """Return what `embed` would do with these entries, None for all, `again` also with what has a vector.
 
-    Where there is no space yet, it is told of the one that `embed` would make. Raises `NotFoundError`.
+    Nothing is written, and what is recorded is not asked again. Where there is no space yet, it is told of the one that
+    `embed` would make. Raises `NotFoundError`.
     """
     catalog = registry.catalog
     notes: list[str] = []
@@ -102,7 +105,7 @@ def planned(registry: Registry, names: Sequence[str] | None = None, *, space: st
     else:
         every = catalog.entries.all(Filter(kinds=EMBEDDABLE))
         meant = [entry for entry in every if has_data(entry.spec) and not is_language_model(entry.spec)]
-    held = set() if record is None else catalog.embeddings.known(record.id)
+    held = set() if record is None or again else catalog.embeddings.known(record.id)
     todo = {one.name: one for one in meant if not (isinstance(one, EntryRecord) and one.version_id in held)}
     inputs, usual = _inputs(registry, record), _usual_seconds(registry, record)
     if names is None:

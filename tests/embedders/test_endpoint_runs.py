@@ -503,6 +503,21 @@ def test_what_is_recorded_is_not_among_what_would_be_asked(store: Path, chatting
     assert len(chatting.answered) - sent == plan["requests"]
 
 
+def test_what_is_embedded_again_is_planned_and_asks_nothing_that_is_recorded(store: Path, chatting: TinyServer) -> None:
+    register(store, chatting.url)
+    chatting.says = saying("great", "dull")
+    embedded(store, "lm@ask", "films")
+    sent = len(chatting.answered)
+
+    assert done(store, "embed", "lm@ask", "films", "--dry-run", "--json")["entries"] == []
+    plan = done(store, "embed", "lm@ask", "films", "--again", "--dry-run", "--json")
+    done(store, "embed", "lm@ask", "films", "--again", "--json")
+
+    told = {row["name"]: (row["texts"], row["requests"]) for row in plan["entries"]}
+    assert told == {"films": (0, 0), "lm@ask": (0, 0)}
+    assert len(chatting.answered) == sent
+
+
 def test_of_a_registry_without_a_space_the_one_that_would_be_made_is_told(tmp_path: Path) -> None:
     store = tmp_path / "store"
     done(store, "init")
