@@ -236,8 +236,11 @@ def suggest(
 
         first = 1 + len(known.get("chances") or ())
         write_labels(out, [(row.text, row.text_pair, row.chance) for row in texts], first=first)
-        tell(f"{out}: {len(texts)} texts to label")
-    elif as_json:
+        is_alone = not as_json and not is_for_programs()
+        tell(f"{out}: {len(texts)} texts to label", err=not is_alone)
+        if is_alone:
+            return
+    if as_json:
         print_json({"texts": [vars(row) for row in texts]})
     else:
         print_table(texts, empty="No text is left to label.")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_evaluate_prompts import truth
 from test_prompted import done, embedded, told
-from tiny_cli import tiny_bert, write_rows
+from tiny_cli import run, tiny_bert, write_rows
 
 from registry import Registry
 from registry.catalog.predictions import joined
@@ -96,6 +96,24 @@ def test_the_best_prompt_of_a_table_is_found_with_what_to_do_and_few_labels_sett
     width = [told["prompts"][0]["high"] - told["prompts"][0]["low"] for told in (first, after)]
     assert width[1] < width[0]
     assert after["prompts"][0]["name"] == "good"
+
+
+def test_texts_to_label_are_printed_for_a_program_although_they_are_written(store: Path, tmp_path: Path) -> None:
+    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()), "--space", "its-texts")
+    embedded(store, "films", "llm@*")
+    ask = ("--registry", store, "label", "suggest", "films", "--model", "llm", "-n", "3", "--out")
+    files = [tmp_path / f"some-{number}.csv" for number in range(3)]
+
+    printed, table, shown = (
+        run(*ask, file, *form) for file, form in zip(files, (["--json"], ["--csv"], []), strict=True)
+    )
+
+    with files[0].open(encoding="utf-8", newline="") as file:
+        written = [row["text"] for row in csv.DictReader(file)]
+    assert [row["text"] for row in json.loads(printed.stdout)["texts"]] == written
+    assert [row["text"] for row in csv.DictReader(table.stdout.splitlines())] == written
+    said = [printed.stderr, table.stderr, shown.stdout]
+    assert said == [f"{file}: 3 texts to label\n" for file in files]
 
 
 def test_where_all_texts_have_a_label_no_file_to_fill_in_is_written(store: Path, tmp_path: Path) -> None:
