@@ -159,11 +159,12 @@ class BestModelForm(BestOptions):
     k: int = Field(default=10, ge=1, le=MOST)
 
 
-class AnswersQuestion(BestOptions):
+class AnswersQuestion(AddressFields):
     """What was a model asked, and what did it answer?"""
 
     name: str = Field(min_length=1, max_length=LONGEST_TEXT, description="A model, or MODEL@PROMPT.")
     prompt: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Short for MODEL@PROMPT.")
+    space: str | None = Field(default=None, max_length=LONGEST_TEXT, description="The space; else the current one.")
 
 
 class ListQuestion(AddressFields):

@@ -17,10 +17,11 @@ from registry.catalog.browsing.parts import (
 )
 from registry.choosing.answers import AnsweredText, given_answers
 from registry.data.inputs import Input, parse_corpus
+from registry.data.models import ModelSpec
 from registry.data.tasks import task_of
 from registry.data.transfers import TransferRecord
 from registry.data.vectors import has_data
-from registry.errors import RegistryError
+from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import similarities
@@ -170,13 +171,24 @@ def answers_of(
         most: texts that are shown.
         rendered: whether it is told what was asked of each: its prompt's template is rendered, in the sandbox.
     """
-    if record.kind not in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
+    if not _is_asked_itself(record) or not _has_corpus(registry, space):
         return None
-    try:
-        given = given_answers(registry.catalog, record.name, space=space, rendered_for=most if rendered else 0)
-    except RegistryError:  # no corpus, no prompt, no space at all: there is nothing to show
-        return None
+    given = given_answers(registry.catalog, record.name, space=space, rendered_for=most if rendered else 0)
     return AnswersView(given[:most], given.counts, len(given), given.corpus_size, given.space) if given else None
+
+
+def _is_asked_itself(record: EntryRecord) -> bool:
+    """Say whether an entry is a model that does not answer under prompts alone."""
+    if record.kind is EntryKind.MODEL:
+        return not ModelSpec.from_document(record.spec, name=record.name).is_language_model
+    return record.kind is EntryKind.PROMPTED_MODEL
+
+
+def _has_corpus(registry: Registry, space: str | None) -> bool:
+    try:
+        return registry.catalog.spaces.get(space).corpus_version_id is not None
+    except InputError:  # there is none at all, none in use, or none of this name
+        return False
 
 
 @dataclass(frozen=True)

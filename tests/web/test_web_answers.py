@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_origin
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tiny_cli import run
-from tiny_pages import NAMES, client_of, fill
+from tiny_pages import NAMES, client_of, fill, fill_recorded
 
+from registry import Registry
+from registry.data.predictions import Predictions
 from web import guard
 from web.questions import AddressFields
 
@@ -118,6 +121,7 @@ def test_names_are_offered_by_how_they_begin(client: TestClient) -> None:
     [
         ("/api/nearest", 422, "'name': it is missing."),
         ("/api/nearest?name=t02&kinds=task", 422, "'kinds': it is not known here."),
+        ("/api/answers?name=opt@bad&priors=nonsense", 422, "'priors': it is not known here."),
         ("/api/nearest?name=t02&k=100000", 422, "'k': input should be less than or equal to 200."),
         ("/api/nearest?name=nobody", 404, "No entry named 'nobody' in this registry."),
         ("/api/nearest?name=opt@bad", 400, "'opt@bad' has no vector in space 'by-hand'"),
@@ -168,3 +172,15 @@ def test_the_fields_that_may_be_given_several_times_are_those_that_hold_several(
     }
 
     assert fields == guard.SEVERAL
+
+
+def test_a_page_says_that_answers_are_damaged_and_not_that_none_were_asked(tmp_path: Path) -> None:
+    client, registry = client_of(fill_recorded(tmp_path))
+    with registry, Registry.open(registry.folder) as other:
+        corpus = other.catalog.spaces.get("its").corpus_version_id or 0
+        more = Predictions(("negative", "positive"), np.eye(2, dtype=np.float32)[np.zeros(41, np.int64)])
+        other.catalog.predictions.put(other.entry("llm@p").version_id, corpus, start=0, predictions=more)
+        answer = client.get("/answers/llm@p?space=its")
+
+    assert answer.status_code == 500
+    assert "Recorded answers of &#39;llm@p&#39; have no texts" in answer.text
