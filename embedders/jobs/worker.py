@@ -60,6 +60,9 @@ def work(
                     registry, record, spec, report, partial(surrogate_of, spec, device), boxes=boxes, on_done=on_done
                 )
             report.busy.clear()
+            for entry in todo:  # none was tried before: what is told under its name is of a former version
+                report.failed.pop(entry.name, None)
+                report.skipped.pop(entry.name, None)
             run.embed(todo, again=False, skip=True, take_over=False)
             registry.refresh_index(record.name)
             tried |= {entry.version_id for entry in todo if entry.name in {**report.failed, **report.skipped}}

@@ -16,6 +16,7 @@ from tiny_cli import FUTE, told
 from waiting import LIMIT, until
 
 from embedders import create_space, embed, function_model
+from embedders.jobs.worker import work
 from registry import Registry
 from registry.data.inputs import Input
 
@@ -109,6 +110,28 @@ def test_a_worker_that_watches_embeds_what_comes_until_it_is_told_to_end(tmp_pat
         assert said.read_text(encoding="utf-8").endswith(INTERRUPTED)
         assert list(vectors(registry)) == ["films"]
         assert jobs(tmp_path / "registry", ["films"]) == [("done", 1, None)]
+
+
+def test_an_entry_that_failed_and_was_mended_meanwhile_is_embedded_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "box_that_breaks.py").write_text("def answer(texts):\n    raise ValueError('no luck')\n")
+    (tmp_path / "box_that_works.py").write_text("def answer(texts):\n    return ['good', 'bad'] * (len(texts) // 2)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Registry.create(tmp_path / "registry") as registry:
+        registry.add_corpus("texts", [Input(text) for text in sentences(("fine", "dull"), 24)], source="made here")
+        create_space(registry, "tiny", surrogate=str(tiny_encoder(tmp_path / "encoder")), corpus="texts", dimension=64)
+        registry.add_task("films", opinions(16))
+        function_model(registry, "box", "box_that_breaks:answer")
+
+        def mend(name: str, _: float) -> None:
+            if name == "films":
+                function_model(registry, "box", "box_that_works:answer", replace=True)
+
+        report = work(registry, device="cpu", on_done=mend)
+
+    assert set(report.embedded) == {"films", "box"}
+    assert report.failed == {}
 
 
 def test_a_worker_ends_where_nothing_is_left_and_tries_what_fails_once(tmp_path: Path) -> None:
