@@ -70,3 +70,5 @@ def test(
     print_table(said, empty=f"{name} can be asked about none of these texts.")
     if said.not_read is not None:
         tell(f"{name}: {said.not_read}", err=True, is_loss=True)
+    if said.passed_over:
+        tell(f"{name}: texts that it cannot be asked about: {said.passed_over}", err=True, is_loss=True)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from embedders.black_boxes.entries import Boxes
-from embedders.errors import SettingError
-from embedders.predictors.contract import Bounded
+from embedders.errors import NotEmbeddableError, SettingError
+from embedders.predictors.contract import Bounded, Predictor
+from embedders.predictors.recordings import RecordedPredictor
 from embedders.spaces import everyday_inputs
 from registry import Registry
 from registry.catalog import EntryRecord
@@ -20,9 +22,10 @@ from registry.results import Table
 class Tried(Table[AnsweredText]):
     """What a model answered."""
 
-    def __init__(self, rows: Sequence[AnsweredText], *, title: str, not_read: str | None) -> None:
+    def __init__(self, rows: Sequence[AnsweredText], *, title: str, not_read: str | None, passed_over: int) -> None:
         super().__init__(rows, title=title)
         self.not_read = not_read  # of the inputs, in words
+        self.passed_over = passed_over  # inputs that it cannot answer
 
 
 def tried(
@@ -38,18 +41,42 @@ def tried(
         device: `cuda`, `cpu`, ...; None for the best there is.
 
     Raises:
-        SettingError: it means several prompts, or it is no model.
+        SettingError: it means several prompts, it is no model, or it can answer none of the inputs.
+        NotEmbeddableError: it can answer none of the texts of the space.
         BlackBoxError: it cannot be loaded, or does not answer.
     """
     meant = meant_by(registry.catalog, name)
     if len(meant) != 1 or meant[0].kind not in (EntryKind.MODEL, EntryKind.PROMPTED_MODEL):
         raise SettingError(f"{name!r} is no single model: name a model, or one MODEL@PROMPT.")
     box = Boxes(registry, device=device).for_entry(_record(meant[0]))
-    asked = box.answerable(inputs or _of_space(registry))
-    asked = asked if inputs else asked[:count]
+    asked = _answerable(box, name, inputs) if inputs else _first(box, _of_space(registry), count)
     rows = rows_of(asked, box.predict(asked))
     not_read = box.not_read if isinstance(box, Bounded) else None
-    return Tried(rows, title=f"{name} on {len(asked)} texts", not_read=not_read)
+    passed_over = len(inputs) - len(asked) if inputs else 0
+    return Tried(rows, title=f"{name} on {len(asked)} texts", not_read=not_read, passed_over=passed_over)
+
+
+def _answerable(box: Predictor, name: str, inputs: Sequence[Input]) -> list[Input]:
+    """Return those of some inputs that a model can answer: here few are enough."""
+    asked = [one for one in inputs if _can_answer(box, one)]
+    if not asked:
+        is_recorded = isinstance(box, RecordedPredictor)
+        why = f"it has recorded answers to others ('fute model answers {name}')" if is_recorded else "it reads pairs"
+        mend = "" if is_recorded else ": give the second text with --text-pair"
+        raise SettingError(f"{name!r} can be asked about none of these texts, for {why}{mend}.")
+    return asked
+
+
+def _first(box: Predictor, inputs: Sequence[Input], count: int) -> list[Input]:
+    """Return the first inputs that a model can answer; where there is none, the error is that of embedding it there."""
+    return [*islice((one for one in inputs if _can_answer(box, one)), count)] or box.answerable(inputs)
+
+
+def _can_answer(box: Predictor, one: Input) -> bool:
+    try:
+        return bool(box.answerable([one]))
+    except NotEmbeddableError:
+        return False
 
 
 def _of_space(registry: Registry) -> list[Input]:

@@ -209,6 +209,24 @@ def test_a_model_is_tried_on_a_few_texts_and_nothing_of_it_is_kept(store: Path) 
     assert dump(store) == before
 
 
+def test_a_recorded_model_is_tried_on_what_it_has_answers_to(store: Path, tmp_path: Path) -> None:
+    rows = [{"text": f"text {number}", "answer": "good" if number % 2 else "bad"} for number in range(40)]
+    done(store, "model", "add", "told", "--recorded", write_rows(tmp_path / "told.jsonl", rows))
+
+    result = CliRunner().invoke(
+        cli.main,
+        ["--registry", str(store), *["model", "test", "told", "--text"], "text 3", "--text", "nowhere", "--json"],
+    )
+    code, said = told(store, "model", "test", "told", "--text", "nowhere")
+
+    assert [(row["text"], row["answer"]) for row in json.loads(result.stdout)["answers"]] == [("text 3", "good")]
+    assert code == 2
+    assert said.strip() == (
+        "Error: 'told' can be asked about none of these texts, for it has recorded answers to others ('fute model "
+        "answers told')."
+    )
+
+
 def test_a_model_alone_means_the_prompts_under_which_it_is_known(store: Path) -> None:
     embedded(store, "enc@short", "enc@long")
 
