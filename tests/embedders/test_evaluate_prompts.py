@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tiny_cli import tiny_bert, write_rows, write_task
 
 import cli
-from embedders.evaluation.prompts.closeness import Fute
+from embedders.evaluation.prompts.closeness import Fute, _read
 from embedders.evaluation.prompts.evaluate import evaluate_prompts
 from embedders.evaluation.prompts.labelled import labelled_for
 from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings
@@ -23,6 +23,9 @@ from embedders.spaces import create_space
 from embedders.surrogate.recalling import RecallingSurrogate
 from registry import Registry
 from registry.choosing.scores import METHODS, probabilities
+from registry.data.examples import Example
+from registry.data.inputs import Input
+from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.formats.recorded import read_llm, read_recorded_llm
 from registry.formats.tasks import read_task
@@ -224,6 +227,19 @@ def test_similarity_is_what_the_space_of_a_registry_has_it_to_be(tmp_path: Path,
 
     assert scores["fute-similarity"] == pytest.approx(expected, abs=1e-4)
     assert len({round(score, 3) for score in expected}) == 5
+
+
+def test_labels_that_mean_one_choice_give_it_what_they_have_together(surrogate: Path) -> None:
+    base = RecallingSurrogate(surrogate, device="cpu", max_length=32)
+    said = {"fine": "fine", "dull": "dull", "good": "good"}
+    examples = [Example(row["text"], label) for row in truth(40) for label in said if label in row["text"].split()]
+    observed = from_task(TaskData("classification", tuple(said), tuple(examples)), examples=2000, seed=0)
+    asked = base.features([Input(row["text"]) for row in truth()]).astype(np.float64)
+
+    apart = _read(base, observed, asked, (0, 1, 2), 3).probabilities
+    joined = _read(base, observed, asked, (0, 1, 0), 2).probabilities
+
+    assert joined == pytest.approx(np.stack([apart[:, 0] + apart[:, 2], apart[:, 1]], axis=1))
 
 
 @pytest.mark.parametrize("method", ["taskemb", "tupate"])

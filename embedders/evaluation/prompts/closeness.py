@@ -154,12 +154,14 @@ def _read(
 ) -> Classified:
     """Return what a classifier makes of the inputs, (inputs, width).
 
-    A choice that is no label of the dataset gets what is left: as little as a label that nobody would give.
+    Labels that mean one choice give it what they have together. A choice that is no label of the dataset gets what is
+    left: as little as a label that nobody would give.
     """
     features = surrogate.features(observed.inputs).astype(np.float64)
     read = classified(features, observed.probabilities.argmax(axis=1), asked, len(columns))
     table = np.full((len(asked), width), UNREAD)
-    table[:, list(columns)] = read.probabilities
+    table[:, list(columns)] = 0.0
+    np.add.at(table, (slice(None), list(columns)), read.probabilities)
     return Classified(table / table.sum(axis=1, keepdims=True), read.accuracy)
 
 
