@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
 
+ROWS_AT_ONCE = 8_192  # at most: Milvus gives back no more than 16,384 for one question
 AT_ONCE = 4 * 2**20  # bytes of rows that are sent to a server, or read from it, together
 SPARE = 16  # neighbours that a server is asked for beside those that are wanted: the last of these may have equals
 TOLERANCE = 1e-5  # of a similarity, and of each number of a row
@@ -226,7 +227,7 @@ class SharedIndex(VectorIndex):
 
     def _parts(self, count: int) -> list[slice]:
         """Return so many rows in parts that are sent or read together."""
-        step = max(1, AT_ONCE // (4 * self._dimension))
+        step = min(ROWS_AT_ONCE, max(1, AT_ONCE // (4 * self._dimension)))
         return [slice(start, start + step) for start in range(0, count, step)]
 
     def _known_and_others(self, where: Selection) -> tuple[Ids, Ids]:

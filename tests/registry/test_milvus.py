@@ -13,7 +13,7 @@ from tiny_cli import told
 from registry import Registry
 from registry.errors import InputError, StorageError
 from registry.index.contract import DamagedIndexError
-from registry.index.milvus import HEAD_ID, Milvus, MilvusIndex
+from registry.index.milvus import HEAD_ID, MOST, Milvus, MilvusIndex
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -105,6 +105,14 @@ class TestMilvusIndex(IndexContract):
 
         assert [n.id for n in by_hand] == [n.id for n in whole]
         assert [n.similarity for n in by_hand] == pytest.approx([n.similarity for n in whole], abs=1e-6)
+
+    def test_short_rows_are_read_in_parts_that_milvus_returns_at_once(self) -> None:
+        """A server refuses to give more; milvus-lite does not."""
+        index, ids, rows = self.filled(MOST + 100)
+        assert isinstance(index, MilvusIndex)
+
+        assert max(part.stop - part.start for part in index._parts(len(ids))) + 1 < MOST  # with the head
+        assert np.array_equal(index.rows(ids), rows)
 
     def test_what_another_changes_is_not_answered_with(self) -> None:
         index, ids, rows = self.filled()
