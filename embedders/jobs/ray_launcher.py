@@ -172,7 +172,7 @@ def _unprinted(ray: Any) -> Iterator[None]:  # noqa: ANN401 - a module
 def _check_listens(address: str) -> None:
     """Raise where nobody listens at an address: Ray would try for two minutes."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal():
         raise SettingError(f"{address!r} is no cluster: give HOST:PORT, {AUTO} or {LOCAL}.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
@@ -206,7 +206,7 @@ def slots(of: Sequence[Mapping[str, Any]], workers: int | None, device: str | No
                 node["NodeManagerHostname"],
                 gpus=1 if gpus else 0,
                 cpus=min(1.0, int(part * 1000) / 1000),
-                threads=int(given) if given.isdigit() else max(1, int(part)),
+                threads=int(given) if given.isdecimal() else max(1, int(part)),
             )
         )
     return found

@@ -238,8 +238,12 @@ class TextToText:
         return losses.view(labels.shape).sum(dim=1)
 
     def _as_tokens(self, text: str) -> list[int]:
-        text = text if self._surrogate.family == "seq2seq" else f"\n{text}"  # a decoder reads it after the input
-        made: list[int] = self._surrogate.tokenizer(text, add_special_tokens=False)["input_ids"][:LONGEST_ANSWER]
+        most = LONGEST_ANSWER
+        if (
+            self._surrogate.family != "seq2seq"
+        ):  # a decoder reads it after the input, of which it leaves a token or more
+            text, most = f"\n{text}", min(most, self._surrogate.max_length - 2)
+        made: list[int] = self._surrogate.tokenizer(text, add_special_tokens=False)["input_ids"][:most]
         end = self._surrogate.tokenizer.eos_token_id
         return made if end is None else [*made, end]
 

@@ -16,7 +16,8 @@ import numpy as np
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input, plain, unmarked
 from registry.errors import DataError
-from registry.files.separated import separated_rows
+from registry.files.lines import decoded
+from registry.files.separated import separated_rows, separator_of
 from registry.files.whole import read_file
 from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
 from registry.formats.table_files import file_rows
@@ -101,15 +102,12 @@ def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None =
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """Return a file's rows; of a separated file with its empty columns, and by semicolons where it has no commas."""
+    """Return a file's rows; of a separated file with its empty columns."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".tsv"):
         return file_rows(path)
     body = read_file(path)
-    first = body.split(b"\n", 1)[0]
-    between = "\t" if suffix == ".tsv" else ";" if b";" in first and b"," not in first else ","
-    if between != "\t" and b"\t" in first and b"," not in first:
-        raise DataError(str(path), "has tabs and no commas: call it .tsv.")
+    between = separator_of(decoded(body, path), "\t" if suffix == ".tsv" else ",")
     _, rows = separated_rows(body, path, delimiter=between)
     if not rows:
         raise DataError(str(path), "holds no rows.")

@@ -36,7 +36,7 @@ def read_corpus(
     if not isinstance(source, str | PathLike):
         given = list(source) if isinstance(source, list | tuple) else []
         if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
-            return given
+            return distinct(given)
         if hasattr(source, "to_list") and hasattr(source, "index"):  # a column of a data frame
             given = list(source.to_list())
         are_texts = any(isinstance(one, str) for one in given) and all(

@@ -115,7 +115,7 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
 def _choice(target: object, choices: Sequence[str]) -> object:
     """Return the choice that a target numbers, as a number or as a text of digits; else the target itself."""
     text = str(target).strip()
-    if text not in choices and text.isdigit() and int(text) < len(choices):
+    if text not in choices and text.isdecimal() and int(text) < len(choices):
         return choices[int(text)]
     return target
 

@@ -130,9 +130,11 @@ def labels_of(values: Sequence[object]) -> list[str | None]:
 
 
 def whole_number(text: str) -> str:
-    """Return a number as it is written without a fraction of zeros: 1.0 as 1. Other texts stay as they are."""
-    is_decimal = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
-    return re.sub(r"[.,]0+$", "", text) if is_decimal else text
+    """Return a number as it is written without a fraction of zeros: 1.0 as 1, .0 as 0. Other texts stay as they are."""
+    if not _NUMBER.fullmatch(text) or _THOUSANDS.fullmatch(text):
+        return text
+    whole = re.sub(r"[.,]0+$", "", text)
+    return whole if whole.strip("+-") else "0"
 
 
 @dataclass(frozen=True)

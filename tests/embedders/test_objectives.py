@@ -318,6 +318,18 @@ def test_a_decoder_keeps_the_answer_where_the_input_is_too_long(find: Find) -> N
     assert loss == pytest.approx(_written_after(brief, objective.fresh_model(), asked, "\nfine"), rel=10 * TOLERANCE)
 
 
+def test_a_decoder_that_reads_little_keeps_the_beginning_of_a_long_answer_and_of_the_input(find: Find) -> None:
+    brief = Surrogate(find("gpt2").folder, device="cpu", max_length=12)
+    long = from_answers((Input("so say all of us"),), ("good " * 200, "bad"), np.float32([[1, 0]]))
+
+    objective = objective_for("text-to-text", brief, long, seed=0)
+
+    assert isinstance(objective, TextToText)
+    batch, labels = objective._decoder_batch(np.array([0]))
+    assert batch["input_ids"].shape == (1, 12)
+    assert (labels >= 0).sum().item() == 11  # ten of the answer, and its end
+
+
 def _written_after(surrogate: Surrogate, model: torch.nn.Module, asked: list[int], text: str) -> float:
     wanted = [*surrogate.tokenizer(text, add_special_tokens=False)["input_ids"], surrogate.tokenizer.eos_token_id]
     with torch.no_grad():

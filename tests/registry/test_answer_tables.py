@@ -8,7 +8,7 @@ import pytest
 from registry.data.inputs import Input
 from registry.errors import DataError
 from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
-from registry.formats.harness import sample_files
+from registry.formats.harness import harness_cells, sample_files
 from registry.formats.labels import FilledIn, read_labels, write_labels
 
 WIDE = "text,label,short,long\ngood film,yes,yes,no\nbad film,no,no,\nso so,no,yes,yes\n"
@@ -295,9 +295,23 @@ def test_a_column_that_is_called_like_a_label_is_never_taken_for_answers(tmp_pat
         read_answer_table(written(tmp_path / "a.csv", WIDE.replace("label", name)))
 
 
-def test_a_table_with_tabs_is_not_read_by_commas(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has tabs and no commas"):
-        read_answer_table(written(tmp_path / "a.csv", WIDE.replace(",", "\t")))
+def test_a_sign_that_is_called_a_digit_and_numbers_nothing_is_a_label_as_it_stands(tmp_path: Path) -> None:
+    asked = [["2 and 2?", "two"], ["2 and 2?", "four"]]
+    row = {"doc_id": 0, "doc": {"q": "2 and 2?"}, "target": "\u00b2", "arguments": asked}
+    rows = [{**row, "filtered_resps": [[-1.0, False], [-0.1, True]]}]
+
+    assert [cell["label"] for cell in harness_cells(rows, tmp_path / "samples_m.jsonl", "m")] == ["\u00b2"]
+
+
+@pytest.mark.parametrize("sign", ["\t", ";", "|"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_what_separates_cells_is_found_out_as_in_all_other_tables(tmp_path: Path, ending: str, sign: str) -> None:
+    plain = read_answer_table(written(tmp_path / "plain.csv", WIDE))
+
+    found = read_answer_table(written(tmp_path / f"a{ending}", WIDE.replace(",", sign)))
+
+    assert (found.inputs, found.labels, found.names) == (plain.inputs, plain.labels, plain.names)
+    assert found.said.tolist() == plain.said.tolist()
 
 
 def test_samples_are_found_two_folders_deep_and_no_deeper(tmp_path: Path) -> None:

@@ -86,6 +86,10 @@ def test_a_table_is_a_corpus_by_the_column_of_its_texts(
     assert f"{name}: 1 of 3 rows have no text: left out." in caplog.text
 
 
+def test_inputs_are_taken_once_each_however_they_are_given() -> None:
+    assert read_corpus([Input("a"), Input("b"), Input("a")]) == read_corpus(["a", "b", "a"]) == [Input("a"), Input("b")]
+
+
 def test_texts_and_frames_of_a_notebook_are_corpora(registry: Registry) -> None:
     frame = pytest.importorskip("pandas").DataFrame({"q": ["a", "b", None], "p": ["x", None, "y"]})
 

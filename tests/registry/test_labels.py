@@ -13,6 +13,7 @@ from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
 from registry.formats.labels import read_labels, write_labels
 from registry.formats.tasks import read_task, write_task
+from registry.reading.classes import whole_number
 
 MOODS = ("negative", "positive")
 
@@ -81,6 +82,11 @@ def test_minus_one_is_a_class_where_somebody_names_it(tmp_path: Path) -> None:
     assert task.labels == ("-1", "0", "1")
     with pytest.raises(DataError, match=r"its labels 0, 1 say nothing .* Noted before: -1 is taken as no label: "):
         read_task(source)
+
+
+@pytest.mark.parametrize("zero", [".0", "0.0", "0,0", "-.0"])
+def test_a_zero_is_written_as_one(zero: str) -> None:
+    assert whole_number(zero).lstrip("-") == "0"
 
 
 def test_a_number_is_one_class_however_it_is_written(tmp_path: Path) -> None:
