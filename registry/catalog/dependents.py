@@ -6,7 +6,7 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
-from registry.catalog.queries import begins, in_parts, named
+from registry.catalog.queries import in_parts, is_pair_of, named
 from registry.catalog.records import EntryRecord
 from registry.catalog.tables import Content, Entry, Space, Transfer, Version, VersionContent
 from registry.catalog.transfers import Key, key_of
@@ -73,7 +73,11 @@ def _entry_of(session: Session, record: EntryRecord) -> Entry | None:
 def _rename_in_pair(session: Session, pair: Entry, part: EntryRecord, new: str) -> None:
     """Name a prompted model after the new name of its model or prompt, in each of its versions."""
     model, _, prompt = pair.name.partition("@")
-    pair.name = f"{new}@{prompt}" if part.kind is EntryKind.MODEL else f"{model}@{new}"
+    name = f"{new}@{prompt}" if part.kind is EntryKind.MODEL else f"{model}@{new}"
+    taken = named(session, Entry, name)
+    if taken is not None and taken.id != pair.id:
+        raise AlreadyExistsError(taken.name, taken.kind, f"{pair.name} would be called so: choose another name.")
+    pair.name = name
     pair.folded = pair.name.casefold()
     role = "model" if part.kind is EntryKind.MODEL else "prompt"
     for version in session.scalars(select(Version).where(Version.entry_id == pair.id)):
@@ -115,5 +119,5 @@ def _prompted_with(entry: Entry) -> Select[Entry]:
     """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
     query = select(Entry).where(Entry.kind == EntryKind.PROMPTED_MODEL).order_by(Entry.name)
     if entry.kind is EntryKind.MODEL:
-        return query.where(begins(Entry.name, f"{entry.name}@"))
-    return query.where(Entry.name.endswith(f"@{entry.name}", autoescape=True))
+        return query.where(is_pair_of(entry.name))
+    return query.where(Entry.folded.endswith(f"@{entry.name.casefold()}", autoescape=True))

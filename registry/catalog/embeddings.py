@@ -17,11 +17,11 @@ from registry.catalog.database import Database
 from registry.catalog.jobs import Worker, check_lease
 from registry.catalog.queries import (
     AT_ONCE,
-    begins,
     body_of,
     checked_numbers,
     in_parts,
     is_newest,
+    is_pair_of,
     mend,
     new_id,
     passing,
@@ -279,7 +279,7 @@ class EmbeddingStore:
 
     def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
         """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
-        of_model = begins(Entry.name, f"{model}@")
+        of_model = is_pair_of(model)
         query = _named().where(Embedding.space_id + 0 == space_id, is_newest(), of_model).order_by(Entry.name)
         with self._database.read() as session:
             return {

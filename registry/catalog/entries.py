@@ -18,6 +18,7 @@ from registry.catalog.queries import (
     body_of,
     in_parts,
     is_newest,
+    is_pair_of,
     keep_content,
     named,
     names_near,
@@ -179,20 +180,18 @@ class EntryStore:
     def specs(self, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         """Return the descriptions of some versions, by their ids."""
         with self._database.read() as session:
-            rows = session.execute(select(Version.id, Version.spec).where(Version.id.in_(version_ids)))
-            return {version_id: spec for version_id, spec in rows}
+            return dict(session.execute(select(Version.id, Version.spec).where(Version.id.in_(version_ids))).tuples())
 
     def latest(self, names: Collection[str], kind: EntryKind) -> dict[str, int]:
         """Return the number of the latest version of some entries, by name; those that are not there are left out."""
         query = select(Entry.name, func.max(Version.number)).join(Version).group_by(Entry.name)
+        query = query.where(Entry.name.in_(names), Entry.kind == kind)
         with self._database.read() as session:
-            return {
-                name: number for name, number in session.execute(query.where(Entry.name.in_(names), Entry.kind == kind))
-            }
+            return {name: number for name, number in session.execute(query)}
 
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
-        query = select(Entry.name).where(begins(Entry.name, f"{model}@")).order_by(Entry.name)
+        query = select(Entry.name).where(is_pair_of(model)).order_by(Entry.name)
         with self._database.read() as session:
             return [name.partition("@")[2] for name in session.scalars(query)]
 
@@ -233,7 +232,8 @@ class EntryStore:
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
             add_tags(session, entry.id, add)
-            session.execute(delete(Tag).where(Tag.entry_id == entry.id, Tag.tag.in_(list(remove))))
+            gone = Tag.tag.in_([remove] if isinstance(remove, str) else list(remove))
+            session.execute(delete(Tag).where(Tag.entry_id == entry.id, gone))
         return self.get(record.name)
 
     def set_alias(self, name: str, alias: str, kind: EntryKind | None = None) -> EntryRecord:
@@ -363,9 +363,9 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     if reference.version.isdecimal():
         query = query.where(Version.number == min(int(reference.version), 2**31 - 1))  # integers end
     else:
-        aliases = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
-        meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]
         its = Alias.entry_id == entry_id
+        aliases = session.scalars(select(Alias.alias).where(its))
+        meant = [alias for alias in aliases if alias.casefold() == reference.version.casefold()]
         query = query.join(Alias, Alias.version_id == Version.id).where(its, Alias.alias.in_(meant))
     version = session.scalar(query)
     if version is None:

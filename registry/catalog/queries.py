@@ -111,6 +111,12 @@ def ids_named(session: Session, names: Sequence[str]) -> list[int]:
     return [id_ for part in in_parts(folded) for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
 
 
+def is_pair_of(model: str) -> ColumnElement[bool]:
+    """Return the condition that an entry is a `MODEL@PROMPT` of a model, whatever the case of its name."""
+    folded = f"{model.casefold()}@"
+    return Entry.folded.between(folded, folded + _LAST)
+
+
 def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
     """Return the condition that a name begins with a prefix: a range, which an index finds."""
     return column.between(prefix, prefix + _LAST)

@@ -25,12 +25,15 @@ import registry.bundles.arrays
 from registry import Registry
 from registry.bundles.archive import DIGITS, pack
 from registry.catalog import tables
+from registry.catalog.records import NewEntry
 from registry.data.inputs import Input
 from registry.data.models import ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.transfers import TransferRecord
-from registry.errors import DataError, InputError, IntegrityError, StorageError
+from registry.errors import AlreadyExistsError, DataError, InputError, IntegrityError, StorageError
+from registry.kinds import EntryKind
+from registry.prompts.prompt import Prompt
 
 
 @pytest.fixture
@@ -792,3 +795,63 @@ def test_what_is_no_bundle_is_told_in_one_line(mine: Registry, tmp_path: Path, n
     assert code == 2
     assert text.startswith(f"Error: {tmp_path / name}: ")
     assert text.count("\n") == 1
+
+
+# -- in another case ---------------------------------------------------------------------------------
+
+
+def add_llm(registry: Registry, model: str, prompt: str, *, with_pair: bool) -> None:
+    pair = ModelSpec.prompted(model=f"{model}:1", prompt=f"{prompt}:1").as_document()
+    asks = Prompt("{{ text }} Good or bad?", ("good", "bad"), (("good",), ("bad",)))
+    recorded = ModelSpec.recorded("here", answers=("good", "bad")).as_document()
+    entries = [
+        NewEntry(EntryKind.MODEL, model, "0" * 64, recorded, {"table": b"1"}),
+        NewEntry(EntryKind.PROMPT, prompt, asks.content_hash(), asks.spec()),
+        NewEntry(EntryKind.PROMPTED_MODEL, f"{model}@{prompt}", "1" * 64, pair),
+    ]
+    for entry in entries[: 3 if with_pair else 2]:
+        registry.catalog.entries.add(entry)
+
+
+def test_a_prompted_model_comes_under_the_names_that_its_model_and_prompt_have_here(
+    mine: Registry, theirs: Registry, moved: Callable[[], Path]
+) -> None:
+    add_llm(mine, "Llama", "Zs", with_pair=True)
+    add_llm(theirs, "llama", "zs", with_pair=False)
+
+    theirs.import_bundle(moved())
+    theirs.import_bundle(moved())
+
+    pair = theirs.entry("llama@zs")
+    assert (pair.name, pair.spec["model"], pair.spec["prompt"]) == ("llama@zs", "llama:1", "zs:1")
+    assert theirs.catalog.entries.prompts_of("llama") == ["zs"]
+    theirs.remove("llama", "model")
+    assert [entry.name for entry in theirs.entries("prompted-model")] == []
+
+
+def test_a_prompted_model_that_an_older_release_took_in_another_case_is_its_models(registry: Registry) -> None:
+    add_llm(registry, "llama", "zs", with_pair=False)
+    pair = ModelSpec.prompted(model="llama:1", prompt="zs:1").as_document()
+    registry.catalog.entries.add(NewEntry(EntryKind.PROMPTED_MODEL, "Llama@Zs", "1" * 64, pair))
+
+    assert registry.catalog.entries.prompts_of("llama") == ["Zs"]
+    registry.rename("zs", "short", "prompt")
+    registry.rename("llama", "lm", "model")
+    assert registry.catalog.entries.prompts_of("lm") == ["short"]
+
+
+def test_a_model_is_not_renamed_where_its_pair_would_take_the_name_of_another(registry: Registry) -> None:
+    add_llm(registry, "llama", "zs", with_pair=True)
+    pair = ModelSpec.prompted(model="other:1", prompt="zs:1").as_document()
+    registry.catalog.entries.add(NewEntry(EntryKind.PROMPTED_MODEL, "other@zs", "1" * 64, pair))
+
+    with pytest.raises(AlreadyExistsError, match=r"'other@zs' .* llama@zs would be called so: choose another name"):
+        registry.rename("llama", "other", "model")
+    assert registry.entry("llama@zs").name == "llama@zs"
+
+
+def test_one_tag_may_be_taken_away_as_it_is_given(registry: Registry) -> None:
+    add_llm(registry, "llama", "zs", with_pair=False)
+    registry.tag("llama", add=["o", "l", "d", "old"])
+
+    assert registry.tag("llama", remove="old").tags == ("d", "l", "o")

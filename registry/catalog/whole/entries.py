@@ -1,11 +1,12 @@
 """Merges entries: the same content under a name is one, later versions are added, all else clashes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
 from registry.catalog.entries import add_tags, says_the_same
@@ -54,9 +55,11 @@ def merge_entry(merge: Merge, piece: Piece) -> None:
         return
     _check_parts(merge, Fields.of(piece), coming)
     merge.kinds[coming.name] = coming.kind
-    entry = named(merge.session, Entry, coming.name)
+    entry, here = named(merge.session, Entry, coming.name), coming.name
+    if coming.kind is EntryKind.PROMPTED_MODEL:
+        here, coming = _spelled(merge.session, coming)
     if entry is None:
-        entry = Entry(name=coming.name, kind=coming.kind, created_at=coming.created_at, **coming.about)
+        entry = Entry(name=here, kind=coming.kind, created_at=coming.created_at, **coming.about)
         merge.session.add(entry)
         merge.session.flush()
         _add(merge, entry, coming, known=0)
@@ -91,6 +94,28 @@ def _check_parts(merge: Merge, fields: Fields, coming: ComingEntry) -> None:
                 merge.version_id(fields, part, kind)
                 if part[0] != name:
                     raise fields.fault(f"its {role} is {part[0]}, and not the one that it is named after.")
+
+
+def _spelled(session: Session, coming: ComingEntry) -> tuple[str, ComingEntry]:
+    """Return how a prompted model is called here, and it with its model and prompt as they are spelt here."""
+    names = {}
+    for role, name in zip(("model", "prompt"), coming.name.split("@"), strict=True):
+        known = named(session, Entry, name)  # none where only the vector of the pair was brought in
+        names[role] = name if known is None else known.name
+    versions = tuple(
+        replace(
+            version,
+            spec=version.spec
+            | {role: _renamed(version.spec[role], names[role]) for role in names if role in version.spec},
+        )
+        for version in coming.versions
+    )
+    return f"{names['model']}@{names['prompt']}", replace(coming, versions=versions)
+
+
+def _renamed(version: str, name: str) -> str:
+    """Return a `NAME:3` with another name."""
+    return f"{name}:{version.rpartition(':')[2]}"
 
 
 def coming_entry(piece: Piece) -> ComingEntry:
