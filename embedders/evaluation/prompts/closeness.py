@@ -159,9 +159,8 @@ def _read(
     """
     features = surrogate.features(observed.inputs).astype(np.float64)
     read = classified(features, observed.probabilities.argmax(axis=1), asked, len(columns))
-    table = np.full((len(asked), width), UNREAD)
-    table[:, list(columns)] = 0.0
-    np.add.at(table, (slice(None), list(columns)), read.probabilities)
+    means = np.eye(width)[list(columns)]  # (labels, width)
+    table = read.probabilities @ means + UNREAD * (means.sum(axis=0) == 0)
     return Classified(table / table.sum(axis=1, keepdims=True), read.accuracy)
 
 
