@@ -179,8 +179,9 @@ class EntryStore:
 
     def specs(self, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         """Return the descriptions of some versions, by their ids."""
+        query = select(Version.id, Version.spec).where(Version.id.in_(version_ids))
         with self._database.read() as session:
-            return dict(session.execute(select(Version.id, Version.spec).where(Version.id.in_(version_ids))).tuples())
+            return {version_id: spec for version_id, spec in session.execute(query)}
 
     def latest(self, names: Collection[str], kind: EntryKind) -> dict[str, int]:
         """Return the number of the latest version of some entries, by name; those that are not there are left out."""
@@ -335,9 +336,8 @@ def _bring_back(session: Session, version: Version, new: NewEntry) -> None:
     held = select(VersionContent.role).join(Content, Content.sha256 == VersionContent.sha256)
     there = set(session.scalars(held.where(VersionContent.version_id == version.id)))
     for role in new.contents.keys() - there:
-        session.merge(
-            VersionContent(version_id=version.id, role=role, sha256=keep_content(session, new.contents[role]))
-        )
+        sha256 = keep_content(session, new.contents[role])
+        session.merge(VersionContent(version_id=version.id, role=role, sha256=sha256))
 
 
 def says_the_same(kind: EntryKind, known: dict[str, Any], new: dict[str, Any], *, is_recorded: bool) -> bool:
