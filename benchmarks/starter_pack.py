@@ -32,6 +32,7 @@ from registry.metrics import ndcg_rank, regret
 from registry.packs.making import pack_of
 from registry.packs.pack import Pack, PackTask, read_pack, write_pack
 from registry.packs.shelf import STARTER
+from registry.ranking.duplicates import tells_doubles
 from registry.resources import resource
 from registry.results import Cell, Table
 from registry.sources.borrowed import Borrowed, borrowed
@@ -175,7 +176,7 @@ def _likeness(
     centring = Centring(spec.facets, mean_of(matrix))
     more = ([], matrix[:0]) if theirs is None else (theirs.names, theirs.matrix)
     rows = centring.centred(np.concatenate([matrix, more[1]]))
-    return Likeness.from_rows([*names, *more[0]], rows, spec.facets)
+    return Likeness.from_rows([*names, *more[0]], rows, spec.facets, tells_doubles=tells_doubles(centring))
 
 
 def _worth(

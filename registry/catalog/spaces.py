@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from registry.catalog.changes import begin_epoch, log_change
 from registry.catalog.database import Database
 from registry.catalog.entries import enter
-from registry.catalog.queries import is_newest, named, new_id
-from registry.catalog.records import EntryRecord, NewEntry, SpaceRecord
+from registry.catalog.queries import is_newest, named, new_id, passing
+from registry.catalog.records import EntryRecord, Filter, NewEntry, SpaceRecord
 from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.data.vectors import NO_CONTENT
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
@@ -121,6 +121,20 @@ class SpaceStore:
 
         return self._database.remembered(("lacking", space_id, most), look_up)
 
+    def largest(self, space_id: int, where: Filter, *, most: int) -> list[int]:
+        """Return the ids of the vectors of those that pass a filter and have most training examples, largest first."""
+        size = func.coalesce(Version.spec["examples"]["train"].as_integer(), 0)
+        query = (
+            select(Embedding.id)
+            .join(Version, Version.id == Embedding.version_id)
+            .join(Entry, Entry.id == Version.entry_id)
+            .where(Embedding.space_id == space_id, is_newest(), passing(where))
+            .order_by(size.desc(), Entry.name)
+            .limit(most)
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""
         space = self.get(name)
@@ -134,7 +148,10 @@ class SpaceStore:
         """Make a space the current one."""
         space = self.get(name)
         with self._database.write() as session:
-            session.execute(update(State).values(current_space=space.name))
+            held = session.get(Space, space.id)
+            if held is None:
+                raise NotFoundError("space", name)
+            session.execute(update(State).values(current_space=held.name))
         return self.get(name)
 
     def remove(self, name: str) -> None:

@@ -7,6 +7,7 @@ from registry.catalog import Catalog
 from registry.data.signatures import NEAR_DUPLICATE, ROLE, Shared, Signature
 from registry.kinds import EntryKind
 from registry.ranking.matches import Match
+from registry.spaces.centring import Centring
 
 ALMOST_EQUAL = 0.995  # the cosine of each facet
 LEAST_DIMENSION = 64  # below which tasks that have nothing in common may be as alike
@@ -14,11 +15,16 @@ LEAST_DIMENSION = 64  # below which tasks that have nothing in common may be as 
 M = TypeVar("M", bound=Match)
 
 
+def tells_doubles(centring: Centring) -> bool:
+    """Say whether tasks with almost the same vector are one: not in a space that is not centred yet, or is short."""
+    return centring.is_centred and centring.facets.dimension >= LEAST_DIMENSION
+
+
 class Duplicates:
     """What is known of a task's doubles: by the examples they share, and by their vectors."""
 
     def __init__(self, catalog: Catalog, embedding_id: int, *, by_vector: bool = True) -> None:
-        """`by_vector`: whether cosines near 1 mean anything; not of vectors that are not centred, or short."""
+        """`by_vector`: whether cosines near 1 mean anything, see `tells_doubles`."""
         self._catalog = catalog
         self._by_vector = by_vector
         own = catalog.embeddings.content_of(embedding_id, ROLE)

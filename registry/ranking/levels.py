@@ -103,7 +103,7 @@ def alike_of(catalog: Catalog, space: SpaceRecord, compared: Similarities) -> ND
     strangers = Strangers(
         spec,
         lambda weights: usual_among(
-            centring.facets, _tasks(catalog, space, centring), weights, count=len(vectors.names)
+            centring.facets, _tasks(catalog, space, centring), weights, count=catalog.spaces.counts()[space.name]
         ),
     )
     made = np.full(similarity.shape, -1, np.int8)

@@ -15,7 +15,7 @@ from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes
 from registry.kinds import EMBEDDABLE, EntryKind
 from registry.names import listed
-from registry.ranking.duplicates import LEAST_DIMENSION, Duplicates
+from registry.ranking.duplicates import Duplicates, tells_doubles
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.queried import OUTSIDE, as_asked, embedding_of
 from registry.ranking.selecting import selected
@@ -135,8 +135,7 @@ def duplicates_of(catalog: Catalog, centring: Centring, target: EmbeddingRecord)
     """Return what is known of a target's doubles; None where it is no task, or a vector from a file."""
     if target.kind is not EntryKind.TASK or target.id == OUTSIDE:
         return None
-    is_telling = centring.is_centred and centring.facets.dimension >= LEAST_DIMENSION
-    return Duplicates(catalog, target.id, by_vector=is_telling)
+    return Duplicates(catalog, target.id, by_vector=tells_doubles(centring))
 
 
 def kept_apart(

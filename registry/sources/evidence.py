@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
+from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
 from registry.data.transfers import TransferRecord
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.names import listed
 from registry.packs.pack import Pack
 from registry.packs.shelf import Shelf
+from registry.ranking.duplicates import tells_doubles
 from registry.ranking.nearest import NearestQuery
 from registry.ranking.selecting import selected
 from registry.sources.borrowed import Borrowed, borrowed
@@ -27,7 +28,7 @@ from registry.spaces.spec import SpaceSpec
 
 MEMORY, GAIN, SIZE = "memory", "gain", "size"
 SOURCES = frozenset({EntryKind.TASK, EntryKind.MODEL})  # what a task can start from
-CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike
+CANDIDATES = 1000  # tasks that are compared: those that were measured, and the most alike; by size the largest
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def gathered(
     told = (f"Pack {name} tells what {who}: not used here." for name, who in known.items())
     theirs = replace(theirs, notes=(*told, *theirs.notes))
     measured = {name for measurement in own for name in (measurement.target, measurement.source)}
+    if query.by == SIZE:
+        measured = set()  # it does not count
     likeness = _likeness(_Nearby(catalog, index, space, target, query), theirs, measured)
     doubles = likeness.doubles_of(target.name)
     if not query.own:
@@ -116,7 +119,10 @@ def _known_packs(
 
 @dataclass(frozen=True)
 class _Nearby:
-    """The entries of a space that may be compared with a target: what was measured, and what is most like it."""
+    """The entries of a space that may be compared with a target: what was measured, and what is most like it.
+
+    By size these are the largest, and of either only what passes the filter: who may not be a source takes no place.
+    """
 
     catalog: Catalog
     index: SpaceIndex
@@ -133,7 +139,7 @@ class _Nearby:
         found = self.catalog.embeddings.having(self.space.id, measured)
         asked = {EntryKind.TASK, *({EntryKind.MODEL} & set(self.query.where.kinds))}
         for kind in asked:
-            ids = self._most_alike(kind)
+            ids = self._largest() if self.query.by == SIZE else self._most_alike(kind)
             found |= {name: (row_id, its) for row_id, (name, its) in self.catalog.embeddings.named(ids).items()}
         return {
             name: (row_id, kind)
@@ -141,11 +147,16 @@ class _Nearby:
             if name != self.target.name and (kind is EntryKind.TASK or kind in asked or name in models)
         }  # the target's own vector may be an older version's, or come from a file
 
+    def _largest(self) -> list[int]:
+        where = replace(self.query.where, kinds=(EntryKind.TASK,))
+        ids = self.catalog.spaces.largest(self.space.id, where, most=CANDIDATES + 1)
+        return [row_id for row_id in ids if row_id != self.target.id][:CANDIDATES]
+
     def _most_alike(self, kind: EntryKind) -> list[int]:
         facets = self.index.centring.facets
         row = self.index.centring.centred(self.target.vector[None])[0]
         scaled = row * facets.scale(weights_between(facets, kind, chosen=self.query.weights))
-        among = selected(self.catalog, self.index, self.space, Filter(kinds=(kind,)))
+        among = selected(self.catalog, self.index, self.space, replace(self.query.where, kinds=(kind,)))
         return [n.id for n in self.index.index.nearest(scaled, limit=CANDIDATES + 1, where=among)]
 
 
@@ -167,4 +178,7 @@ def _likeness(nearby: _Nearby, theirs: Borrowed, measured: Collection[str]) -> L
     similarity = np.where([name in models for name in names], as_model, as_task)
     order = sorted(range(1, len(names)), key=lambda i: (names[i] not in first, -similarity[i], names[i]))
     kept = [0, *sorted(order[:CANDIDATES])]
-    return Likeness.from_rows([names[i] for i in kept], rows[kept], facets, weights=weights, models=models)
+    doubles = tells_doubles(index.centring)
+    return Likeness.from_rows(
+        [names[i] for i in kept], rows[kept], facets, weights=weights, models=models, tells_doubles=doubles
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.kinds import EntryKind
-from registry.ranking.duplicates import ALMOST_EQUAL, LEAST_DIMENSION
+from registry.ranking.duplicates import ALMOST_EQUAL, tells_doubles
 from registry.spaces.facets import KINSHIP, Facets, weights_between
 
 Matrix = NDArray[np.float64]
@@ -24,7 +24,7 @@ class Likeness:
     facets: Matrix  # (n, n, F), not a number where one has no vector, or the facet says nothing of a model
     facet_names: tuple[str, ...]  # F
     models: frozenset[str] = frozenset()  # the names that are models; the others are tasks
-    tells_doubles: bool = False  # whether vectors are long enough that only doubles have almost the same
+    tells_doubles: bool = False  # whether only doubles have almost the same vector
 
     @classmethod
     def from_rows(
@@ -35,6 +35,7 @@ class Likeness:
         *,
         weights: Mapping[str, float] | None = None,
         models: Collection[str] = (),
+        tells_doubles: bool = False,
     ) -> "Likeness":
         """Compare vectors as they are indexed: two tasks by all facets, others by those that say something of models.
 
@@ -43,6 +44,7 @@ class Likeness:
             rows: (n, dimension), centred, each facet of unit length.
             weights: the user's own; None for those that were measured to be right, see `weights_between`.
             models: the names that are models.
+            tells_doubles: whether only doubles have almost the same rows.
         """
         parts = facets.split(rows)
         cosines = np.stack([part @ part.T for part in parts], axis=-1).astype(np.float64)  # (n, n, F)
@@ -56,7 +58,6 @@ class Likeness:
         np.fill_diagonal(similarity, 1.0)
         says_nothing = _in_order(facets, weights_between(facets, EntryKind.MODEL)) == 0
         cosines[~are_tasks[..., None] & says_nothing] = np.nan
-        tells_doubles = rows.shape[1] >= LEAST_DIMENSION
         return cls(tuple(names), similarity, cosines, facets.names, frozenset(models), tells_doubles)
 
     @classmethod
@@ -66,7 +67,8 @@ class Likeness:
         tasks = [number for number, kind in enumerate(held.kinds) if kind is EntryKind.TASK]
         facets = held.centring.facets
         rows = held.centring.centred(held.matrix[tasks])
-        return cls.from_rows([held.names[i] for i in tasks], rows, facets)
+        names = [held.names[i] for i in tasks]
+        return cls.from_rows(names, rows, facets, tells_doubles=tells_doubles(held.centring))
 
     @cached_property
     def row(self) -> dict[str, int]:

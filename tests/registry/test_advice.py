@@ -264,11 +264,52 @@ def test_of_very_many_tasks_those_that_were_measured_and_the_most_alike_are_comp
         TransferRecord("m", "full", "rain", name, score) for name, score in [("bank", 1), ("m", 0)]
     )
     nearest = [m.name for m in unmeasured.nearest("song", kind="task") if m.name not in ("rain", "bank")]
-    monkeypatch.setattr("registry.sources.evidence.CANDIDATES", 3)
+    monkeypatch.setattr("registry.sources.evidence.CANDIDATES", 4)
 
-    ranking = ask(unmeasured, by="size")
+    ranking = ask(unmeasured, by="gain")
 
-    assert {match.name for match in ranking} == {"rain", "bank", nearest[0]}
+    assert {match.name for match in ranking} == {"rain", "bank", "m", nearest[0]}
+
+
+def test_who_does_not_pass_the_filter_takes_no_place_among_the_candidates(
+    unmeasured: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmeasured.add_transfers(
+        TransferRecord("m", "full", "rain", name, score) for name, score in [("bank", 1), ("film", 0)]
+    )
+    monkeypatch.setattr("registry.sources.evidence.CANDIDATES", 4)  # one beside the three that were measured
+    space = unmeasured.space("s").record
+    for number in range(3):
+        version = unmeasured.add_task(f"near{number}", task(f"near{number}", 2)).version_id
+        near = vector(NAMES.index("song")) + 0.05 * vector(100 + number)
+        unmeasured.catalog.embeddings.put(version, space, unit(near[None])[0], {})
+
+    for by in ("memory", "gain"):
+        ranking = ask(unmeasured, by=by, where=Filter(tags=("odd",)))
+        assert {match.name for match in ranking} == {"film", "meal"}
+
+
+def test_by_size_the_largest_are_candidates_however_unlike_they_are(
+    unmeasured: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.sources.evidence.CANDIDATES", 2)
+
+    assert [match.name for match in ask(unmeasured, by="size")] == ["team", "rain"]
+    assert [match.name for match in ask(unmeasured, "team", by="size", where=Filter(tags=("odd",)))] == ["song", "meal"]
+
+
+def test_only_in_a_centred_space_almost_the_same_vector_is_of_a_double(registry: Registry) -> None:
+    space = registry.add_space("s", SpaceSpec("5" * 64, "here", "ours", {}, (Facet("inputs", 64),), None), corpus=None)
+    common = np.full(64, 3.0)
+    for number, name in enumerate(("film", "song")):
+        version = registry.add_task(name, task(name)).version_id
+        row = common + 0.1 * np.random.default_rng(number).normal(size=64)
+        registry.catalog.embeddings.put(version, space, unit(row.astype(np.float32)[None])[0], {})
+
+    likeness = registry.likeness()
+
+    assert likeness.between("film", "song") == pytest.approx(1, abs=0.005)
+    assert likeness.doubles_of("film") == {"film"}
 
 
 # -- gain and size -----------------------------------------------------------------------------------
@@ -432,7 +473,8 @@ def test_what_was_measured_on_a_copy_of_the_target_is_measured_on_the_target(reg
     on_copy = [replace(record, target="song again") for record in RECORDS if record.target == "film"]
 
     def expected(vectors: dict[str, NDArray[np.float64]], records: list[TransferRecord]) -> NDArray[np.float64]:
-        likeness = Likeness.from_rows(list(vectors), np.stack(list(vectors.values())).astype(np.float32), facets)
+        matrix = np.stack(list(vectors.values())).astype(np.float32)
+        likeness = Likeness.from_rows(list(vectors), matrix, facets, tells_doubles=True)
         return Memory(standardised(records), likeness).expected("song", ["bank", "film", "game"])
 
     assert expected(with_copy, [*RECORDS, *on_copy]) == pytest.approx(expected(with_copy, list(RECORDS)))
