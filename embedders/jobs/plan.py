@@ -12,13 +12,13 @@ from registry import Registry
 from registry.catalog import EntryRecord, Filter, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE
 from registry.catalog.records import NewEntry
-from registry.choosing.asked import answerable
+from registry.choosing.asked import answerable, asked_of
 from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.vectors import check_data, has_data
 from registry.kinds import EMBEDDABLE, EntryKind
 from registry.prompts.pairs import all_meant
-from registry.prompts.prompt import PAIR, Prompt
+from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
 from registry.spaces.spec import SpaceSpec
 
@@ -164,11 +164,10 @@ def _planned(
         chunks = registry.catalog.predictions.chunks(entry.version_id, space.corpus_version_id)
     known = sum(len(one) for start, one in chunks.items() if start != CONTENT_FREE)
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    texts = max(len(asked_of(registry.catalog, entry, inputs, chunks)) - known, 0)
     if spec.kind is not ModelKind.PROMPTED:
-        return PlannedEntry(entry.name, entry.kind.value, max(len(inputs) - known, 0), 0)
+        return PlannedEntry(entry.name, entry.kind.value, texts, 0)
     prompt = Prompt.from_spec(registry.catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec)
-    of_pairs = PAIR in prompt.fields.values()
-    texts = max(sum(not of_pairs or one.text_pair is not None for one in inputs) - known, 0)
     owner = registry.catalog.entries.get(spec.model, EntryKind.MODEL)
     model = ModelSpec.from_document(owner.spec, name=owner.name)
     if model.kind is not ModelKind.ENDPOINT:

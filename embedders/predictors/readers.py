@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embedders.errors import ModelNotUsableError, NotCoveredError
 from embedders.predictors.checkpoints import Checkpoint, OfCheckpoint
 from embedders.predictors.contract import Form, is_covered
-from registry.data.inputs import Input
+from registry.data.inputs import Input, with_passage
 from registry.data.predictions import Predictions
 
 MOST_ANSWER_TOKENS = 30  # of a span
@@ -34,8 +34,8 @@ class NoQuestionsError(NotCoveredError):
 class ReaderPredictor(OfCheckpoint):
     """A reader: of the pair (question, passage), the span of the passage with the highest start + end score.
 
-    A span has at most `MOST_ANSWER_TOKENS` tokens. A passage that is too long is cut at its end. That a reader may
-    find no answer at all is not asked.
+    A span has at most `MOST_ANSWER_TOKENS` tokens. Of a pair that is too long the end of the longer text is cut,
+    token by token, which is the passage's as a rule. That a reader may find no answer at all is not asked.
     """
 
     form: Form = "spans"
@@ -47,7 +47,7 @@ class ReaderPredictor(OfCheckpoint):
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """Return the inputs that have a passage; raise `NoQuestionsError` where they are too few."""
-        known = [row for row in inputs if row.text_pair is not None and row.text_pair.strip()]
+        known = with_passage(inputs)
         if not is_covered(len(known), len(inputs)):
             raise NoQuestionsError(self._model.name, len(known), len(inputs))
         return known

@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.catalog import Catalog, EntryRecord
 from registry.catalog.predictions import CONTENT_FREE
-from registry.choosing.asked import answerable, prompt_of
+from registry.choosing.asked import asked_of, prompt_of
 from registry.data.inputs import Input, parse_corpus
 from registry.data.models import ModelSpec
 from registry.data.predictions import ANSWERED, Missing, Predictions
@@ -105,9 +105,10 @@ def given_answers(
     held = parse_corpus(catalog.entries.content(corpus.contents["texts"]), corpus.name)
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
     template = prompt_of(catalog, spec)
-    inputs = answerable(catalog, entry, held)
+    chunks = catalog.predictions.chunks(entry.version_id, record.corpus_version_id)
+    inputs = asked_of(catalog, entry, held, chunks)
     answers: list[AnsweredText] = []
-    for start, said in catalog.predictions.chunks(entry.version_id, record.corpus_version_id).items():
+    for start, said in chunks.items():
         if start != CONTENT_FREE:
             of = inputs[start : start + len(said)]
             if len(of) < len(said):

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.catalog.predictions import joined
+from registry.catalog.predictions import CONTENT_FREE, joined
+from registry.catalog.records import NewEntry
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, parse_corpus, plain
+from registry.data.inputs import Input, parse_corpus, plain, with_passage
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
@@ -20,7 +21,7 @@ from registry.errors import InputError
 from registry.estimates.votes import Votes
 from registry.kinds import EntryKind
 from registry.names import listed
-from registry.prompts.prompt import PAIR, Prompt
+from registry.prompts.prompt import Prompt
 
 Voter = TypeVar("Voter")
 EMBED_FIRST = "embed models there first"
@@ -134,31 +135,60 @@ def rows_asked_by(
     assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     texts = _texts(catalog, space.corpus_version_id)
     places = catalog.predictions.places([voters[voter] for voter in said], space.corpus_version_id)
-    return {voter: _rows_at(catalog, texts, voters[voter], places[voters[voter]]) for voter in said}
+    return {
+        voter: _rows_at(catalog, space.corpus_version_id, texts, voters[voter], places[voters[voter]]) for voter in said
+    }
 
 
-def _rows_at(catalog: Catalog, texts: Sequence[Input], voter: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _rows_at(
+    catalog: Catalog, corpus: int, texts: Sequence[Input], voter: int, places: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return which texts of a corpus stand at some places of those that a voter, a version of an entry, is asked."""
     if len(places) == len(texts):
         return places
     row = {text: number for number, text in enumerate(texts)}
-    asked = answerable(catalog, catalog.entries.by_version_id(voter), texts)
+    chunks = catalog.predictions.chunks(voter, corpus)
+    asked = asked_of(catalog, catalog.entries.by_version_id(voter), texts, chunks)
     return np.array([row[asked[place]] for place in places.tolist()], np.int64)
 
 
-def answerable(catalog: Catalog, entry: EntryRecord, inputs: Sequence[Input]) -> list[Input]:
-    """Return the inputs that a model could be asked, in order, as those who ask it choose them."""
+def asked_of(
+    catalog: Catalog, entry: EntryRecord | NewEntry, inputs: Sequence[Input], chunks: Mapping[int, Predictions]
+) -> list[Input]:
+    """Return the inputs that a model was asked, or is to be, in order.
+
+    The description of a checkpoint of the hub does not tell a reader. Its answers do: each is a part of its passage.
+
+    Args:
+        chunks: what the model has answered so far, by where each run of answers begins.
+    """
     spec = ModelSpec.from_document(entry.spec, name=entry.name)
-    if spec.kind is ModelKind.RECORDED:
+    if spec.kind is ModelKind.HF and spec.head is None:
+        passages = with_passage(inputs)
+        runs = {start: said for start, said in chunks.items() if start != CONTENT_FREE}
+        if runs and all(_are_spans(passages[start:], said) for start, said in runs.items()):
+            return passages
+    return answerable(catalog, entry, inputs)
+
+
+def _are_spans(inputs: Sequence[Input], said: Predictions) -> bool:
+    """Say whether answers are certain, and each a part of its input's passage."""
+    if len(said) > len(inputs) or said.missing is not None or not np.isin(said.probabilities, (0.0, 1.0)).all():
+        return False
+    return all(text in (one.text_pair or "") for one, text in zip(inputs, said.likeliest(), strict=False))
+
+
+def answerable(catalog: Catalog, entry: EntryRecord | NewEntry, inputs: Sequence[Input]) -> list[Input]:
+    """Return the inputs that a model could be asked by its description, as those who ask it choose them."""
+    spec = ModelSpec.from_document(entry.spec, name=entry.name)
+    if spec.kind is ModelKind.RECORDED and isinstance(entry, EntryRecord):
         bodies = {role: catalog.entries.content(sha256) for role, sha256 in entry.contents.items()}
         known = set(Recording.from_contents(spec.answers or (), bodies).inputs)
         return [one for one in inputs if one in known]
     if spec.head is HeadKind.QUESTION_ANSWERING:
-        return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+        return with_passage(inputs)
     prompt = prompt_of(catalog, spec)
-    if prompt is not None and PAIR in prompt.fields.values():
-        return [one for one in inputs if one.text_pair is not None]
-    return list(inputs)
+    return list(inputs) if prompt is None else prompt.askable(inputs)
 
 
 def space_of_its_texts(catalog: Catalog, entry: EntryRecord) -> SpaceRecord | None:

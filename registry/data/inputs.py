@@ -31,6 +31,11 @@ class Input(NamedTuple):
     text_pair: str | None = None
 
 
+def with_passage(inputs: Iterable[Input]) -> list[Input]:
+    """Return the inputs that have a passage in which their text, a question, can be answered."""
+    return [one for one in inputs if one.text_pair is not None and one.text_pair.strip()]
+
+
 def parse_corpus(body: bytes, place: str) -> list[Input]:
     """Read back what `dump_corpus` wrote."""
     return [input_of(row, place) for row in parse_lines(body, place)]

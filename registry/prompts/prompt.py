@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from registry.data.inputs import Input
 from registry.errors import InputError
 from registry.names import normal
 
@@ -58,6 +59,11 @@ class Prompt:
                 raise InputError(f"A prompt has {twice[0][:60]!r} twice among its answers.")
         if self.style not in STYLES:
             raise InputError(f"No style {self.style!r}: there are {', '.join(STYLES)}.")
+
+    def askable(self, inputs: Iterable[Input]) -> list[Input]:
+        """Return the inputs that the template can hold: where it asks for a second text, the pairs."""
+        of_pairs = PAIR in self.fields.values()
+        return [one for one in inputs if not of_pairs or one.text_pair is not None]
 
     def spec(self) -> dict[str, Any]:
         """Return the prompt as JSON values; `choices` are the answers, as recorded LLMs have them."""

@@ -12,11 +12,12 @@ import torch
 import transformers
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
-from tiny import TOLERANCE, tiny_classifier
+from tiny import TOLERANCE, tiny_classifier, tiny_encoder
 from tiny_boxes import edit_config, loaded, tiny_box
 from tokenizers.processors import TemplateProcessing
 
 import cli
+from embedders import create_space, embed
 from embedders.black_boxes.entries import predictor_for
 from embedders.black_boxes.registering import hf_model
 from embedders.errors import (
@@ -27,9 +28,11 @@ from embedders.errors import (
     NotEmbeddableError,
     SettingError,
 )
+from embedders.jobs.plan import planned
 from embedders.predictors.contract import LEAST_COVERED, Form, Predictor
 from embedders.predictors.readers import MOST_ANSWER_TOKENS
 from registry import Registry
+from registry.choosing.answers import given_answers
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.errors import InputError
@@ -558,6 +561,26 @@ def test_a_reader_leaves_out_what_has_no_passage(registry: Registry, tmp_path: P
         NotCoveredError, match=rf"^'reader' answers questions on a passage, and {LEAST_COVERED - 1} of the corpus's 82"
     ):
         box(registry, "reader").answerable([*others, *asked[1:]])
+
+
+def test_answers_of_a_reader_of_the_hub_stand_beside_the_pairs_that_it_was_asked(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Its description does not say what it is: nobody has looked into it when it is registered."""
+    folder = str(tiny_box(tmp_path / "reader", "bert", READERS["bert"]))
+    spec = {"type": "hf", "head": None, "source": folder, "revision": None, "identity": None, "labels": []}
+    registry.add_model("reader", spec, content_hash="0" * 64)
+    asked = [Input(f"what is {n}", f"film {n}") for n in range(LEAST_COVERED)]
+    registry.add_corpus("mixed", [*(Input(f"film {n}") for n in range(50)), *asked], source="made here")
+    create_space(registry, "s", surrogate=str(tiny_encoder(tmp_path / "encoder")), corpus="mixed", dimension=64)
+    assert embed(registry, ["reader"], device="cpu").failed == {}
+
+    given = given_answers(registry.catalog, "reader")
+    again = planned(registry, ["reader"], again=True)
+
+    assert [row.input for row in given] == asked
+    assert all(str(row.answer) in str(row.input.text_pair) for row in given)
+    assert [row.texts for row in again] == [0]
 
 
 def test_a_reader_has_no_labels(registry: Registry, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from embedders.predictors.language.fitting import fitted
 from registry.data.inputs import Input
 from registry.data.predictions import ANSWERED, Missing, Predictions
 from registry.data.probabilities import softmax
-from registry.prompts.prompt import PAIR, Prompt
+from registry.prompts.prompt import Prompt
 
 REASONING_TOKENS = 256  # that a chain of thought may have
 
@@ -55,15 +55,13 @@ class PromptedPredictor:
 
         Raises `NotEmbeddableError` where they are too few.
         """
-        if PAIR not in self._prompt.fields.values():
-            return list(inputs)
-        pairs = [row for row in inputs if row.text_pair is not None]
-        if not is_covered(len(pairs), len(inputs)):
-            few = f"{len(pairs)} of the corpus's {len(inputs)} texts are pairs"
+        asked = self._prompt.askable(inputs)
+        if not is_covered(len(asked), len(inputs)):
+            few = f"{len(asked)} of the corpus's {len(inputs)} texts are pairs"
             raise NotEmbeddableError(
                 f"{self._name!r} asks of pairs, and {few}: embed it in a space whose corpus holds more."
             )
-        return pairs
+        return asked
 
     def content_free(self, *, pairs: bool) -> Predictions | None:
         """Return the answers to an empty, an n/a and a masked input (Zhao et al. 2021)."""
