@@ -5,7 +5,7 @@ is free again, and the next one takes it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from embedders.black_boxes.entries import Boxes
@@ -59,10 +59,7 @@ def work(
                 run = Run(
                     registry, record, spec, report, partial(surrogate_of, spec, device), boxes=boxes, on_done=on_done
                 )
-            report.busy.clear()
-            for entry in todo:  # none was tried before: what is told under its name is of a former version
-                report.failed.pop(entry.name, None)
-                report.skipped.pop(entry.name, None)
+            _forget(report, todo)
             run.embed(todo, again=False, skip=True, take_over=False)
             registry.refresh_index(record.name)
             tried |= {entry.version_id for entry in todo if entry.name in {**report.failed, **report.skipped}}
@@ -73,6 +70,14 @@ def work(
             on_wait(dict(report.busy))
         is_waiting = True
         time.sleep(PAUSE)
+
+
+def _forget(report: EmbedReport, untried: Sequence[EntryRecord]) -> None:
+    """Take back what is told of former versions of entries, and who was at which."""
+    report.busy.clear()
+    for entry in untried:
+        report.failed.pop(entry.name, None)
+        report.skipped.pop(entry.name, None)
 
 
 class HandedWorker:
