@@ -43,7 +43,7 @@ def model() -> None:
 @click.option("--revision", help="With --hf and a hub id: the full commit hash.")
 @click.option("--model-id", help="With --endpoint: what the server calls the model.")
 @click.option("--key-env", help="With --endpoint: the NAME of the environment variable that holds its key.")
-@click.option("--requests-per-second", type=float, help="With --endpoint: at most this many.")
+@click.option("--requests-per-second", type=float, help="With --endpoint: at most this many by each process.")
 @click.option("--concurrent", type=int, help="With --endpoint: how many requests at a time, 4 if not given.")
 @click.option("--reasoning-tokens", type=int, help="With --endpoint: room for what a model thinks before it answers.")
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")

@@ -40,7 +40,7 @@ def task() -> None:
 @click.option("--label", help="Column of the label, number or answer.  [default: label, answer]")
 @click.option("--choices", help="Column of the choices, if any.  [default: choices]")
 @click.option("--answer-start", help="Column of the character at which the answer begins.  [default: answer_start]")
-@range_option("Of a regression: the ends of the scale; else its smallest and largest label.")
+@range_option("Of a regression: the ends of the scale; else the smallest and largest label of all its splits.")
 @answers_options("The text of each label's answer: 0=negative,1=positive; low=, high=.")
 @form_options
 @click.option("--skip-bad", is_flag=True, help="Leave rows with faults out, and count them.")
