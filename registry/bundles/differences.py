@@ -165,7 +165,7 @@ def _hash(body: bytes) -> str:
 
 def _moved(before: Mapping[str, Neighbours], after: Mapping[str, Neighbours]) -> Iterator[NeighboursChange]:
     """Yield what changed for the entries that are in both, in the spaces that are in both."""
-    for fingerprint in before.keys() & after.keys():
+    for fingerprint in sorted(before.keys() & after.keys()):
         one, other = before[fingerprint], after[fingerprint]
         for name in sorted(one.nearest.keys() & other.nearest.keys()):
             if one.nearest[name] != other.nearest[name]:

@@ -290,9 +290,10 @@ class Database:
             return
         with self._viewed() as view:
             now = (self._engine.identity(), view.connection.execute(_GENERATION).scalar())
-            if self._remembered[0] != now or len(self._remembered[1]) > MOST_REMEMBERED:
-                self._remembered = (now, {})
-            self._open.view, self._open.remembered = view, self._remembered[1]
+            known = self._remembered  # which another thread may replace meanwhile
+            if known[0] != now or len(known[1]) > MOST_REMEMBERED:
+                known = self._remembered = (now, {})
+            self._open.view, self._open.remembered = view, known[1]
             try:
                 yield
             finally:

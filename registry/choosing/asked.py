@@ -116,6 +116,11 @@ def answered_by(
             count = "1 is" if len(those) == 1 else f"{len(those)} are"
             notes.append(f"{count} left out, which {why}: {listed(those)}")
     answers = columns_of(said[name].answers for name in kept)
+    if len(answers) < 2:
+        raise InputError(
+            f"{listed(kept)} give no other answer than {listed([*map(repr, answers)]) or 'none'} to the texts of space "
+            f"{space.name}, so there is nothing to choose by: {EMBED_FIRST.replace('models', 'others')}."
+        )
     asked = rows[kept[0]]
     table = np.stack([_column(said[name], answers) for name in kept])
     return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)

@@ -274,12 +274,13 @@ def _trust(witness: Witness, estimate: Estimate, priors: Floats | None) -> float
 
 
 def _taken_for_even(answered: Answered, estimate: Estimate) -> str:
-    """Say how often each answer is taken to be true, where nobody told."""
+    """Say what is taken of how often answers are true, where nobody told, and what comes of it."""
     shares = estimate.belief.truth.mean(axis=0)
     most = np.argsort(-shares, kind="stable")[:SHOWN].tolist()
     shown = ", ".join(f"{answered.answers[at]} {shares[at]:.0%}" for at in most)
     more = ", ..." if len(shares) > SHOWN else ""
-    return f"answers are taken to be true about equally often ({shown}{more}): if you know better, tell it by --priors"
+    even = "answers are taken to be true about equally often, from which, by what was answered, comes"
+    return f"{even} {shown}{more}: if you know better, tell it by --priors"
 
 
 def chosen_by_class(answers: Sequence[str], votes: Votes, opinions: Opinions, labels: NDArray[np.int64]) -> str | None:

@@ -156,6 +156,8 @@ def suggested_texts(
         space: whose texts; None for the current one.
         hints: as for `best_prompt`; of the texts without a label some are suggested.
     """
+    if count < 1:
+        raise InputError(f"count: {count} texts are none.")
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []

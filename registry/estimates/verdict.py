@@ -18,6 +18,7 @@ LEAST_SPREAD = 0.2  # of a voter's answers; below, it nearly always says the sam
 LEAST_DIFFERENT = 0.01  # the share of inputs on which voters differ; below, they copy each other
 LEAST_INPUTS = 20
 MORE_TEXTS = f"Ask on a space of {LEAST_INPUTS} texts or more."
+MISSING = "'fute model answers NAME' tells why the others have none."
 ANOTHER = "Embed another on these texts."
 LEAST_VOTERS = 4  # of more than two answers: to tell who errs without labels
 LEAST_LABELS = 20  # of more than two answers: to be sure
@@ -108,7 +109,15 @@ def _doubtful(
     thin = why_thin(votes) if is_open else None
     asked = int(votes.given.any(axis=0).sum())
     few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
-    for why, more in ((alone, ANOTHER), (thin, mend), (few, MORE_TEXTS), otherwise or (None, "")):
+    are_missing = votes.inputs >= LEAST_INPUTS
+    if few is not None and are_missing:
+        few = f"only {asked} of {votes.inputs} texts have an answer"
+    for why, more in (
+        (alone, ANOTHER),
+        (thin, mend),
+        (few, MISSING if are_missing else MORE_TEXTS),
+        otherwise or (None, ""),
+    ):
         if why is not None:
             return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
     return None

@@ -7,7 +7,7 @@ from pathlib import Path
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.packs.pack import Pack, PackTask, checked_line, checked_pack_name
+from registry.packs.pack import MOST_TASKS, Pack, PackTask, checked_line, checked_pack_name
 from registry.spaces.spec import SpaceSpec
 
 
@@ -32,9 +32,12 @@ def pack_of(
         InputError: a task has no vector in the space, or nothing was measured among the tasks.
     """
     measured = catalog.transfers.all()
-    wanted = set(tasks) or {name for record in measured for name in (record.target, record.source)}
     held = catalog.embeddings.all(space.id)
     rows = {n: i for i, (n, kind) in enumerate(zip(held.names, held.kinds, strict=True)) if kind is EntryKind.TASK}
+    spelt = {name.casefold(): name for name in rows}
+    wanted = {spelt.get(name.casefold(), name) for name in tasks} or {
+        name for record in measured for name in (record.target, record.source)
+    }
     for missing in sorted(wanted - set(rows)) if tasks else ():
         raise InputError(f"{missing!r} is no task with a vector in space {space.name!r}.")
     names = sorted(wanted & set(rows))
@@ -43,19 +46,27 @@ def pack_of(
         raise InputError(
             "No transfers among these tasks are recorded: a pack is made of those ('fute transfer import')."
         )
+    if len(names) > MOST_TASKS:
+        raise InputError(f"A pack has at most {MOST_TASKS:,} tasks, and these are {len(names):,}: name some of them.")
     spec = SpaceSpec.from_document(space.spec).without_corpus()
-    told = {task: catalog.entries.get(task, EntryKind.TASK) for task in names}
     return Pack(
         name=checked_pack_name(name),
         title=checked_line(title, "title"),
         source=checked_line(source, "source"),
         spec=replace(spec, surrogate_source=Path(spec.surrogate_source).name),  # a place on this machine is nobody's
-        tasks=tuple(
-            PackTask(task, told[task].task_kind, (homes or {}).get(task) or _line(told[task].spec.get("source")))
-            for task in names
-        ),
+        tasks=_tasks(catalog, names, homes or {}),
         matrix=held.matrix[[rows[task] for task in names]],
         transfers=tuple(replace(record, recorded_at=None) for record in kept),
+    )
+
+
+def _tasks(catalog: Catalog, names: Sequence[str], homes: Mapping[str, str]) -> tuple[PackTask, ...]:
+    """Return tasks with what is told of them; raise `InputError` where a home is no line."""
+    at = {task.casefold(): checked_line(home, "home of a task") for task, home in homes.items()}
+    told = {task: catalog.entries.get(task, EntryKind.TASK) for task in names}
+    return tuple(
+        PackTask(task, own.task_kind, at.get(task.casefold()) or _line(own.spec.get("source")))
+        for task, own in told.items()
     )
 
 

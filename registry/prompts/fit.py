@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from registry.data.inputs import Input
+from registry.data.inputs import Input, plain
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.prompts.prompt import Prompt
@@ -98,12 +98,13 @@ def check_fits(rows: Sequence[Fit]) -> None:
 
 
 def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
-    """Say why a prompt's answers are not the texts of a task's labels; None where they are."""
+    """Say why a prompt's answers are not the texts of a task's labels; None where they are. Case tells none apart."""
     labels = task.answer_texts
     if not labels:
         return f"{name!r} is a {task.kind} task, whose answers differ from input to input; a prompt's do not."
-    missing = [text for text in labels if text not in prompt.answers]
-    unknown = [answer for answer in prompt.answers if answer not in labels]
+    answers, wanted = ({plain(text) for text in texts} for texts in (prompt.answers, labels))
+    missing = [text for text in labels if plain(text) not in answers]
+    unknown = [answer for answer in prompt.answers if plain(answer) not in wanted]
     if not missing and not unknown:
         return None
     odd = f"no answer for {missing[0][:60]!r}" if missing else f"the answer {unknown[0][:60]!r}"

@@ -73,7 +73,7 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
         known = [entry.name for entry in all_prompts if entry.spec.get("template")]  # else it was answered elsewhere
         if all_prompts and not known:
             raise InputError("No prompt here has a template: only answers under them were recorded.")
-    fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name, prompt)]
+    fitting = [prompt_name for prompt_name in known if fnmatchcase(prompt_name.casefold(), prompt.casefold())]
     if not fitting:
         raise NotFoundError("prompt", prompt, known)
     return [_pair(catalog, owner, prompt_name) for prompt_name in fitting]

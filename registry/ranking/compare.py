@@ -26,8 +26,9 @@ def compare(
     catalog: Catalog, space: SpaceRecord, a: str, b: str, *, weights: Mapping[str, float] | None = None
 ) -> Comparison:
     """Return how near two entries are, facet by facet; see `facets.weights_between` for the weights."""
-    first, second = (as_asked(catalog, name, embedding_of(catalog, name, space)) for name in (a, b))
-    centring = catalog.embeddings.centring(space.id)
+    with catalog.database.question():
+        first, second = (as_asked(catalog, name, embedding_of(catalog, name, space)) for name in (a, b))
+        centring = catalog.embeddings.centring(space.id)
     rows = centring.centred(np.stack([first.vector, second.vector]))
     cosines = centring.facets.cosines(rows[0], rows[1:])[0]
     shares = weights_between(centring.facets, first.kind, second.kind, chosen=weights)

@@ -59,8 +59,9 @@ def _contents(catalog: Catalog) -> Iterator[Fault]:
             checked.add(sha256)
             try:
                 catalog.entries.content(sha256)
-            except RegistryError:
-                yield Fault(f"{kind} {name}", f"its {role} is missing: add it again")
+            except RegistryError as error:
+                what = "is damaged: run 'fute repair', and" if "damaged" in str(error) else "is missing:"
+                yield Fault(f"{kind} {name}", f"its {role} {what} add it again")
 
 
 def _torn(catalog: Catalog) -> Iterator[Fault]:

@@ -43,14 +43,17 @@ def points_of(catalog: Catalog, space: SpaceRecord, layouts: Sequence[str]) -> P
     Raises:
         InputError: there are fewer than three vectors, or there is no such layout.
     """
-    compared = similarities(catalog, space, most=DRAWN)
-    vectors, similarity = compared
-    known = {record.name: record for record in catalog.entries.some(vectors.names)}
-    records = [known[name] for name in vectors.names]
-    behind = catalog.entries.some({_model_of(record) for record in records if record.kind is EntryKind.PROMPTED_MODEL})
+    with catalog.database.question():
+        compared = similarities(catalog, space, most=DRAWN)
+        vectors, similarity = compared
+        known = {record.name: record for record in catalog.entries.some(vectors.names)}
+        records = [known[name] for name in vectors.names]
+        prompted = [record for record in records if record.kind is EntryKind.PROMPTED_MODEL]
+        behind = catalog.entries.some(set(map(_model_of, prompted)))
+        whole = catalog.spaces.counts()[space.name]
+        are_alike = alike_of(catalog, space, compared)
     models = {record.name: record for record in behind}
     nearest, likeness = nearest_of(similarity)
-    whole = catalog.spaces.counts()[space.name]
     of = f"{len(records):,} entries" if whole == len(records) else f"{len(records):,} of {whole:,} entries"
     title = f"{of} in space {space.name} ({space.spec['method']})"
     note = f"A sample of {len(records):,} of the {whole:,} entries is drawn." if whole > len(records) else None
@@ -67,7 +70,7 @@ def points_of(catalog: Catalog, space: SpaceRecord, layouts: Sequence[str]) -> P
         laid_out(similarity, layouts),
         nearest,
         likeness,
-        np.take_along_axis(alike_of(catalog, space, compared), nearest, axis=1),
+        np.take_along_axis(are_alike, nearest, axis=1),
         note,
     )
 

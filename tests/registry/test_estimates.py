@@ -427,6 +427,14 @@ def test_of_who_answers_the_same_throughout_no_label_tells_the_better() -> None:
             np.stack([np.arange(10) % 2, np.arange(10) // 5 % 2, np.arange(10) // 2 % 2]),
             "only 10 texts have an answer. Ask on a space of 20 texts or more.",
         ),
+        (
+            np.pad(
+                np.stack([np.arange(12) % 2, np.arange(12) // 5 % 2, np.arange(12) // 2 % 2]),
+                ((0, 0), (0, 488)),
+                constant_values=NONE,
+            ),
+            "only 12 of 500 texts have an answer. 'fute model answers NAME' tells why the others have none.",
+        ),
     ],
 )
 def test_what_labels_do_not_mend_is_told_with_what_does(said: np.ndarray, told: str) -> None:

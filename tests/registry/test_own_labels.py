@@ -750,7 +750,9 @@ def test_it_is_told_how_often_answers_are_taken_to_be_true_until_somebody_says(r
     note = registry.best_prompt(query).notes[-1]
     known = registry.best_prompt(query, priors={"positive": 0.1})
 
-    assert re.fullmatch(r"answers are taken to be true about equally often \(.* \d+%, .* \d+%\): .*--priors", note)
+    assert re.fullmatch(
+        r"answers are taken to be true about equally often, .* comes .* \d+%, .* \d+%: .*--priors", note
+    )
     assert surprises(known.notes) == known.notes
     assert surprises(registry.best_model("films", priors={"positive": 0.1}).notes)
     assert registry.suggest_labels("films", model="llm", priors={"positive": 0.1}) != registry.suggest_labels(

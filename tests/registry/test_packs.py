@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -403,3 +404,18 @@ def test_a_pack_that_would_fill_the_memory_is_refused_before_it_is_unpacked(fold
 
     with pytest.raises(DataError, match="would unpack to 28,"):
         read_pack(folder)
+
+
+def test_a_pack_that_could_not_be_read_is_not_made(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    own.add_transfers(records_of(("film",), ("film", "rain", "song")))
+    space = own.catalog.spaces.get("s")
+    options: dict[str, Any] = {"title": "What we measured", "source": "We"}
+    names = [task.name for task in pack_of(own.catalog, space, "mine", **options).tasks]
+
+    whole = pack_of(own.catalog, space, "mine", tasks=[name.upper() for name in names], **options)
+    assert [task.name for task in whole.tasks] == names
+    with pytest.raises(InputError, match="home of a task of a pack is a line"):
+        pack_of(own.catalog, space, "mine", homes={names[0]: "two\nlines"}, **options)
+    monkeypatch.setattr("registry.packs.making.MOST_TASKS", len(names) - 1)
+    with pytest.raises(InputError, match=f"at most {len(names) - 1} tasks, and these are {len(names)}"):
+        pack_of(own.catalog, space, "mine", **options)

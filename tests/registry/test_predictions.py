@@ -14,10 +14,15 @@ from registry.catalog.predictions import joined
 from registry.catalog.tables import PredictionChunk
 from registry.choosing.best import PromptQuery
 from registry.choosing.outputs import check_complete, outputs_of_prompts
+from registry.data.examples import Example
 from registry.data.inputs import Input
 from registry.data.predictions import Missing, Predictions
 from registry.data.recordings import RecordedPrompt, Recording
+from registry.data.tasks import TaskData
 from registry.errors import InputError
+from registry.prompts.fit import answers_problem
+from registry.prompts.pairs import meant_by
+from registry.prompts.prompt import Prompt
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.upkeep.verifying import verify
@@ -344,3 +349,31 @@ def test_tied_votes_are_not_held_against_labels(registry: Registry) -> None:
     verdict = registry.best_model("asked", labels=labels).judged.verdict
 
     assert "less than by chance" not in verdict.sentence
+
+
+def test_where_all_give_one_and_the_same_answer_that_is_said(registry: Registry) -> None:
+    registry.add_task("asked", [{"text": "a", "label": "yes"}, {"text": "b", "label": "no"}])
+    store_of(registry, *[Predictions.from_texts(["yes"] * 6)] * 2)
+    told = "llm@p0, llm@p1 give no other answer than 'yes' to the texts of space s, so there is nothing to choose by"
+
+    with pytest.raises(InputError, match=told):
+        registry.best_model("asked")
+    with pytest.raises(InputError, match="count: -1 texts are none"):
+        registry.suggest_labels("asked", count=-1)
+
+
+def test_a_prompt_fits_a_task_whose_labels_it_answers_in_other_capitals() -> None:
+    films = TaskData("classification", ("negative", "positive"), (Example("a", "negative"), Example("b", "positive")))
+
+    for negative, is_fitting in (("Negative", True), ("bad", False)):
+        prompt = Prompt("{{ text }}", (negative, " positive"), (("no",), ("yes",)))
+        assert (answers_problem(prompt, films, "films") is None) is is_fitting
+
+
+def test_a_pattern_finds_prompts_whatever_their_case(registry: Registry) -> None:
+    prompts = [RecordedPrompt(name, "{{text}}", SAID.answers, Recording(TEXTS, SAID)) for name in ("Film-1", "film-2")]
+    registry.add_recorded_llm("llm", prompts, source="here")
+
+    found = meant_by(registry.catalog, "llm@film-*")
+
+    assert [entry.name for entry in found] == ["llm@Film-1", "llm@film-2"]

@@ -90,7 +90,7 @@ def test_verify_tells_of_examples_vectors_spaces_packs_and_indices(store: Path) 
         "space by-hand: its index: the snapshot does not match its checksum: run 'fute index rebuild'",
     ):
         assert line in text.splitlines(), text
-    assert "task film: its train is missing: add it again" in text.splitlines()
+    assert "task film: its train is damaged: run 'fute repair', and add it again" in text.splitlines()
     assert "pack taskweb: " in text
 
 
