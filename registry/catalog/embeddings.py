@@ -279,12 +279,10 @@ class EmbeddingStore:
 
     def prompted(self, space_id: int, model: str) -> dict[int, EmbeddingRecord]:
         """Return the vectors in a space of a model's latest `MODEL@PROMPT` versions, by version, in order of name."""
-        of_model = is_pair_of(model)
-        query = _named().where(Embedding.space_id + 0 == space_id, is_newest(), of_model).order_by(Entry.name)
+        query = _named().where(Embedding.space_id + 0 == space_id, is_newest(), is_pair_of(model))
         with self._database.read() as session:
-            return {
-                row.version_id: _record(row, name, kind, space) for row, name, kind, space in session.execute(query)
-            }
+            rows = sorted(session.execute(query), key=lambda row: row[1])  # their index is by the name in any case
+            return {row.version_id: _record(row, name, kind, space) for row, name, kind, space in rows}
 
     def ids(self, space_id: int, where: Filter, *, most: int | None = None) -> NDArray[np.int64]:
         """Return the ids, rising, of the latest versions' vectors that pass a filter, the first ones if not all."""

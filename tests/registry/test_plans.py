@@ -111,8 +111,9 @@ def test_the_vectors_of_some_entries_are_found_by_their_names(store: Path) -> No
         space = registry.catalog.spaces.get("brought")
         held = registry.catalog.embeddings.having(space.id, ["e1", "e2", "nobody"])
         prompted = registry.catalog.embeddings.prompted(space.id, "e19")
+        prompts = registry.catalog.entries.prompts_of("e19")
 
-    assert (set(held), prompted, found) == ({"e1", "e2"}, {}, [])
+    assert (set(held), prompted, prompts, found) == ({"e1", "e2"}, {}, [], [])
 
 
 def test_a_scan_would_be_seen(store: Path) -> None:
