@@ -31,7 +31,7 @@ _UNTOLD = re.compile(
     rb"import\s*\(?\s*\*|__getattr__|\b(?:globals|vars|locals|exec|eval|setattr)\s*\(|\bglobal\b|sys\.modules"
 )
 MOST_SOURCE = 1_000_000  # bytes of a module whose names are looked for: a syntax tree takes 200 times as many
-_LOADED_FROM: dict[str, str] = {}  # the hash of the function and source by which a module was last asked for
+_LOADED_FROM: dict[str, bytes] = {}  # the source that a module was last loaded from here
 MOST_OFF = 0.05  # that an answer's probabilities may miss 1 by, as rounded ones do
 
 
@@ -121,7 +121,7 @@ class FunctionPredictor(AskedFunction):
         module, _, name = target.partition(":")
         try:
             with _here_importable():
-                function = getattr(_imported(module, entry.content_hash), name, None)
+                function = getattr(_imported(module), name, None)
         except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
             raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
         if not callable(function) and not _is_estimator(function):
@@ -134,13 +134,14 @@ class FunctionPredictor(AskedFunction):
             return super().predict(inputs)
 
 
-def _imported(name: str, content_hash: str) -> ModuleType:
-    """Return a module of this source, loaded anew where it may have been imported of another."""
-    is_known = _LOADED_FROM.get(name) == content_hash or not _module_source(f"{name}:any")
+def _imported(name: str) -> ModuleType:
+    """Return a module as its source is now, loaded anew where it may have been imported of another."""
+    source = _module_source(f"{name}:any")
+    is_known = _LOADED_FROM.get(name) == source or not source
     module = (
         importlib.import_module(name) if is_known or name not in sys.modules else importlib.reload(sys.modules[name])
     )
-    _LOADED_FROM[name] = content_hash
+    _LOADED_FROM[name] = source
     return module
 
 

@@ -541,6 +541,20 @@ def test_of_a_replaced_function_the_new_source_answers_in_a_process_that_has_ask
     assert _ask(registry, "box", INPUTS).answers == ("another one",)
 
 
+def test_a_module_is_loaded_once_for_all_its_functions(registry: Registry, function: Writer, tmp_path: Path) -> None:
+    target = function("return ['one'] * len(texts)")
+    module = target.partition(":")[0]
+    with (tmp_path / f"{module}.py").open("a") as file:
+        file.write("other = answer\nwith open('loaded', 'a') as told:\n    told.write('once')\n")
+    for name in ("answer", "other"):
+        function_model(registry, name, f"{module}:{name}")
+
+    for name in ("answer", "other", "answer"):
+        _ask(registry, name, INPUTS)
+
+    assert (tmp_path / "loaded").read_text("utf-8") == "once"
+
+
 def test_of_a_function_that_was_imported_before_it_was_registered_the_registered_source_answers(
     registry: Registry, function: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
