@@ -137,7 +137,7 @@ class FunctionPredictor(AskedFunction):
 def _imported(name: str) -> ModuleType:
     """Return a module as its source is now, loaded anew where it may have been imported of another."""
     source = _module_source(f"{name}:any")
-    is_known = _LOADED_FROM.get(name) == source or not source
+    is_known = not source or _LOADED_FROM.pop(name, None) == source  # nothing is known where loading breaks off
     module = (
         importlib.import_module(name) if is_known or name not in sys.modules else importlib.reload(sys.modules[name])
     )

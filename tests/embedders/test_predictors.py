@@ -541,6 +541,27 @@ def test_of_a_replaced_function_the_new_source_answers_in_a_process_that_has_ask
     assert _ask(registry, "box", INPUTS).answers == ("another one",)
 
 
+def test_a_module_that_broke_off_is_loaded_anew_when_its_source_is_the_former_again(
+    registry: Registry, function: Writer, tmp_path: Path
+) -> None:
+    target = function("return ['as it was'] * len(texts)")
+    path = tmp_path / f"{target.partition(':')[0]}.py"
+    before = path.read_text("utf-8")
+    function_model(registry, "box", target)
+    _ask(registry, "box", INPUTS)
+    path.write_text(
+        "def answer(texts):\n    return ['half of it'] * len(texts)\nraise ValueError('no luck')\n", "utf-8"
+    )
+    function_model(registry, "box", target, replace=True)
+    with pytest.raises(EmbedderError, match="no luck"):
+        _ask(registry, "box", INPUTS)
+
+    path.write_text(before, "utf-8")
+    function_model(registry, "box", target, replace=True)
+
+    assert _ask(registry, "box", INPUTS).answers == ("as it was",)
+
+
 def test_a_module_is_loaded_once_for_all_its_functions(registry: Registry, function: Writer, tmp_path: Path) -> None:
     target = function("return ['one'] * len(texts)")
     module = target.partition(":")[0]
