@@ -31,6 +31,12 @@ class Observed:
         """Whether every input has the same options, as in classification."""
         return bool((self.options == self.options[:1]).all())
 
+    @property
+    def distinct(self) -> NDArray[np.int64]:
+        """The number of each input among those that differ, in the order of the first of each, (inputs,)."""
+        numbers: dict[Input, int] = {}
+        return np.array([numbers.setdefault(one, len(numbers)) for one in self.inputs], np.int64)
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Observed":
         """Return some of the observations, in the order of `rows`."""
         chosen = np.asarray(rows, np.int64)

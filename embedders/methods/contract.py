@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.errors import SettingError
-from embedders.methods.halves import halves
+from embedders.methods.halves import halves_with_copies
 from embedders.observed import Observed
 from registry.spaces.facets import Facet
 from registry.spaces.spec import DIMENSION
@@ -32,15 +32,27 @@ class Reading:
     halves: tuple[tuple[Parts, Parts], ...] = ()  # the same of complementary halves of the data, where that is cheap
 
 
-def read_halves(read: Callable[[NDArray[np.bool_]], Parts], count: int, seed: int) -> tuple[tuple[Parts, Parts], ...]:
-    """Return what is read of complementary halves of `count` rows, split by split; nothing where they are too few.
+def splits_of(which: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Return how rows are halved, (splits, rows); no splits where they are too few.
 
     Args:
-        read: the parts of the rows that are true, (count,).
+        which: the number of the example that each row is, from 0 on, (rows,); copies have one.
     """
-    if count < LEAST_TO_SPLIT:
-        return ()
-    return tuple((read(half), read(~half)) for half in halves(count, SPLITS, seed))
+    if which.max(initial=-1) + 1 < LEAST_TO_SPLIT:
+        return np.zeros((0, len(which)), bool)
+    return halves_with_copies(which, SPLITS, seed)
+
+
+def read_halves(
+    read: Callable[[NDArray[np.bool_]], Parts], which: NDArray[np.int64], seed: int
+) -> tuple[tuple[Parts, Parts], ...]:
+    """Return what is read of complementary halves of rows, split by split; nothing where they are too few.
+
+    Args:
+        read: the parts of the rows that are true, (rows,).
+        which: as of `splits_of`.
+    """
+    return tuple((read(half), read(~half)) for half in splits_of(which, seed))
 
 
 def steps_for(parameters: Mapping[str, Any], rows: int) -> int:

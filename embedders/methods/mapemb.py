@@ -56,7 +56,8 @@ class MapEmb(Method):
         dimension: int = DIMENSION,
     ) -> Reading:
         """Return the four facets; `fit` in the provenance is the share of the answers' variance explained."""
-        regression = regression_on(surrogate.features(observed.inputs, among=observed.among), parameters["ridge"], seed)
+        features = surrogate.features(observed.inputs, among=observed.among)
+        regression = regression_on(features, observed.distinct, parameters["ridge"], seed)
         texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
         answered, meanings = _answered(observed, texts)
         whole, *sides = regression.solved(answered)

@@ -10,8 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from embedders.methods.contract import LEAST_TO_SPLIT, SPLITS
-from embedders.methods.halves import halves
+from embedders.methods.contract import splits_of
 
 REMEMBERED = 2  # regressions: that of a corpus outlives the task that comes between two models
 Array = NDArray[np.float64]
@@ -89,19 +88,18 @@ class RidgeRegression:
         return Solved(inputs, mean, products / len(centred) + np.outer(inputs, mean), weights)
 
 
-def regression_on(features: NDArray[np.float32], ridge: float, seed: int) -> RidgeRegression:
+def regression_on(features: NDArray[np.float32], which: NDArray[np.int64], ridge: float, seed: int) -> RidgeRegression:
     """Return the regression on inputs by their features (inputs, hidden); the last few are remembered.
 
     Args:
+        which: the number of each input among those that differ, (inputs,).
         ridge: regulariser per input.
         seed: of the halves.
     """
-    return _regression(features.tobytes(), features.shape[1], ridge, seed)
+    return _regression(features.tobytes(), features.shape[1], which.tobytes(), ridge, seed)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _regression(features: bytes, hidden: int, ridge: float, seed: int) -> RidgeRegression:
+def _regression(features: bytes, hidden: int, which: bytes, ridge: float, seed: int) -> RidgeRegression:
     asked = np.frombuffer(features, np.float32).reshape(-1, hidden).astype(np.float64)
-    none = np.zeros((0, len(asked)), bool)
-    splits = none if len(asked) < LEAST_TO_SPLIT else halves(len(asked), SPLITS, seed)
-    return RidgeRegression(asked, ridge, splits)
+    return RidgeRegression(asked, ridge, splits_of(np.frombuffer(which, np.int64), seed))

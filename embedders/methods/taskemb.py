@@ -120,7 +120,7 @@ class TaskEmb(Method):
         if not np.isfinite(vector).all() or not vector.any():
             raise NotEmbeddableError("its answers have no gradients: they are all alike, or were cut off.")
         why = {"reason": fisher.reason} if fisher.reason else {}
-        halves = read_halves(watched.sum_of, len(watched.totals), seed)
+        halves = read_halves(watched.sum_of, np.arange(len(watched.totals)), seed)
         return Reading({"fisher": vector}, {**tuned, "weights": layout.size, "way": fisher.way, **why}, halves)
 
 

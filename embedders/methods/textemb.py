@@ -39,7 +39,7 @@ class TextEmb(Method):
     ) -> Reading:
         """Return the mean feature of the inputs."""
         features = surrogate.features(observed.inputs).astype(np.float64)  # (inputs, hidden)
-        halves = read_halves(lambda rows: _mean(features[rows]), len(features), seed)
+        halves = read_halves(lambda rows: _mean(features[rows]), observed.distinct, seed)
         return Reading(_mean(features), halves=halves)
 
 

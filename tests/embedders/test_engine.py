@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from importlib import invalidate_caches
 from importlib.metadata import version
 from pathlib import Path
@@ -667,6 +668,19 @@ def test_the_halves_of_more_data_differ_less(registry: Registry, encoder: Path) 
 
     few, many = (float(np.square(_held(registry, name).deviations).sum()) for name in ("few", "many"))
     assert many < few / 4  # a sixteenth is expected
+
+
+@pytest.mark.parametrize("method", ["mapemb", "textemb"])
+def test_copies_of_examples_make_nothing_surer(registry: Registry, encoder: Path, method: str) -> None:
+    once = opinions(32)
+    registry.add_task("once", once)
+    registry.add_task("four_times", replace(once, train=once.train * 4))
+    create_space(registry, "tiny", surrogate=str(encoder), dimension=64, method=method, corpus=None)
+
+    _embed(registry)
+
+    once_off, four_off = (float(np.square(_held(registry, name).deviations).sum()) for name in ("once", "four_times"))
+    assert four_off > once_off / 3, "copies on both sides had left next to nothing"
 
 
 def test_a_model_has_them_too_and_a_tuned_vector_has_none(filled: Registry) -> None:

@@ -42,17 +42,19 @@ def test_inputs_seen_again_are_not_factored_again_and_others_are(monkeypatch: py
     monkeypatch.setattr(np.linalg, "inv", counted)
     features = np.random.default_rng(5).standard_normal((20, 4)).astype(np.float32)
 
-    first = regression_on(features, 0.01, 0)
+    which = np.arange(20)
+    first = regression_on(features, which, 0.01, 0)
     assert inverted == [4] * 9, "all rows, and four splits into two halves"
-    assert regression_on(features.copy(), 0.01, 0) is first
+    assert regression_on(features.copy(), which, 0.01, 0) is first
     assert inverted == [4] * 9
 
     for others in (features[1:], features + np.float32(1)):
-        assert regression_on(others, 0.01, 0) is not first
-    assert regression_on(features, 0.02, 0) is not first
+        assert regression_on(others, which[: len(others)], 0.01, 0) is not first
+    assert regression_on(features, which, 0.02, 0) is not first
+    assert regression_on(features, which // 2, 0.01, 0) is not first, "these are halved in another way"
 
 
 def test_few_inputs_are_not_halved() -> None:
     features = np.random.default_rng(6).standard_normal((7, 4)).astype(np.float32)
 
-    assert len(regression_on(features, 0.01, 0).solved(np.eye(7))) == 1
+    assert len(regression_on(features, np.arange(7), 0.01, 0).solved(np.eye(7))) == 1

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedders.methods.halves import deviations_of, halves
+from embedders.methods.halves import deviations_of, halves, halves_with_copies
 from registry.catalog import EmbeddingRecord
 from registry.kinds import EntryKind
 from registry.ranking.uncertainty import interval, standard_error
@@ -25,6 +25,18 @@ def test_halves_take_one_of_each_two_rows_that_follow(count: int, splits: int, s
     pairs = made[:, : count // 2 * 2].reshape(splits, -1, 2)
     assert (pairs.sum(axis=2) == 1).all()
     assert np.array_equal(made, halves(count, splits, seed))
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(0, 5))
+def test_copies_stand_in_the_same_half(drawn: list[int], seed: int) -> None:
+    numbers: dict[int, int] = {}
+    which = np.array([numbers.setdefault(one, len(numbers)) for one in drawn])
+
+    made = halves_with_copies(which, SPLITS, seed)
+
+    of_examples = halves(len(numbers), SPLITS, seed)
+    assert np.array_equal(made, of_examples[:, which])
+    assert np.array_equal(halves_with_copies(np.arange(len(drawn)), SPLITS, seed), halves(len(drawn), SPLITS, seed))
 
 
 def sampled(mean: np.ndarray, rng: np.random.Generator, number: int, examples: int = 64) -> EmbeddingRecord:
