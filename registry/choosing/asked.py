@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,15 @@ class Answered:
         return replace(self, answers=answers, votes=Votes(self.votes.said, len(answers)))
 
 
+@dataclass(frozen=True, eq=False)
+class Comparable(Generic[Voter]):
+    """Who chooses alike and answered the same texts, and who is left out."""
+
+    kept: list[Voter]
+    asked: NDArray[np.int64]  # the rows of the corpus that they answered
+    left_out: list[tuple[list[Voter], str]]  # with why
+
+
 def corpus_of(space: SpaceRecord) -> int:
     """Return the version of a space's corpus; raise `InputError` where it has none."""
     if space.corpus_version_id is None:
@@ -100,30 +109,51 @@ def answered_by(
     Raises:
         InputError: nobody answered.
     """
-    assert space.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     if not said:
         raise InputError(f"Nobody has answered the texts of space {space.name}: {_elsewhere(catalog, space, voters)}.")
-    texts = _texts(catalog, space.corpus_version_id)
+    found = comparable(catalog, space, voters, said, words)
+    for those, why in found.left_out:
+        count = "1 is" if len(those) == 1 else f"{len(those)} are"
+        notes.append(f"{count} left out, which {why}: {listed(those)}")
+    return in_one_table(catalog, space, {name: said[name] for name in found.kept}, found.asked)
+
+
+def comparable(
+    catalog: Catalog,
+    space: SpaceRecord,
+    voters: Mapping[Voter, int],
+    said: Mapping[Voter, Predictions],
+    words: Set[str],
+) -> Comparable[Voter]:
+    """Return who of those who answered choose alike and answered the same texts. Arguments as of `answered_by`."""
     rows = rows_asked_by(catalog, space, voters, said)
-    meanings = {name: meanings_of(own.answers) for name, own in said.items()}
-    fitting = [name for name in said if meanings[name] & words] or choosing_alike(meanings)
-    kept = commonest({name: rows[name].tobytes() for name in fitting})
-    for those, why in (
-        ([name for name in said if name not in fitting], "choose from other answers"),
-        ([name for name in fitting if name not in kept], "answered other texts"),
-    ):
-        if those:
-            count = "1 is" if len(those) == 1 else f"{len(those)} are"
-            notes.append(f"{count} left out, which {why}: {listed(those)}")
-    answers = columns_of(said[name].answers for name in kept)
+    meanings = {voter: meanings_of(own.answers) for voter, own in said.items()}
+    fitting = [voter for voter in said if meanings[voter] & words] or choosing_alike(meanings)
+    kept = commonest({voter: rows[voter].tobytes() for voter in fitting})
+    left_out = (
+        ([voter for voter in said if voter not in fitting], "choose from other answers"),
+        ([voter for voter in fitting if voter not in kept], "answered other texts"),
+    )
+    return Comparable(kept, rows[kept[0]], [(those, why) for those, why in left_out if those])
+
+
+def in_one_table(
+    catalog: Catalog, space: SpaceRecord, said: Mapping[str, Predictions], asked: NDArray[np.int64]
+) -> Answered:
+    """Return what voters answered to the same texts of a space, those in these rows of its corpus.
+
+    Raises:
+        InputError: they give fewer than two answers.
+    """
+    answers = columns_of(own.answers for own in said.values())
     if len(answers) < 2:
         raise InputError(
-            f"{listed(kept)} give no other answer than {listed([*map(repr, answers)]) or 'none'} to the texts of space "
+            f"{listed([*said])} give no other answer than {listed([*map(repr, answers)]) or 'none'} to the texts of space "
             f"{space.name}, so there is nothing to choose by: {EMBED_FIRST.replace('models', 'others')}."
         )
-    asked = rows[kept[0]]
-    table = np.stack([_column(said[name], answers) for name in kept])
-    return Answered(tuple(kept), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
+    texts = _texts(catalog, corpus_of(space))
+    table = np.stack([_column(own, answers) for own in said.values()])
+    return Answered(tuple(said), answers, Votes(table, len(answers)), tuple(texts[row] for row in asked), asked)
 
 
 def _elsewhere(catalog: Catalog, space: SpaceRecord, voters: Mapping[str, int]) -> str:

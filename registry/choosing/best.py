@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.choosing.asked import answered_by
+from registry.choosing.asked import in_one_table
 from registry.choosing.given import check_limit
 from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import LEFT_OUT, PromptPredictions, check_complete, outputs_of_prompts
@@ -29,7 +29,6 @@ from registry.choosing.scores import (
 from registry.choosing.scores import (
     PromptScores as Scores,
 )
-from registry.choosing.vocabulary import words_of_labels
 from registry.errors import InputError, NotEmbeddedError
 from registry.estimates.estimate import Estimate
 from registry.kinds import EntryKind
@@ -278,9 +277,7 @@ def _judged(
     catalog: Catalog, space: SpaceRecord, outputs: PromptPredictions, known: Known, query: PromptQuery
 ) -> Judged:
     """Return the estimated accuracies of prompts."""
-    pairs = dict(zip(outputs.prompts, outputs.versions, strict=True))
-    said = dict(zip(outputs.prompts, outputs.predictions, strict=True))
-    answered = answered_by(catalog, space, pairs, said, words_of_labels(known.task), outputs.notes)
+    answered = in_one_table(catalog, space, outputs.said, outputs.asked)
     return judge(catalog, space, answered, known, mend=how_to_settle(space, query.task, query.model))
 
 

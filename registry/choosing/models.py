@@ -7,14 +7,13 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
-from registry.choosing.asked import Answered, answered_by, corpus_of, said_by
+from registry.catalog import Catalog, Filter, SpaceRecord
+from registry.choosing.asked import Answered, answered_by, corpus_of, in_one_table, said_by
 from registry.choosing.given import check_limit
 from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.choosing.vocabulary import words_of_labels
 from registry.data.inputs import Input
-from registry.data.predictions import Predictions
 from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
@@ -160,10 +159,13 @@ def suggested_texts(
         raise InputError(f"count: {count} texts are none.")
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
-    notes: list[str] = []
-    answered = answered_by(catalog, record, *_asked(catalog, record, model, entry), words_of_labels(entry), notes)
-    known = Known.of(entry, **hints)
-    judged = judge(catalog, record, answered, known, mend="")
+    if model is None:
+        voters = _voters(catalog, record)
+        answered = answered_by(catalog, record, voters, said_by(catalog, record, voters), words_of_labels(entry), [])
+    else:
+        outputs = outputs_of_prompts(catalog, model, record, entry)
+        answered = in_one_table(catalog, record, outputs.said, outputs.asked)
+    judged = judge(catalog, record, answered, Known.of(entry, **hints), mend="")
     answered = judged.answered
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
@@ -179,18 +181,6 @@ def suggested_texts(
     )
     first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
     return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
-
-
-def _asked(
-    catalog: Catalog, space: SpaceRecord, model: str | None, task: EntryRecord
-) -> tuple[dict[str, int], dict[str, Predictions]]:
-    """Return the prompts of a model with their versions, or all models, and what each answered."""
-    if model is None:
-        voters = _voters(catalog, space)
-        return voters, said_by(catalog, space, voters)
-    outputs = outputs_of_prompts(catalog, model, space, task)
-    versions = dict(zip(outputs.prompts, outputs.versions, strict=True))
-    return versions, dict(zip(outputs.prompts, outputs.predictions, strict=True))
 
 
 def _voters(catalog: Catalog, space: SpaceRecord) -> dict[str, int]:

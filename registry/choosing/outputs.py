@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
-from registry.choosing.asked import choosing_alike, columns_of, commonest, corpus_of, meanings_of, rows_asked_by
+from registry.choosing.asked import Comparable, columns_of, comparable, corpus_of
 from registry.choosing.vocabulary import words_of_labels
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
@@ -28,6 +28,7 @@ class PromptPredictions:
     prompts: list[str]
     vectors: NDArray[np.float32]  # (prompts, dimension)
     versions: list[int]  # of the entries MODEL@PROMPT
+    asked: NDArray[np.int64]  # the rows of the corpus that are the inputs, (inputs,)
     predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
     free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
     notes: list[str] = field(default_factory=list)
@@ -36,6 +37,11 @@ class PromptPredictions:
     def answers(self) -> tuple[str, ...]:
         """The texts of the answers, one per column."""
         return self.predictions[0].answers
+
+    @property
+    def said(self) -> dict[str, Predictions]:
+        """What was answered under each prompt."""
+        return dict(zip(self.prompts, self.predictions, strict=True))
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -91,10 +97,14 @@ def outputs_of_prompts(
     chunks = catalog.predictions.chunks_of(held, corpus_of(space))
     answers = {version: said for version, one in chunks.items() if len(said := joined(one))}
     notes = _without_answers(held.keys() - answers.keys(), held, name, space)
-    kept = _comparable(catalog, space, answers, frozenset() if task is None else words_of_labels(task), held, notes)
-    made = _aligned(
-        [held[i] for i in kept], kept, [answers[i] for i in kept], [chunks[i].get(CONTENT_FREE) for i in kept]
-    )
+    words = frozenset() if task is None else words_of_labels(task)
+    found = comparable(catalog, space, {version: version for version in answers}, answers, words)
+    for those, why in found.left_out:
+        names = listed([_prompt(held[version]) for version in those])
+        notes.append(f"{_prompts(len(those))} left out, which {why}: {names}")
+    kept = found.kept
+    free = [chunks[version].get(CONTENT_FREE) for version in kept]
+    made = _aligned([held[version] for version in kept], found, [answers[version] for version in kept], free)
     if len(held) < len(prompts):
         count = len(prompts) - len(held)
         made.notes.append(
@@ -181,35 +191,9 @@ def _without_answers(
     )
 
 
-def _comparable(
-    catalog: Catalog,
-    space: SpaceRecord,
-    answers: Mapping[int, Predictions],
-    words: Set[str],
-    held: Mapping[int, EmbeddingRecord],
-    notes: list[str],
-) -> list[int]:
-    """Return the versions that choose from some of these words, else alike, and were asked the usual texts.
-
-    Notes say which are left out, and why.
-    """
-    meanings = {version: meanings_of(one.answers) for version, one in answers.items()}
-    alike = [version for version, own in meanings.items() if own & words] or choosing_alike(meanings)
-    rows = rows_asked_by(catalog, space, {version: version for version in answers}, answers)
-    kept = commonest({version: rows[version].tobytes() for version in alike})
-    for those, why in (
-        ([version for version in answers if version not in alike], "choose from other answers"),
-        ([version for version in alike if version not in kept], "answered other texts"),
-    ):
-        if those:
-            names = listed([_prompt(held[version]) for version in those])
-            notes.append(f"{_prompts(len(those))} left out, which {why}: {names}")
-    return kept
-
-
 def _aligned(
     held: Sequence[EmbeddingRecord],
-    versions: Sequence[int],
+    found: Comparable[int],
     answers: Sequence[Predictions],
     free: Sequence[Predictions | None],
 ) -> PromptPredictions:
@@ -219,7 +203,8 @@ def _aligned(
     return PromptPredictions(
         [_prompt(record) for record in held],
         np.stack([record.vector for record in held]),
-        list(versions),
+        found.kept,
+        found.asked,
         tuple(own.in_columns(columns) for own in answers),
         content_free if len(content_free) == len(answers) else None,
     )

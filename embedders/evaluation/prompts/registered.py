@@ -7,7 +7,6 @@ from embedders.evaluation.prompts.labelled import OtherLabelsError, labelled_for
 from embedders.evaluation.prompts.recorded import evaluated
 from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, check
 from registry import Registry
-from registry.choosing.asked import rows_asked_by
 from registry.choosing.best import SELF_SELECT
 from registry.choosing.outputs import check_complete, outputs_of_prompts
 from registry.data.inputs import plain, spelling_key
@@ -65,9 +64,7 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
     check_complete(outputs, model)
     assert record.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
-    first = outputs.versions[0]  # all answered the same texts
-    asked = rows_asked_by(registry.catalog, record, {first: first}, [first])[first]
-    inputs = [corpus[asked[row]] for row in outputs.rows]
+    inputs = [corpus[outputs.asked[row]] for row in outputs.rows]
     truth = {spelling_key(row.text, row.text_pair): row.label for row in (*task.train, *task.test)}
     keys = [spelling_key(*pair_or_text) for pair_or_text in inputs]
     labelled = {number: truth[key] for number, key in enumerate(keys) if key in truth}
