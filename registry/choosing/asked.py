@@ -148,8 +148,8 @@ def in_one_table(
     answers = columns_of(own.answers for own in said.values())
     if len(answers) < 2:
         raise InputError(
-            f"{listed([*said])} give no other answer than {listed([*map(repr, answers)]) or 'none'} to the texts of space "
-            f"{space.name}, so there is nothing to choose by: {EMBED_FIRST.replace('models', 'others')}."
+            f"{listed([*said])} give no other answer than {listed([*map(repr, answers)]) or 'none'} to the texts of "
+            f"space {space.name}, so there is nothing to choose by: {EMBED_FIRST.replace('models', 'others')}."
         )
     texts = _texts(catalog, corpus_of(space))
     table = np.stack([_column(own, answers) for own in said.values()])
