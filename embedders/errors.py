@@ -26,6 +26,10 @@ class ModelNotUsableError(EmbedderError):
     exit_code = BAD_INPUT
 
 
+class SurrogateError(ModelNotUsableError):
+    """A space's surrogate cannot be loaded, so that nothing can be embedded there."""
+
+
 class SettingError(EmbedderError):
     """A setting of a space or a model does not make sense."""
 

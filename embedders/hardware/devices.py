@@ -36,11 +36,13 @@ def described() -> str:
 
 
 def arithmetic(device: torch.device) -> dict[str, str]:
-    """Return what else decides the last bits of a feature: the device, its kind of arithmetic, and the releases."""
+    """Return what else decides the last bits of a feature: the device, its kind of arithmetic, and the releases.
+
+    How many threads there are does not: a part is worked on by one (`side_by_side`).
+    """
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    threads = torch.get_num_threads() if device.type == "cpu" else 0
     releases = {name: version(name) for name in ("torch", "transformers", "tokenizers", "fute-registry")}
-    return {"device": device.type, "kind": kind, "threads": str(threads), "half": str(bf16_pays(device)), **releases}
+    return {"device": device.type, "kind": kind, "half": str(bf16_pays(device)), **releases}
 
 
 def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

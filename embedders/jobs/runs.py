@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedders.black_boxes.entries import Boxes
-from embedders.errors import NotCoveredError, NotEmbeddableError, SettingError, told_of
+from embedders.errors import (
+    ModelNotUsableError,
+    NotCoveredError,
+    NotEmbeddableError,
+    SettingError,
+    SurrogateError,
+    told_of,
+)
 from embedders.hardware.threads import sleep_while_waiting
 from embedders.jobs.asking import (
     CHUNK,
@@ -30,6 +37,7 @@ from embedders.jobs.asking import (
 from embedders.jobs.elsewhere import Elsewhere
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
+from embedders.methods.contract import Reading
 from embedders.observed import Observed, from_answers, from_spans, from_task
 from embedders.predictors.contract import Bounded, Calibratable, Predictor
 from embedders.predictors.functions import has_changed
@@ -152,7 +160,7 @@ class Run:
 
     @cached_property
     def _surrogate(self) -> "Surrogate":
-        """The space's surrogate, loaded when it is first needed, and torch with it."""
+        """The space's surrogate, looked for when it is first needed, and torch with it."""
         return self._load()
 
     def embed(self, todo: list[EntryRecord], *, again: bool, skip: bool, take_over: bool) -> None:
@@ -160,7 +168,7 @@ class Run:
         from tqdm.auto import tqdm
 
         if again or not all(self._copy_of(entry) for entry in todo):
-            self._surrogate  # noqa: B018 - loaded before any job is claimed: its faults are those of the run
+            self._surrogate  # noqa: B018 - looked for before any job is claimed: its faults are those of the run
         with (
             self._registry.catalog.jobs.working() as shift,
             tqdm(todo, unit="entry", disable=bars_off(), dynamic_ncols=True) as bar,
@@ -192,6 +200,8 @@ class Run:
             seconds = self._embed_one(entry, shift.worker, again=again)
         except LeaseLostError:
             report.busy[entry.name] = "another run that has taken it over"
+        except SurrogateError:
+            raise
         except (Exception, SystemExit) as error:  # whatever a loader, a library or a function raises
             problem = told_of(error)
             if skip and isinstance(error, NotEmbeddableError):
@@ -211,8 +221,7 @@ class Run:
         if not again and self._copied(entry, worker):
             return time.perf_counter() - began
         observed, asked = self._observe(entry)
-        parameters, seed = self._spec.parameters, self._spec.seed
-        reading = self._method.read(self._surrogate, observed, parameters, seed=seed, dimension=self._spec.dimension)
+        reading = self._read(observed)
         vector = assemble(reading, self._spec)
         seconds = time.perf_counter() - began
         provenance = {
@@ -228,6 +237,16 @@ class Run:
         apart = deviations(reading, self._spec)
         self._registry.catalog.embeddings.put(entry.version_id, self._space, vector, provenance, apart, worker)
         return seconds
+
+    def _read(self, observed: Observed) -> Reading:
+        """Return what the method reads; a surrogate that cannot be loaded is the run's fault, not an entry's."""
+        spec = self._spec
+        try:
+            return self._method.read(
+                self._surrogate, observed, spec.parameters, seed=spec.seed, dimension=spec.dimension
+            )
+        except ModelNotUsableError as error:
+            raise SurrogateError(str(error)) from error
 
     def _copied(self, entry: EntryRecord, worker: "Worker") -> bool:
         """Copy a task's vector from another space; say whether there was one."""

@@ -58,7 +58,8 @@ class MapEmb(Method):
         """Return the four facets; `fit` in the provenance is the share of the answers' variance explained."""
         features = surrogate.features(observed.inputs, among=observed.among)
         regression = regression_on(features, observed.distinct, parameters["ridge"], seed)
-        texts = surrogate.text_features(observed.answers).astype(np.float64)  # (answers, hidden)
+        is_of_corpus = observed.among is not None
+        texts = surrogate.text_features(observed.answers, keep=is_of_corpus).astype(np.float64)  # (answers, hidden)
         answered, meanings = _answered(observed, texts)
         whole, *sides = regression.solved(answered)
         left = regression.unexplained(answered, whole.weights)

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 
 def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
-    """Load a space's surrogate; raise `ModelNotUsableError` where it has changed."""
+    """Return a space's surrogate; raise `ModelNotUsableError` where it has changed.
+
+    It is loaded when features are asked for that are not kept, or more than features.
+    """
     with _torch_loading():
-        from embedders.hardware.devices import arithmetic
+        from embedders.hardware.devices import arithmetic, best_device
         from embedders.surrogate.model import Surrogate
-    surrogate = Surrogate(checked_folder(spec), device=device, max_length=spec.parameters["max_length"])
-    folder = user_cache("features")
+    kept, folder, length = None, user_cache("features"), spec.parameters["max_length"]
     if folder is not None:
-        made_by = {"surrogate": spec.surrogate, "max_length": surrogate.max_length, **arithmetic(surrogate.device)}
-        surrogate.kept = KeptFeatures(folder, made_by)
-    return surrogate
+        made_by = {"surrogate": spec.surrogate, "max_length": length, **arithmetic(best_device(device))}
+        kept = KeptFeatures(folder, made_by)
+    return Surrogate(checked_folder(spec), device=device, max_length=length, kept=kept, later=kept is not None)
 
 
 class SurrogateCache:

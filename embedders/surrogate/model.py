@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +16,7 @@ from torch import nn
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.foreign.door import opened
 from embedders.hardware.ahead import ahead
-from embedders.hardware.batching import TokenRows, batch_size, by_length, halved, padded, tokenised
+from embedders.hardware.batching import BatchSize, TokenRows, batch_size, by_length, halved, padded, tokenised
 from embedders.hardware.devices import attention, best_device, feature_precision, quiet_transformers
 from embedders.hardware.side_by_side import side_by_side
 from embedders.surrogate.kept import KeptFeatures
@@ -24,6 +26,7 @@ from registry.errors import first_line
 
 MOST_ROWS = 4096  # of a batch on a GPU
 WINDOW = 2**14  # inputs that are put in order of length together, for a GPU: it need not wait for all to be tokenised
+KEPT_TEXTS = 256  # at most, beside corpora
 REMEMBERED = 4  # feature tables, and tokenised inputs, kept in memory
 
 Family = Literal["encoder", "seq2seq", "decoder"]
@@ -38,28 +41,94 @@ class Surrogate:
     states of an encoder-decoder are its encoder's.
     """
 
-    def __init__(self, folder: Path, *, device: str | None = None, max_length: int = 128) -> None:
-        from transformers import AutoConfig, AutoTokenizer
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str | None = None,
+        max_length: int = 128,
+        kept: KeptFeatures | None = None,
+        later: bool = False,
+    ) -> None:
+        """Load a model.
 
+        Args:
+            folder: of the model.
+            device: `cuda`, `cpu`, ...; None for the best there is.
+            max_length: tokens that are read of an input.
+            kept: features of corpora, of earlier runs.
+            later: load nothing before it is needed; transformers is not imported, either.
+
+        Raises:
+            ModelNotUsableError: it cannot be loaded.
+            NoDeviceError: the device is not there.
+        """
         self.folder = folder
         self.device = best_device(device)
         self.max_length = max_length
-        try:
-            with opened(folder) as shown:
-                config = AutoConfig.from_pretrained(shown, trust_remote_code=False)
-                self.tokenizer: Any = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise ModelNotUsableError(f"{folder} has no usable tokenizer.") from error
-        self.family: Family = family_of(config)
-        self.hidden = int(config.hidden_size)
-        self.decoder_start = getattr(config, "decoder_start_token_id", None) or 0  # what a T5 begins to write from
-        self._tells_texts_apart = self.family == "encoder" and getattr(config, "type_vocab_size", 0) > 1
-        _ready_to_pad(self.tokenizer, folder)
+        self.kept = kept
         self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
         self._rows_of: OrderedDict[tuple[Input, ...], TokenRows] = OrderedDict()
-        self.kept: KeptFeatures | None = None  # features of corpora, of earlier runs
-        self._batch_size = batch_size(self.device, hidden=self.hidden, most_rows=MOST_ROWS)
-        self.model: nn.Module = self._loaded(self._headless(), learns=False)
+        if not later:
+            self._load()
+
+    def _load(self) -> None:
+        """Load tokenizer and model, where that is still to be done."""
+        self.model  # noqa: B018 - a property that loads
+
+    @cached_property
+    def _config(self) -> Any:  # noqa: ANN401 - a model's config
+        from transformers import AutoConfig
+
+        with self._reading_tokenizer() as shown:
+            return AutoConfig.from_pretrained(shown, trust_remote_code=False)
+
+    @cached_property
+    def tokenizer(self) -> Any:  # noqa: ANN401 - a tokenizer
+        """The model's tokenizer."""
+        from transformers import AutoTokenizer
+
+        with self._reading_tokenizer() as shown:
+            tokenizer = AutoTokenizer.from_pretrained(shown, trust_remote_code=False)
+        _ready_to_pad(tokenizer, self.folder)
+        return tokenizer
+
+    @contextmanager
+    def _reading_tokenizer(self) -> Iterator[Path]:
+        try:
+            with opened(self.folder) as shown:
+                yield shown
+        except (OSError, ValueError) as error:
+            raise ModelNotUsableError(f"{self.folder} has no usable tokenizer.") from error
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The pretrained model without a head."""
+        self.tokenizer  # noqa: B018 - the first that is missed
+        return self._loaded(self._headless(), learns=False)
+
+    @cached_property
+    def family(self) -> Family:
+        """What kind of model it is."""
+        return family_of(self._config)
+
+    @property
+    def hidden(self) -> int:
+        """How many numbers a state has."""
+        return int(self._config.hidden_size)
+
+    @property
+    def decoder_start(self) -> int:
+        """The token that a T5 begins to write from."""
+        return getattr(self._config, "decoder_start_token_id", None) or 0
+
+    @cached_property
+    def _tells_texts_apart(self) -> bool:
+        return self.family == "encoder" and getattr(self._config, "type_vocab_size", 0) > 1
+
+    @cached_property
+    def _batch_size(self) -> BatchSize:
+        return batch_size(self.device, hidden=self.hidden, most_rows=MOST_ROWS)
 
     def fresh_model(self) -> nn.Module:
         """Return the pretrained model anew, in evaluation mode, to be tuned without touching `model`."""
@@ -129,9 +198,15 @@ class Surrogate:
         self._rows_of.clear()
         self._features_of.clear()
 
-    def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the features of single texts, (texts, hidden)."""
-        return self.features([Input(text) for text in texts])
+    def text_features(self, texts: Sequence[str], *, keep: bool = False) -> NDArray[np.float32]:
+        """Return the features of single texts, (texts, hidden).
+
+        Args:
+            texts: what is asked for.
+            keep: they are few and come again, as the answers of models do: they are kept, as a corpus is.
+        """
+        inputs = [Input(text) for text in texts]
+        return self.features(inputs, among=inputs if keep and len(inputs) <= KEPT_TEXTS else None)
 
     def _rows(self, inputs: Sequence[Input]) -> TokenRows:
         if self.family == "decoder":  # its tokenizer would join a pair without a mark between the texts
@@ -155,6 +230,7 @@ class Surrogate:
                 self._batch_size = half
 
     def _worked_out(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        self._load()  # before threads come to it
         batches = ahead(self._batches(inputs), device=self.device)
         numbers, made = zip(*side_by_side(self._pooled, batches, device=self.device), strict=True)
         table = torch.cat(made).cpu().numpy()  # one copy from the device, at the end

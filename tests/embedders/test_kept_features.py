@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import loaded_by_program
 from tiny import GOOD, sentences, tiny_encoder
 
 from embedders import create_space, embed, function_model
+from embedders.errors import ModelNotUsableError, SurrogateError
 from embedders.surrogate import kept
 from embedders.surrogate.kept import ENDING, KeptFeatures, user_cache
 from embedders.surrogate.model import Surrogate
@@ -49,7 +51,7 @@ def test_a_table_is_worked_out_once_for_the_same_texts_and_makers(tmp_path: Path
         (TEXTS[::-1], {"surrogate": "one"}),
         ([Input("a good film"), Input("a bad song and a pair")], {"surrogate": "one"}),
         (TEXTS, {"surrogate": "another"}),
-        (TEXTS, {"surrogate": "one", "threads": 2}),
+        (TEXTS, {"surrogate": "one", "half": True}),
     ],
 )
 def test_other_texts_and_other_makers_have_tables_of_their_own(
@@ -139,4 +141,46 @@ def test_a_further_model_on_a_known_corpus_has_the_same_vector_without_the_surro
             made.append(registry.vectors(entry="model").matrix.tobytes())
 
     assert made[0] == made[1]
-    assert asked.count(30) == 1
+    assert asked == [30, 2], "the texts and the answers, once each"
+
+
+@pytest.mark.usefixtures("own_precision")  # of the program that is started
+def test_where_all_is_kept_transformers_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "def answered(texts):\n    return ['good' if len(text) % 2 else 'bad' for text in texts]\n"
+    (tmp_path / "by_length.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Registry.create(tmp_path / "store") as registry:
+        corpus = registry.add_corpus("texts", [Input(text) for text in sentences(GOOD, 30)], source="here")
+        function_model(registry, "model", "by_length:answered")
+        create_space(registry, "s", surrogate=str(tiny_encoder(tmp_path / "base")), corpus=corpus.name)
+        embed(registry, device="cpu")
+        first = registry.vectors(entry="model").matrix.tobytes()
+
+    loaded, said = loaded_by_program("embed", "model", "--again", "--device", "cpu", registry=tmp_path / "store")
+
+    assert "embedded model in" in said
+    assert "torch" in loaded
+    assert "transformers" not in loaded
+    with Registry.open(tmp_path / "store") as registry:
+        assert registry.vectors(entry="model").matrix.tobytes() == first
+
+
+def test_a_surrogate_that_cannot_be_loaded_ends_the_run_and_is_no_fault_of_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise ModelNotUsableError("The surrogate does not fit.")
+
+    with Registry.create(tmp_path / "store") as registry:
+        corpus = registry.add_corpus("texts", [Input(text) for text in sentences(GOOD, 30)], source="here")
+        for name in ("one", "other"):
+            function_model(registry, name, "test_kept_features:answered")
+        create_space(registry, "s", surrogate=str(tiny_encoder(tmp_path / "base")), corpus=corpus.name)
+        with monkeypatch.context() as patched:
+            patched.setattr(Surrogate, "_loaded", too_large)
+            with pytest.raises(SurrogateError, match="does not fit"):
+                embed(registry, device="cpu")
+
+        assert registry.catalog.jobs.failures() == {}
+        assert sorted(embed(registry, device="cpu").embedded) == ["one", "other"], "both are still to be done"
