@@ -72,7 +72,10 @@ def _grouped(records: Iterable[TransferRecord]) -> Groups:
 
 
 def _far_off(groups: Groups) -> dict[str, int]:
-    """Return the sources that are far above (1) or below (-1) in more than half of the groups, of `OFTEN` at least."""
+    """Return the sources that are far above (1) or below (-1) in half of the groups that tell, in `OFTEN` at least.
+
+    A group tells where it has `MANY` sources, and not all scores around the median are equal.
+    """
     sides: dict[str, list[int]] = {}
     for group in groups.values():
         scores = {source: mean_score(runs) for source, runs in group.items()}
