@@ -21,6 +21,8 @@ from typed_commands import FENCE, ROOT, Typed, adapted, typed
 
 import cli
 from docs.reference import PATH, commands, reference
+from embedders.methods import METHODS
+from embedders.methods.settings import ANSWERS, COMMON
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 SESSION = "fute init"  # a block that begins so is the walk through a registry, and what follows it in that document
@@ -244,6 +246,22 @@ def test_every_command_and_option_stands_in_it() -> None:
         for option in command.params:
             if isinstance(option, click.Option) and not option.hidden:
                 assert f"`{option.opts[0]}`" in found
+
+
+def test_every_setting_of_a_space_stands_in_the_methods_with_its_defaults_and_choices() -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    text = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|")
+    told = {row[0].strip("`"): dict(zip(head, row, strict=True)) for row in rows}
+
+    assert set(head[1:-1]) == set(METHODS)
+    for method in METHODS.values():
+        defaults = {**COMMON, **method.parameters()}
+        assert {name: cells[method.name] for name, cells in told.items() if cells[method.name]} == {
+            name: str(default) for name, default in defaults.items()
+        }
+        for name, choices in {"answers": ANSWERS, **method.choices}.items():
+            assert [choice for choice in choices if f"`{choice}`" not in told[name]["meaning"]] == []
 
 
 def anchors(path: Path) -> set[str]:
