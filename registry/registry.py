@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Registry(Drawing):
-    """A registry in a folder. Use it as a context manager, or call `close`.
+    """A registry, in a folder or in a PostgreSQL database. Use it as a context manager, or call `close`.
 
     Examples:
         >>> with Registry.open("fute-registry") as registry:
@@ -70,11 +70,12 @@ class Registry(Drawing):
 
     @classmethod
     def open(cls, location: str | os.PathLike[str] | None = None) -> "Registry":
-        """Open a registry folder: the one given, else $FUTE_REGISTRY, else ./fute-registry.
+        """Open a registry: the folder or `postgresql://` URL given, else $FUTE_REGISTRY, else ./fute-registry.
 
         Raises:
             NotARegistryError: there is none.
-            SchemaError: it was written by another release.
+            SchemaError: another release wrote it; `upgrade` brings up what is older.
+            IntegrityError: it is damaged.
         """
         place = located(location)
         catalog = Catalog.open(place)
@@ -87,7 +88,7 @@ class Registry(Drawing):
 
     @property
     def folder(self) -> Path:
-        """The folder that the registry lies in."""
+        """The folder that the registry lies in; of one in PostgreSQL, the user's own for indexes and packs."""
         return self.catalog.database.location.folder
 
     @property
@@ -350,7 +351,7 @@ class Registry(Drawing):
         return suggested_texts(self.catalog, task, **options)
 
     def vectors(self, *, space: str | None = None, entry: str | None = None, centred: bool = False) -> VectorFile:
-        """Return the vectors of a space as stored, or `centred`: of its tasks, their dot products the similarities."""
+        """Return vectors (n, dimension) as stored, or `centred`: of tasks, their dot products the similarities."""
         return vectors_of(self.catalog, self.catalog.spaces.get(space), entry=entry, centred=centred)
 
     def similarities(self, *, weights: Mapping[str, float] | None = None, space: str | None = None) -> Similarities:

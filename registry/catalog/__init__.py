@@ -14,7 +14,11 @@ __all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord"]
 
 
 class Catalog:
-    """The truth of one registry. Each method of a store is one transaction and returns plain values."""
+    """The truth of one registry. What a store returns are plain values.
+
+    A method that writes is one transaction. One that reads is one view, or within a `question` a part of its view.
+    Those that hand something out until a block ends say what others may do meanwhile.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database

@@ -61,7 +61,7 @@ class PromptAdvice:
     accuracy: float  # as it is estimated, on the texts of the space
     low: float  # of its 95 % interval
     high: float
-    best: float  # the probability that no other prompt is better
+    best: float  # the probability of being the best; prompts that answer the same share it, so they add up to 1
     similarity: float | None  # of its embedding to the task's, before centring; None where the task has none
     spread: float | None  # of its answers: 0 where all are alike; None where no text has one under every prompt
     ranks: dict[str, int]  # method -> rank among the prompts, 1 is best

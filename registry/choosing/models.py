@@ -32,7 +32,7 @@ class ModelAdvice:
     accuracy: float  # as it is estimated, on the texts of the space
     low: float  # of its 95 % interval
     high: float
-    best: float  # the probability that no other is better
+    best: float  # the probability of being the best; models that answer the same share it, so they add up to 1
 
     def cells(self) -> dict[str, Cell]:
         """Return the row of a table."""

@@ -25,7 +25,7 @@ class Estimate:
     accuracy: Floats
     low: Floats  # of the 95 % interval
     high: Floats
-    best: Floats  # the probability of being the best
+    best: Floats  # the probability of being the best, which equals share; they add up to 1
     loss: Floats  # how much less accurate than the best it is expected to be
     worse: Floats  # the probability of being worse than the best by more than `EQUAL`
     belief: Belief
