@@ -23,6 +23,7 @@ VARIABLES = {  # of the environment, that are read here or by what embeds, and w
     "XDG_DATA_HOME": "where indexes of a server's registry lie",
     "XDG_CACHE_HOME": "where features of corpora and models of 'evaluate unify' lie",
     "HF_HOME": "where models of the hub lie",
+    "HF_ENDPOINT": "which hub is asked",
     "HF_HUB_OFFLINE": "whether the hub is left alone",
 }
 

@@ -41,8 +41,8 @@ def import_(ctx: click.Context, file: Path, run: str) -> None:
 @click.option("--model", required=True, help="The base model that was trained.")
 @click.option("--adaptation", required=True, help="How it was trained, such as finetune or lora.")
 @click.option("--target", required=True, help="The task that was scored.")
-@click.option("--source", required=True, help="The task that training started from.")
-@click.option("--score", required=True, type=float, help="The mean score on the target, as a fraction.")
+@click.option("--source", required=True, help="The task, or fine-tuned model, that training started from.")
+@click.option("--score", required=True, type=float, help="The mean score on the target: a fraction, or all in percent.")
 @click.option("--std", type=float, help="Its standard deviation over the seeds.")
 @click.option("--seeds", type=int, help="How many seeds it is the mean of.")
 @click.option("--run", metavar="NAME", help="Which run this is, in place of what is there of it; else one more.")
@@ -129,7 +129,7 @@ def show(ctx: click.Context, target: str, setting: str | None, picture: Path | N
 @click.option("--model", help="Only of this base model.")
 @click.option("--adaptation", help="Only of this adaptation.")
 @click.option("--target", help="Only to this task.")
-@click.option("--source", help="Only from this task.")
+@click.option("--source", help="Only from this task or model.")
 @click.option("--run", metavar="NAME", help="Only of this run.")
 @yes_option
 @click.pass_context

@@ -10,7 +10,9 @@ from textwrap import fill
 import click
 
 import cli
+from commands.doctor import VARIABLES
 from commands.examples import EXAMPLES
+from registry.location import ENVIRONMENT
 
 PATH = Path(__file__).parent / "commands.md"
 WIDTH = 120  # columns
@@ -32,7 +34,18 @@ What every command keeps to:
 - `fute doctor` says what a report of a bug should say, `fute config show --origin` where each setting comes from. An
   option before the command wins over the environment, that over the default; there is no file of settings.
 
+What is read of the environment:
+
+| variable | what it sets |
+| --- | --- |
+{variables}
+
 """
+SECRETS = {  # which no command shows
+    "FUTE_MILVUS_TOKEN": "the token of that server",
+    "PGPASSWORD": "the password of a registry in PostgreSQL, before ~/.pgpass",
+    "HF_TOKEN": "the token of the hub, before what 'hf auth login' has kept",
+}
 
 
 def commands(
@@ -47,7 +60,9 @@ def commands(
 
 def reference() -> str:
     """Return the document."""
-    return HEAD + "\n".join(section(path, command) for path, command in commands())
+    variables = {ENVIRONMENT: "which registry", **VARIABLES, **SECRETS}
+    rows = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in variables.items())
+    return HEAD.format(variables=rows) + "\n".join(section(path, command) for path, command in commands())
 
 
 def section(path: tuple[str, ...], command: click.Command) -> str:
@@ -112,6 +127,7 @@ def _more(option: click.Option) -> Iterator[str]:
     default = option.default
     if option.show_default:
         shown = option.show_default if isinstance(option.show_default, str) else default
+        shown = ", ".join(map(str, shown)) if isinstance(shown, tuple) else shown
         yield f"(unless told: {shown})"
     if option.required:
         yield "(required)"

@@ -248,6 +248,17 @@ def test_every_command_and_option_stands_in_it() -> None:
                 assert f"`{option.opts[0]}`" in found
 
 
+def test_every_variable_of_the_environment_that_the_program_reads_stands_in_it() -> None:
+    rooms = ("cli.py", "commands", "web", "embedders", "registry")
+    sources = [path for room in rooms for path in (ROOT / room, *(ROOT / room).rglob("*.py")) if path.is_file()]
+    nobody_sets = {"FUTE_FAULT", "HF_HUB_DISABLE_TELEMETRY"}  # but the tests, and the program itself
+
+    read = {name for path in sources for name in re.findall(r'"((?:FUTE|XDG|HF)_[A-Z_]+)"', path.read_text())}
+    assert len(read) > 5
+    found = PATH.read_text(encoding="utf-8")
+    assert [name for name in sorted(read - nobody_sets) if f"| `{name}` |" not in found] == []
+
+
 def test_every_setting_of_a_space_stands_in_the_methods_with_its_defaults_and_choices() -> None:
     text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     text = text.partition("\n## Settings\n")[2].partition("\n## ")[0]
