@@ -99,7 +99,7 @@ def db() -> None:
 @db.command()
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
-    """Bring the database to this release; a backup of the old one is kept."""
+    """Bring the database to this release. Of a registry in a folder, a backup of the old one is kept."""
     from registry import Registry
 
     backup = Registry.upgrade(ctx.obj)

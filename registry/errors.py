@@ -97,7 +97,7 @@ class SchemaError(InputError):
         if found is None:
             super().__init__("This registry was begun and not finished: run 'fute init', or 'fute copy', again.")
             return
-        mend = "upgrade fute-registry" if newer else "run 'fute db upgrade' (a backup is kept)"
+        mend = "upgrade fute-registry" if newer else "run 'fute db upgrade' (of a folder, a backup is kept)"
         age = "a newer" if newer else "an older"
         super().__init__(f"This registry was written by {age} release (schema {found}): {mend}.")
 

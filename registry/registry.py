@@ -83,7 +83,7 @@ class Registry(Drawing):
 
     @staticmethod
     def upgrade(location: str | os.PathLike[str] | None = None) -> Path | None:
-        """Bring a registry's database to this release; return the backup, None where there was nothing to do."""
+        """Bring the database to this release; return the backup of a folder's, None where nothing was to be done."""
         return Database.upgrade_at(located(location))
 
     @property

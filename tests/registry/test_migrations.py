@@ -264,7 +264,7 @@ def test_an_older_releases_registry_is_refused_until_it_is_upgraded(registry: Re
     folder = written_by(registry, "0000")
     before = contents_of(folder)
 
-    with pytest.raises(SchemaError, match=r"by an older release \(schema 0000\): run 'fute db upgrade'") as error:
+    with pytest.raises(SchemaError, match=r"older release .schema 0000.: run 'fute db upgrade' \(of a folder") as error:
         Registry.open(folder)
 
     assert error.value.exit_code == 2
