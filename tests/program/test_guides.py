@@ -1,6 +1,7 @@
 """Every guide can be typed from its first command to its last, in a folder of its own."""
 
 import csv
+import re
 import shutil
 import socket
 import sys
@@ -13,10 +14,11 @@ from served import url_of
 from tiny_cli import run
 from tiny_hub import TinyHub, let_library_ask, running_hub
 from tiny_server import TinyServer
-from typed_commands import FENCE, ROOT, Typed, adapted, typed
+from typed_commands import FENCE, INLINE, ROOT, Typed, adapted, typed
 
 GUIDES = sorted(set((ROOT / "docs" / "guides").glob("*.md")) - {ROOT / "docs" / "guides" / "README.md"})
 ONLY_PARSED = {"--device cuda": "needs a GPU; test_documents.py holds it against the command's options"}
+NAMED_IN_A_SENTENCE = re.compile(r"\b[A-Z]\b|'\w+'|\d+%?|\.\.\.|, but|[():;,]|neg and pos")
 TEAM = "postgresql://ann@db.example/team"
 
 
@@ -95,9 +97,22 @@ def test_a_guide_runs_from_its_first_command_to_its_last(
     assert '"failures": {}' in " ".join(run("status", "--json").stdout.split())
 
 
+def test_what_a_guide_says_that_answers_say_is_what_they_say() -> None:
+    rows = [line for line in (ROOT / "docs/guides/reading-an-answer.md").read_text().splitlines() if line[:3] == "| `"]
+    quoted = [quote for row in rows for quote in INLINE.findall(row.split("|")[1])]
+    parts = [part.strip() for quote in quoted for part in NAMED_IN_A_SENTENCE.split(quote)]
+    rooms = (ROOT / "registry" / room for room in ("ranking", "estimates", "choosing"))
+    sources = "".join(path.read_text() for room in rooms for path in room.glob("*.py"))
+    said = re.sub(r'"\s+f?"', "", sources)  # a text over several lines
+
+    sentences = [part for part in parts if part.count(" ") > 1]
+    assert len(sentences) > 15
+    assert [part for part in sentences if part not in said] == []
+
+
 def test_every_guide_is_there_and_little_is_only_parsed() -> None:
     everything = [one for guide in GUIDES for one in typed(guide)]
 
-    assert len(GUIDES) == 8
+    assert len(GUIDES) == 10
     for part in ONLY_PARSED:
         assert len([one for one in everything if one.block is not None and part in one.text]) == 1
