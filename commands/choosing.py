@@ -180,9 +180,10 @@ def best_model(
     picture: Path | None,
     as_json: bool,
 ) -> None:
-    """Rank every model and prompted model that answered the texts of a space, as `best-prompt` ranks prompts.
+    """Rank every model and prompted model that answered the texts of a space, by what `best-prompt` reads too.
 
-    A leaderboard without labels. Models that choose from other answers than most are left out, and named.
+    A leaderboard without labels: who is expected to lose least against the best is first. Models that choose from other
+    answers than most are left out, and named.
     """
     registry, known = registry_of(ctx), _known(labelled, priors, at_random=at_random)
     known |= _read_texts(registry, task, space, check=lambda: registry.best_model(task, limit=limit, space=space))

@@ -199,12 +199,13 @@ def best_prompt(
     """Rank an LLM's prompts for a task.
 
     Args:
+        limit: how many are returned, of the highest score by `query.by`; on the texts of `space`, else the current one.
         hints: labels of some of the texts, and what else is known; see `registry.choosing.judged.Hints`.
         more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:
         InputError: there is no such method or calibration, or nothing that it could read.
-        NotEmbeddedError: the task, or no prompt of the model, has a vector in the space.
+        NotEmbeddedError: no prompt of the model has a vector in the space; by `fute`, the task has none.
     """
     _check(query, limit)
     record = catalog.spaces.get(space)

@@ -104,6 +104,8 @@ def best_model(
 ) -> ModelRanking:
     """Rank every model and prompted model that answered a space's texts with the answers of a task.
 
+    First is who is expected to lose least against the best, which the verdict names too.
+
     Args:
         catalog: the catalog.
         task: whose labels are what models choose from; they also say what they can of the texts.
@@ -154,6 +156,9 @@ def suggested_texts(
         count: how many texts.
         space: whose texts; None for the current one.
         hints: as for `best_prompt`; of the texts without a label some are suggested.
+
+    Raises:
+        InputError: nobody answered, or there is only one to choose from.
     """
     if count < 1:
         raise InputError(f"count: {count} texts are none.")

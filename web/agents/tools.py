@@ -42,7 +42,7 @@ class ShowQuestion(AddressFields):
     """What is known of an entry?"""
 
     name: str = Field(min_length=1, max_length=LONGEST_TEXT, description="The entry; NAME:VERSION too.")
-    kind: Kind | None = Field(default=None, description="Its kind, where entries of two kinds have the name.")
+    kind: Kind | None = Field(default=None, description="Only if it is of this kind.")
 
 
 class StatusQuestion(AddressFields):
