@@ -21,7 +21,12 @@ FEW = 200  # requests to an endpoint that are sent without a question
 
 @click.command()
 @click.argument("names", nargs=-1, shell_complete=names_of("task", "model", "prompted-model"))
-@click.option("everything", "--all", is_flag=True, help="Every task and model that has no vector yet.")
+@click.option(
+    "everything",
+    "--all",
+    is_flag=True,
+    help="Every task and model that has no vector yet, and each MODEL@PROMPT that was named before.",
+)
 @click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
 @click.option("--again", is_flag=True, help="Embed also what has a vector.")
