@@ -83,4 +83,4 @@ def export_vectors(ctx: click.Context, space: str | None, file: Path, only: str 
         write_vectors(held, file)
     tell(f"{len(held.names)} vectors written to {file}")
     if not centred and len(held.names) > 1 and not held.are_compared_so:
-        tell("Their plain cosines are no similarities: --centred writes vectors whose are.", err=True)
+        tell("Their plain cosines are no similarities: the dot products of --centred are.", err=True)

@@ -355,7 +355,7 @@ class Registry(Drawing):
         return vectors_of(self.catalog, self.catalog.spaces.get(space), entry=entry, centred=centred)
 
     def similarities(self, *, weights: Mapping[str, float] | None = None, space: str | None = None) -> Similarities:
-        """Return the vectors of a space, and their similarities to one another, (n, n), 1 on the diagonal."""
+        """Return vectors, and their similarities to one another, (n, n), 1 on the diagonal; beyond 5,000 a sample's."""
         return similarities(self.catalog, self.catalog.spaces.get(space), weights=weights)
 
     def likeness(self, *, space: str | None = None) -> Likeness:
