@@ -17,12 +17,14 @@ import pytest
 from loopback import CONNECT
 from tiny_cli import run
 from tiny_server import TinyServer
-from typed_commands import FENCE, ROOT, Typed, adapted, typed
+from typed_commands import FENCE, INLINE, ROOT, Typed, adapted, typed
 
 import cli
 from docs.reference import PATH, commands, reference
 from embedders.methods import METHODS
 from embedders.methods.settings import ANSWERS, COMMON
+from registry.choosing.best import BY
+from registry.choosing.scores import CALIBRATIONS
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 SESSION = "fute init"  # a block that begins so is the walk through a registry, and what follows it in that document
@@ -273,6 +275,15 @@ def test_every_setting_of_a_space_stands_in_the_methods_with_its_defaults_and_ch
         }
         for name, choices in {"answers": ANSWERS, **method.choices}.items():
             assert [choice for choice in choices if f"`{choice}`" not in told[name]["meaning"]] == []
+
+
+def test_every_way_to_rank_prompts_and_to_calibrate_stands_in_the_methods() -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    text = text.partition("\n## Other ways to rank prompts\n")[2].partition("\n## ")[0]
+    named = [INLINE.findall(line.split("|")[1]) for line in text.splitlines() if line.startswith("| `")][1:]
+
+    assert sorted(name for names in named for name in names) == sorted(BY)
+    assert [name for name in CALIBRATIONS if name != "none" and f"`{name}`" not in text] == []
 
 
 def anchors(path: Path) -> set[str]:
