@@ -25,6 +25,7 @@ from embedders.methods import METHODS
 from embedders.methods.settings import ANSWERS, COMMON
 from registry.choosing.best import BY
 from registry.choosing.scores import CALIBRATIONS
+from registry.metrics import Retrieval, prompt_metrics, source_metrics
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 SESSION = "fute init"  # a block that begins so is the walk through a registry, and what follows it in that document
@@ -284,6 +285,14 @@ def test_every_way_to_rank_prompts_and_to_calibrate_stands_in_the_methods() -> N
 
     assert sorted(name for names in named for name in names) == sorted(BY)
     assert [name for name in CALIBRATIONS if name != "none" and f"`{name}`" not in text] == []
+
+
+def test_every_metric_of_the_evaluations_stands_in_the_methods() -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8").partition("\n## How good a ranking is\n")[2]
+    measured = {*source_metrics([1], [1]), *prompt_metrics([1], [1]), "spearman", *Retrieval._fields}
+
+    told = {name for line in text.splitlines() for name in INLINE.findall(line.partition("| ")[2].partition(" |")[0])}
+    assert {re.sub(r"@\d+", "@k", name) for name in measured} == told
 
 
 def anchors(path: Path) -> set[str]:
