@@ -84,7 +84,7 @@ class PromptAdvice:
 
 
 class PromptRanking(Table[PromptAdvice]):
-    """The prompts of an LLM for a task, best first.
+    """The prompts of an LLM for a task, best first: by accuracy, who is expected to lose least against the best.
 
     `agreement` is the mean rank correlation of the method asked for with each of the others. `verdict` says what to do
     by the estimated accuracies; `doubt` why there is not enough evidence for the method that was asked for, None where
@@ -199,7 +199,7 @@ def best_prompt(
     """Rank an LLM's prompts for a task.
 
     Args:
-        limit: how many are returned, of the highest score by `query.by`; on the texts of `space`, else the current one.
+        limit: how many are returned, the best by `query.by`; on the texts of `space`, else the current one.
         hints: labels of some of the texts, and what else is known; see `registry.choosing.judged.Hints`.
         more: scores of the prompts by further methods, `self-select` among them.
 
@@ -292,8 +292,10 @@ def _rows(
 ) -> list[PromptAdvice]:
     """Return the first prompts by a method; `shapes` are their similarities, and the spreads of their answers."""
     similarity, spreads = shapes
-    ranks = {name: _ranks(its) for name, its in scores.items()}
-    order = np.lexsort((np.arange(len(outputs.prompts)), -np.round(scores[by], 9)))  # the last bit is no difference
+    prized = {**scores, ACCURACY: -estimate.loss}  # the most accurate may be far from it: the verdict picks by this
+    ranks = {name: _ranks(its) for name, its in prized.items()}
+    equals = (np.arange(len(outputs.prompts)), -np.round(scores[by], 9))  # the last bit is no difference
+    order = np.lexsort((*equals, -np.round(prized[by], 9)))
     return [
         PromptAdvice(
             place,

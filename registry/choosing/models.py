@@ -158,7 +158,7 @@ def suggested_texts(
         hints: as for `best_prompt`; of the texts without a label some are suggested.
 
     Raises:
-        InputError: nobody answered, or there is only one to choose from.
+        InputError: nobody answered, or there is one alone.
     """
     if count < 1:
         raise InputError(f"count: {count} texts are none.")
@@ -175,15 +175,8 @@ def suggested_texts(
     if len(answered.names) < 2:
         raise InputError("There is only one to choose from, so no label would settle anything.")
     luck = np.array([_luck(text) for text in answered.inputs])
-    drawn = suggested(
-        answered.votes,
-        judged.estimate,
-        judged.labels,
-        count,
-        luck=luck,
-        drawn=judged.drawn,
-        evenly=judged.evenly,
-    )
+    votes, estimate, labels = answered.votes, judged.estimate, judged.labels
+    drawn = suggested(votes, estimate, labels, count, luck=luck, drawn=judged.drawn, evenly=judged.evenly)
     first = (-judged.estimate.best).argsort(kind="stable")[:3].tolist()
     return Table([_suggestion(answered, row, chance, first) for row, chance in drawn])
 

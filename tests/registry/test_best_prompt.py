@@ -1,6 +1,7 @@
 """`fute best-prompt`: the prompts of an LLM in an order, from a hand-made space whose figures can be worked out."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,22 @@ def test_every_other_method_says_where_it_puts_a_prompt(opt: Registry) -> None:
     assert ranks["onesided"]["locale"] == 4
     assert ranks["onesided"]["globale"] == 4
     assert [row.ranks["perplexity"] for row in ranking] == [4, 1, 1, 1]  # equals share a rank
+
+
+def test_by_accuracy_the_first_is_the_one_that_is_expected_to_lose_least(tmp_path: Path) -> None:
+    differ = 0
+    for seed in (0, 9, 16):
+        random = np.random.default_rng(seed)
+        drawn = [np.where(random.random(8) < right, TRUTH, 1 - TRUTH) for right in (0.9, 0.8, 0.7, 0.6, 0.3)]
+        said = {f"p{i}": (answers, 0.9, (1.0, 0.0)) for i, answers in enumerate(drawn)}
+        with fill(Registry.create(tmp_path / str(seed)), said) as registry:
+            ranking = best_prompt(registry.catalog, PromptQuery("films", "opt"))
+
+        losses = dict(zip(ranking.judged.answered.names, ranking.judged.estimate.loss, strict=True))
+        assert [losses[row.name] for row in ranking] == sorted(losses.values())
+        assert ranking[0].ranks["accuracy"] == 1
+        differ += ranking[0].accuracy < max(row.accuracy for row in ranking)
+    assert differ, "the highest accuracy is not always first"
 
 
 def test_another_method_may_choose(opt: Registry) -> None:
