@@ -19,7 +19,15 @@ from registry.errors import DataError
 from registry.files.lines import decoded
 from registry.files.separated import separated_rows, separator_of
 from registry.files.whole import read_file
-from registry.formats.harness import column_names, harness_cells, is_harness, sample_files, tell_apart, text_fields
+from registry.formats.harness import (
+    are_numbers,
+    column_names,
+    harness_cells,
+    is_harness,
+    sample_files,
+    tell_apart,
+    text_fields,
+)
 from registry.formats.table_files import file_rows
 from registry.names import listed, normal
 from registry.reading.answer_columns import (
@@ -124,12 +132,17 @@ def _harness_table(files: Mapping[Path, list[dict[str, Any]]], path: Path, colum
             place, f"has documents without a text {columns.text!r}: there are {', '.join(fields) or 'none'}."
         )
     text = columns.text or (fields[0] if len(fields) == 1 and tell_apart(rows, fields[0]) else None)
-    cells = [cell for file, its in files.items() for cell in harness_cells(its, file, names[file], text)]
+    numbered = are_numbers(rows, place)
+    cells = [
+        cell for file, its in files.items() for cell in harness_cells(its, file, names[file], text, numbered=numbered)
+    ]
     _check_one_task(cells, place)
+    several = len({cell["id"] for cell in cells if cell.pop("several")})
     table = answer_table(cells, place, replace(columns, text=None))
+    notes = [f"{several} documents have several right answers, and are taken as without a label"] if several else []
     if text is None:
-        return replace(table, fields=tuple(fields))
-    return replace(table, notes=(*table.notes, f"the texts are the documents' {text!r}"))
+        return replace(table, notes=(*table.notes, *notes), fields=tuple(fields))
+    return replace(table, notes=(*table.notes, *notes, f"the texts are the documents' {text!r}"))
 
 
 def _check_one_task(cells: Sequence[Row], place: str) -> None:

@@ -4,6 +4,7 @@ Written after the files that its versions 0.4.2 to 0.4.9 make: `doc_id`, `target
 continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filtered_resps`.
 """
 
+import ast
 import glob
 import json
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError
+from registry.names import listed
 
 ROW = dict[str, Any]
 _WRITTEN = re.compile(r"_?\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d+)?$")  # when, which ends a file's name
@@ -67,7 +69,36 @@ def column_names(files: Sequence[Path], root: Path) -> dict[Path, str]:
     return names
 
 
-def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None = None) -> list[ROW]:
+def are_numbers(rows: Sequence[ROW], place: str) -> bool:
+    """Say whether a target of digits is the number of a choice, and not a choice's text, in samples of one task.
+
+    Where each target may be either, and they say different choices, the samples' own `acc` tells which is meant.
+
+    Raises:
+        DataError: nothing tells.
+    """
+    asked = [(row, _continuations(row.get("arguments"))) for row in rows if str(row.get("target")).strip().isdecimal()]
+    asked = [(row, choices) for row, choices in asked if choices and _are_likelihoods(_replies(row))]
+    said = [(int(row["target"]), str(row["target"]).strip(), choices) for row, choices in asked]
+    may_be_texts = all(text in choices for _, text, choices in said)
+    if any(type(row["target"]) is int for row, _ in asked) or not may_be_texts:
+        return True
+    if any(number >= len(choices) for number, _, choices in said):
+        return False
+    as_number, as_text = 0, 0
+    for (row, choices), (number, text, _) in zip(asked, said, strict=True):
+        answer, right = _likeliest(_replies(row), choices), row.get("acc")
+        as_number += right == (answer == choices[number])
+        as_text += right == (answer == text)
+    if as_number == as_text and any(choices[number] != text for number, text, choices in said):
+        told = f"has targets that may be texts or numbers of choices, such as {said[0][1]!r} of {listed(said[0][2])}"
+        raise DataError(place, f"{told}, and no 'acc' that tells which.")
+    return as_number >= as_text
+
+
+def harness_cells(
+    rows: Sequence[ROW], path: Path, name: str, text: str | None = None, *, numbered: bool = True
+) -> list[ROW]:
     """Return the samples of a file as rows of the long form: number, model, answer, label, and a text if it is known.
 
     Args:
@@ -75,10 +106,11 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
         path: of the file.
         name: of the column, see `column_names`.
         text: the field of the documents that holds the texts; None where nobody knows.
+        numbered: whether a target of digits is the number of a choice, see `are_numbers`.
 
     A choice is the continuation of the highest log-likelihood; an answer that was generated is what the filter left of
-    it. A label that is the number of a choice becomes that choice. Where several filters read the same replies, each
-    makes a column of its own, NAME[FILTER].
+    it. A label that is the number of a choice becomes that choice; where several are right none is the label, and
+    `several` says so. Where several filters read the same replies, each makes a column of its own, NAME[FILTER].
 
     Raises:
         DataError: a line holds neither.
@@ -86,47 +118,80 @@ def harness_cells(rows: Sequence[ROW], path: Path, name: str, text: str | None =
     made = []
     filters = {str(row.get("filter")) for row in rows}
     for number, row in enumerate(rows, start=1):
-        place = f"{path} line {number}"
-        replies = row.get("filtered_resps") or row.get("resps")
-        if not isinstance(replies, list) or not replies:
-            raise DataError(place, "has no replies in 'filtered_resps'.")
-        choices = _continuations(row.get("arguments"))
-        target = row.get("target")
-        if _are_likelihoods(replies) and len(choices) == len(replies):
-            if len(set(choices)) < len(choices):
-                raise DataError(place, "asks for a choice twice, with context and without: that form is not read.")
-            scores = [_likelihood(reply) for reply in replies]
-            answer: Any = choices[scores.index(max(scores))]
-            label = _choice(target, choices)
-        else:
-            reply = replies[0]
-            answer = reply[0] if isinstance(reply, list) and reply else reply
-            label = target
+        answer, choices = _answer(row, f"{path} line {number}")
         shown = "" if answer is None or str(answer).strip() in ("[invalid]", "") else str(answer).strip()
-        truth = None if label is None else str(label).strip()
+        right = _right(row.get("target"), of_choices=bool(choices))
+        truth = _choice(right[0], choices, numbered=numbered) if len(right) == 1 else None
         document = json.dumps(row.get("doc"), sort_keys=True)
         column = f"{name}[{row.get('filter')}]" if len(filters) > 1 else name
         made.append({"id": row["doc_id"], "model": column, "answer": shown, "label": truth, "document": document})
+        made[-1]["several"] = len(right) > 1
         if text is not None:
             made[-1]["text"] = row["doc"][text]
     return made
 
 
-def _choice(target: object, choices: Sequence[str]) -> object:
-    """Return the choice that a target numbers, as a number or as a text of digits; else the target itself."""
-    text = str(target).strip()
-    if text not in choices and text.isdecimal() and int(text) < len(choices):
-        return choices[int(text)]
-    return target
+def _replies(row: ROW) -> Any:  # noqa: ANN401 - whatever the file holds
+    return row.get("filtered_resps") or row.get("resps")
 
 
-def _continuations(arguments: object) -> list[str]:
-    if isinstance(arguments, dict):
-        arguments = [list(value.values()) if isinstance(value, dict) else value for value in arguments.values()]
-    if not isinstance(arguments, list):
+def _answer(row: ROW, place: str) -> tuple[Any, list[str]]:
+    """Return what a sample answers, and the choices that it had; [] where the answer was generated."""
+    replies, arguments = _replies(row), _arguments(row.get("arguments"))
+    if not isinstance(replies, list) or not replies:
+        raise DataError(place, "has no replies in 'filtered_resps'.")
+    choices = _continuations(row.get("arguments"))
+    if _are_likelihoods(replies) and len(choices) == len(replies):
+        if len(set(choices)) < len(choices):
+            how = "after several beginnings" if len(set(choices)) == 1 else "with context and without"
+            raise DataError(place, f"asks for a choice twice, {how}: that form is not read.")
+        return _likeliest(replies, choices), choices
+    if arguments and not any(isinstance(part, dict) for asked in arguments for part in asked) and _is_score(replies[0]):
+        raise DataError(place, "has the likelihood of one text, and no answer: that form is not read.")
+    reply = replies[0]
+    return reply[0] if isinstance(reply, list) and reply else reply, []
+
+
+def _right(target: object, *, of_choices: bool) -> list[object]:
+    """Return the right answers that a target names: several stand in a list, which the samples write as a text."""
+    if target is None:
         return []
-    pairs = [pair for pair in arguments if isinstance(pair, list) and len(pair) > 1 and isinstance(pair[1], str)]
-    return [pair[1].strip() for pair in pairs] if len(pairs) == len(arguments) else []
+    text = str(target).strip()
+    try:
+        several = ast.literal_eval(text) if text.startswith("[") else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        several = None
+    kind = (str, int) if of_choices else str  # a list of numbers that was written is one answer
+    if isinstance(several, list) and all(isinstance(one, kind) for one in several):
+        return several
+    return [text]
+
+
+def _choice(right: object, choices: Sequence[str], *, numbered: bool) -> str:
+    """Return the choice that a right answer numbers, as a number or as a text of digits; else the answer itself."""
+    text = str(right).strip()
+    if text.isdecimal() and int(text) < len(choices) and (numbered or text not in choices):
+        return choices[int(text)]
+    return text
+
+
+def _arguments(given: object) -> list[list[Any]]:
+    """Return what was asked: a list for each request, of a context, and a continuation or how to generate."""
+    if isinstance(given, dict):
+        given = [list(value.values()) if isinstance(value, dict) else value for value in given.values()]
+    return [asked for asked in given if isinstance(asked, list)] if isinstance(given, list) else []
+
+
+def _continuations(given: object) -> list[str]:
+    arguments = _arguments(given)
+    pairs = [asked for asked in arguments if len(asked) > 1 and isinstance(asked[1], str)]
+    whole = isinstance(given, list | dict) and len(pairs) == len(given)
+    return [pair[1].strip() for pair in pairs] if whole else []
+
+
+def _likeliest(replies: Sequence[object], choices: Sequence[str]) -> str:
+    scores = [_likelihood(reply) for reply in replies]
+    return choices[scores.index(max(scores))]
 
 
 def _are_likelihoods(replies: Sequence[object]) -> bool:
@@ -136,9 +201,14 @@ def _are_likelihoods(replies: Sequence[object]) -> bool:
         return False
 
 
+def _is_score(reply: object) -> bool:
+    try:
+        return _likelihood(reply) <= 0
+    except (TypeError, ValueError, IndexError):
+        return False
+
+
 def _likelihood(reply: Any) -> float:  # noqa: ANN401 - whatever the file holds
     while isinstance(reply, list):
         reply = reply[0]
-    if isinstance(reply, str):
-        return float(reply)
     return float(reply)

@@ -259,6 +259,64 @@ def test_a_right_choice_may_be_numbered_by_a_text(tmp_path: Path) -> None:
     assert read_answer_table(tmp_path).labels == ("no", "yes")
 
 
+def scored(place: Path, *targets: object, choices: str = "1 2 3", **more: object) -> Path:
+    """Write a sample for each target, of which the first choice is the likeliest."""
+    asked = [["How many stars? ", f" {choice}"] for choice in choices.split()]
+    scores = [[-float(number), False] for number in range(1, len(asked) + 1)]
+    rows = [
+        {"doc_id": n, "doc": {"text": f"film {n}"}, "target": target, "arguments": asked, "filtered_resps": scores}
+        for n, target in enumerate(targets)
+    ]
+    values = [{name: its[n] for name, its in more.items()} for n in range(len(rows))]  # type: ignore[index]
+    return written(place, "".join(json.dumps(row | own) + "\n" for row, own in zip(rows, values, strict=True)))
+
+
+def test_whether_a_digit_is_a_choice_or_its_number_is_told_by_what_the_samples_count_as_right(tmp_path: Path) -> None:
+    """Of five stars the target `1` is the second choice, `2`, where `acc` does not call the answer `1` right."""
+    numbers = scored(tmp_path / "samples_a.jsonl", "1", "1", "2", acc=[0.0, 0.0, 0.0])
+    texts = scored(tmp_path / "samples_b.jsonl", "1", "1", "2", acc=[1.0, 1.0, 0.0])
+    of_zero = scored(tmp_path / "samples_c.jsonl", "1", "0", "2")  # no choice is called 0
+    to_three = scored(tmp_path / "samples_d.jsonl", "1", "1", "3")  # there is no fourth choice
+    plain = scored(tmp_path / "samples_e.jsonl", 1, 1, 2)
+
+    assert read_answer_table(numbers).labels == ("2", "2", "3")
+    assert read_answer_table(texts).labels == ("1", "1", "2")
+    assert read_answer_table(of_zero).labels == ("2", "1", "3")
+    assert read_answer_table(to_three).labels == ("1", "1", "3")
+    assert read_answer_table(plain).labels == ("2", "2", "3")
+    with pytest.raises(DataError, match="targets that may be texts or numbers of choices, such as '1' of 1, 2, 3"):
+        read_answer_table(scored(tmp_path / "samples_f.jsonl", "1", "1", "2"))
+
+
+def test_a_document_with_several_right_answers_has_no_label_and_that_is_told(tmp_path: Path) -> None:
+    table = read_answer_table(scored(tmp_path / "samples_a.jsonl", "[0, 2]", "[1]", "0", choices="red green blue"))
+
+    assert table.labels == (None, "green", "red")
+    assert "1 documents have several right answers, and are taken as without a label" in table.notes
+    written_out = [
+        {"doc_id": n, "target": target, "arguments": [["q", {"until": []}]], "filtered_resps": [("yes", "no")[n % 2]]}
+        for n, target in enumerate(["['yes', 'sure']", "['no']", "[1, 2]"])
+    ]
+    path = written(tmp_path / "samples_b.jsonl", "".join(json.dumps(row) + "\n" for row in written_out))
+    assert read_answer_table(path).labels == (None, "no", "[1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "problem"),
+    [
+        ([["the cat sat on the", " mat"]], [[-0.5, True]], "the likelihood of one text, and no answer"),
+        ({"gen_args_0": {"arg_0": "a whole page"}}, ["-512.5"], "the likelihood of one text, and no answer"),
+        ([["the man", " is tall"], ["the boy", " is tall"]], [[-1.0, True], [-2.0, False]], "after several beginnings"),
+    ],
+)
+def test_a_likelihood_is_never_taken_for_an_answer(tmp_path: Path, asked: object, reply: object, problem: str) -> None:
+    rows = [{"doc_id": n, "target": "mat", "arguments": asked, "filtered_resps": reply} for n in range(2)]
+    path = written(tmp_path / "samples_a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(DataError, match=problem):
+        read_answer_table(path)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

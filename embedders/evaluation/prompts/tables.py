@@ -98,7 +98,9 @@ def _of_these(probabilities: NDArray[np.float64], kept: Sequence[int]) -> NDArra
 def _true(table: AnswerTable, place: str, settings: PromptEvaluationSettings) -> PromptScores:
     """Return the true accuracies, (columns,); refuse where there are none."""
     if table.labels is None:
-        raise DataError(place, "has no labels: there is no truth to score against. A column 'label' holds them.")
+        noted = f" Noted before: {'; '.join(table.notes)}." if table.notes else ""
+        told = "has no labels: there is no truth to score against. A column 'label' holds them."
+        raise DataError(place, f"{told}{noted}")
     if settings.calibrations and set(settings.calibrations) != {"none"}:
         raise InputError("Answers in a table have no probabilities, so there is nothing to calibrate.")
     known = _known(table)
