@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,13 +243,24 @@ def _tell_alike(labels: Sequence[str], tell: Tell) -> None:
     """Say which labels look like others, or like none."""
     alike: dict[str, list[str]] = {}
     for label in sorted(set(labels)):
-        alike.setdefault(plain(label), []).append(label)
+        alike.setdefault(_seen(label), []).append(label)
     for several in alike.values():
         if len(several) > 1:
             held = " and ".join(map(repr, several))[:200]
-            tell(f"{held} are labels that differ in case or blanks alone: write one where they are one.")
+            is_plain = len({plain(label) for label in several}) == 1
+            how = "differ in case or blanks alone" if is_plain else "look alike"
+            tell(f"{held} are labels that {how}: write one where they are one.")
         elif several[0].lower() in DOUBTFUL:
             tell(f"{several[0]!r} is taken as a class: leave its rows out if it is none.")
+
+
+def _seen(label: str) -> str:
+    """Return a label as it is seen: without signs of no width and controls, wide letters as others."""
+    signs = unicodedata.normalize("NFKC", label)
+    return plain("".join(sign for sign in signs if sign.isspace() or unicodedata.category(sign) not in _UNSEEN))
+
+
+_UNSEEN = {"Cf", "Cc"}  # Unicode's categories
 
 
 def _tell_joined(labels: Sequence[str], tell: Tell) -> None:

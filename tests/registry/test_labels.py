@@ -117,6 +117,16 @@ def test_labels_that_differ_in_case_alone_are_told(tmp_path: Path, caplog: pytes
     assert caplog.messages[0].endswith(told)
 
 
+@pytest.mark.parametrize("twin", ["good\u200b", "\ufeffgood", "go\u00adod", "good\x01", "\uff47ood", "Good\u200d"])
+def test_labels_that_look_alike_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture, twin: str) -> None:
+    """Signs of no width and controls come with what is copied from pages and sheets."""
+    task = read_task(rows_of(tmp_path / "t.jsonl", ["good", twin, "bad"]))
+
+    assert set(task.labels or ()) == {"good", twin, "bad"}
+    assert caplog.messages[0].endswith("are labels that look alike: write one where they are one.")
+    assert repr(twin) in caplog.messages[0]
+
+
 @pytest.mark.parametrize("joined", ["anger, joy", "anger;joy", "anger | joy", "anger/joy", "Anger+Joy"])
 def test_labels_that_join_others_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture, joined: str) -> None:
     rows = ["anger", "joy", joined, joined, "fear", "joy"]
