@@ -110,6 +110,13 @@ def number_of(value: object, column: str = "label", place: str = "example") -> i
     raise DataError(place, f"has no finite number in {column!r}{held}.")
 
 
+def _character(start: object) -> object:
+    """Return a position as a number: programs write 4 as 4.0 in a column with gaps."""
+    if isinstance(start, str) and re.fullmatch(r"[0-9]{1,9}(?:\.0)?", start.strip()):
+        return int(float(start))
+    return int(start) if isinstance(start, float) and start.is_integer() else start
+
+
 def _text(row: dict[str, Any], column: str, place: str) -> str:
     text = row.get(column)
     if not isinstance(text, str) or not text.strip():
@@ -136,7 +143,10 @@ def _choices(row: dict[str, Any], names: Names, place: str) -> tuple[str, ...] |
 def _question(row: dict[str, Any], question: str, names: Names, place: str) -> Example:
     """Read a question with its passage; SQuAD's lists of answers are read too, their first one is taken."""
     context = _text(row, names.text_pair, place)
-    answer, start = row.get(names.label, row.get("answers")), row.get(names.answer_start)
+    answer: Any = row.get(names.label, row.get("answers"))
+    start: object = row.get(names.answer_start)
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict):  # as SQuAD's own files have them
+        answer, start = answer[0].get("text"), answer[0].get("answer_start")
     if isinstance(answer, dict):
         texts, starts = answer.get("text") or [None], answer.get("answer_start") or [None]
         if not isinstance(texts, list) or not isinstance(starts, list):
@@ -144,8 +154,7 @@ def _question(row: dict[str, Any], question: str, names: Names, place: str) -> E
         answer, start = texts[0], starts[0]
     if not isinstance(answer, str) or not answer.strip():
         raise DataError(place, f"has no answer in {names.label!r}: leave out questions that have none.")
-    if isinstance(start, str) and start.isdecimal() and len(start) < 10:
-        start = int(start)
+    start = _character(start)
     if isinstance(start, bool) or not isinstance(start, int):
         raise DataError(place, f"does not say in {names.answer_start!r} at which character the answer begins.")
     if start < 0 or not context.startswith(answer, start):

@@ -28,7 +28,7 @@ def read_choices(splits: Mapping[str, SplitRows], names: Names, place: str, tell
     """
     held = {}
     for name, rows in splits.items():
-        plain = [_with_list(row, names) for row in rows.rows]
+        plain = [_with_list(row, names, rows.where(position)) for position, row in enumerate(rows.rows)]
         labelled = [row if _label(row, names) is not None else None for row in plain]
         held[name] = rows.kept(labelled)
     tell_left_out(splits, held, tell, "have no label")
@@ -51,13 +51,18 @@ def without_unanswered(splits: Mapping[str, SplitRows], names: Names, place: str
 
 def _is_answered(row: Row, names: Names) -> bool:
     answer = row.get(names.label, row.get("answers"))
+    answer = next(iter(answer), None) if isinstance(answer, list) else answer
     if isinstance(answer, dict) and isinstance(answer.get("text"), list):
         answer = next(iter(answer["text"]), None)
     return not (answer is None or (isinstance(answer, str) and not answer.strip()))
 
 
-def _with_list(row: Row, names: Names) -> Row:
-    """Return a row whose choices are a list: of ARC's object, or of JSON in a cell."""
+def _with_list(row: Row, names: Names, where: str) -> Row:
+    """Return a row whose choices are a list: of ARC's object, or of JSON in a cell.
+
+    Raises:
+        DataError: the keys are numbers, and the label another: it may be a position.
+    """
     choices = row.get(names.choices)
     if isinstance(choices, str) and choices.lstrip().startswith(("[", "{")):
         try:
@@ -66,19 +71,22 @@ def _with_list(row: Row, names: Names) -> Row:
             return row
     if not isinstance(choices, dict):
         return {**row, names.choices: choices} if names.choices in row else row
-    texts, keys, label = choices.get("text"), choices.get("label"), row.get(names.label)
+    texts, keys, label = choices.get("text"), choices.get("label"), _label(row, names)
     if not isinstance(texts, list) or not isinstance(keys, list) or len(texts) != len(keys):
         return row
     right = [text for text, key in zip(texts, keys, strict=True) if str(key) == str(label).strip()]
+    is_other = len(right) != 1 and _position(label) is not None and str(label) not in texts
+    if is_other and any(_position(key) is not None for key in keys):
+        raise DataError(where, f"label {label!r} is none of the choices' keys {', '.join(map(str, keys))[:200]}.")
     return {**row, names.choices: texts, names.label: right[0] if len(right) == 1 else label}
 
 
 def _label(row: Row, names: Names) -> object:
     """Return what stands for the right choice; None where nothing does."""
     label = row.get(names.label)
-    if isinstance(label, float) and not math.isnan(label):
-        return int(label) if label.is_integer() else label
-    is_missing = label is None or isinstance(label, float) or str(label).strip() in ("", "-1")
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    is_missing = label is None or (isinstance(label, float) and math.isnan(label)) or str(label).strip() in ("", "-1")
     return None if is_missing else label
 
 

@@ -265,6 +265,35 @@ def test_a_fault_in_a_question_is_told_with_its_place(tmp_path: Path, change: di
         read_task(source)
 
 
+def test_where_an_answer_begins_may_be_written_as_programs_write_it(tmp_path: Path) -> None:
+    """In a column with a gap 45 is 45.0; in SQuAD's own files each answer is an object with its place."""
+    question = {key: ASKED[0][key] for key in ("question", "context")}
+    own = {"text": "fine", "answer_start": 45}
+    rows = [{**ASKED[0], "answer_start": 45.0}, {**ASKED[0], "answer_start": "45.0"}, {**question, "answers": [own]}]
+
+    for row in rows:
+        assert read_task(file_of(tmp_path / "q.jsonl", [row])).train[0].answer_start == 45
+    unanswered = [{**question, "answers": [own]}, {**question, "answers": []}]
+    assert len(read_task(file_of(tmp_path / "q.jsonl", unanswered)).train) == 1
+
+
+def test_a_number_that_is_no_key_of_the_choices_is_not_taken_for_a_position(tmp_path: Path) -> None:
+    """Of keys 1 and 2 the label 0 is none: the labels may be positions, and 1 then is another choice."""
+    keyed = {"text": ["red", "blue"], "label": ["1", "2"]}
+    rows = [{"text": f"text {n}", "choices": keyed, "label": n} for n in (1, 2)]
+
+    assert [one.label for one in read_task(file_of(tmp_path / "t.jsonl", rows)).train] == ["red", "blue"]
+    by_position = [{**row, "label": row["label"] - 1} for row in rows]  # type: ignore[operator]
+    with pytest.raises(DataError, match="line 1: label 0 is none of the choices' keys 1, 2"):
+        read_task(file_of(tmp_path / "t.jsonl", by_position))
+
+
+def test_a_hidden_choice_is_no_label_in_a_column_with_gaps_either(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "choices": ["red", "blue"], "label": float(n)} for n in (0, 1, -1)]
+
+    assert [one.label for one in read_task(file_of(tmp_path / "t.jsonl", rows)).train] == ["red", "blue"]
+
+
 def test_questions_with_a_label_of_their_own_are_no_extracts(tmp_path: Path) -> None:
     rows = [{"question": "Is it fine?", "context": PASSAGE, "answer": answer} for answer in ("yes", "no")]
 
