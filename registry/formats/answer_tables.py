@@ -15,7 +15,7 @@ import numpy as np
 
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input, plain, unmarked
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 from registry.files.lines import decoded
 from registry.files.separated import separated_rows, separator_of
 from registry.files.whole import read_file
@@ -97,6 +97,8 @@ def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None =
         place: what to call it in messages.
         columns: which columns are what.
     """
+    if hasattr(rows, "to_dict"):
+        raise InputError(f"A {type(rows).__name__} is no table of answers: give rows, frame.to_dict('records').")
     if not rows:
         raise DataError(place, "holds no rows.")
     named = columns or TableColumns()
@@ -251,6 +253,8 @@ class _Cells:
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{self._place} row {number}", f"has no text in column {self._text!r}.")
         pair = row.get(self._pair) if self._pair else None
+        if not isinstance(pair, str) and cell_text(pair) is not None:
+            raise DataError(f"{self._place} row {number}", f"has no text in column {self._pair!r}.")
         return Input(text, pair if isinstance(pair, str) and pair.strip() else None)
 
     def _answer_columns(self, rows: Sequence[Row]) -> tuple[str, ...]:

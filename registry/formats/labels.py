@@ -11,6 +11,7 @@ from registry.data.inputs import Input
 from registry.errors import DataError, InputError
 from registry.files.writing import written
 from registry.formats.table_files import file_rows
+from registry.reading.answer_columns import cell_text
 from registry.reading.classes import labels_of
 
 MOST_PLACES = 10_000_000
@@ -70,6 +71,8 @@ def _read(path: Path, into: FilledIn, places: _Series) -> set[Input]:
         text, pair = row.get("text"), row.get("text_pair")
         if not isinstance(text, str) or not text.strip():
             raise DataError(where, "has no 'text'.")
+        if not isinstance(pair, str) and cell_text(pair) is not None:
+            raise DataError(where, "has a 'text_pair' that is no text.")
         key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
         chance = _chance(row.get("chance"), where)
         place = None if chance is None else _place(row.get("place"), where)  # elsewhere it may mean a town

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from registry.data.inputs import Input
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
 from registry.formats.harness import harness_cells, sample_files
 from registry.formats.labels import FilledIn, read_labels, write_labels
@@ -108,6 +108,26 @@ def test_a_data_frame_and_a_parquet_file_are_tables_and_nan_is_no_answer(tmp_pat
     for table in (answer_table(frame.to_dict("records"), "frame"), read_answer_table(tmp_path / "a.parquet")):
         assert table.said.tolist() == [[1, -1, 0], [0, 0, 1]]
         assert table.labels is None
+
+
+def test_a_second_text_that_is_a_number_is_not_left_out(tmp_path: Path) -> None:
+    """Without it different inputs would be one."""
+    rows = [{"text": "born in", "text_pair": year, "a": "yes", "b": "no", "label": "no"} for year in (1999, 2000)]
+    path = written(tmp_path / "few.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(DataError, match="row 1: has no text in column 'text_pair'"):
+        answer_table(rows, "rows")
+    with pytest.raises(DataError, match="row 1: has a 'text_pair' that is no text"):
+        read_labels(path)
+    without = [{**row, "text_pair": float("nan")} for row in rows]
+    assert answer_table(without, "rows").inputs == (Input("born in"), Input("born in"))
+
+
+def test_a_data_frame_is_told_to_give_its_rows() -> None:
+    pandas = pytest.importorskip("pandas")
+
+    with pytest.raises(InputError, match="A DataFrame is no table of answers: give rows"):
+        answer_table(pandas.DataFrame({"text": ["a"], "p": ["yes"]}), "frame")
 
 
 def test_a_table_needs_no_texts(tmp_path: Path) -> None:
