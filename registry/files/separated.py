@@ -13,7 +13,7 @@ from registry.files import limits
 from registry.files.lines import decoded
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_EXCEL = re.compile(r"sep=(.)\r?(?:\n|$)")  # the first line by which Excel knows a table's separator
+_EXCEL = re.compile(r"sep=(.)(?:\r\n?|\n|$)")  # the first line by which Excel knows a table's separator
 
 NumberedRows = list[tuple[int, dict[str, str]]]
 
@@ -41,8 +41,15 @@ def separator_of(text: str, usual: str = ",") -> str:
     excel = _EXCEL.match(text)
     if excel:
         return excel[1]
-    first = text.partition("\n")[0]
+    whole = _first_line(text)
+    outside = re.sub(r'"[^"]*"', "", whole)  # of quoted names
+    first = outside if any(sign in outside for sign in SEPARATORS) else whole
     return usual if usual in first else max(SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
+
+
+def _first_line(text: str) -> str:
+    """Return the first line that is not empty, however lines end: on old Macintoshes, and in Excel's CSV of theirs."""
+    return text.lstrip("\r\n").partition("\n")[0].partition("\r")[0]
 
 
 def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[str], NumberedRows, list[DataError]]:
@@ -54,7 +61,7 @@ def rows_and_faults(text: str, path: str | Path, delimiter: str) -> tuple[list[s
         raise InputError(f"{delimiter[:20]!r} does not separate cells: name one character.")
     excel = _EXCEL.match(text)
     body = text[excel.end() :] if excel else text
-    head = body.partition("\n")[0]
+    head = _first_line(body)
     csv.field_size_limit(limits.LINE)
     reader = csv.reader(
         _short_lines(body, path, int(bool(excel))),
