@@ -83,8 +83,7 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
     if kind is not None and kind not in KINDS:
         raise InputError(f"Kind {kind!r} is not one of {', '.join(KINDS)}.")
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else "data"
-    given: Mapping[Any, str] = answers or {}
-    named = {str(label).lower() if isinstance(label, bool) else str(label): text for label, text in given.items()}
+    named = _named(answers or {})
     notes: list[str] = []
     asked = _Asked(place, kind, columns or Columns(), named, range, taken=answers_as_they_are, tell=notes.append)
     try:
@@ -96,6 +95,14 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
     for note in (*notes, *odd_texts(task)):
         log.warning("%s: %s", place, note)
     return task
+
+
+def _named(answers: object) -> dict[str, str]:
+    """Return answers by the texts of their labels, which programs may give as numbers or truths."""
+    if not isinstance(answers, Mapping) or not all(isinstance(text, str) for text in answers.values()):
+        raise InputError("Answers are a dict of a text for each label, such as {0: 'negative', 1: 'positive'}.")
+    plain = {(label.item() if hasattr(label, "item") else label): text for label, text in answers.items()}  # numpy's
+    return {str(label).lower() if isinstance(label, bool) else str(label): text for label, text in plain.items()}
 
 
 def write_task(task: TaskData, name: str, folder: Path) -> None:

@@ -49,7 +49,7 @@ def _is_columns(data: Mapping[Any, Any]) -> bool:
         not isinstance(column, str | Mapping)
         and hasattr(column, "__len__")
         and not _is_frame(column)
-        and not (len(column) and isinstance(column[0], Mapping))
+        and not isinstance(next(iter(column), None), Mapping)
         for column in data.values()
     )
 
@@ -72,9 +72,7 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
     elif hasattr(data, "to_dict") and hasattr(data, "columns"):  # pandas
         rows = data.to_dict("records")
     elif isinstance(data, Mapping):
-        if not _is_columns(data) or len({len(column) for column in data.values()}) != 1:
-            raise InputError("A dict that is one table needs columns of values, all of one length.")
-        rows = [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
+        rows = _of_columns(data)
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         rows = list(data)
     else:
@@ -88,6 +86,15 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
             "each row is a dict of columns."
         )
     return [{str(key): _value(value) for key, value in row.items() if not _is_missing(value)} for row in rows]
+
+
+def _of_columns(data: Mapping[Any, Any]) -> list[Row]:
+    if not _is_columns(data) or len({len(column) for column in data.values()}) != 1:
+        raise InputError("A dict that is one table needs columns of values, all of one length.")
+    indexes = [column.index for column in data.values() if hasattr(column, "iloc")]
+    if not all(indexes[0].equals(index) for index in indexes):
+        raise InputError("The columns are Series whose rows are named otherwise: make one data frame of them.")
+    return [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
 
 
 def _of_bunch(bunch: Mapping[str, Any]) -> list[Row]:
@@ -126,7 +133,11 @@ def _is_missing(value: object) -> bool:
     )
 
 
-def _value(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays become Python's
+def _value(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays become Python's, at any depth
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _value(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(its) for its in value]
     return str(value) if type(value).__module__ in ("datetime", "pandas", "decimal") else value

@@ -634,3 +634,55 @@ def test_a_column_that_is_named_and_not_there_is_refused_and_not_passed_over(tmp
 
     with pytest.raises(DataError, match="has no column 'sentense2'; it has sentence1, sentence2, label"):
         read_task(place, columns=columns)
+
+
+# -- first lines, and objects of a notebook that hold others ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SEMICOLONS.replace("\n", "\r"),
+        "sep=;\r" + SEMICOLONS.replace("\n", "\r"),
+        "\n\n" + SEMICOLONS,
+        '"text";"label";"seen, or not"\nfine;good;1\ndull, long;bad;0\n',
+    ],
+)
+def test_what_separates_cells_is_told_by_the_first_line_however_lines_end(tmp_path: Path, body: str) -> None:
+    """Lines of old programs end with a carriage return alone; the commas of later rows, or of a name, say nothing."""
+    assert read_task(file_of(tmp_path / "t.csv", body)) == TASK
+
+
+def test_arrays_within_the_cells_of_a_frame_are_lists() -> None:
+    """As pandas reads parquet files of the Hugging Face hub: SQuAD's answers, ARC's choices."""
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    texts = [numpy.array(["sat"], object), numpy.array([], object)]
+    answers = [{"text": text, "answer_start": numpy.arange(len(text)) + 8} for text in texts]
+    asked = pandas.DataFrame({"question": ["what?", "why?"], "context": "The cat sat.", "answers": answers})
+    choices = {"text": numpy.array(["red", "blue"], object), "label": numpy.array(["A", "B"], object)}
+    chosen = pandas.DataFrame({"text": ["sky", "fire"], "choices": [choices] * 2, "label": ["B", "A"]})
+
+    assert read_task(asked).train == (Example("what?", "sat", "The cat sat.", answer_start=8),)
+    assert [example.label for example in read_task(chosen).train] == ["blue", "red"]
+
+
+def test_series_in_a_dict_are_one_table_where_their_rows_have_the_same_names() -> None:
+    """A data frame would put rows of one name beside each other, a list rows of one place."""
+    pandas = pytest.importorskip("pandas")
+    texts = pandas.Series(["fine", "dull, long"], index=[7, 3])
+
+    assert read_task({"text": texts, "label": pandas.Series(["good", "bad"], index=[7, 3])}) == TASK
+    with pytest.raises(InputError, match="Series whose rows are named otherwise: make one data frame of them"):
+        read_task({"text": texts, "label": pandas.Series(["bad", "good"], index=[3, 7])})
+
+
+def test_answers_of_a_program_are_texts_by_the_labels_as_it_has_them() -> None:
+    numpy = pytest.importorskip("numpy")
+    rows = [{"text": "fine", "label": True}, {"text": "dull", "label": False}]
+
+    task = read_task(rows, answers={numpy.bool_(True): "good", numpy.bool_(False): "bad"})
+
+    assert task.answers == {"true": "good", "false": "bad"}
+    for answers in (["bad", "good"], {True: 1, False: 0}):
+        with pytest.raises(InputError, match="Answers are a dict of a text for each label"):
+            read_task(rows, answers=answers)  # type: ignore[arg-type]
