@@ -211,6 +211,16 @@ def test_numbers_whose_squares_float32_cannot_hold_are_scaled(store: Registry) -
     np.testing.assert_allclose(held, [[0.5**0.5, 0.5**0.5, 0, 0, 0, 0], [0.6, 0, 0.8, 0, 0, 0]], atol=1e-6)
 
 
+@pytest.mark.parametrize("matrix", [[[1.0, 2.0], [1.0]], "grad", "bfloat16"])
+def test_what_numpy_cannot_hold_as_numbers_is_refused_in_one_line(store: Registry, matrix: object) -> None:
+    if isinstance(matrix, str):
+        torch = pytest.importorskip("torch")
+        matrix = torch.ones(2, 6, requires_grad=True) if matrix == "grad" else torch.ones(2, 6, dtype=torch.bfloat16)
+
+    with pytest.raises(InputError, match="The matrix is none of numpy's: "):
+        store.add_vectors(named(2), matrix, space="clip")
+
+
 def test_a_name_of_another_kind_is_refused(store: Registry) -> None:
     store.add_vectors(["one"], rows(1), space="clip", kind="model")
 

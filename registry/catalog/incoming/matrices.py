@@ -7,7 +7,7 @@ import numpy as np
 from registry.catalog import Catalog
 from registry.catalog.incoming.bringing import AT_ONCE, BringOptions, BroughtReport, bring_in
 from registry.data.vectors import VectorFile
-from registry.errors import InputError
+from registry.errors import InputError, first_line
 from registry.kinds import EntryKind
 from registry.names import checked_text
 
@@ -39,7 +39,15 @@ def add_vectors(
     record = catalog.spaces.get(space)
     is_one = isinstance(names, str)
     names = list(names)
-    rows, kinds = np.asarray(matrix), [kind] * len(names) if isinstance(kind, str) else list(kind)
+    try:
+        rows = np.asarray(matrix)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # rows of several lengths, tensors that numpy has no kind for
+        raise InputError(f"The matrix is none of numpy's: {first_line(error)}") from error
+    kinds = [kind] * len(names) if isinstance(kind, str) else list(kind)
     if is_one or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
         raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
     if np.ma.is_masked(matrix) or not np.issubdtype(rows.dtype, np.number) or np.iscomplexobj(rows):
