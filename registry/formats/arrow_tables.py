@@ -25,6 +25,7 @@ def parquet_rows(body: bytes, place: str) -> SplitRows:
         # Texts stay a dictionary: a text that a million rows share is held once, and counted a million times.
         file = parquet.ParquetFile(io.BytesIO(body), read_dictionary=texts)
         limits.check_rows(file.metadata.num_rows, place)
+        _check_names(file.schema_arrow.names, place)
         names = class_names(file.schema_arrow.metadata)
         return _numbered(place, _rows(file.iter_batches(batch_size=BATCH), names, place))
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -40,6 +41,7 @@ def stream_rows(paths: Sequence[Path], place: str) -> SplitRows:
     for path in paths:
         try:
             stream = ipc.open_stream(io.BytesIO(read_file(path)))
+            _check_names(stream.schema.names, str(path))
             rows += _rows(stream, class_names(stream.schema.metadata), str(path))
         except (arrow.ArrowException, OSError) as error:
             raise DataError(str(path), f"not an Arrow stream ({error}).") from error
@@ -69,8 +71,26 @@ def _rows(batches: Iterable[Any], names: Mapping[str, list[str]], place: str) ->
         if size > limits.FILE:
             raise limits.too_large(place, limits.FILE)
         limits.check_rows(len(rows) + batch.num_rows, place)
-        rows += [with_class_names(row, names, place) for row in batch.to_pylist()]
+        rows += [with_class_names(row, names, place) for row in _with_texts(batch).to_pylist()]
     return rows
+
+
+def _check_names(columns: Sequence[str], place: str) -> None:
+    """Refuse a column that is named twice: a row would hold the last one alone."""
+    if len(set(columns)) < len(columns):
+        raise DataError(place, f"names a column twice: {', '.join(columns)[:200]}.")
+
+
+def _with_texts(batch: Any) -> Any:  # noqa: ANN401 - Arrow's batches, whose library is optional
+    """Return a batch with dates and decimals as the texts that other tables have for them."""
+    import pyarrow
+    from pyarrow import types
+
+    for at, field in enumerate(batch.schema):
+        if types.is_decimal(field.type) or types.is_date(field.type) or types.is_timestamp(field.type):
+            text = pyarrow.string()
+            batch = batch.set_column(at, field.with_type(text), batch.column(at).cast(text))
+    return batch
 
 
 def _bytes_of(column: Any) -> int:  # noqa: ANN401 - an Arrow array, whose library is optional

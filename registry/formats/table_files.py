@@ -17,6 +17,8 @@ from registry.reading.frames import with_class_names
 ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet"
 STDIN, STDIN_PLACE = "-", "stdin"
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # byte-order marks of other encodings than UTF-8
+_MENDS = dict.fromkeys((".xlsx", ".xls", ".ods"), " Save the sheet as .csv.")
+_MENDS |= dict.fromkeys((".zip", ".xz", ".bz2", ".zst"), " Unpack it, or pack it as .gz.")
 _LINES, _TABLES = (".jsonl", ".ndjson"), (".csv", ".tsv")
 
 
@@ -62,7 +64,7 @@ def read_table(path: Path, form: FileForm = UNKNOWN) -> FoundTable:
     if suffix == ".parquet":
         return _checked(FoundTable(parquet_rows(body, str(path))))
     if suffix not in (*_LINES, *_TABLES, ".json"):
-        mend = " Save the sheet as .csv." if suffix in (".xlsx", ".xls", ".ods") else ""
+        mend = _MENDS.get(suffix, "")
         raise DataError(str(path), f"not a task folder and not a {ENDINGS} file.{mend}")
     text, found = text_of(body, str(path), form)
     return _checked(_of_text(text, suffix, str(path), form, found))

@@ -77,7 +77,7 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
         rows = list(data)
     else:
         raise InputError(f"A {type(data).__name__} is no task: give {TAKEN}.")
-    columns = [str(name) for name in getattr(data, "columns", ())]
+    columns = [str(name) for name in getattr(data, "column_names", getattr(data, "columns", ()))]
     if len(set(columns)) < len(columns):
         raise InputError(f"The table names a column twice: {', '.join(columns)[:200]}.")
     if not all(isinstance(row, Mapping) for row in rows):

@@ -1,5 +1,7 @@
 """Where tasks come from: tables in many forms, folders of datasets, objects of a notebook."""
 
+import datetime
+import decimal
 import gzip
 import io
 import json
@@ -686,3 +688,31 @@ def test_answers_of_a_program_are_texts_by_the_labels_as_it_has_them() -> None:
     for answers in (["bad", "good"], {True: 1, False: 0}):
         with pytest.raises(InputError, match="Answers are a dict of a text for each label"):
             read_task(rows, answers=answers)  # type: ignore[arg-type]
+
+
+def test_a_column_that_is_named_twice_is_refused_in_tables_of_arrow_too(tmp_path: Path) -> None:
+    """Its rows would hold the last one alone; columns that hold the same are no doubles."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = [["fine", "dull, long"], ["good", "bad"], ["bad", "good"]]
+    double = arrow.table(columns, names=["text", "label", "label"])
+    parquet.write_table(double, tmp_path / "t.parquet")
+
+    with pytest.raises(DataError, match="names a column twice: text, label, label"):
+        read_task(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="names a column twice: text, label, label"):
+        read_task(double)
+    same = arrow.table([*columns[:2], columns[1]], names=["text", "label", "expert"])
+    assert read_task(same) == TASK
+
+
+def test_dates_and_decimals_of_a_parquet_file_are_the_texts_of_other_tables(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    days = [datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)]
+    for labels in ([decimal.Decimal("0.50"), decimal.Decimal("1.25")], days):
+        table = arrow.table({"text": ["fine", "dull"], "label": labels})
+        parquet.write_table(table, tmp_path / "t.parquet")
+
+        read = read_task(tmp_path / "t.parquet", answers_as_they_are=True)
+
+        assert read == read_task(table, answers_as_they_are=True)
+        assert len(read.train) == 2
