@@ -260,13 +260,12 @@ def recorded_table(
         )
     for note in (*table.notes, f"answers: {table.told_answers()}; leave a cell empty where there is none"):
         log.warning("%s", note)
-    owners = list(dict.fromkeys(table.models))
+    owners = _model_names(name, list(dict.fromkeys(table.models)))
     made: list[EntryRecord] = []
     rows = _distinct_rows(table)
     inputs = tuple(table.inputs[row] for row in rows)
-    for owner in owners:
+    for owner, called in owners.items():
         columns = [number for number, of in enumerate(table.models) if of == owner]
-        called = name if len(owners) == 1 else f"{name}/{_as_name(owner or 'unnamed')}"
         names = _prompt_names(registry, called, table, columns)
         prompts = [
             RecordedPrompt(prompt, "", table.answers, Recording(inputs, table.predictions(column).take(rows)))
@@ -320,6 +319,19 @@ def _distinct_rows(table: AnswerTable) -> list[int]:
         if (table.said[:, before] != table.said[:, row]).any():
             raise InputError(f"Rows {before + 1} and {row + 1} have one text and other answers: keep one of them.")
     return list(first.values())
+
+
+def _model_names(name: str, owners: Sequence[str | None]) -> dict[str | None, str]:
+    """Return how the models of a table are called; refuse two of one name: the later one would replace the other."""
+    if len(owners) == 1:
+        return {owners[0]: name}
+    names = {owner: f"{name}/{_as_name(owner or 'unnamed')}" for owner in owners}
+    first: dict[str, str | None] = {}
+    for owner, called in names.items():
+        before = first.setdefault(called.casefold(), owner)
+        if before != owner:
+            raise InputError(f"Models {before!r} and {owner!r} would both be called {called!r}: rename one of them.")
+    return names
 
 
 def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: Sequence[int]) -> list[str]:

@@ -248,6 +248,14 @@ def test_all_embeds_what_a_space_can_and_the_rest_is_no_failure(elsewhere: Path)
             [{"text": "a", "Zero shot": "yes", "zero-shot": "no"}, {"text": "b", "Zero shot": "no", "zero-shot": "no"}],
             "Columns 'Zero shot' and 'zero-shot' would both be called 'zero-shot'",
         ),
+        (
+            [
+                {"text": text, "model": model, "answer": answer}
+                for text, answer in (("a", "yes"), ("b", "no"))
+                for model in ("gpt", "Llama 3", "llama-3")
+            ],
+            "Models 'Llama 3' and 'llama-3' would both be called 'llm/llama-3': rename one of them",
+        ),
         ([{"row": "1", "p": "yes", "q": "no"}, {"row": "2", "p": "no", "q": "no"}], "The table has no column 'text'"),
         (
             [{"text": "a", "p": "yes", "q": "no"}, {"text": "a", "p": "no", "q": "no"}],
