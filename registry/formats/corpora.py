@@ -26,7 +26,8 @@ def read_corpus(
 
     Args:
         source: a .txt file with a text on each line, a table (.jsonl, .json, .csv, .tsv, .parquet, .gz, or `-` for what
-            is piped in); or a data frame, a list of dicts, of texts, or of `Input`, which are taken as they are.
+            is piped in); or a data frame, a list of dicts, of texts (an array too), or of `Input`, which are taken as
+            they are.
         text, text_pair: the columns of a table; None for those of these names.
         form: what separates cells, and the encoding.
 
@@ -37,8 +38,8 @@ def read_corpus(
         given = list(source) if isinstance(source, list | tuple) else []
         if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
             return distinct(given)
-        if hasattr(source, "to_list") and hasattr(source, "index"):  # a column of a data frame
-            given = list(source.to_list())
+        if hasattr(source, "tolist"):  # a column of a data frame, an array
+            given = list(source.tolist())
         are_texts = any(isinstance(one, str) for one in given) and all(
             isinstance(one, str) or _is_empty(one) for one in given
         )

@@ -86,6 +86,16 @@ def test_a_table_is_a_corpus_by_the_column_of_its_texts(
     assert f"{name}: 1 of 3 rows have no text: left out." in caplog.text
 
 
+def test_texts_may_come_as_an_array() -> None:
+    """What a data frame's column gives by `.values` and `.unique()`, and what numpy makes of a list."""
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    texts = ["fine", "dull"]
+    column = pandas.Series(texts, index=[7, 3])
+
+    for array in (numpy.array(texts), numpy.array(texts, object), column, column.values, column.unique()):
+        assert read_corpus(array) == [Input("fine"), Input("dull")]
+
+
 def test_inputs_are_taken_once_each_however_they_are_given() -> None:
     assert read_corpus([Input("a"), Input("b"), Input("a")]) == read_corpus(["a", "b", "a"]) == [Input("a"), Input("b")]
 
