@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from registry.data.answer_tables import NONE, AnswerTable
-from registry.data.inputs import Input, plain, unmarked
+from registry.data.inputs import Input
 from registry.errors import DataError, InputError
 from registry.files.lines import decoded
 from registry.files.separated import separated_rows, separator_of
@@ -29,11 +29,12 @@ from registry.formats.harness import (
     text_fields,
 )
 from registry.formats.table_files import file_rows
-from registry.names import listed, normal
+from registry.names import listed
 from registry.reading.answer_columns import (
     ANSWER,
     NUMBERS,
     answer_column,
+    as_heard,
     called,
     cell_text,
     is_called_like_a_label,
@@ -41,6 +42,7 @@ from registry.reading.answer_columns import (
     name_text,
     named_by_texts,
     number_column,
+    spellings,
 )
 
 TEXT, PAIR, LABEL, PROMPT, MODEL = "text", "text_pair", "label", "prompt", "model"
@@ -226,10 +228,10 @@ class _Cells:
 
     def _tell_not_read(self, rows: Sequence[Row]) -> None:
         """Tell which columns of a long table may hold answers or labels, and are not read."""
-        answers = {_bare(said) for row in rows if (said := _cell_of(row, self._answer))}
+        answers = {as_heard(said) for row in rows if (said := _cell_of(row, self._answer))}
         known = {self._text, self._pair, self._label, self._prompt, self._model, self._answer}
         for column in self._present:
-            held = {_bare(said) for row in rows if (said := _cell_of(row, column))}
+            held = {as_heard(said) for row in rows if (said := _cell_of(row, column))}
             is_like = is_called_like_a_label(column) or (len(held) > 1 and held <= answers)
             if column not in known and column.strip().casefold() not in NUMBERS and is_like:
                 told = f"column {column!r} is not read: if it holds what is right, call it 'label'"
@@ -344,25 +346,9 @@ class _Cells:
             )
 
     def _spelling(self, values: Iterable[str]) -> dict[str, str]:
-        """Return how each value is written here: as most often without signs around it, where they differ in little."""
-        counted = Counter(values)
-        forms: dict[str, list[str]] = {}
-        for value in counted:
-            forms.setdefault(_bare(value), []).append(value)
-        written = {
-            own: max(sorted(all_), key=lambda one: (plain(one) == unmarked(one), counted[one]))
-            for own, all_ in forms.items()
-        }
-        joined = [all_ for all_ in forms.values() if len(all_) > 1]
-        if joined:
-            shown = " and ".join(repr(value) for value in sorted(joined[0])[:3])
-            self._notes.append(f"{len(joined)} answers are written in several ways and taken as one, such as {shown}")
-        return {value: written[_bare(value)] for value in counted}
-
-
-def _bare(answer: str) -> str:
-    """Return an answer without what writers differ in: case, blanks, signs around it, how Unicode joins letters."""
-    return unmarked(" ".join(normal(answer).casefold().split()))
+        written, told = spellings(values)
+        self._notes += [told] if told else []
+        return written
 
 
 def _cell_of(row: Row, column: str | None) -> str | None:

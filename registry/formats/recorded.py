@@ -4,6 +4,7 @@ Either a file of lines `text`, `answer` (and `text_pair`), or a recorded LLM: a 
 `prompts.jsonl` and `outputs.npz`.
 """
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,28 +21,34 @@ from registry.files.arrays import as_numbers, read_arrays
 from registry.files.lines import numbered_lines, parse_lines
 from registry.files.whole import read_file
 from registry.names import normal
-from registry.reading.classes import MISSING
+from registry.reading.answer_columns import as_heard, cell_text, spellings
 
 ROUNDED = 1e-3  # that a log probability of 0 may be above it
 Arrays = dict[str, NDArray[np.float64]]
 
+log = logging.getLogger("registry")
+
 
 def read_answers(path: Path) -> Recording:
-    """Read a file of answered inputs: one answer per line becomes a certain one."""
+    """Read a file of answered inputs: one answer per line becomes a certain one, written as in a table of answers."""
     said: dict[Input, str] = {}
     for number, row in numbered_lines(read_file(path), path):
         place = f"{path} line {number}"
         if not isinstance(row.get("text"), str) or not isinstance(row.get("answer"), str) or not row["answer"]:
             raise DataError(place, "needs a 'text' and an 'answer', both texts.")
-        if row["answer"].strip().casefold() in MISSING:
+        answer = cell_text(normal(row["answer"]))
+        if answer is None:
             raise DataError(place, f"has the answer {row['answer']!r}, which is none: leave the line out.")
-        answer = normal(row["answer"])
-        if said.setdefault(Input(row["text"], _pair(row, place)), answer) != answer:
+        if as_heard(said.setdefault(Input(row["text"], _pair(row, place)), answer)) != as_heard(answer):
             raise DataError(place, "gives another answer to a text that was answered above.")
-    answers = tuple(sorted(set(said.values())))
+    written, told = spellings(said.values())
+    if told:
+        log.warning("%s: %s.", path, told)
+    texts = [written[answer] for answer in said.values()]
+    answers = tuple(sorted(set(texts)))
     if len(answers) < 2:
         raise DataError(str(path), "has one and the same answer throughout: nothing to learn from.")
-    return Recording(tuple(said), Predictions.from_texts(list(said.values()), answers))
+    return Recording(tuple(said), Predictions.from_texts(texts, answers))
 
 
 def read_llm(folder: Path) -> list[RecordedPrompt]:

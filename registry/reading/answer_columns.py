@@ -3,10 +3,12 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from registry.data.inputs import plain, unmarked
 from registry.errors import DataError
+from registry.names import normal
 from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -133,3 +135,29 @@ def cell_text(value: object) -> str | None:
 def name_text(value: object) -> str | None:
     """Return the name in a cell, as it is written: that of a version is no number."""
     return value.strip() or None if isinstance(value, str) else cell_text(value)
+
+
+def as_heard(answer: str) -> str:
+    """Return an answer without what writers differ in: case, blanks, signs around it, how Unicode joins letters."""
+    return unmarked(" ".join(normal(answer).casefold().split()))
+
+
+def spellings(values: Iterable[str]) -> tuple[dict[str, str], str | None]:
+    """Return how each answer is written, and what is to be told of it.
+
+    Answers that differ in little are written as most often without signs around it.
+    """
+    counted = Counter(values)
+    forms: dict[str, list[str]] = {}
+    for value in counted:
+        forms.setdefault(as_heard(value), []).append(value)
+    written = {
+        own: max(sorted(all_), key=lambda one: (plain(one) == unmarked(one), counted[one]))
+        for own, all_ in forms.items()
+    }
+    joined = [all_ for all_ in forms.values() if len(all_) > 1]
+    told = None
+    if joined:
+        shown = " and ".join(repr(value) for value in sorted(joined[0])[:3])
+        told = f"{len(joined)} answers are written in several ways and taken as one, such as {shown}"
+    return {value: written[as_heard(value)] for value in counted}, told

@@ -13,6 +13,8 @@ from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import DataError, InputError
+from registry.files.lines import dump_lines
+from registry.formats.answer_tables import answer_table
 from registry.formats.recorded import read_answers, read_llm
 
 INPUTS: list[Any] = [{"text": "good"}, {"text": "bad", "text_pair": "so"}, {"text": "meh"}]
@@ -54,6 +56,23 @@ def test_one_answer_per_input_is_a_certain_one(tmp_path: Path) -> None:
     assert outputs.inputs == (Input("a"), Input("b", "c"), Input("d"))
     assert outputs.predictions.answers == ("no", "yes")
     assert outputs.predictions.probabilities.tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_answers_in_lines_are_spelled_as_those_of_a_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Else one model would be two: its vector is made of the texts of its answers."""
+    said = ["Positive", "negative ", "**positive.**", "Negative", "Positive", "negative"]
+    rows = [{"text": f"text {number}", "answer": answer} for number, answer in enumerate(said)]
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(dump_lines(rows))
+
+    outputs = read_answers(path)
+
+    table = answer_table([{"text": row["text"], "m": row["answer"]} for row in rows], "rows")
+    assert outputs.predictions.answers == table.answers == ("Positive", "negative")
+    np.testing.assert_array_equal(outputs.predictions.probabilities, table.predictions(0).probabilities)
+    assert table.notes[0] in caplog.text
+    path.write_bytes(dump_lines([*rows, {**rows[0], "answer": "positive"}]))
+    assert len(read_answers(path).inputs) == len(rows)
 
 
 @pytest.mark.parametrize(
