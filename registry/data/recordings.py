@@ -97,7 +97,8 @@ class RecordedLLM:
         for note in self.prompts:
             choices = note.choices if needed <= set(note.choices) else common
             if choices is None:
-                raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(needed)}.")
+                strange = needed.difference(*(other.choices for other in self.prompts)) or needed
+                raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(strange)}.")
             made.append([choices.index(label) for label in self.labels])
         return np.array(made, np.int64)
 

@@ -15,7 +15,7 @@ from registry.data.recordings import RecordedPrompt, Recording
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
 from registry.formats.answer_tables import answer_table
-from registry.formats.recorded import read_answers, read_llm
+from registry.formats.recorded import read_answers, read_llm, read_recorded_llm
 
 INPUTS: list[Any] = [{"text": "good"}, {"text": "bad", "text_pair": "so"}, {"text": "meh"}]
 PROMPTS: list[Any] = [
@@ -314,3 +314,12 @@ def test_a_recorded_llm_with_a_faulty_prompt_is_not_registered_by_half(registry:
         registry.add_recorded_llm("opt", [one, faulty], source="here")
 
     assert registry.status().entries == {"task": 0, "model": 0, "prompt": 0, "prompted-model": 0, "corpus": 0}
+
+
+def test_the_labels_that_no_prompt_knows_are_told_and_no_others(tmp_path: Path) -> None:
+    labels = ("great", "other", "terrible")
+    inputs = [{**row, "label": label} for row, label in zip(INPUTS, labels, strict=True)]
+    llm = read_recorded_llm(recorded_llm(tmp_path / "llm", inputs=inputs))
+
+    with pytest.raises(DataError, match="has labels that no prompt has as choices: other"):
+        llm.right()

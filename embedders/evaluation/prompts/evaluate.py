@@ -46,7 +46,9 @@ def evaluate_prompts(
         return evaluate_table(read_answer_table(place), str(place), named, settings)
     llm = read_recorded_llm(place)
     if llm.labels is None:
-        raise DataError(str(place / "inputs.jsonl"), "has inputs without a label: there is no truth to score against.")
+        raise DataError(
+            str(place / "inputs.jsonl"), "has inputs without a label, a text: there is no truth to score against."
+        )
     return evaluated(llm, None if task is None else labelled_for(llm, _task_data(task, registry), task), settings)
 
 
