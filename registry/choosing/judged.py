@@ -132,6 +132,9 @@ class Known:
     ) -> Self:
         """Make one of what is given to a question; see `Hints`."""
         told = by_input(labels)
+        for name, its in (("chances", chances), ("priors", priors)):
+            if its is not None and not isinstance(its, Mapping):
+                raise InputError(f"{name}: a mapping to numbers is needed, not {type(its).__name__}.")
         return cls(task, like, told, chances or {}, at_random=at_random, priors=priors or {}, reading=reading)
 
 

@@ -769,15 +769,17 @@ def test_it_is_told_how_often_answers_are_taken_to_be_true_until_somebody_says(r
         ({"positive": float("nan")}, "The prior of 'positive' is nan: a share of the texts is needed, from 0 to 1."),
         ({"positive": 0.1, "negative": 0.1}, "The priors add up to 0.2: they are shares of one whole."),
         ({"positive": 0.9, "negative": 0.3}, "The priors add up to 1.2: they are shares of one whole."),
+        (["positive", 0.1], "priors: a mapping to numbers is needed, not list."),
+        (np.array([0.1, 0.9]), "priors: a mapping to numbers is needed, not ndarray."),
         ({"positive": 0.9, "Positive": 0.1}, "Two of the priors are of one answer: positive, Positive."),
     ],
 )
-def test_priors_that_cannot_be_are_refused(registry: Registry, priors: dict[str, Any], why: str) -> None:
+def test_priors_that_cannot_be_are_refused(registry: Registry, priors: object, why: str) -> None:
     told(registry)
     registry.add_task("films", TaskData("classification", CHOICES, others(4)))
 
     with pytest.raises(InputError, match=re.escape(why)):
-        registry.best_prompt(PromptQuery("films", "llm"), priors=priors)
+        registry.best_prompt(PromptQuery("films", "llm"), priors=cast("dict[str, float]", priors))
 
 
 @pytest.mark.parametrize(
