@@ -38,8 +38,9 @@ def read_corpus(
         given = list(source) if isinstance(source, list | tuple) else []
         if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
             return distinct(given)
-        if hasattr(source, "tolist"):  # a column of a data frame, an array
-            given = list(source.tolist())
+        listing = getattr(source, "tolist", getattr(source, "to_list", None))  # an array, a column of a data frame
+        if listing is not None:
+            given = list(listing())
         are_texts = any(isinstance(one, str) for one in given) and all(
             isinstance(one, str) or _is_empty(one) for one in given
         )

@@ -41,11 +41,7 @@ def add_vectors(
     names = list(names)
     try:
         rows = np.asarray(matrix)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # rows of several lengths, tensors that numpy has no kind for
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, tensors of no kind of numpy's
         raise InputError(f"The matrix is none of numpy's: {first_line(error)}") from error
     kinds = [kind] * len(names) if isinstance(kind, str) else list(kind)
     if is_one or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
