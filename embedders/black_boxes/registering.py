@@ -30,6 +30,7 @@ from registry.formats.answer_tables import TableColumns, is_table, read_answer_t
 from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
 from registry.names import normal
+from registry.prompts.pairs import recorded_llms
 from registry.reading.meanings import named_answers
 from registry.shown import holds_secret
 from registry.spaces.spec import SpaceSpec
@@ -243,7 +244,7 @@ def recorded_table(
 ) -> list[EntryRecord]:
     """Register a table of answers: `name` with a prompt for each column; a model each where the table names several.
 
-    The prompts have no template, for the table has none: nothing else can be asked under them.
+    All of it or none. The prompts have no template, for the table has none: nothing else can be asked under them.
 
     Raises:
         InputError: the table has no texts, or gives one text two answers in a column.
@@ -261,18 +262,17 @@ def recorded_table(
     for note in (*table.notes, f"answers: {table.told_answers()}; leave a cell empty where there is none"):
         log.warning("%s", note)
     owners = _model_names(name, list(dict.fromkeys(table.models)))
-    made: list[EntryRecord] = []
+    llms: dict[str, list[RecordedPrompt]] = {}
     rows = _distinct_rows(table)
     inputs = tuple(table.inputs[row] for row in rows)
     for owner, called in owners.items():
         columns = [number for number, of in enumerate(table.models) if of == owner]
         names = _prompt_names(registry, called, table, columns)
-        prompts = [
+        llms[called] = [
             RecordedPrompt(prompt, "", table.answers, Recording(inputs, table.predictions(column).take(rows)))
             for prompt, column in zip(names, columns, strict=True)
         ]
-        made += registry.add_recorded_llm(called, prompts, source=source, tags=tags, replace=replace)
-    return made
+    return recorded_llms(registry.catalog, llms, source=source, tags=tags, replace=replace)
 
 
 def share_missing(registry: Registry, entries: Sequence[EntryRecord]) -> float:

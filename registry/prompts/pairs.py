@@ -1,7 +1,7 @@
 """Prompted models: an LLM under a prompt is one model, `MODEL@PROMPT`."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from registry.catalog import Catalog, EntryRecord, Filter
@@ -132,25 +132,43 @@ def recorded_llm(
     replace: bool = False,
 ) -> list[EntryRecord]:
     """Enter an LLM's recorded outputs, all or none: the model, its prompts, and every `MODEL@PROMPT`."""
+    return recorded_llms(catalog, {name: prompts}, source=source, tags=tags, replace=replace)
+
+
+def recorded_llms(
+    catalog: Catalog,
+    llms: Mapping[str, Sequence[RecordedPrompt]],
+    *,
+    source: str,
+    tags: Sequence[str] = (),
+    replace: bool = False,
+) -> list[EntryRecord]:
+    """Enter the recorded outputs of several LLMs, all of them or none."""
     with catalog.entries.adding(replace=replace) as add:
-        spec = ModelSpec.recorded_llm(source).as_document()
-        model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tags))
-        entries = [model]
-        for prompt in prompts:
-            choices = prompt.choices
-            spec = {"template": prompt.template, "choices": list(choices)}
-            entry = add(NewEntry(EntryKind.PROMPT, checked_name(prompt.name), _hash(prompt.template, *choices), spec))
-            contents = prompt.recording.contents()
-            hashes = [hashlib.sha256(body).hexdigest() for body in contents.values()]
-            # Of a table in the place of another each prompt is a new version, so that those that it lacks are told:
-            content_hash = _hash(*hashes, *([model.content_hash] if model.version > 1 else []))
-            pair = ModelSpec.recorded_pair(
-                answers=choices, model=f"{model.name}:{model.version}", prompt=f"{entry.name}:{entry.version}"
-            )
-            name_of_both, document = f"{model.name}@{entry.name}", pair.as_document()
-            new = NewEntry(EntryKind.PROMPTED_MODEL, name_of_both, content_hash, document, contents, tags=tags)
-            entries.append(add(new))
+        entries = []
+        for name, prompts in llms.items():
+            spec = ModelSpec.recorded_llm(source).as_document()
+            model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tags))
+            entries += [model, *(_recorded_pair(add, model, prompt, tags) for prompt in prompts)]
         return entries
+
+
+def _recorded_pair(
+    add: Callable[[NewEntry], EntryRecord], model: EntryRecord, recorded: RecordedPrompt, tags: Sequence[str]
+) -> EntryRecord:
+    """Enter a prompt and what a model answered under it; return the `MODEL@PROMPT`."""
+    choices = recorded.choices
+    spec = {"template": recorded.template, "choices": list(choices)}
+    prompt = add(NewEntry(EntryKind.PROMPT, checked_name(recorded.name), _hash(recorded.template, *choices), spec))
+    contents = recorded.recording.contents()
+    hashes = [hashlib.sha256(body).hexdigest() for body in contents.values()]
+    # Of a table in the place of another each prompt is a new version, so that those that it lacks are told:
+    content_hash = _hash(*hashes, *([model.content_hash] if model.version > 1 else []))
+    pair = ModelSpec.recorded_pair(
+        answers=choices, model=f"{model.name}:{model.version}", prompt=f"{prompt.name}:{prompt.version}"
+    )
+    name, document = f"{model.name}@{prompt.name}", pair.as_document()
+    return add(NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, document, contents, tags=tags))
 
 
 def _spec(model: EntryRecord) -> ModelSpec:

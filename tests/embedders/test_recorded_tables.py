@@ -143,6 +143,21 @@ def test_models_of_a_long_table_stand_in_one_leaderboard(store: Path, tmp_path: 
     assert set(ranking["verdict"]) == {"kind", "sentence", "doubt"}
 
 
+def test_of_a_table_all_models_are_registered_or_none(store: Path, tmp_path: Path) -> None:
+    texts = (("a", "yes"), ("b", "no"))
+    for file, models in (("first.csv", "AB"), ("second.csv", "CA")):
+        rows = [{"text": text, "model": model, "answer": answer} for text, answer in texts for model in models]
+        write_table(tmp_path / file, rows)
+    done(store, "model", "add", "lab", "--recorded", tmp_path / "first.csv")
+
+    code, error = told(store, "model", "add", "lab", "--recorded", str(tmp_path / "second.csv"))
+
+    assert code == 2
+    assert "'lab/A' is already the name of a model with other content" in error
+    with Registry.open(store) as registry:
+        assert [row.name for row in registry.models()] == ["lab/A", "lab/B"]
+
+
 def test_nothing_else_can_be_asked_under_a_prompt_without_template(store: Path, tmp_path: Path) -> None:
     done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()))
     done(store, "model", "add", "enc", "--hf", str(tmp_path / "surrogate"))
