@@ -54,3 +54,8 @@ def is_secret_in_path(path: str) -> bool:
 def shown(text: str) -> str:
     r"""Return a text as it may reach a terminal, with `\u001b` for what it would obey; JSON stays the same JSON."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def storable(text: str) -> str:
+    r"""Return a text as every database can keep it: as it is shown, and with `\ud800` for half of a surrogate pair."""
+    return shown(text).encode(errors="backslashreplace").decode()

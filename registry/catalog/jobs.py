@@ -23,6 +23,7 @@ from registry.catalog.database import Database
 from registry.catalog.queries import is_newest
 from registry.catalog.tables import Embedding, Entry, Job, JobState, Version
 from registry.errors import LeaseLostError, RegistryError, StorageError
+from registry.shown import storable
 
 TERM = timedelta(seconds=90)  # of a lease; it is pushed on three times as often
 FOLDER = "workers"  # of the files that living workers hold locked
@@ -132,7 +133,8 @@ class Shift:
         with self._database.write() as session:
             job = _job(session, version_id, space_id)
             if job is not None and job.owner == str(self.worker):
-                job.state, job.error, job.updated_at, job.lease_until = JobState.FAILED, error, datetime.now(UTC), None
+                job.state, job.error, job.lease_until = JobState.FAILED, storable(error), None
+                job.updated_at = datetime.now(UTC)
 
     def drop(self, version_id: int, space_id: int) -> None:
         """Forget a job that is none after all, unless another has taken it over."""

@@ -219,6 +219,17 @@ def test_what_a_run_leaves_undone_is_given_back(
     assert other.claim(films.version_id, space.id) is None
 
 
+def test_why_a_job_failed_is_kept_whatever_signs_it_is_told_in(
+    registry: Registry, films: EntryRecord, space: SpaceRecord, shift: Shift
+) -> None:
+    """A function's error may hold anything: no database keeps half of a surrogate pair, PostgreSQL no NUL."""
+    assert shift.claim(films.version_id, space.id) is None
+
+    shift.fail(films.version_id, space.id, "no \0, no \ud800, but é and 🙂")
+
+    assert registry.catalog.jobs.failures() == {"films": r"no \u0000, no \ud800, but é and 🙂"}
+
+
 def test_files_of_workers_that_are_gone_are_swept_by_the_next(registry: Registry) -> None:
     (registry.folder / FOLDER).mkdir()
     (registry.folder / FOLDER / f"{'0' * 32}.lock").touch()
