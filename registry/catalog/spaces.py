@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
+from heapq import nsmallest
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select, update
@@ -123,17 +124,15 @@ class SpaceStore:
 
     def largest(self, space_id: int, where: Filter, *, most: int) -> list[int]:
         """Return the ids of the vectors of those that pass a filter and have most training examples, largest first."""
-        size = func.coalesce(Version.spec["examples"]["train"].as_integer(), 0)
         query = (
-            select(Embedding.id)
+            select(Embedding.id, Entry.name, Version.spec)
             .join(Version, Version.id == Embedding.version_id)
             .join(Entry, Entry.id == Version.entry_id)
             .where(Embedding.space_id == space_id, is_newest(), passing(where))
-            .order_by(size.desc(), Entry.name)
-            .limit(most)
         )
         with self._database.read() as session:
-            return list(session.scalars(query))
+            sized = [(-_size_of(spec), name, row_id) for row_id, name, spec in session.execute(query)]
+        return [row_id for _, _, row_id in nsmallest(most, sized)]
 
     def recentre(self, name: str) -> SpaceRecord:
         """Begin a new epoch: the centre is the mean of the tasks that there are now."""
@@ -181,6 +180,11 @@ class SpaceStore:
         """Return the number of the registry's last change."""
         with self._database.read() as session:
             return session.scalars(select(State.generation)).one()
+
+
+def _size_of(spec: dict[str, Any]) -> int:
+    """Return how many training examples a version has; read here, as PostgreSQL reads no JSON that holds a NUL."""
+    return int(spec.get("examples", {}).get("train") or 0)
 
 
 @cache

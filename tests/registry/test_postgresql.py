@@ -296,6 +296,19 @@ def test_what_the_server_cannot_hold_is_refused(served: str) -> None:
         count_to_more_than_there_is(registry)
 
 
+def test_a_sign_in_one_label_that_the_server_cannot_read_keeps_nobody_from_asking(served: str) -> None:
+    filled(served, count=3)
+    with Registry.open(served) as registry:
+        for name, labels, count in (("odd", ("no\0", "yes"), 6), ("usual", ("no", "yes"), 4)):
+            rows = [{"text": f"text {number}", "label": labels[number % 2]} for number in range(count)]
+            registry.add_task(name, rows)
+        registry.add_vectors(["odd", "usual"], np.ones((2, DIMENSION)), space="clip")
+
+        ranking = registry.nearest("v00", space="clip", by="size", limit=2)
+
+        assert [(match.name, match.score) for match in ranking] == [("odd", 6), ("usual", 4)]
+
+
 @pytest.mark.parametrize("words", [("backup",), ("restore", "file.db")], ids=" ".join)
 def test_what_the_servers_own_tools_do_is_left_to_them(served: str, tmp_path: Path, words: tuple[str, ...]) -> None:
     filled(served)
