@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -285,6 +286,23 @@ def test_a_connection_that_the_server_cuts_is_one_line_and_the_next_question_is_
             write_while_the_connection_is_cut(registry, served)
 
         assert registry.nearest("v00", space="clip")
+
+
+def test_who_has_no_right_to_a_registry_is_told_so_and_not_to_make_one(served: str) -> None:
+    filled(served, count=2)
+    role = f"r_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(served, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"GRANT USAGE ON SCHEMA {served.rpartition('%3D')[2]} TO {role}")
+        try:
+            code, said = run(served.replace("postgres@", f"{role}@"), "status")
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
+
+    assert code == 1
+    assert "permission denied for table" in said
+    assert "fute init" not in said
 
 
 def test_what_the_server_cannot_hold_is_refused(served: str) -> None:

@@ -26,7 +26,10 @@ IDLE_SECONDS = 300  # of a transaction that is open: its process is gone, and th
 CHANGING = 0x46555445  # the number of the lock for changes of the tables
 _DAMAGE = ("XX001", "XX002")  # the server's codes for damaged tables and indices
 _LOST = ("08", "57P")  # the codes of a connection that was cut
-_TABLES = text("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")
+_TABLES = text(  # also those that the user may not read, which information_schema leaves out
+    "SELECT relname FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+)
 _OTHER_ORDER = text(
     "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns"
     " WHERE table_schema = current_schema() AND data_type IN ('text', 'character varying')"
