@@ -18,7 +18,8 @@ def checked_name(name: str) -> str:
     name = normal(name)
     letters = name.translate(_NO_SIGNS)
     is_of_letters = letters.isalnum() or all(letter.isalnum() or _is_mark(letter) for letter in letters)
-    if not name[:1].isalnum() or len(name) > LONGEST or not is_of_letters or ".." in name or "//" in name:
+    length = max(len(name), len(name.casefold()))  # a letter may be three in the case in which names are compared
+    if not name[:1].isalnum() or length > LONGEST or not is_of_letters or ".." in name or "//" in name:
         raise NameFormError(name)
     if name.endswith("/"):
         raise NameFormError(name)

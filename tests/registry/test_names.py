@@ -36,6 +36,7 @@ def test_a_well_formed_name_is_kept_as_it_is(name: str) -> None:
         "a\n",
         "a\0",
         "a" * 129,
+        "ΐ" * 43,  # 129 letters in the case in which names are compared
     ],
 )
 def test_a_name_that_could_be_mistaken_is_refused(name: str) -> None:

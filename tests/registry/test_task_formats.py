@@ -310,6 +310,14 @@ def test_a_fault_in_task_json_is_reported(tmp_path: Path, spec: object, problem:
         read_task(folder_of(tmp_path / "t", spec, train=lines(GOOD, BAD)))
 
 
+def test_a_language_that_no_server_would_keep_is_refused(registry: Registry, tmp_path: Path) -> None:
+    spec = {"kind": "classification", "language": "English of the north "}
+    long = read_task(folder_of(tmp_path / "t", spec, train=lines(GOOD, BAD)))
+
+    with pytest.raises(InputError, match="t: language is longer than 20 characters: give a code, such as pt-BR"):
+        registry.add_task("t", long)
+
+
 def test_a_fault_in_the_test_split_is_reported_as_of_that_split(tmp_path: Path) -> None:
     source = folder_of(
         tmp_path / "t", {"kind": "classification"}, train=lines(GOOD, BAD), test=lines(GOOD, {**GOOD, "label": "odd"})

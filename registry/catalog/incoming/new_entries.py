@@ -8,11 +8,16 @@ from registry.catalog.records import NewEntry
 from registry.data.inputs import Input, dump_corpus, parse_corpus
 from registry.data.signatures import ROLE, Signature
 from registry.data.tasks import TaskData
+from registry.errors import InputError
 from registry.kinds import EntryKind
+
+LONGEST_LANGUAGE = 20  # characters: a code such as en or pt-BR
 
 
 def new_task(name: str, task: TaskData, *, tags: Sequence[str] = ()) -> NewEntry:
     """Return a task with its examples, and the signature by which its doubles are found."""
+    if len(task.language or "") > LONGEST_LANGUAGE:
+        raise InputError(f"{name}: language is longer than {LONGEST_LANGUAGE} characters: give a code, such as pt-BR.")
     return NewEntry(
         kind=EntryKind.TASK,
         name=name,
