@@ -6,14 +6,19 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from behind import tamper
 from tiny_cli import run, shift_of, told, write_task
 from tiny_history import records_of
 
 import commands.nouns
 from registry import Registry
+from registry.catalog.browsing.parts import models_under
 from registry.catalog.records import EntryRecord, NewEntry
 from registry.data.examples import Example
+from registry.data.inputs import Input
 from registry.data.models import ModelSpec
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
 from registry.errors import AlreadyExistsError, InputError, InUseError, NameFormError, NotFoundError
@@ -290,3 +295,13 @@ def test_an_entry_that_is_removed_meanwhile_cannot_be_renamed(store: Registry, m
     monkeypatch.setattr(store.catalog.entries, "get", meanwhile)
     with pytest.raises(NotFoundError):
         store.rename("rain", "snow", "task")
+
+
+def test_what_is_made_with_a_prompt_is_found_whatever_the_case_in_which_an_older_release_kept_it(
+    registry: Registry,
+) -> None:
+    answered = Recording((Input("one"), Input("two")), Predictions.from_texts(["good", "bad"], ("good", "bad")))
+    registry.add_recorded_llm("llm", [RecordedPrompt("été", "Good?", ("good", "bad"), answered)], source="here")
+    tamper(registry, "UPDATE entries SET name = ? WHERE name = ?", "llm@ÉTÉ", "llm@été")
+
+    assert models_under(registry.catalog.database, "été", limit=5) == ["llm@ÉTÉ"]

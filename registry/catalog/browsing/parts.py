@@ -101,7 +101,7 @@ def vectors_of(database: Database, version_id: int) -> list[VectorLine]:
 
 def models_under(database: Database, prompt: str, *, limit: int) -> list[str]:
     """Return the first prompted models made with a prompt, by name."""
-    is_under = Entry.name.endswith(f"@{prompt}", autoescape=True)
+    is_under = Entry.folded.endswith(f"@{prompt.casefold()}", autoescape=True)
     query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL, is_under)
     with database.read() as session:
         return list(session.scalars(query.order_by(Entry.name).limit(limit)))
