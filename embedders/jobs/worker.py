@@ -50,6 +50,7 @@ def work(
     while True:
         done = tried | registry.catalog.embeddings.known(record.id)
         todo = [entry for entry in embeddable(registry, spec) if entry.version_id not in done]
+        _forget(report, todo)
         if not todo and not watch:
             return report
         before = len(report.embedded)
@@ -59,7 +60,6 @@ def work(
                 run = Run(
                     registry, record, spec, report, partial(surrogate_of, spec, device), boxes=boxes, on_done=on_done
                 )
-            _forget(report, todo)
             run.embed(todo, again=False, skip=True, take_over=False)
             registry.refresh_index(record.name)
             tried |= {entry.version_id for entry in todo if entry.name in {**report.failed, **report.skipped}}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from nursery import INTERRUPTED
 from running import started
@@ -110,6 +111,23 @@ def test_a_worker_that_watches_embeds_what_comes_until_it_is_told_to_end(tmp_pat
         assert said.read_text(encoding="utf-8").endswith(INTERRUPTED)
         assert list(vectors(registry)) == ["films"]
         assert jobs(tmp_path / "registry", ["films"]) == [("done", 1, None)]
+
+
+def test_what_another_has_done_while_a_worker_waited_for_it_is_not_left(tmp_path: Path) -> None:
+    with Registry.create(tmp_path / "registry") as registry, registry.catalog.jobs.working() as other:
+        encoder = str(tiny_encoder(tmp_path / "encoder"))
+        space = create_space(registry, "tiny", surrogate=encoder, corpus=None, dimension=64)
+        films = registry.add_task("films", opinions(16)).version_id
+        assert other.claim(films, space.id) is None
+
+        def finish(busy: dict[str, str]) -> None:
+            assert busy == {"films": other.worker.place}
+            vector = np.eye(1, space.dimension, dtype=np.float32)[0]
+            registry.catalog.embeddings.put(films, space, vector, {}, None, other.worker)
+
+        report = work(registry, device="cpu", on_wait=finish)
+
+    assert report.busy == {}
 
 
 def test_an_entry_that_failed_and_was_mended_meanwhile_is_embedded_and_no_failure(
