@@ -12,10 +12,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from registry.shown import shown
 
 METHODS = ("GET", "HEAD")
-LONGEST_PATH = 1_000  # bytes as they come, of names of 128 letters in any script
-LONGEST_QUERY = 4_000
+LONGEST_PATH = 3_200  # bytes as they come, of MODEL@PROMPT: twice 128 letters in any script, each up to 12
+LONGEST_QUERY = 9_000
 MOST_FIELDS = 40  # of a query
-LONGEST_VALUE = 1_000  # characters as they come
+LONGEST_VALUE = 3_200  # characters as they come
 MOST_HEADERS, LONGEST_HEADERS = 64, 16_000
 PATIENCE = 5  # seconds for a request to come whole
 

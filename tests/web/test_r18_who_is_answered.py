@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -69,10 +70,10 @@ PATHS = [
     "/entry/t1;x",
     "/entries?text=%00",
     "/entries?text=a%0d%0ab",
-    "/entry/" + "x" * 1_100,
-    "/entries?text=" + "x" * 1_100,
+    "/entry/" + "x" * 3_300,
+    "/entries?text=" + "x" * 3_300,
     "/entries?" + "&".join(f"tag={number}" for number in range(60)),
-    "/entries?" + "&".join(f"text={'y' * 900}" for _ in range(6)),
+    "/entries?" + "&".join(f"text={'y' * 900}" for _ in range(12)),
 ]
 HEADERS = [
     {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
@@ -164,6 +165,15 @@ def test_its_own_names_are_answered(client: TestClient, host: str) -> None:
     answer = client.get("/", headers={"host": host, "origin": f"http://{host.lower()}"})
 
     assert answer.status_code == 200
+
+
+def test_the_longest_names_are_asked_for_in_any_script(client: TestClient) -> None:
+    name = "@".join(["\U00020000" * 128] * 2)  # of four bytes each
+
+    answers = [client.get(f"/entry/{quote(name)}"), client.get("/api/compare", params={"a": name, "b": name})]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[1].json()["error"].startswith("No entry named")
 
 
 def test_a_link_from_another_site_may_lead_here(client: TestClient) -> None:
