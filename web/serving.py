@@ -69,7 +69,7 @@ def serve(
             tell(WARNING.format(host=host))
         desk = Desk(registry)
         threading.Thread(target=_warm, args=(desk,), name="first", daemon=True).start()
-        address = f"Pages of {registry.folder}: http://{hosts[0]}/ (Ctrl-C ends)"
+        address = f"Pages of {registry.catalog.database.location}: http://{hosts[0]}/ (Ctrl-C ends)"
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:

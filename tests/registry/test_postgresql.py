@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from goals import Goal
 from served import url_of
 from sqlalchemy import select, update
-from tiny_cli import shift_of, write_task
+from tiny_cli import FUTE, shift_of, write_task
 from waiting import until
 
 import cli
@@ -303,6 +303,32 @@ def test_who_has_no_right_to_a_registry_is_told_so_and_not_to_make_one(served: s
     assert code == 1
     assert "permission denied for table" in said
     assert "fute init" not in said
+
+
+def test_tables_of_an_older_release_are_told_without_a_backup_that_nobody_makes(served: str) -> None:
+    filled(served, count=2)
+    with psycopg.connect(served) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0007'")
+
+    code, said = run(served, "status")
+
+    assert (code, said) == (
+        2,
+        "Error: This registry was written by an older release (schema 0007): run 'fute db upgrade' (of a folder a "
+        "backup is kept).\n",
+    )
+
+
+def test_its_pages_are_called_by_its_address(served: str) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra web")
+    filled(served, count=2)
+    command = [FUTE, "--registry", served, "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.kill()
+
+    assert line.startswith(f"Pages of {located(served)}: http://127.0.0.1:")
 
 
 def test_what_the_server_cannot_hold_is_refused(served: str) -> None:
