@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import DateTime, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.database import Database
@@ -112,8 +112,8 @@ class Shift:
             again: whether it is to be done anew although it is done.
             take_over: whether it is taken from whoever holds it.
         """
-        now = datetime.now(UTC)
         with self._database.write() as session:
+            now = self._now(session)
             vector = select(Embedding.id).where(Embedding.version_id == version_id, Embedding.space_id == space_id)
             if not again and session.scalar(vector) is not None:
                 return ""
@@ -145,7 +145,7 @@ class Shift:
 
     def renew(self) -> None:
         """Push on the leases of the jobs that are ours."""
-        self._set_leases(datetime.now(UTC) + TERM)
+        self._set_leases(TERM)
 
     @contextmanager
     def renewed(self) -> Iterator[None]:
@@ -173,10 +173,16 @@ class Shift:
         except RegistryError as error:  # they run out by themselves
             log.warning("The leases of this run could not be given back (%s).", error)
 
-    def _set_leases(self, until: datetime | None) -> None:
+    def _set_leases(self, term: timedelta | None) -> None:
         ours = update(Job).where(Job.owner == str(self.worker), Job.state == JobState.RUNNING)
         with self._database.write() as session:
-            session.execute(ours.values(lease_until=until))
+            session.execute(ours.values(lease_until=None if term is None else self._now(session) + term))
+
+    def _now(self, session: Session) -> datetime:
+        """Return the time by the clock that all share who hold leases: a server's, else this machine's."""
+        if self._database.location.is_folder:
+            return datetime.now(UTC)
+        return session.scalars(select(func.clock_timestamp(type_=DateTime(timezone=True)))).one()
 
     def _is_held(self, job: Job, now: datetime) -> bool:
         """Say whether a living worker is at a job that runs."""

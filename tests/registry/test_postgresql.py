@@ -9,6 +9,7 @@ import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from waiting import until
 import cli
 from registry import Registry
 from registry.catalog.database import Database
+from registry.catalog.jobs import TERM
 from registry.catalog.tables import Base, State
 from registry.data.transfers import TransferRecord
 from registry.errors import InputError, NotARegistryError, StorageError
@@ -219,6 +221,26 @@ def test_a_job_is_not_taken_from_a_user_of_the_same_machine_who_keeps_another_fo
             with Registry.open(served) as theirs:
                 assert theirs.folder != mine.folder
                 assert shift_of(theirs).claim(version, space, again=True) == shift.worker.place
+
+
+def test_leases_run_by_the_servers_clock_for_those_of_the_machines_differ(served: str) -> None:
+    filled(served)
+    ahead = timedelta(hours=1)
+    with psycopg.connect(served) as connection:
+        now = "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+        connection.execute(f"{now} $$SELECT pg_catalog.clock_timestamp() + interval '{ahead}'$$")
+    with Registry.open(f"{served},pg_catalog") as registry:
+        version, space = registry.entry("v00").version_id, registry.catalog.spaces.get("clip").id
+        with registry.catalog.jobs.working() as shift, psycopg.connect(served) as connection:
+            assert shift.claim(version, space, again=True) is None
+            claimed = connection.execute("SELECT lease_until FROM jobs").fetchone()
+            shift.renew()
+            renewed = connection.execute("SELECT lease_until FROM jobs").fetchone()
+            assert shift_of(registry).claim(version, space, again=True) == shift.worker.place
+
+    assert claimed is not None
+    assert renewed is not None
+    assert datetime.now(UTC) + ahead < claimed[0] <= renewed[0] < datetime.now(UTC) + ahead + TERM
 
 
 # -- what can be wrong -------------------------------------------------------------------------------
