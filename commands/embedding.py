@@ -88,7 +88,7 @@ def embed(
 @click.command()
 @click.option("--space", shell_complete=spaces, help="The space; else the current one, which is made if there is none.")
 @click.option("--device", help="cuda, cpu, ...; else the best there is.")
-@click.option("--watch", is_flag=True, help="Wait for new entries when all is done, until Ctrl-C or SIGTERM.")
+@click.option("--watch", is_flag=True, help="Wait for new entries, or a server that is away, until Ctrl-C or SIGTERM.")
 @json_option
 @click.pass_context
 def worker(ctx: click.Context, space: str | None, device: str | None, *, watch: bool, as_json: bool) -> None:

@@ -4,6 +4,7 @@ Each entry is a job that one of them holds at a time, and whose vector is commit
 is free again, and the next one takes it.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,10 +15,14 @@ from embedders.jobs.runs import EmbedReport, Run, embeddable
 from embedders.spaces import current_space
 from embedders.surrogate.loading import surrogate_of
 from registry import Registry
-from registry.catalog import EntryRecord
+from registry.catalog import EntryRecord, SpaceRecord
+from registry.errors import StorageError
 from registry.spaces.spec import SpaceSpec
 
 PAUSE = 1.0  # seconds between two looks at what others are at, or at what has come
+AWAY = 5.0  # seconds between two tries to reach a server that is away
+
+log = logging.getLogger("embedders")
 
 
 def work(
@@ -36,14 +41,37 @@ def work(
     Args:
         space: in which space; None for the current one. Where there is none, the default one is made.
         device: `cuda`, `cpu`, ...; None for the best there is.
-        watch: wait for new entries instead of ending; only an interrupt ends it.
+        watch: wait for new entries instead of ending, and for a server that is away; only an interrupt ends it.
         on_done: called with a name and seconds after its vector is committed.
         on_wait: called, when this worker begins to wait, with the names that others are at and who they are.
     """
     sleep_while_waiting()
     record = current_space(registry, space)
-    spec = SpaceSpec.from_document(record.spec)
     report = EmbedReport(record.name)
+    while True:
+        try:
+            _work(registry, record, report, device=device, watch=watch, on_done=on_done, on_wait=on_wait)
+        except StorageError as error:
+            if not watch or registry.catalog.database.location.is_folder:
+                raise
+            log.warning("%s It is tried again.", error)
+            time.sleep(AWAY)
+        else:
+            return report
+
+
+def _work(
+    registry: Registry,
+    record: SpaceRecord,
+    report: EmbedReport,
+    *,
+    device: str | None,
+    watch: bool,
+    on_done: Callable[[str, float], None] | None,
+    on_wait: Callable[[dict[str, str]], None] | None,
+) -> None:
+    """Embed what a space lacks, and enter in `report` what came of it; see `work`."""
+    spec = SpaceSpec.from_document(record.spec)
     run: Run | None = None
     tried: set[int] = set()
     is_waiting = False
@@ -52,7 +80,7 @@ def work(
         todo = [entry for entry in embeddable(registry, spec) if entry.version_id not in done]
         _forget(report, todo)
         if not todo and not watch:
-            return report
+            return
         before = len(report.embedded)
         if todo:
             if run is None:

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -38,7 +39,7 @@ def answer(texts):
 """
 
 
-def worker(registry: Path, output: Path, *more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def worker(registry: Path | str, output: Path, *more: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Start `fute worker`, which writes to a file; whatever becomes of the test, it ends."""
     return started([FUTE, "--registry", registry, "worker", "--device", "cpu", *more], output)
 
@@ -111,6 +112,29 @@ def test_a_worker_that_watches_embeds_what_comes_until_it_is_told_to_end(tmp_pat
         assert said.read_text(encoding="utf-8").endswith(INTERRUPTED)
         assert list(vectors(registry)) == ["films"]
         assert jobs(tmp_path / "registry", ["films"]) == [("done", 1, None)]
+
+
+def test_a_worker_that_watches_waits_for_its_server(served: str, tmp_path: Path) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    said, role = tmp_path / "said.txt", f"r_{uuid.uuid4().hex[:12]}"
+    with Registry.create(served) as registry, psycopg.connect(served, autocommit=True) as server:
+        create_space(registry, "tiny", surrogate=str(tiny_encoder(tmp_path / "encoder")), corpus=None, dimension=64)
+        server.execute(f"CREATE ROLE {role} LOGIN SUPERUSER")
+        try:
+            with worker(served.replace("postgres@", f"{role}@"), said, "--watch") as watching:
+                until(lambda: has_said(said, "waiting: nothing is to be embedded yet"))
+                server.execute(f"ALTER ROLE {role} NOLOGIN")
+                server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+                until(lambda: has_said(said, "It is tried again."))
+                server.execute(f"ALTER ROLE {role} LOGIN")
+                registry.add_task("films", opinions(16))
+                until(lambda: has_said(said, "embedded films"))
+                watching.terminate()
+                assert watching.wait(LIMIT) == 130
+        finally:
+            server.execute(f"DROP ROLE {role}")
+
+        assert list(vectors(registry)) == ["films"]
 
 
 def test_what_another_has_done_while_a_worker_waited_for_it_is_not_left(tmp_path: Path) -> None:
