@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Alias, Content, Embedding, Entry, Space, State, Tag, Version, VersionContent
-from registry.errors import IntegrityError
+from registry.errors import InputError, IntegrityError
 from registry.kinds import EntryKind
 from registry.names import normal
 
@@ -83,6 +83,8 @@ def passing(where: Filter) -> ColumnElement[bool]:
     if where.language is not None:
         conditions.append(Entry.language == where.language)
     if where.text:
+        if "\0" in where.text:  # SQLite would look for what stands before it
+            raise InputError("A text that is looked for holds no NUL character.")
         folded = normal(where.text).casefold()
         described = (  # whose letters the database lowers as far as they are ASCII
             func.lower(Entry.description).contains(folded, autoescape=True),

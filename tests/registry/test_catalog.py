@@ -743,3 +743,9 @@ def test_a_space_is_found_whatever_its_case(registry: Registry) -> None:
     hand_made_space(registry, "Everyday")
 
     assert registry.space("everyday").name == "Everyday"
+
+
+def test_a_text_that_no_entry_can_hold_is_not_looked_for_in_part(registry: Registry, films: EntryRecord) -> None:
+    """SQLite's LIKE ends at a NUL: what stands before it would be found."""
+    with pytest.raises(InputError, match="A text that is looked for holds no NUL character"):
+        names(registry, Filter(text=f"{films.name}\0x"))
