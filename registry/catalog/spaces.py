@@ -131,6 +131,10 @@ class SpaceStore:
             .where(Embedding.space_id == space_id, is_newest(), passing(where))
         )
         with self._database.read() as session:
+            if self._database.location.is_folder:
+                size = func.coalesce(Version.spec["examples"]["train"].as_integer(), 0)
+                first = query.with_only_columns(Embedding.id).order_by(size.desc(), Entry.name).limit(most)
+                return list(session.scalars(first))
             sized = [(-_size_of(spec), name, row_id) for row_id, name, spec in session.execute(query)]
         return [row_id for _, _, row_id in nsmallest(most, sized)]
 
