@@ -336,7 +336,7 @@ def test_tables_of_an_older_release_are_told_without_a_backup_that_nobody_makes(
 
     assert (code, said) == (
         2,
-        "Error: This registry was written by an older release (schema 0007): run 'fute db upgrade' (of a folder a "
+        "Error: This registry was written by an older release (schema 0007): run 'fute db upgrade' (of a folder, a "
         "backup is kept).\n",
     )
 
