@@ -46,8 +46,7 @@ class EntryStore:
     def add(self, new: NewEntry, *, replace: bool = False) -> EntryRecord:
         """Enter a new entry, or a new version of a known one; the same content again changes nothing.
 
-        Raises `AlreadyExistsError` where the name is taken by another kind, or by other content and
-        `replace` is not set.
+        Raises `AlreadyExistsError` where another kind has the name, or other content and `replace` is not set.
         """
         with self.adding(replace=replace) as add:
             return add(new)
@@ -240,12 +239,13 @@ class EntryStore:
     def set_alias(self, name: str, alias: str, kind: EntryKind | None = None) -> EntryRecord:
         """Let `alias` mean the version that `name` means (`name:3`), wherever it pointed before."""
         record = self.get(name, kind)
-        alias = checked_name(alias)
-        if alias.isdecimal():
+        if (alias := checked_name(alias)).isdecimal():
             raise InputError(f"{alias!r} cannot be an alias: a number means a version.")
         with self._database.write() as session:
-            entry_id = session.get_one(Version, record.version_id).entry_id
-            alias = next((known for known in record.aliases if known.casefold() == alias.casefold()), alias)
+            whose = select(Entry.id).join(Version).where(Version.id == record.version_id).with_for_update(of=Entry)
+            entry_id = session.scalars(whose).one()  # locked in a server, so that nobody sets it in another case
+            known = session.scalars(select(Alias.alias).where(Alias.entry_id == entry_id))
+            alias = next((one for one in known if one.casefold() == alias.casefold()), alias)
             session.merge(Alias(entry_id=entry_id, alias=alias, version_id=record.version_id))
         return self.get(name)
 

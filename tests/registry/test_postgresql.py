@@ -327,6 +327,22 @@ def test_who_has_no_right_to_a_registry_is_told_so_and_not_to_make_one(served: s
     assert "fute init" not in said
 
 
+def aliased(url: str, alias: str) -> None:
+    with Registry.open(url) as registry:
+        registry.catalog.entries.set_alias("v00", alias)
+
+
+def test_an_alias_that_many_set_in_two_cases_is_one(served: str) -> None:
+    filled(served, count=2)
+    for number in range(5):
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(aliased, [served] * 4, [name.format(number) for name in ("p{}", "P{}") * 2]))
+
+    with Registry.open(served) as registry:
+        aliases = registry.catalog.entries.get("v00").aliases
+    assert sorted(alias.casefold() for alias in aliases) == [f"p{number}" for number in range(5)]
+
+
 def test_tables_of_an_older_release_are_told_without_a_backup_that_nobody_makes(served: str) -> None:
     filled(served, count=2)
     with psycopg.connect(served) as connection:

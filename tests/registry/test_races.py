@@ -50,6 +50,20 @@ def test_two_processes_that_miss_the_index_both_answer(store: Path) -> None:
     assert [path.suffix for path in (store / "index").iterdir()] == [".idx"]
 
 
+def _aliased(barrier: Any, folder: Path, alias: str) -> None:  # noqa: ANN401 - a barrier of processes
+    with Registry.open(folder) as registry:
+        barrier.wait(PATIENCE)
+        registry.catalog.entries.set_alias("film", alias)
+
+
+def test_an_alias_that_two_set_in_two_cases_is_one(store: Path) -> None:
+    at_once(_aliased, (store, "prod"), (store, "Prod"), (store, "PROD"))
+
+    with Registry.open(store) as registry:
+        (alias,) = registry.catalog.entries.get("film").aliases
+    assert alias.casefold() == "prod"
+
+
 # -- a lock that is held elsewhere -------------------------------------------------------------------
 
 
