@@ -7,7 +7,7 @@ import click
 
 from commands.answers import answers, test
 from commands.completion import names_of
-from commands.nouns import add_common, page_options, print_page
+from commands.nouns import add_common, page_options, print_page, tell_measured
 from commands.options import answers_options, range_option
 from commands.output import json_option, print_one, registry_of, table_options, tags_option, tell
 
@@ -136,6 +136,7 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
         more = f", with {len(pairs)} prompts" if pairs else ""
         lacking = f"; {missing:.1%} of the answers are missing" if missing else ""
         tell(f"{model_entry.name} version {model_entry.version}{more}{lacking}")
+        tell_measured(registry, model_entry)
         known = [f"{model_entry.name}@{prompt}" for prompt in registry.catalog.entries.prompts_of(model_entry.name)]
         gone = sorted(set(known) - {entry.name for entry in pairs})
         if pairs and gone:

@@ -11,6 +11,7 @@ from commands.output import is_for_programs, print_rows, registry_of, tell
 
 if TYPE_CHECKING:
     from registry import Registry
+    from registry.catalog import EntryRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
 PAGE = 100  # entries that are listed for people, if they do not say how many
@@ -67,10 +68,23 @@ def confirmed(question: str, *, yes: bool) -> None:
 def _tell_kept(registry: "Registry", names: Sequence[str]) -> None:
     """Tell which measured transfers stay: they will count for whatever is called so."""
     for name in names:
-        ends = [end for end in ("target", "source") if registry.catalog.transfers.fitting(**{end: name})]
-        if ends:
-            how = " and ".join(f"'fute transfer remove --{end} {name}'" for end in ends)
+        how = _how_to_remove(registry, name)
+        if how:
             tell(f"transfers that were measured with {name} stay, and count for what is called so: {how} removes them")
+
+
+def tell_measured(registry: "Registry", entry: "EntryRecord") -> None:
+    """Tell of a new entry that transfers were measured with what had its name: they count for it, whatever it was."""
+    how = _how_to_remove(registry, entry.name) if entry.version == 1 else ""
+    if how:
+        told = f"Transfers were measured with what is called {entry.name}, and count for it"
+        tell(f"{told}: if that was other data, {how} removes them", err=True)
+
+
+def _how_to_remove(registry: "Registry", name: str) -> str:
+    """Return the commands that remove the transfers from and to a name; nothing where there are none."""
+    ends = [end for end in ("target", "source") if registry.catalog.transfers.fitting(**{end: name})]
+    return " and ".join(f"'fute transfer remove --{end} {name}'" for end in ends)
 
 
 def add_common(group: click.Group, *, removes: str, plural: str) -> None:

@@ -6,7 +6,7 @@ import click
 
 from commands.completion import names_of
 from commands.labels import label_lines
-from commands.nouns import add_common, page_options, print_page
+from commands.nouns import add_common, page_options, print_page, tell_measured
 from commands.options import answers_options, form_options, range_option
 from commands.output import (
     json_option,
@@ -93,6 +93,7 @@ def add(
     record = registry.add_task(name, read, tags=tags, replace=replace)
     tell(f"{record.name} version {record.version}: {record.spec['examples']['train']} training examples")
     tell("\n".join(label_lines(read)))
+    tell_measured(registry, record)
 
 
 @task.command("import")

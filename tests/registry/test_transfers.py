@@ -642,6 +642,25 @@ def test_who_removes_a_task_is_told_of_the_transfers_that_stay(tmp_path: Path) -
     ]
 
 
+def test_who_registers_a_task_is_told_of_the_transfers_that_its_name_has(tmp_path: Path) -> None:
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_transfers([RECORD])
+    rows = "text,label\n" + "".join(f"text {number},{'odd' if number % 2 else 'even'}\n" for number in range(8))
+    data = csv_file(tmp_path / "rows.csv", rows)
+
+    def told(name: str) -> list[str]:
+        arguments = ["--registry", str(tmp_path / "store"), "task", "add", name, "--data", str(data)]
+        result = CliRunner().invoke(cli.main, arguments)
+        assert result.exit_code == 0, result.output
+        return [line for line in result.stderr.splitlines() if "Transfers were measured" in line]
+
+    assert told("other") == []
+    assert told("mnli") == [
+        "Transfers were measured with what is called mnli, and count for it: if that was other data, "
+        "'fute transfer remove --source mnli' removes them"
+    ]
+
+
 def test_a_file_measures_one_task_whatever_the_case_of_its_name(tmp_path: Path) -> None:
     rows = "m,full,CB,rte,0.5,,\nm,full,cb,RTE,0.7,,\nm,full,Cb,mnli,0.6,,\n"
 
