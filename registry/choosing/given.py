@@ -4,6 +4,7 @@ A text is known again as it is, else in another spelling.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,39 @@ from registry.reading.classes import labels_of
 SHOWN = 60  # letters of a text
 ROUNDED = 0.02  # by which priors may miss 1 together
 LEAST_PRIOR = 0.001  # of an answer that is said to be never true
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLabels:
+    """Which answers are known to be right, and how their texts were chosen: three arrays, (inputs,) each."""
+
+    right: NDArray[np.int64]  # the known answers, else `NONE`
+    drawn: NDArray[np.float64]  # the chances of those that `label suggest` drew, else 0
+    evenly: NDArray[np.bool_]  # which of the others are a random sample
+
+    @property
+    def count(self) -> int:
+        """How many are known."""
+        return int((self.right != NONE).sum())
+
+    @property
+    def of_sample(self) -> NDArray[np.int64]:
+        """Those of a random sample, else `NONE`."""
+        return np.where(self.evenly, self.right, NONE)
+
+    @property
+    def of_drawn(self) -> NDArray[np.int64]:
+        """Those of texts that were drawn where voters differ, else `NONE`."""
+        return np.where(self.drawn > 0, self.right, NONE)
+
+    @property
+    def undrawn(self) -> NDArray[np.int64]:
+        """All others, else `NONE`."""
+        return np.where(self.drawn > 0, NONE, self.right)
+
+    def drawn_alone(self) -> "KnownLabels":
+        """Return the same as if no others were known."""
+        return KnownLabels(self.of_drawn, self.drawn, np.zeros(len(self.right), bool))
 
 
 def check_limit(limit: int) -> None:

@@ -10,7 +10,7 @@ from embedders.evaluation.prompts.estimators import Estimators, as_estimates, es
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
 from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, PromptScore, figures_of
 from embedders.surrogate.classifier import Classified
-from registry.choosing.judged import chosen_by_class
+from registry.choosing.doubts import chosen_by_class
 from registry.choosing.scores import PromptScores, score_prompts
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.recordings import PromptNote, RecordedLLM
