@@ -16,7 +16,7 @@ from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import in_one_table
 from registry.choosing.given import check_limit
 from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
-from registry.choosing.outputs import LEFT_OUT, PromptPredictions, check_complete, outputs_of_prompts
+from registry.choosing.outputs import PromptPredictions, check_complete, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
     PERPLEXITY,
@@ -235,7 +235,7 @@ def best_prompt(
         agreement=_agreement(scores, query.by),
         doubt=doubt,
         judged=judged,
-        notes=[*_relevant(outputs.notes, query.by), *judged.notes],
+        notes=[*(outputs.notes_on_prompts if query.by == ACCURACY else outputs.notes), *judged.notes],
     )
 
 
@@ -267,11 +267,6 @@ def _other_scores(
     answered = calibrated(outputs.table, calibration, outputs.content_free)
     given = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in more.items()}
     return {**score_prompts(answered, outputs.prompt_prob), **given}
-
-
-def _relevant(notes: Sequence[str], by: str) -> list[str]:
-    """Leave out, where accuracy ranks, that other methods compare only texts with all answers."""
-    return [note for note in notes if by != ACCURACY or LEFT_OUT not in note]
 
 
 def _judged(

@@ -17,7 +17,6 @@ from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
 from registry.names import listed
 
-LEFT_OUT = "texts are left out"
 SHOWN = 5  # prompts that a note says how to remove
 
 
@@ -31,7 +30,13 @@ class PromptPredictions:
     asked: NDArray[np.int64]  # the rows of the corpus that are the inputs, (inputs,)
     predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
     free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
-    notes: list[str] = field(default_factory=list)
+    notes_on_prompts: list[str] = field(default_factory=list)  # for whoever compares them
+    notes_on_rows: list[str] = field(default_factory=list)  # for who compares them by `rows`, not by all inputs
+
+    @property
+    def notes(self) -> list[str]:
+        """All that is to be told."""
+        return [*self.notes_on_prompts, *self.notes_on_rows]
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -107,10 +112,10 @@ def outputs_of_prompts(
     made = _aligned([held[version] for version in kept], found, [answers[version] for version in kept], free)
     if len(held) < len(prompts):
         count = len(prompts) - len(held)
-        made.notes.append(
+        made.notes_on_prompts.append(
             f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
         )
-    made.notes += notes
+    made.notes_on_prompts += notes
     _note_outdated(catalog, made, kept, entry)
     _note_missing(made, name)
     return made
@@ -136,12 +141,12 @@ def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Seque
         elif (spec.model, spec.prompt) != now:
             old.append(f"{spec.model}@{spec.prompt}")
     if old:
-        outputs.notes.append(
+        outputs.notes_on_prompts.append(
             f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{' ...' if len(old) > 1 else ''}: "
             f"run 'fute embed {model.name}'"
         )
     if gone:
-        outputs.notes.append(
+        outputs.notes_on_prompts.append(
             f"{_prompts(len(gone))} judged by answers that are not in the newest table of {model.name}: "
             f"'fute model remove {' '.join(gone[:SHOWN])}{' ...' if gone[SHOWN:] else ''}' leaves them out"
         )
@@ -151,13 +156,13 @@ def _note_missing(outputs: PromptPredictions, model: str) -> None:
     """Say how many inputs are left out because some prompt has no answer to them."""
     asked = len(outputs.predictions[0])
     if not len(outputs.rows):
-        outputs.notes.append(
+        outputs.notes_on_prompts.append(
             f"none of the {asked} texts has an answer of {model} under every prompt: methods but accuracy say nothing"
         )
     elif len(outputs.rows) < asked:
         missing = sum(sum(own.counts().values()) for own in outputs.predictions)
-        outputs.notes.append(
-            f"{asked - len(outputs.rows)} of {asked} {LEFT_OUT}: under some prompt they have no answer "
+        outputs.notes_on_rows.append(
+            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
             f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
         )
 
