@@ -137,6 +137,13 @@ class IntegrityError(RegistryError):
     exit_code = FAULT
 
 
+class LostContentError(IntegrityError):
+    """Stored data is not there at all."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"Content {sha256} is missing from the catalog: run 'fute repair'.")
+
+
 class TemplateError(InputError):
     """A template does what the template of a prompt may not, or cannot be rendered."""
 

@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Alias, Content, Embedding, Entry, Space, State, Tag, Version, VersionContent
-from registry.errors import InputError, IntegrityError
+from registry.errors import InputError, IntegrityError, LostContentError
 from registry.kinds import EntryKind
 from registry.names import normal
 
@@ -164,7 +164,7 @@ def new_ids(session: Session, table: type[Version | Space | Embedding], count: i
 def body_of(row: Content | Row | None, sha256: str) -> bytes:  # type: ignore[type-arg] # of hash and body
     """Return stored bytes; raise `IntegrityError` where they are missing, or not what was stored."""
     if row is None:
-        raise IntegrityError(f"Content {sha256} is missing from the catalog: run 'fute repair'.")
+        raise LostContentError(sha256)
     try:
         body = zlib.decompress(row.body)
     except zlib.error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from registry.catalog import Catalog, SpaceRecord
 from registry.catalog.database import Database
-from registry.errors import RegistryError
+from registry.errors import LostContentError, RegistryError
 from registry.index.current import Indexes
 from registry.location import Location
 from registry.packs.shelf import Shelf
@@ -59,9 +59,10 @@ def _contents(catalog: Catalog) -> Iterator[Fault]:
             checked.add(sha256)
             try:
                 catalog.entries.content(sha256)
-            except RegistryError as error:
-                what = "is damaged: run 'fute repair', and" if "damaged" in str(error) else "is missing:"
-                yield Fault(f"{kind} {name}", f"its {role} {what} add it again")
+            except LostContentError:
+                yield Fault(f"{kind} {name}", f"its {role} is missing: add it again")
+            except RegistryError:
+                yield Fault(f"{kind} {name}", f"its {role} is damaged: run 'fute repair', and add it again")
 
 
 def _torn(catalog: Catalog) -> Iterator[Fault]:
