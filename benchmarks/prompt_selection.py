@@ -29,7 +29,8 @@ from embedders.surrogate.recalling import RecallingSurrogate
 from embedders.surrogate.weights import MINILM, model_folder
 from registry.choosing.scores import probabilities
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, bare
+from registry.data.inputs import Input
+from registry.data.spelling import bare
 from registry.estimates.committee import Opinions, heard
 from registry.estimates.estimate import EQUAL, Estimate, estimated, suggested
 from registry.estimates.rivals import dawid_skene, majority, spectral

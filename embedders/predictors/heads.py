@@ -8,8 +8,8 @@ from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
 from embedders.surrogate.weights import label_names
-from registry.data.inputs import plain
 from registry.data.models import HeadKind
+from registry.data.spelling import plain
 from registry.files.lines import read_json
 
 log = logging.getLogger("registry")

@@ -13,10 +13,11 @@ from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.catalog.records import NewEntry
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, parse_corpus, plain, with_passage
+from registry.data.inputs import Input, parse_corpus, with_passage
 from registry.data.models import HeadKind, ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.data.recordings import Recording
+from registry.data.spelling import meanings_of, numbered, plain
 from registry.errors import InputError
 from registry.estimates.votes import Votes
 from registry.kinds import EntryKind
@@ -251,11 +252,6 @@ def prompt_of(catalog: Catalog, spec: ModelSpec) -> Prompt | None:
     return Prompt.from_spec(catalog.entries.get(spec.prompt, EntryKind.PROMPT).spec) if spec.prompt else None
 
 
-def meanings_of(answers: Iterable[str]) -> frozenset[str]:
-    """Return answers without what tells none apart."""
-    return frozenset(map(plain, answers))
-
-
 def columns_of(answers: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Return all answers, each as it is spelt first."""
     columns: dict[str, str] = {}
@@ -279,6 +275,6 @@ def commonest(kinds: Mapping[Voter, Hashable]) -> list[Voter]:
 
 def _column(said: Predictions, answers: Sequence[str]) -> NDArray[np.int64]:
     """Return the numbers of the likeliest answers, (inputs,)."""
-    number = {plain(text): column for column, text in enumerate(answers)}
+    number = numbered(answers)
     to = np.array([number[plain(text)] for text in said.answers])
     return np.where(said.is_decided, to[said.probabilities.argmax(axis=1)], NONE)

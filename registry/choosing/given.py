@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, plain, spelling_key
+from registry.data.inputs import Input
+from registry.data.spelling import numbered, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
 from registry.estimates.votes import Votes
@@ -95,7 +96,7 @@ def given_priors(answers: Sequence[str], priors: Mapping[str, float]) -> NDArray
     """
     if not priors:
         return None
-    number = {plain(text): column for column, text in enumerate(answers)}
+    number = numbered(answers)
     made = np.full(len(answers), np.nan)
     for answer, share in priors.items():
         if plain(answer) not in number:
@@ -122,7 +123,7 @@ def given_labels(
     made, whole = np.full(len(inputs), NONE), set(inputs)
     if not labels:
         return made
-    number = {plain(text): column for column, text in enumerate(answers)}
+    number = numbered(answers)
     spelt: dict[tuple[str, str], set[str]] = {}  # of all spellings,
     not_asked: dict[tuple[str, str], set[str]] = {}  # and of those that are no other text
     for text, label in labels.items():

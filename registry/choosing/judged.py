@@ -25,8 +25,9 @@ from registry.choosing.given import (
 from registry.choosing.teacher import Teacher
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, plain
+from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.spelling import plain
 from registry.errors import InputError
 from registry.estimates.committee import heard
 from registry.estimates.estimate import Estimate, estimated

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from registry.catalog import Catalog, EntryRecord
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, bare, spelling_key
+from registry.data.inputs import Input
+from registry.data.spelling import bare, spelling_key
 from registry.data.tasks import SPLITS, TaskData, task_of
 
 LEAST_EXAMPLES = 20  # of a task that a classifier learns from

@@ -15,8 +15,9 @@ from registry.choosing.asked import Answered
 from registry.choosing.known import LEAST_EXAMPLES, can_teach, labelled_task, own_labels, unseen
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
-from registry.data.inputs import Input, plain
+from registry.data.inputs import Input
 from registry.data.predictions import Predictions
+from registry.data.spelling import numbered, plain
 from registry.data.tasks import TaskData
 from registry.estimates.witness import Witness
 
@@ -62,7 +63,7 @@ class Teacher:
 
     def told(self, answered: Answered, notes: list[str]) -> NDArray[np.int64]:
         """Return the answers that the task's own examples name, (inputs,), else `NONE`; a note says how many."""
-        number = {plain(text): column for column, text in enumerate(answered.answers)}
+        number = numbered(answered.answers)
         inputs = answered.inputs
         said = np.array([number[plain(self.named[text])] if text in self.named else NONE for text in inputs], np.int64)
         if self.named:
@@ -79,7 +80,7 @@ class Teacher:
         if self.read is None:
             notes += [] if self.data is None else self._unread(self.data, answered)
             return None
-        number = {plain(text): column for column, text in enumerate(answered.answers)}
+        number = numbered(answered.answers)
         named = {} if self.words is None else self.words.named
         columns = [number.get(plain(named.get(plain(text), text))) for text in self.read.answers]
         if sum(column is not None for column in columns) < 2:

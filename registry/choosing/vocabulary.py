@@ -7,7 +7,8 @@ from typing import Self
 from registry.catalog import EntryRecord
 from registry.choosing.asked import Answered
 from registry.data.examples import CLASSIFICATION
-from registry.data.inputs import Input, plain, unmarked
+from registry.data.inputs import Input
+from registry.data.spelling import plain, unmarked
 from registry.errors import InputError
 
 JUNK = 0.02  # of the texts: a voter who gives answers that are no label to more of them may mean one by these

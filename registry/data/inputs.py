@@ -1,27 +1,12 @@
 """Unlabelled inputs: the texts on which black boxes are observed."""
 
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from registry.data.examples import Example
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines, parse_lines
-from registry.names import normal
-
-# Marks that are set differently, in ASCII but for + < = > | ~ $, and in other scripts.
-_MARKS = (
-    r"\s\x00-\x23%-*,-/:;?@\[-`{}\x7f-\xa1\xa7\xab\xad\xb6\xb7\xbb\xbf"
-    r"\u05be\u05c0\u05c3\u05f3\u05f4\u060c\u061b\u061f\u06d4\u0964\u0965"
-    r"\u2000-\u206f\u3001-\u3020\u3030\ufe00-\ufe6f\uff01-\uff0f\uff1a\uff1b\uff1f\uff20\uff3b-\uff40\uff5b-\uff65"
-)
-_WORD = re.compile(rf"(?:[^{_MARKS}]|(?<=\d)[.,](?=\d)|(?<![^\s(])-(?=\d))+")
-_AROUND_MARKS = re.compile(r" ?([^\w ]) ?")
-_APART = re.compile(r" (?=(?:n't|'(?:s|re|ve|ll|d|m|t))\b)")  # what a tokeniser cuts off
-_UNHEARD = re.compile(r"[\"'`;]|[,:](?!(?<=\d.)\d)|\.(?!\d)")  # quotes, and stops that no number needs
-_ONE_KIND = dict.fromkeys(map(ord, "\u201c\u201d\u201e\xab\xbb\u2018\u2019\xb4"), "'")
-_ONE_KIND |= dict.fromkeys(map(ord, "\u2013\u2014\u2212"), "-")
 
 
 class Input(NamedTuple):
@@ -56,50 +41,6 @@ def sample_inputs(tasks: Mapping[str, Sequence[Example]], *, per_task: int, seed
         inputs = distinct(Input(example.text, example.text_pair) for example in examples)
         drawn += random.Random(f"{seed} {name}").sample(inputs, min(per_task, len(inputs)))  # noqa: S311
     return distinct(drawn)
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in small letters, without the marks that writers set differently.
-
-    What tells texts apart is kept: letters of all scripts with their signs, digits, the signs of numbers, symbols.
-    """
-    return _WORD.findall(text.lower())
-
-
-def bare(text: str) -> str:
-    """Return the words of a text as one, to know a sentence again wherever it leaked to; its like may be another.
-
-    A text without words stays as it is.
-    """
-    return "".join(words_of(text)) or text
-
-
-def spelling_key(text: str, text_pair: str | None = None) -> tuple[str, str]:
-    """Return what two spellings of one input have in common, so that a label of one is a label of the other.
-
-    They may differ in capitals, quotes, kinds of dashes, commas and stops that no number needs, and the blanks around
-    marks; in nothing else, for 3 - 4 is not 3 + 4, and :) is not :(.
-    """
-    return _spelt(text), _spelt(text_pair or "")
-
-
-def _spelt(text: str) -> str:
-    heard = _UNHEARD.sub("", _APART.sub("", normal(text).casefold().translate(_ONE_KIND)))
-    return _AROUND_MARKS.sub(r"\1", " ".join(heard.split())) or text
-
-
-_AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
-
-
-def plain(text: str) -> str:
-    """Return small letters with single blanks: so labels meet choices, and answers those in another spelling."""
-    return " ".join(text.lower().split())
-
-
-def unmarked(word: str) -> str:
-    """Return a word as `plain` spells it, without the signs that an LLM puts around it, as in `**Positive.**`."""
-    bare = plain(word).rstrip(_AROUND + ".").lstrip(_AROUND)
-    return bare if any(map(str.isalnum, bare)) else word  # ':-)' is all signs
 
 
 def distinct(inputs: Iterable[Input]) -> list[Input]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.data.inputs import plain
+from registry.data.spelling import numbered, plain
 from registry.errors import InputError
 
 
@@ -122,7 +122,7 @@ class Predictions:
 
         Capitals and blanks tell no answers apart, see `plain`.
         """
-        number = {plain(text): column for column, text in enumerate(answers)}
+        number = numbered(answers)
         table = np.zeros((len(self), len(answers)), np.float32)
         for column, text in enumerate(self.answers):
             table[:, number[plain(text)]] += self.probabilities[:, column]

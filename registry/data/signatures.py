@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.data.examples import Example
-from registry.data.inputs import words_of
+from registry.data.spelling import words_of
 
 RUN = 5  # words
 MOST_WORDS = 256  # of a text that are looked at for runs

@@ -15,6 +15,7 @@ import numpy as np
 
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
+from registry.data.spelling import as_heard
 from registry.errors import DataError, InputError
 from registry.files.lines import decoded
 from registry.files.separated import separated_rows, separator_of
@@ -34,7 +35,6 @@ from registry.reading.answer_columns import (
     ANSWER,
     NUMBERS,
     answer_column,
-    as_heard,
     called,
     cell_text,
     is_called_like_a_label,

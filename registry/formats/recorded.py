@@ -16,12 +16,13 @@ from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.probabilities import softmax
 from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedPrompt, Recording
+from registry.data.spelling import as_heard
 from registry.errors import DataError
 from registry.files.arrays import as_numbers, read_arrays
 from registry.files.lines import numbered_lines, parse_lines
 from registry.files.whole import read_file
 from registry.names import normal
-from registry.reading.answer_columns import as_heard, cell_text, spellings
+from registry.reading.answer_columns import cell_text, spellings
 
 ROUNDED = 1e-3  # that a log probability of 0 may be above it
 Arrays = dict[str, NDArray[np.float64]]

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from registry.data.inputs import Input, plain
+from registry.data.inputs import Input
+from registry.data.spelling import meanings_of, plain
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.prompts.prompt import Prompt
@@ -102,7 +103,7 @@ def answers_problem(prompt: Prompt, task: TaskData, name: str) -> str | None:
     labels = task.answer_texts
     if not labels:
         return f"{name!r} is a {task.kind} task, whose answers differ from input to input; a prompt's do not."
-    answers, wanted = ({plain(text) for text in texts} for texts in (prompt.answers, labels))
+    answers, wanted = meanings_of(prompt.answers), meanings_of(labels)
     missing = [text for text in labels if plain(text) not in answers]
     unknown = [answer for answer in prompt.answers if plain(answer) not in wanted]
     if not missing and not unknown:

@@ -1,13 +1,14 @@
 """Prompted models: an LLM under a prompt is one model, `MODEL@PROMPT`."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.recordings import RecordedPrompt
+from registry.data.spelling import meanings_of
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
 from registry.names import Reference, checked_name
@@ -25,12 +26,12 @@ def all_meant(catalog: Catalog, names: Sequence[str]) -> tuple[list[EntryRecord 
     notes: list[str] = []
     known = [(name, meant_by(catalog, name)) for name in names]
     tasks = [one for _, found in known for one in found if one.kind is EntryKind.TASK]
-    labels = [_alike(task.spec.get("labels") or ()) for task in tasks]
-    labels += [_alike(answers.values()) for task in tasks if (answers := task.spec.get("answers"))]
+    labels = [meanings_of(task.spec.get("labels") or ()) for task in tasks]
+    labels += [meanings_of(answers.values()) for task in tasks if (answers := task.spec.get("answers"))]
     for name, found in known:
         fitting = found
         if "@" in name and any(sign in name for sign in _PATTERN):
-            fitting = [one for one in found if _alike(_answers(catalog, one)) in labels] or found
+            fitting = [one for one in found if meanings_of(_answers(catalog, one)) in labels] or found
         if len(fitting) < len(found):
             prompts = ", ".join(one.name.partition("@")[2] for one in fitting[:5])
             prompts += ", ..." if len(fitting) > 5 else ""
@@ -85,10 +86,6 @@ def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[E
         return [entry for entry in meant if isinstance(entry, EntryRecord)]
     with catalog.entries.adding(replace=True) as add:
         return [add(entry) if isinstance(entry, NewEntry) else entry for entry in meant]
-
-
-def _alike(answers: Collection[str]) -> frozenset[str]:
-    return frozenset(answer.strip().casefold() for answer in answers)
 
 
 def _answers(catalog: Catalog, pair: EntryRecord | NewEntry) -> Sequence[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
-from registry.data.inputs import plain
 from registry.data.models import ModelSpec
+from registry.data.spelling import meanings_of
 from registry.data.tasks import task_of
 from registry.errors import DataError
 from registry.kinds import EntryKind
@@ -66,7 +66,7 @@ def _same_answers(one: EntryRecord, said: UsualAnswer | None, other: EntryRecord
     """Return the answers that an entry and a task give both, the first few; None where they are not the same."""
     own = said.answers if said is not None else _texts(one)
     theirs = _texts(other) if other.kind is EntryKind.TASK else ()
-    if not own or {plain(text) for text in own} != {plain(text) for text in theirs}:
+    if not own or meanings_of(own) != meanings_of(theirs):
         return None
     few = theirs if len(theirs) <= MOST_ANSWERS else [*theirs[:MOST_ANSWERS], f"{len(theirs) - MOST_ANSWERS} more"]
     return " or ".join(few)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EmbeddingRecord, Filter, SpaceRecord
-from registry.data.inputs import plain
 from registry.data.signatures import NEAR_DUPLICATE, ROLE, Signature
+from registry.data.spelling import plain
 from registry.index.building import SpaceIndex
 from registry.kinds import EntryKind
 from registry.ranking.finding import Finding, Level, Outcome, UsualAnswer

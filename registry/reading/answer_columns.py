@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from registry.data.inputs import plain, unmarked
+from registry.data.spelling import as_heard, plain, unmarked
 from registry.errors import DataError
-from registry.names import normal
 from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -135,11 +134,6 @@ def cell_text(value: object) -> str | None:
 def name_text(value: object) -> str | None:
     """Return the name in a cell, as it is written: that of a version is no number."""
     return value.strip() or None if isinstance(value, str) else cell_text(value)
-
-
-def as_heard(answer: str) -> str:
-    """Return an answer without what writers differ in: case, blanks, signs around it, how Unicode joins letters."""
-    return unmarked(" ".join(normal(answer).casefold().split()))
 
 
 def spellings(values: Iterable[str]) -> tuple[dict[str, str], str | None]:

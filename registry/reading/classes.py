@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.data.examples import CLASSIFICATION, REGRESSION, Names
-from registry.data.inputs import plain
+from registry.data.spelling import plain
 from registry.data.tasks import SplitRows
 from registry.errors import DataError
 from registry.names import normal

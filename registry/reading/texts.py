@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from registry.data.examples import CLASSIFICATION, Example
-from registry.data.inputs import plain
+from registry.data.spelling import plain
 from registry.data.tasks import TaskData
 
 COPIES, CONTRADICTIONS, WORDLESS = 0.05, 0.01, 0.5  # shares, below which nothing is told

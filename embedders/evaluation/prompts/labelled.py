@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from registry.data.examples import CLASSIFICATION, Example
-from registry.data.inputs import bare, plain
 from registry.data.recordings import RecordedLLM
+from registry.data.spelling import bare, plain
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 

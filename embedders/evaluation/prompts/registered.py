@@ -9,9 +9,9 @@ from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluat
 from registry import Registry
 from registry.choosing.best import SELF_SELECT
 from registry.choosing.outputs import check_complete, outputs_of_prompts
-from registry.data.inputs import plain, spelling_key
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
+from registry.data.spelling import plain, spelling_key
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind

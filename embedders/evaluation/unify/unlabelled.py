@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedders.spaces import EVERYDAY, everyday_inputs
-from registry.data.inputs import Input, bare, distinct, sample_inputs
+from registry.data.inputs import Input, distinct, sample_inputs
+from registry.data.spelling import bare
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.formats.corpora import read_corpus
