@@ -4,7 +4,7 @@ Answers, and labels, by what is disregarded:
 
 - `registry.names.normal`: how Unicode joins letters. Two choices of a prompt, or labels of a task, that differ in more
   may both be meant.
-- `plain`: case and blanks. So labels meet answers, and answers those of others. Nothing is told, so it goes no
+- `plain`: case and blanks, too. So labels meet answers, and answers those of others. Nothing is told, so it goes no
   further: German "Masse" and "Ma\u00dfe" are two words.
 - `unmarked`: the signs around it, too. It is asked only where `plain` finds nothing.
 - `as_heard`: "\u00df" and "ss", too, for answers of one table, whose joining is told.
@@ -39,7 +39,7 @@ _AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
 
 def plain(text: str) -> str:
     """Return small letters with single blanks: so labels meet choices, and answers those in another spelling."""
-    return " ".join(text.lower().split())
+    return " ".join(normal(text).lower().split())
 
 
 def meanings_of(answers: Iterable[str]) -> frozenset[str]:
@@ -54,13 +54,14 @@ def numbered(answers: Iterable[str]) -> dict[str, int]:
 
 def unmarked(word: str) -> str:
     """Return a word as `plain` spells it, without the signs that an LLM puts around it, as in `**Positive.**`."""
-    bare = plain(word).rstrip(_AROUND + ".").lstrip(_AROUND)
-    return bare if any(map(str.isalnum, bare)) else word  # ':-)' is all signs
+    spelt = plain(word)
+    inner = spelt.rstrip(_AROUND + ".").lstrip(_AROUND)
+    return inner if any(map(str.isalnum, inner)) else spelt  # ':-)' is all signs
 
 
 def as_heard(answer: str) -> str:
     """Return an answer without what writers differ in: case, blanks, signs around it, how Unicode joins letters."""
-    return unmarked(" ".join(normal(answer).casefold().split()))
+    return unmarked(normal(answer).casefold())
 
 
 def words_of(text: str) -> list[str]:
