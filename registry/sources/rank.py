@@ -14,7 +14,6 @@ from registry.errors import InputError
 from registry.index.building import SpaceIndex
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
-from registry.ranking.duplicates import ALMOST_EQUAL
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.nearest import (
     JUDGED,
@@ -35,7 +34,7 @@ from registry.sources.history import Measurement, mean_gains, settings_of, witho
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Memory, Reason
 from registry.sources.track import TrackRecord, track_record
-from registry.spaces.vectors import unit
+from registry.spaces.vectors import made_of_one, unit
 from registry.views.charts.bars import drawn
 from registry.views.charts.picture import Picture
 
@@ -152,7 +151,7 @@ def _of_its_own(catalog: Catalog, space: SpaceRecord, target: EmbeddingRecord) -
     if target.id != OUTSIDE:
         return target
     held = catalog.embeddings.newest(target.name, space.id)
-    if held is None or float(unit(held.vector[None])[0] @ unit(target.vector[None])[0]) >= ALMOST_EQUAL:
+    if held is None or made_of_one(unit(held.vector[None]), target.vector)[0]:
         return target
     return replace(target, name=f"{target.name} (file)")
 

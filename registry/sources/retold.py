@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from registry.data.transfers import TransferRecord
 from registry.packs.pack import Pack
-from registry.spaces.vectors import unit
+from registry.spaces.vectors import made_of_one, unit
 
-SAME = 0.9999  # the cosine of two vectors of one task
 MOSTLY = 0.5  # of what a pack tells
 
 Key = tuple[str, str, str, str, float]
@@ -58,7 +57,7 @@ class _Teller:
         names, rows = [*self.vectors], unit(np.stack([*self.vectors.values()]))
         meant = {}
         for name, vector in pack.vectors.items():
-            here = [names[place] for place in np.flatnonzero(rows @ unit(vector[None])[0] >= SAME).tolist()]
+            here = [names[place] for place in np.flatnonzero(made_of_one(rows, vector)).tolist()]
             if here:
                 meant[name] = name if name in here else here[0]
         return meant

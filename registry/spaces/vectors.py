@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from registry.errors import InputError
 
+SAME = 0.9999  # the cosine of two vectors that were made of one task, maybe on two devices
 _LENGTH_TOLERANCE = 1e-3
 _SMALL, _LARGE = 1e-20, 1e30  # squared lengths between which float32 can tell them
 _NOTHING = 1e-9  # a segment shorter than this points nowhere
@@ -65,3 +66,16 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.where(length > _NOTHING, rows / np.maximum(length, _NOTHING), 0.0).astype(np.float32)
+
+
+def made_of_one(rows: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of each row whether it was made of the same task as a vector, as embedded: they differ by rounding alone.
+
+    Tasks that are nearly doubles are less alike; see `registry.ranking.duplicates`. Before vectors are centred, those
+    of other tasks may be nearly as alike as doubles.
+
+    Args:
+        rows: (n, dimension), of unit length.
+        vector: (dimension,).
+    """
+    return np.asarray(rows @ unit(vector[None])[0] >= SAME)

@@ -248,6 +248,19 @@ def test_a_vector_from_a_file_asks_as_its_entry_does(measured: Registry) -> None
     assert [match.name for match in ranking] == [match.name for match in ask(measured, "film")]
 
 
+def test_a_vector_from_a_file_is_no_entry_that_is_only_much_like_it(measured: Registry) -> None:
+    """Before a space is centred, all its tasks may be as alike as that: what they share is most of each."""
+    file = measured.vectors(entry="film")
+    other = replace(file, matrix=unit(file.matrix + np.float32(0.08) * vector(77)))
+    assert 0.995 < float(other.matrix[0] @ file.matrix[0]) < 0.9999
+
+    ranking = measured.nearest(other, by="memory")
+
+    assert ranking.query == "film (file)"
+    assert "film" in [match.name for match in ranking]
+    assert measured.nearest(file, by="memory").query == "film"
+
+
 def test_a_vector_from_a_file_that_is_only_called_like_an_entry_hides_none(measured: Registry) -> None:
     outside = replace(measured.vectors(entry="song"), names=("film",))
 
