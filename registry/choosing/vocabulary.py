@@ -1,6 +1,6 @@
 """Do the labels of a task and the answers of models mean the same?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -37,45 +37,23 @@ class Vocabulary:
     @classmethod
     def of(cls, task: EntryRecord, answered: Answered) -> Self | None:
         """Compare the labels of a task with answers, by their texts and their names; None for a task without labels."""
-        labels, texts = task.spec.get("labels"), task.spec.get("answers") or {}
-        if task.spec.get("kind") != CLASSIFICATION or not labels:
+        text_of = _texts_of_labels(task)
+        if not text_of:
             return None
-        known = {plain(answer): answer for answer in answered.answers}
-        spelt = {label: str(texts.get(label, label)) for label in map(str, labels)}
-        found_as = {unmarked(word): answer for word, answer in known.items()} | known
-        by_text = {label: found_as.get(plain(text)) for label, text in spelt.items()}
-        by_name = {label: found_as.get(plain(label)) for label in spelt}
-        forms = {unmarked(answer): answer for answer in (*by_name.values(), *by_text.values()) if answer is not None}
-        as_others = {answer: forms[unmarked(word)] for word, answer in known.items() if unmarked(word) in forms}
-        as_others = {answer: other for answer, other in as_others.items() if answer not in forms.values()}
-        known = {word: answer for word, answer in known.items() if answer not in as_others}
-        odd = [known[word] for word in known if known[word] not in {*by_text.values(), *by_name.values()}]
-        if answered.most_of(odd) <= JUNK and len(odd) < len(known):
-            known = {word: answer for word, answer in known.items() if answer not in odd}
-        first, second = (
-            (by_name, by_text) if _holds(by_name, known) and not _holds(by_text, known) else (by_text, by_name)
-        )
-        found = {label: first[label] or second[label] for label in spelt}
-        meant = {label: answer or spelt[label] for label, answer in found.items()}
-        unanswered = tuple(meant[label] for label in spelt if found[label] is None)
-        unlabelled = [answer for answer in known.values() if answer not in meant.values()]
-        both = [label for label in spelt if by_text[label] and by_name[label] and by_text[label] != by_name[label]]
-        strange = None
-        if (both and _holds(by_name, known) == _holds(by_text, known)) or len(set(meant.values())) < len(meant):
-            strange = "an answer may be the name of one label and the text of another"
-        elif unanswered and unlabelled:
-            strange = (
-                f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels "
-                "(if it is no answer, leave its cells empty)"
-            )
+        among = _Among.of(answered.answers, text_of)
+        frequent = _frequent(answered, among)
+        found = among.found(frequent)
+        meant = {label: answer or text_of[label] for label, answer in found.items()}
+        unanswered = tuple(meant[label] for label, answer in found.items() if answer is None)
+        strange = among.why_unclear(frequent, meant, unanswered)
         taken = {plain(answer) for answer in meant.values()}
         others = [answer for answer in answered.answers if plain(answer) not in taken and strange is None]
-        junk = tuple(answer for answer in others if as_others.get(answer) not in meant.values())
-        as_others = {answer: other for answer, other in as_others.items() if answer in others and answer not in junk}
+        spelt = {answer: among.spelt[answer] for answer in others if among.spelt.get(answer) in meant.values()}
+        junk = tuple(answer for answer in others if answer not in spelt)
         names = {plain(label): answer for label, answer in meant.items()}
-        said = {plain(text): meant[label] for label, text in spelt.items()}
-        said |= {plain(answer): answer for answer in meant.values()}
-        return cls(meant, names, said, unanswered, strange, junk, as_others)
+        texts = {plain(text): meant[label] for label, text in text_of.items()}
+        texts |= {plain(answer): answer for answer in meant.values()}
+        return cls(meant, names, texts, unanswered, strange, junk, spelt)
 
     @property
     def are_others(self) -> bool:
@@ -112,6 +90,73 @@ def words_of_labels(task: EntryRecord) -> frozenset[str]:
     return frozenset(plain(str(word)) for word in (*labels, *texts.values()))
 
 
-def _holds(meant: Mapping[str, str | None], known: Mapping[str, str]) -> bool:
+@dataclass(frozen=True)
+class _Among:
+    """Where the labels of a task are found among answers, if they are read as their texts, and if as their names."""
+
+    by_text: Mapping[str, str | None]  # label -> answer, None where that is none of them
+    by_name: Mapping[str, str | None]
+    spelt: Mapping[str, str]  # answers that are one of these but for signs at their ends
+
+    @classmethod
+    def of(cls, answers: Sequence[str], text_of: Mapping[str, str]) -> Self:
+        """Look for labels: for the same words first, and then for such with signs around them."""
+        known = {unmarked(answer): answer for answer in answers} | {plain(answer): answer for answer in answers}
+        by_text = {label: known.get(plain(text)) for label, text in text_of.items()}
+        by_name = {label: known.get(plain(label)) for label in text_of}
+        found = {unmarked(answer): answer for answer in (*by_name.values(), *by_text.values()) if answer is not None}
+        others = [answer for answer in answers if answer not in found.values()]
+        spelt = {answer: found[unmarked(answer)] for answer in others if unmarked(answer) in found}
+        return cls(by_text, by_name, spelt)
+
+    def found(self, answers: Collection[str]) -> dict[str, str | None]:
+        """Return the answer of each label, by the one way where that explains all answers, else rather by its text."""
+        is_by_name = _holds(self.by_name, answers) and not _holds(self.by_text, answers)
+        first, second = (self.by_name, self.by_text) if is_by_name else (self.by_text, self.by_name)
+        return {label: first[label] or second[label] for label in first}
+
+    def why_unclear(self, answers: Collection[str], meant: Mapping[str, str], unanswered: Sequence[str]) -> str | None:
+        """Say why nothing can be said of labels that seem to mean some answers; None where something can.
+
+        Args:
+            answers: those that count.
+            meant: what the labels seem to mean.
+            unanswered: those of these that nobody gave.
+        """
+        read_twice = any(
+            name and text and name != text
+            for name, text in zip(self.by_name.values(), self.by_text.values(), strict=True)
+        )
+        either_way = _holds(self.by_name, answers) == _holds(self.by_text, answers)
+        if (read_twice and either_way) or len(set(meant.values())) < len(meant):
+            return "an answer may be the name of one label and the text of another"
+        unlabelled = [answer for answer in answers if answer not in meant.values()]
+        if unanswered and unlabelled:
+            return (
+                f"{unanswered[0]!r} is none of the answers, and {unlabelled[0]!r} none of the labels "
+                "(if it is no answer, leave its cells empty)"
+            )
+        return None
+
+
+def _frequent(answered: Answered, among: _Among) -> list[str]:
+    """Return the answers that count: not the other spellings, nor those that no label may mean and few texts have."""
+    answers = [answer for answer in answered.answers if answer not in among.spelt]
+    labelled = {*among.by_text.values(), *among.by_name.values()}
+    odd = [answer for answer in answers if answer not in labelled]
+    if len(odd) == len(answers) or answered.most_of(odd) > JUNK:
+        return answers
+    return [answer for answer in answers if answer not in odd]
+
+
+def _texts_of_labels(task: EntryRecord) -> dict[str, str]:
+    """Return the text of each label of a classification task; none of another."""
+    if task.spec.get("kind") != CLASSIFICATION:
+        return {}
+    labels, texts = task.spec.get("labels") or (), task.spec.get("answers") or {}
+    return {label: str(texts.get(label, label)) for label in map(str, labels)}
+
+
+def _holds(meant: Mapping[str, str | None], answers: Collection[str]) -> bool:
     """Say whether each answer is what one of the labels means."""
-    return set(known.values()) <= set(meant.values())
+    return set(answers) <= set(meant.values())
