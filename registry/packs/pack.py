@@ -171,5 +171,5 @@ def _tasks(said: Mapping[str, Any], place: str) -> list[PackTask]:
 def _spec(said: Mapping[str, Any], place: str) -> SpaceSpec:
     try:
         return SpaceSpec.from_document(said["space"]).without_corpus()
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(place, "does not say which space its vectors are of.") from error

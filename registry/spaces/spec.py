@@ -13,6 +13,16 @@ DIMENSION = 2048
 IMPORTED = "imported"  # the method of a space whose vectors people bring: nothing is embedded in it
 MOST_NUMBERS = 65536  # in a vector
 
+# What the settings are, as a document holds them; of the facets more is asked.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "surrogate": (str,),
+    "surrogate_source": (str,),
+    "method": (str,),
+    "parameters": (dict,),
+    "corpus": (str, type(None)),
+    "seed": (int,),
+}
+
 
 @dataclass(frozen=True)
 class SpaceSpec:
@@ -71,8 +81,25 @@ class SpaceSpec:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "SpaceSpec":
-        """Read what `as_document` wrote; raise `DataError` where it is of a later release."""
+        """Read what `as_document` wrote, or a stranger.
+
+        Raises:
+            DataError: it is of a later release.
+            KeyError, TypeError, AttributeError, ValueError: it is no space's.
+        """
         if document.get("format") != 1:
             raise DataError("space", f"format {document.get('format')} is not known: upgrade fute-registry.")
         facets = Facets(Facet(**facet) for facet in document["facets"])
-        return cls(**{**document, "facets": facets})
+        made = cls(**{**document, "facets": facets})
+        for name, kind in _KINDS.items():
+            if type(getattr(made, name)) not in kind:
+                raise TypeError(name)
+        _check_facets(facets)
+        return made
+
+
+def _check_facets(facets: Facets) -> None:
+    """Raise `ValueError` where a vector cannot be divided so."""
+    are_parts = all(type(facet.name) is str and type(facet.size) is int and facet.size > 0 for facet in facets)
+    if not are_parts or not 0 < len(facets) == len(set(facets.names)):
+        raise ValueError("facets")

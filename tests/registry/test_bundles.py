@@ -597,6 +597,49 @@ def test_recorded_tables_that_nothing_can_have_answered_import_nothing(
     assert list(theirs.models()) == []
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "problem"),
+    [
+        ("facets", [{"name": "inputs", "size": 4.0}, {"name": "map", "size": 4}], "form of a space's settings"),
+        ("facets", [{"name": "inputs", "size": -4}, {"name": "map", "size": 12}], "form of a space's settings"),
+        ("facets", [{"name": "inputs", "size": 0}, {"name": "map", "size": 8}], "form of a space's settings"),
+        ("facets", [{"name": "map", "size": 4}, {"name": "map", "size": 4}], "form of a space's settings"),
+        ("facets", [{"name": None, "size": 8}], "form of a space's settings"),
+        ("method", 5, "form of a space's settings"),
+        ("parameters", None, "form of a space's settings"),
+        ("surrogate_source", 5, "form of a space's settings"),
+        ("seed", "0", "form of a space's settings"),
+        ("corpus", 5, "form of a space's settings"),
+        ("corpus", "0" * 64, "texts0:1 is not the corpus of these settings"),
+    ],
+)
+def test_settings_that_no_space_has_import_nothing(
+    mine: Registry,
+    theirs: Registry,
+    moved: Callable[[], Path],
+    tmp_path: Path,
+    setting: str,
+    value: object,
+    problem: str,
+) -> None:
+    """Whoever makes them up makes up the fingerprint too: no question would be answered in such a space."""
+    fill(mine, 1)
+
+    def change(document: dict[str, Any]) -> None:
+        spec = document["spec"]
+        spec[setting] = value
+        identity = {key: its for key, its in spec.items() if key != "surrogate_source"}
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        document["fingerprint"] = hashlib.sha256(text.encode()).hexdigest()
+
+    faulty = tampered(moved(), tmp_path / "faulty", edited("spaces.jsonl", 0, change))
+
+    with pytest.raises(DataError, match=problem):
+        theirs.import_bundle(faulty, trust=True)
+
+    assert not theirs.tasks()
+
+
 def test_a_link_in_a_bundle_is_not_followed(
     mine: Registry, theirs: Registry, moved: Callable[[], Path], tmp_path: Path
 ) -> None:

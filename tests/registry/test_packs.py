@@ -225,6 +225,16 @@ def test_a_faulty_description_is_refused_in_a_line(folder: Path, change: dict[st
         read_pack(folder)
 
 
+@pytest.mark.parametrize("size", [None, 1.5, "4", True, 0, -4])
+def test_a_pack_whose_vectors_cannot_be_divided_as_it_says_is_refused_in_a_line(folder: Path, size: object) -> None:
+    said = json.loads((folder / "pack.json").read_text())
+    said["space"]["facets"][0]["size"] = size
+    (folder / "pack.json").write_text(json.dumps(said))
+
+    with pytest.raises(InputError, match="does not say which space"):
+        read_pack(folder)
+
+
 def test_the_supplied_packs_can_be_read_and_hold_what_they_say() -> None:
     assert STARTER in supplied()
     pack = read_pack(resource("packs") / STARTER)

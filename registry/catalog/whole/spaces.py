@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from registry.catalog.changes import count_new, log_change
 from registry.catalog.queries import named, new_id, sealed
-from registry.catalog.tables import Embedding, Space, State
+from registry.catalog.tables import Embedding, Space, State, Version
 from registry.catalog.whole.fields import Fields
 from registry.catalog.whole.merge import Merge
 from registry.catalog.whole.pieces import Piece, Section
@@ -34,16 +34,17 @@ def merge_space(merge: Merge, piece: Piece) -> None:
     if named(merge.session, Space, name) is not None:
         merge.clash(Section.SPACES, f"space {name!r} is here with other settings", f"space {name}")
         return
+    settings = _settings(fields, fingerprint)
     space = Space(
         id=new_id(merge.session, Space),
         name=name,
-        corpus_version_id=None if corpus is None else merge.version_id(fields, corpus, EntryKind.CORPUS),
+        corpus_version_id=None if corpus is None else _corpus(merge, fields, corpus),
         created_at=fields.time("created_at"),
         epoch=fields.count("epoch"),
         centre=_centre(fields, piece),
         centred_on=None if piece.document.get("centred_on") is None else fields.count("centred_on"),
         tasks_at_most=fields.count("tasks_at_most"),
-        **_settings(fields, fingerprint),
+        **settings,
         **merge.session.info,
     )
     merge.session.add(space)
@@ -107,6 +108,14 @@ def _checked_name(fields: Fields) -> str:
     if not is_name:
         raise fields.fault(f"{name[:60]!r} is not the name of a space.")
     return name
+
+
+def _corpus(merge: Merge, fields: Fields, corpus: tuple[str, int]) -> int:
+    """Return the id here of a space's corpus, if the settings are of no other texts: models would be asked those."""
+    version_id = merge.version_id(fields, corpus, EntryKind.CORPUS)
+    if fields.one("spec", dict)["corpus"] not in (None, merge.session.get_one(Version, version_id).content_hash):
+        raise fields.fault(f"{corpus[0]}:{corpus[1]} is not the corpus of these settings.")
+    return version_id
 
 
 def _settings(fields: Fields, fingerprint: str) -> dict[str, object]:
