@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from registry.catalog import Catalog, EmbeddingRecord, SpaceRecord
+from registry.catalog import Catalog, EmbeddingRecord, EntryRecord, SpaceRecord
 from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
@@ -25,14 +25,11 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     """
     if isinstance(query, VectorFile):
         return _outside(query, space)
-    pack, colon, task = checked_text(query, "query").partition(":")
-    if colon and pack in Shelf(catalog.database.location.folder).names():
-        raise InputError(f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task}).")
-    reference = Reference.parse(query)
+    reference = Reference.parse(checked_text(query, "query"))
     found = catalog.embeddings.newest(reference.name, space.id) if reference.version is None else None
     if found is not None:
         return found
-    entry = catalog.entries.get(query)
+    entry = _entry_of(catalog, query)
     embedding = catalog.embeddings.get(entry.version_id, space.id)
     if embedding is not None:
         return embedding
@@ -43,6 +40,18 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     if space.spec["method"] == IMPORTED:
         raise InputError(f"{query!r} has no vector in space {space.name!r}: bring it in with 'fute vectors import'.")
     raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))
+
+
+def _entry_of(catalog: Catalog, query: str) -> EntryRecord:
+    """Return the version of an entry that a query means; a pack may be called as an entry is, and gives way."""
+    try:
+        return catalog.entries.get(query)
+    except InputError as error:
+        pack, colon, task = query.partition(":")
+        if not colon or pack not in Shelf(catalog.database.location.folder).names():
+            raise
+        told = f"{query!r} is a task of the pack {pack!r}: as a query it has to be registered ({task})."
+        raise InputError(told) from error
 
 
 def as_asked(catalog: Catalog, query: str | VectorFile, target: EmbeddingRecord) -> EmbeddingRecord:

@@ -111,6 +111,16 @@ def test_a_task_of_a_pack_is_no_query(own: Registry, folder: Path) -> None:
         own.nearest("theirs:film")
 
 
+def test_a_version_of_an_entry_is_a_query_whatever_packs_are_called(own: Registry, pack: Pack, tmp_path: Path) -> None:
+    before = own.nearest("film:1")
+    write_pack(tmp_path / "film", replace(pack, name="film"))
+    own.packs.add(str(tmp_path / "film"))
+
+    assert own.nearest("film:1") == before
+    with pytest.raises(InputError, match="'film:rain' is a task of the pack 'film'"):
+        own.nearest("film:rain")
+
+
 def test_nothing_of_a_pack_is_listed_counted_or_exported(own: Registry, folder: Path) -> None:
     before = (own.status().entries, [t.name for t in own.tasks()], own.transfers(), own.vectors().names)
     own.packs.add(str(folder))
