@@ -61,7 +61,9 @@ def located(location: str | os.PathLike[str] | None) -> Location:
     if not text.strip() or "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
         raise InputError(f"{text[:60]!r} is not the path of a folder.")
     try:
-        return Location(EngineKind.SQLITE, Path(text).expanduser())
+        folder = Path(text).expanduser()
+        # SQLite would take a path that begins so for a URL, and open another file.
+        return Location(EngineKind.SQLITE, folder.absolute() if str(folder).startswith("file:") else folder)
     except RuntimeError as error:  # ~somebody who is not known here
         raise InputError(f"{text[:60]!r} is not the path of a folder: {error}") from error
 

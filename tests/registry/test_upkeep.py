@@ -192,6 +192,25 @@ def test_a_backup_is_restored_and_what_was_there_is_kept(store: Path) -> None:
     assert names(store) == ["bank", "shop"]
 
 
+def test_a_folder_whose_name_looks_like_a_url_is_not_taken_for_another(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite reads `file:store/catalog.db` as a URL, which names the file in `store`."""
+    monkeypatch.chdir(tmp_path)
+    odd, before = Path("file:store"), (store / "catalog.db").read_bytes()
+    with Registry.create(odd) as registry:
+        registry.add_task("song", TaskData("classification", ("x", "y"), (Example("a", "x"), Example("b", "y"))))
+
+    assert ask(odd, "backup", "file:b.db")[0] == 0
+    with Registry.open(odd) as registry:
+        registry.remove("song", "task")
+    assert ask(odd, "restore", "file:b.db")[0] == 0
+
+    assert names(odd) == ["song"]
+    assert ask(odd, "verify") == WELL
+    assert (store / "catalog.db").read_bytes() == before
+
+
 @pytest.mark.parametrize("command", ["restore", "repair"])
 def test_a_link_is_not_replaced_by_a_file_without_a_word(store: Path, tmp_path: Path, command: str) -> None:
     backup = tmp_path / "b.db"
