@@ -94,7 +94,7 @@ def built(
         kind = choice.of(len(held.ids))
         try:
             return _built_as(kind, space, files, held)
-        except OSError as error:
+        except (OSError, DamagedIndexError) as error:  # there is no room, or the file was removed meanwhile
             if kind is FaissFlat:
                 raise
             log.warning("The index of space %r cannot have a file (%s): it is held in memory.", space.name, error)

@@ -3,7 +3,7 @@
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import mul
 from pathlib import Path
 
@@ -437,6 +437,33 @@ def test_where_no_file_can_be_made_all_are_held_in_memory(store: Registry, caplo
 
     with Registry.open(store.folder) as again:
         again._indexes.choice.of = lambda _count: FaissCompressed  # what was chosen went with the folder
+        assert names(again, "m5") == right
+
+    assert "held in memory" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [Path.unlink, lambda path: os.truncate(path, 100), lambda path: path.write_bytes(bytes(path.stat().st_size))],
+    ids=["removed", "cut", "overwritten"],
+)
+def test_an_index_whose_file_is_lost_while_it_is_made_is_held_in_memory(
+    store: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
+) -> None:
+    """The folder of indices may be deleted at any time, so also in the midst of this."""
+    right = names(store, "m5")
+    store.use_index("pq")
+
+    def strike(place: str) -> None:
+        if place == "index.rows.synced":
+            for path in (store.folder / "index").glob("*.rows"):
+                spoil(path)
+
+    monkeypatch.setattr("registry.index.stored.point", strike)
+    for path in (store.folder / "index").glob("*.idx"):
+        path.unlink()
+
+    with Registry.open(store.folder) as again:
         assert names(again, "m5") == right
 
     assert "held in memory" in caplog.text
