@@ -52,19 +52,21 @@ def meant_by(catalog: Catalog, name: str) -> list[EntryRecord | NewEntry]:
 
     Raises:
         NotFoundError: nothing has this name.
-        InputError: the model cannot be asked under a prompt, or an LLM is known under none.
+        InputError: the model cannot be asked under a prompt, an LLM is known under none, or an older version is named.
     """
     model, at, prompt = name.partition("@")
     if not at:
         entry = catalog.entries.get(name)
         if entry.kind is not EntryKind.MODEL or not is_language_model(entry.spec):
             return [entry]
+        _check_newest(catalog, entry)
         prompts = catalog.entries.prompts_of(entry.name)
         if not prompts:
             mend = f"name one, 'fute embed {name}@PROMPT', or all, 'fute embed \"{name}@*\"'."
             raise InputError(f"{name!r} answers under a prompt: {mend}")
         return [_pair(catalog, entry, prompt_name) for prompt_name in prompts]
     owner = catalog.entries.get(model, EntryKind.MODEL)
+    _check_newest(catalog, owner)
     if not any(character in prompt for character in _PATTERN):
         return [_pair(catalog, owner, prompt)]
     if _spec(owner).kind is ModelKind.RECORDED_LLM:
@@ -86,6 +88,12 @@ def entered(catalog: Catalog, meant: Sequence[EntryRecord | NewEntry]) -> list[E
         return [entry for entry in meant if isinstance(entry, EntryRecord)]
     with catalog.entries.adding(replace=True) as add:
         return [add(entry) if isinstance(entry, NewEntry) else entry for entry in meant]
+
+
+def _check_newest(catalog: Catalog, owner: EntryRecord) -> None:
+    """Raise `InputError` where a model is an older version: its answers would be taken for those of the newest."""
+    if owner.version_id != catalog.entries.get(owner.name).version_id:
+        raise InputError(f"Prompts are asked of the latest version of {owner.name!r}: name {owner.name!r} alone.")
 
 
 def _answers(catalog: Catalog, pair: EntryRecord | NewEntry) -> Sequence[str]:

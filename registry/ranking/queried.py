@@ -36,7 +36,8 @@ def embedding_of(catalog: Catalog, query: str | VectorFile, space: SpaceRecord) 
     if entry.kind not in EMBEDDABLE:
         raise InputError(f"{query!r} is a {entry.kind.value}: only tasks and models have vectors.")
     if entry.kind is EntryKind.MODEL and is_language_model(entry.spec):
-        raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, '{query}@PROMPT'.")
+        one = f"{entry.name}@PROMPT"
+        raise InputError(f"{query!r} answers under a prompt, and has a vector for each: name one, {one!r}.")
     if space.spec["method"] == IMPORTED:
         raise InputError(f"{query!r} has no vector in space {space.name!r}: bring it in with 'fute vectors import'.")
     raise NotEmbeddedError(query, space.name, catalog.embeddings.spaces_of(entry.version_id))

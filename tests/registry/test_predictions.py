@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sqlalchemy import delete
+from tiny_cli import hand_made_space
 
 from embedders.errors import BlackBoxError
 from embedders.jobs.asking import with_answers
@@ -377,3 +378,26 @@ def test_a_pattern_finds_prompts_whatever_their_case(registry: Registry) -> None
     found = meant_by(registry.catalog, "llm@film-*")
 
     assert [entry.name for entry in found] == ["llm@Film-1", "llm@film-2"]
+
+
+def test_prompts_are_asked_of_the_latest_version_of_a_model_alone(registry: Registry) -> None:
+    prompts = [RecordedPrompt("film", "{{text}}", SAID.answers, Recording(TEXTS, SAID))]
+    registry.add_recorded_llm("llm", prompts, source="here")
+    registry.add_recorded_llm("llm", prompts, source="there", replace=True)
+    registry.set_alias("llm:2", "best")
+
+    for older in ("llm:1", "llm:1@film", "llm:1@*"):
+        with pytest.raises(InputError, match="asked of the latest version of 'llm': name 'llm' alone"):
+            meant_by(registry.catalog, older)
+
+    for newest in ("llm", "llm:2", "llm:best@film", "llm@*"):
+        assert [entry.name for entry in meant_by(registry.catalog, newest)] == ["llm@film"]
+
+
+def test_a_version_of_a_language_model_is_no_part_of_the_name_that_is_advised(registry: Registry) -> None:
+    prompts = [RecordedPrompt("film", "{{text}}", SAID.answers, Recording(TEXTS, SAID))]
+    registry.add_recorded_llm("llm", prompts, source="here")
+    hand_made_space(registry, "by-hand")
+
+    with pytest.raises(InputError, match="name one, 'llm@PROMPT'"):
+        registry.nearest("llm:1")
