@@ -25,7 +25,7 @@ from registry.ranking.nearest import (
     ranked,
     unseen,
 )
-from registry.ranking.queried import OUTSIDE
+from registry.ranking.queried import OUTSIDE, as_asked
 from registry.ranking.uncertainty import NORMAL, interval
 from registry.results import Cell
 from registry.sources.borrowed import Borrowed
@@ -141,7 +141,8 @@ def sources(
     """
 
     def rank(index: SpaceIndex, record: SpaceRecord, target: EmbeddingRecord) -> SourceRanking:
-        return _ranked_for(catalog, index, record, _of_its_own(catalog, record, target), asked)
+        meant = as_asked(catalog, query, _of_its_own(catalog, record, target))
+        return _ranked_for(catalog, index, record, meant, asked)
 
     return asked_of_index(catalog, indexes, query, space, rank)
 

@@ -240,6 +240,19 @@ def test_filters_and_limits_hold(measured: Registry) -> None:
     assert [m.name for m in ask(measured, limit=2)] == [m.name for m in ask(measured)[:2]]
 
 
+def test_an_older_version_asks_under_its_own_name_and_the_newest_is_a_source_of_it(measured: Registry) -> None:
+    newest = measured.add_task("film", task("another", 5), replace=True)
+    measured.catalog.embeddings.put(newest.version_id, measured.catalog.spaces.get("s"), vector(55), {})
+    measured.refresh_index("s")
+
+    for by in ("memory", "gain", "size", "similarity"):
+        ranking = measured.nearest("film:1", by=by, kind="task")
+        assert ranking.query == "film:1"
+        assert "film" in [match.name for match in ranking]
+        assert measured.nearest("film", by=by, kind="task").query == "film"
+        assert measured.nearest("film:2", by=by, kind="task").query == "film"
+
+
 def test_a_vector_from_a_file_asks_as_its_entry_does(measured: Registry) -> None:
     outside = measured.vectors(entry="film")
 
