@@ -3,13 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from embedders.errors import BlackBoxError
-from embedders.predictors.contract import LEAST_COVERED
+from embedders.predictors.contract import LEAST_COVERED, Calibratable, Predictor
+from registry.catalog import EntryRecord
+from registry.catalog.predictions import CONTENT_FREE, PredictionStore, joined
 from registry.data.inputs import Input
 from registry.data.predictions import Missing, Predictions
+from registry.kinds import EntryKind
 
 _MENDS = {  # by the commonest reason
     Missing.NO_ANSWER: "let the prompt ask for one of its words and nothing else",
@@ -33,6 +37,45 @@ class UnreadableError(BlackBoxError):
         counts = predictions.counts()
         commonest = max(counts, key=lambda why: counts[why])
         super().__init__(f"Of {name!r}, {told_missing(predictions)}: {_MENDS[commonest]}.")
+
+
+def answers_of(
+    store: PredictionStore,
+    entry: EntryRecord,
+    predictor: Predictor,
+    corpus_id: int,
+    inputs: Sequence[Input],
+    *,
+    is_live: bool,
+) -> Predictions:
+    """Return what a black box answers to inputs: what is recorded, and the rest, which is asked and recorded.
+
+    Args:
+        store: where answers are recorded.
+        entry: whose answers they are.
+        predictor: who is asked.
+        corpus_id: the version of the corpus.
+        inputs: those of its inputs that can be answered.
+        is_live: whether a language model itself is asked: each chunk is slow, or paid for, and recorded at once.
+
+    Raises:
+        UnreadableError: so far most of what the model replied names no answer.
+    """
+    chunks = store.chunks(entry.version_id, corpus_id)
+    size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
+    if is_live and are_most_missing(joined(chunks)):  # it failed for that: it is asked once more
+        chunks = {start: one for start, one in chunks.items() if not are_most_missing(one)}
+    with kept(partial(store.put_all, entry.version_id, corpus_id), seconds=0 if is_live else TOGETHER) as keep:
+        for start, stop in unasked(chunks, len(inputs), size):
+            chunks[start] = predictor.predict(inputs[start:stop])
+            keep(start, chunks[start])
+            if is_live and are_most_missing(joined(chunks)):
+                raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
+        if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
+            said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
+            if said is not None:
+                keep(CONTENT_FREE, said)
+    return joined(chunks)
 
 
 def unasked(chunks: Mapping[int, Predictions], count: int, size: int) -> Iterator[tuple[int, int]]:

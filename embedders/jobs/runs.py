@@ -23,33 +23,23 @@ from embedders.errors import (
     told_of,
 )
 from embedders.hardware.threads import sleep_while_waiting
-from embedders.jobs.asking import (
-    CHUNK,
-    PROMPTED_CHUNK,
-    TOGETHER,
-    UnreadableError,
-    are_most_missing,
-    kept,
-    told_missing,
-    unasked,
-    with_answers,
-)
+from embedders.jobs.asking import answers_of, told_missing, with_answers
 from embedders.jobs.elsewhere import Elsewhere
 from embedders.methods import Method, method_named
 from embedders.methods.assembling import assemble, deviations
 from embedders.methods.contract import Reading
 from embedders.observed import Observed, from_answers, from_spans, from_task
-from embedders.predictors.contract import Bounded, Calibratable, Predictor
+from embedders.predictors.contract import Bounded, Form, Predictor
 from embedders.predictors.functions import has_changed
 from embedders.predictors.language.prompted import PromptedPredictor
 from embedders.spaces import current_space
 from embedders.surrogate.loading import SurrogateCache, surrogate_of
 from registry import Registry
 from registry.catalog import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
-from registry.catalog.predictions import CONTENT_FREE, joined
 from registry.choosing.scores import calibrated
 from registry.data.inputs import Input
 from registry.data.models import is_language_model
+from registry.data.predictions import Predictions
 from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EMBEDDABLE, EntryKind
@@ -289,17 +279,20 @@ class Run:
 
     def _asked_before(self, entry: EntryRecord) -> dict[str, Any]:
         """Return how the recorded answers were asked for, where another space was made of them; else nothing."""
-        corpus_id = self._space.corpus_version_id or 0
-        told = self._registry.catalog.embeddings.provenances(entry.version_id, corpus_id)
+        told = self._registry.catalog.embeddings.provenances(entry.version_id, self._corpus_id)
         asked: dict[str, Any] = next((one["asked"] for one in told if "asked" in one), {})
         return asked
+
+    @property
+    def _corpus_id(self) -> int:
+        corpus_id = self._space.corpus_version_id
+        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        return corpus_id
 
     @cached_property
     def _corpus(self) -> list[Input]:
         """The inputs on which the space observes black boxes."""
-        corpus_id = self._space.corpus_version_id
-        assert corpus_id is not None, "checked before the run"  # noqa: S101
-        return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(corpus_id))
+        return self._registry.corpus_inputs(self._registry.catalog.entries.by_version_id(self._corpus_id))
 
     def _answerable(self, predictor: Predictor) -> tuple[Input, ...]:
         """Return the inputs that a black box can answer; where they are too few, the error names a space of its own."""
@@ -310,41 +303,26 @@ class Run:
 
     def _answered(self, entry: EntryRecord, predictor: Predictor) -> Observed:
         """Return a black box's answers on the space's corpus, asking only what is not recorded yet."""
-        corpus_id = self._space.corpus_version_id
-        assert corpus_id is not None, "checked before the run"  # noqa: S101
+        inputs, is_live = self._answerable(predictor), isinstance(predictor, PromptedPredictor)
         store = self._registry.catalog.predictions
-        corpus = self._corpus
-        inputs = self._answerable(predictor)
-        chunks = store.chunks(entry.version_id, corpus_id)
-        size = CHUNK if entry.kind is EntryKind.MODEL else PROMPTED_CHUNK
-        is_live = isinstance(predictor, PromptedPredictor)
-        if is_live and are_most_missing(joined(chunks)):  # it failed for that: it is asked once more
-            chunks = {start: one for start, one in chunks.items() if not are_most_missing(one)}
-        with kept(partial(store.put_all, entry.version_id, corpus_id), seconds=0 if is_live else TOGETHER) as keep:
-            for start, stop in unasked(chunks, len(inputs), size):
-                chunks[start] = predictor.predict(inputs[start:stop])
-                keep(start, chunks[start])
-                if is_live and are_most_missing(joined(chunks)):
-                    raise UnreadableError(entry.name, joined(chunks))  # before all the others are asked, and paid for
-            if CONTENT_FREE not in chunks and isinstance(predictor, Calibratable):
-                said = predictor.content_free(pairs=all(pair is not None for _, pair in inputs))
-                if said is not None:
-                    keep(CONTENT_FREE, said)
-        predictions = joined(chunks)
+        predictions = answers_of(store, entry, predictor, self._corpus_id, inputs, is_live=is_live)
         if isinstance(predictor, Bounded) and predictor.not_read is not None:
             self.report.not_read[entry.name] = predictor.not_read
         if predictions.counts():
             self.report.unanswered[entry.name] = told_missing(predictions)
-        inputs, predictions = with_answers(inputs, predictions, entry.name, is_live=is_live)
-        if predictor.form == "spans":
+        return self._made_of(*with_answers(inputs, predictions, entry.name, is_live=is_live), predictor.form)
+
+    def _made_of(self, inputs: tuple[Input, ...], predictions: Predictions, form: Form) -> Observed:
+        """Return what a vector is made of: answers that were given, certain, calibrated or as they are."""
+        if form == "spans":
             return from_spans(inputs, predictions.likeliest(), seed=self._spec.seed)
-        how, is_number = self._spec.parameters["answers"], predictor.form == "number"
+        how, is_number = self._spec.parameters["answers"], form == "number"
         table = predictions.probabilities
         if how == "calibrated" and not is_number:
             table = calibrated(table[None].astype(np.float64), "batch")[0].astype(np.float32)
         made = from_answers(inputs, predictions.answers, table, hard=how == "hard", is_number=is_number)
-        is_most = len(corpus) / 2 <= len(inputs)
-        return replace(made, among=tuple(corpus)) if is_most else made  # the same features as of all other models
+        is_most = len(self._corpus) / 2 <= len(inputs)  # then it has the same features as all other models
+        return replace(made, among=tuple(self._corpus)) if is_most else made
 
 
 @cache
