@@ -1,6 +1,7 @@
 """`fute model`: black boxes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,7 @@ import click
 from commands.answers import answers, test
 from commands.completion import names_of
 from commands.nouns import add_common, page_options, print_page, tell_measured
-from commands.options import answers_options, range_option
+from commands.options import answers_options, range_option, together
 from commands.output import json_option, print_one, registry_of, table_options, tags_option, tell
 
 if TYPE_CHECKING:
@@ -16,6 +17,38 @@ if TYPE_CHECKING:
     from registry.catalog import EntryRecord
 
 OF_ENDPOINT = "--model-id, --key-env, --requests-per-second, --concurrent and --reasoning-tokens go with --endpoint."
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Options that go with --hf."""
+
+    gguf: str | None
+    labels: str | None
+    ends: tuple[float, float] | None
+    revision: str | None
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """Options that go with --endpoint."""
+
+    model_id: str | None
+    key_env: str | None
+    requests_per_second: float | None
+    concurrent: int | None
+    reasoning_tokens: int | None
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Options that go with --recorded."""
+
+    text_column: str | None
+    answers: tuple[str, ...]
+    named_answers: dict[str, str] | None
+    as_they_are: bool
+    space: str | None
 
 
 @click.group()
@@ -49,29 +82,21 @@ def model() -> None:
 @click.option("--replace", is_flag=True, help="Take it as a new version of a known model.")
 @tags_option
 @click.pass_context
+@together("of_checkpoint", CheckpointOptions)
+@together("of_endpoint", EndpointOptions)
+@together("of_table", TableOptions)
 def add(
     ctx: click.Context,
     name: str,
     hf: str | None,
-    gguf: str | None,
     endpoint: str | None,
     function: str | None,
     recorded: str | None,
-    labels: str | None,
-    ends: tuple[float, float] | None,
-    revision: str | None,
-    model_id: str | None,
-    key_env: str | None,
-    requests_per_second: float | None,
-    concurrent: int | None,
-    reasoning_tokens: int | None,
-    text_column: str | None,
-    answers: tuple[str, ...],
-    named_answers: dict[str, str] | None,
-    space: str | None,
+    of_checkpoint: CheckpointOptions,
+    of_endpoint: EndpointOptions,
+    of_table: TableOptions,
     tags: tuple[str, ...],
     *,
-    as_they_are: bool,
     replace: bool,
 ) -> None:
     """Register a model. Nothing is loaded, run or asked before it is embedded.
@@ -83,45 +108,41 @@ def add(
     from embedders.black_boxes import registering
 
     _check_one_of(hf, endpoint, function, recorded)
-    _check_options(hf, (gguf, labels, ends, revision), "--gguf, --labels, --range and --revision go with --hf.")
-    of_endpoint = (model_id, key_env, requests_per_second, concurrent, reasoning_tokens)
+    _check_options(hf, of_checkpoint, "--gguf, --labels, --range and --revision go with --hf.")
     _check_options(endpoint, of_endpoint, OF_ENDPOINT)
-    of_table = (text_column, *answers, named_answers, as_they_are or None, space)
     _check_options(recorded, of_table, "--text, --answer, --answers and --space go with --recorded.")
     registry, common = registry_of(ctx), dict[str, Any](tags=tags, replace=replace)
     if hf is not None:
-        made = [_checkpoint(registry, name, hf, gguf, labels, ends, revision, **common)]
+        made = [_checkpoint(registry, name, hf, of_checkpoint, **common)]
     elif endpoint is not None:
-        made = [_served(registry, name, endpoint, *of_endpoint, **common)]
+        made = [_served(registry, name, endpoint, of_endpoint, **common)]
     elif function is not None:
         made = [registering.function_model(registry, name, function, **common)]
     else:
-        common |= {"text": text_column, "answers": answers, "names": {} if as_they_are else named_answers}
+        names = {} if of_table.as_they_are else of_table.named_answers
+        common |= {"text": of_table.text_column, "answers": of_table.answers, "names": names}
         made = registering.recorded_model(registry, name, str(recorded), **common)
-    _tell_made(registry, made, space)
+    _tell_made(registry, made, of_table.space)
 
 
 def _served(
-    registry: "Registry",
-    name: str,
-    url: str,
-    model_id: str | None,
-    key_env: str | None,
-    requests_per_second: float | None,
-    concurrent: int | None,
-    reasoning_tokens: int | None,
-    *,
-    tags: tuple[str, ...],
-    replace: bool,
+    registry: "Registry", name: str, url: str, options: EndpointOptions, *, tags: tuple[str, ...], replace: bool
 ) -> "EntryRecord":
     """Register a model behind a server."""
     from embedders.black_boxes.registering import endpoint_model
     from embedders.predictors.endpoint.client import Limits
 
-    most = 4 if concurrent is None else concurrent
-    limits = Limits(requests_per_second, most, reasoning_tokens=reasoning_tokens or 0)
+    most = 4 if options.concurrent is None else options.concurrent
+    limits = Limits(options.requests_per_second, most, reasoning_tokens=options.reasoning_tokens or 0)
     return endpoint_model(
-        registry, name, url, model=model_id, key_env=key_env, limits=limits, tags=tags, replace=replace
+        registry,
+        name,
+        url,
+        model=options.model_id,
+        key_env=options.key_env,
+        limits=limits,
+        tags=tags,
+        replace=replace,
     )
 
 
@@ -150,26 +171,20 @@ def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str |
 
 
 def _checkpoint(
-    registry: "Registry",
-    name: str,
-    source: str,
-    gguf: str | None,
-    labels: str | None,
-    ends: tuple[float, float] | None,
-    revision: str | None,
-    *,
-    tags: tuple[str, ...],
-    replace: bool,
+    registry: "Registry", name: str, source: str, options: CheckpointOptions, *, tags: tuple[str, ...], replace: bool
 ) -> "EntryRecord":
     """Register a checkpoint, or its one GGUF file that was named."""
     from embedders.black_boxes.registering import gguf_model, hf_model
 
-    named = [label.strip() for label in labels.split(",")] if labels else None
-    if gguf is None:
-        return hf_model(registry, name, source, revision=revision, labels=named, range=ends, tags=tags, replace=replace)
-    if named or ends is not None:
+    labels = [label.strip() for label in options.labels.split(",")] if options.labels else None
+    revision, ends = options.revision, options.ends
+    if options.gguf is None:
+        return hf_model(
+            registry, name, source, revision=revision, labels=labels, range=ends, tags=tags, replace=replace
+        )
+    if labels or ends is not None:
         raise click.UsageError("A language model has no labels of its own: leave --labels and --range out.")
-    return gguf_model(registry, name, source, gguf, revision=revision, tags=tags, replace=replace)
+    return gguf_model(registry, name, source, options.gguf, revision=revision, tags=tags, replace=replace)
 
 
 def _check_one_of(*sources: str | None) -> None:
@@ -177,9 +192,10 @@ def _check_one_of(*sources: str | None) -> None:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
 
 
-def _check_options(source: str | None, options: tuple[object, ...], problem: str) -> None:
+def _check_options(source: str | None, options: CheckpointOptions | EndpointOptions | TableOptions, problem: str) -> None:
     """Refuse options that go with a source that was not given."""
-    if source is None and any(option not in (None, "") for option in options):
+    nothing = (value is None or value is False or value in ("", ()) for value in vars(options).values())
+    if source is None and not all(nothing):
         raise click.UsageError(problem)
 
 

@@ -1,7 +1,9 @@
 """Options that several commands have."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import fields
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -10,6 +12,23 @@ from registry.reading.pairs import pairs_of, shares_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V")
+
+
+def together(name: str, kind: type[Any]) -> Callable[[F], F]:
+    """Give a command those of its options that belong together as one argument: a dataclass with fields of their names.
+
+    It stands below the options.
+    """
+
+    def give(command: F) -> F:
+        @wraps(command)
+        def called(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever the options of the command are
+            own = kind(**{field.name: options.pop(field.name) for field in fields(kind)})
+            return command(*arguments, **options, **{name: own})
+
+        return cast("F", called)
+
+    return give
 
 
 def range_option(help_text: str) -> Callable[[F], F]:
