@@ -31,6 +31,11 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", checked_text(name))
 
 
+def folded(name: str) -> str:
+    """Return what the spellings of one name have in common: they differ in case, and in how Unicode joins letters."""
+    return normal(name).casefold()
+
+
 def checked_text(value: object, what: str = "name") -> str:
     """Return a text; raise `InputError` for whatever else Python code may give in its place."""
     if not isinstance(value, str):

@@ -7,6 +7,7 @@ from typing import Any
 from registry.catalog.whole.pieces import Piece, Section, Whole
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
+from registry.names import folded
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class SpaceWhole:
         self.content = whole.content
         self._whole = whole
         spaces = {piece.document["name"]: piece.document for piece in whole.pieces(Section.SPACES)}
-        self._name = {known.casefold(): known for known in spaces}.get(name.casefold())
+        self._name = {folded(known): known for known in spaces}.get(folded(name))
         if self._name is None:
             raise NotFoundError("space", name, sorted(spaces))
         self._corpus: str | None = spaces[self._name]["corpus"]

@@ -30,7 +30,7 @@ from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Alias, Content, Embedding, Entry, Space, State, Tag, Version, VersionContent
 from registry.errors import InputError, IntegrityError, LostContentError
 from registry.kinds import EntryKind
-from registry.names import normal
+from registry.names import folded, normal
 
 AT_ONCE = 500  # values in a statement
 FEW = 500  # names that are read to find one that is near
@@ -85,12 +85,12 @@ def passing(where: Filter) -> ColumnElement[bool]:
     if where.text:
         if "\0" in where.text:  # SQLite would look for what stands before it
             raise InputError("A text that is looked for holds no NUL character.")
-        folded = normal(where.text).casefold()
+        text = folded(where.text)
         described = (  # whose letters the database lowers as far as they are ASCII
-            func.lower(Entry.description).contains(folded, autoescape=True),
+            func.lower(Entry.description).contains(text, autoescape=True),
             Entry.description.contains(normal(where.text), autoescape=True),
         )
-        conditions.append(or_(Entry.folded.contains(folded, autoescape=True), *described))
+        conditions.append(or_(Entry.folded.contains(text, autoescape=True), *described))
     conditions += [Entry.id.in_(select(Tag.entry_id).where(Tag.tag == tag)) for tag in where.tags]
     return and_(*conditions)
 
@@ -109,14 +109,14 @@ def named(session: Session, table: type[Named], name: str) -> Named | None:
 
 def ids_named(session: Session, names: Sequence[str]) -> list[int]:
     """Return the ids of the entries that have these names, in any case of their letters."""
-    folded = {normal(name).casefold() for name in names}
-    return [id_ for part in in_parts(folded) for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
+    wanted = {folded(name) for name in names}
+    return [id_ for part in in_parts(wanted) for id_ in session.scalars(select(Entry.id).where(Entry.folded.in_(part)))]
 
 
 def is_pair_of(model: str) -> ColumnElement[bool]:
     """Return the condition that an entry is a `MODEL@PROMPT` of a model, whatever the case of its name."""
-    folded = f"{model.casefold()}@"
-    return Entry.folded.between(folded, folded + _LAST)
+    first = f"{folded(model)}@"
+    return Entry.folded.between(first, first + _LAST)
 
 
 def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
@@ -130,10 +130,10 @@ def names_near(session: Session, name: str, kind: EntryKind | None) -> list[str]
     few = session.scalars(select(Entry.name).where(of_kind).limit(FEW + 1)).all()
     if len(few) <= FEW:
         return list(few)
-    folded, query = normal(name).casefold(), select(Entry.name, Entry.kind).limit(FEW)
-    after = session.execute(query.where(Entry.folded >= folded).order_by(Entry.folded)).all()
-    before = session.execute(query.where(Entry.folded < folded).order_by(Entry.folded.desc())).all()
-    return [near for near, its in (*after, *before) if kind in (None, its)]
+    near, query = folded(name), select(Entry.name, Entry.kind).limit(FEW)
+    after = session.execute(query.where(Entry.folded >= near).order_by(Entry.folded)).all()
+    before = session.execute(query.where(Entry.folded < near).order_by(Entry.folded.desc())).all()
+    return [known for known, its in (*after, *before) if kind in (None, its)]
 
 
 @cache

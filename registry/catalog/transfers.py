@@ -12,7 +12,7 @@ from registry.catalog.database import Database
 from registry.catalog.tables import Entry, Transfer
 from registry.data.transfers import TransferRecord, check_deviation, check_unit, spelled
 from registry.errors import InputError
-from registry.names import normal
+from registry.names import folded
 
 AT_ONCE = 500  # rows in a statement
 
@@ -95,10 +95,10 @@ class Spelling:
     @classmethod
     def of(cls, session: Session, records: Iterable[TransferRecord]) -> "Spelling":
         """Look up the names in some measurements."""
-        folded = sorted({name.casefold() for record in records for name in (record.target, record.source)})
+        wanted = sorted({folded(name) for record in records for name in (record.target, record.source)})
         known: dict[str, str] = {}
-        for start in range(0, len(folded), AT_ONCE):
-            some = folded[start : start + AT_ONCE]
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
             for name, its in (  # the last word counts
                 (Transfer.source, Transfer.folded_source),
                 (Transfer.target, Transfer.folded_target),
@@ -133,11 +133,11 @@ class MeasuredBefore:
 
 def _fitting(where: Mapping[str, str]) -> ColumnElement[bool]:
     """Return the condition that a measurement has these values; of a task's name the case is of no account."""
-    folded = {"target": Transfer.folded_target, "source": Transfer.folded_source}
+    names = {"target": Transfer.folded_target, "source": Transfer.folded_source}
     return and_(
         true(),
         *(
-            folded[column] == normal(value).casefold() if column in folded else getattr(Transfer, column) == value
+            names[column] == folded(value) if column in names else getattr(Transfer, column) == value
             for column, value in where.items()
         ),
     )

@@ -14,7 +14,7 @@ Texts:
 - `spelling_key`: a label of one is a label of the other; marks that no meaning hangs on are disregarded.
 - `bare`: a text that leaked is known again by its letters and digits; to leave one out too many does no harm.
 
-Names of entries differ by `normal` and case alone; see `registry.names`.
+Names of entries are compared by `registry.names.folded`.
 """
 
 import re

@@ -7,6 +7,7 @@ from pathlib import Path
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import InputError
 from registry.kinds import EntryKind
+from registry.names import folded
 from registry.packs.pack import MOST_TASKS, Pack, PackTask, checked_line, checked_pack_name
 from registry.spaces.spec import SpaceSpec
 
@@ -34,8 +35,8 @@ def pack_of(
     measured = catalog.transfers.all()
     held = catalog.embeddings.all(space.id)
     rows = {n: i for i, (n, kind) in enumerate(zip(held.names, held.kinds, strict=True)) if kind is EntryKind.TASK}
-    spelt = {name.casefold(): name for name in rows}
-    wanted = {spelt.get(name.casefold(), name) for name in tasks} or {
+    spelt = {folded(name): name for name in rows}
+    wanted = {spelt.get(folded(name), name) for name in tasks} or {
         name for record in measured for name in (record.target, record.source)
     }
     for missing in sorted(wanted - set(rows)) if tasks else ():
@@ -62,10 +63,10 @@ def pack_of(
 
 def _tasks(catalog: Catalog, names: Sequence[str], homes: Mapping[str, str]) -> tuple[PackTask, ...]:
     """Return tasks with what is told of them; raise `InputError` where a home is no line."""
-    at = {task.casefold(): checked_line(home, "home of a task") for task, home in homes.items()}
+    at = {folded(task): checked_line(home, "home of a task") for task, home in homes.items()}
     told = {task: catalog.entries.get(task, EntryKind.TASK) for task in names}
     return tuple(
-        PackTask(task, own.task_kind, at.get(task.casefold()) or _line(own.spec.get("source")))
+        PackTask(task, own.task_kind, at.get(folded(task)) or _line(own.spec.get("source")))
         for task, own in told.items()
     )
 

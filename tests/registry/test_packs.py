@@ -426,6 +426,19 @@ def test_a_pack_that_would_fill_the_memory_is_refused_before_it_is_unpacked(fold
         read_pack(folder)
 
 
+def test_tasks_of_a_pack_and_their_homes_are_found_in_whichever_way_their_letters_are_joined(own: Registry) -> None:
+    joined, apart = "caf\u00e9", "cafe\u0301"  # the second as some file systems write it
+    space = own.catalog.spaces.get("s")
+    own.catalog.embeddings.put(own.add_task(joined, TASK).version_id, space, vectors(5, 3)[4], {})
+    own.add_transfers(records_of((joined,), (joined, "film", "rain")))
+
+    pack = pack_of(
+        own.catalog, space, "mine", title="Places", source="We", tasks=[apart, "FILM"], homes={apart: "hub: us/places"}
+    )
+
+    assert [(task.name, task.home) for task in pack.tasks][:1] == [(joined, "hub: us/places")]
+
+
 def test_a_pack_that_could_not_be_read_is_not_made(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     own.add_transfers(records_of(("film",), ("film", "rain", "song")))
     space = own.catalog.spaces.get("s")
