@@ -192,7 +192,9 @@ def _check_one_of(*sources: str | None) -> None:
         raise click.UsageError("Give one of --hf, --endpoint, --function and --recorded.")
 
 
-def _check_options(source: str | None, options: CheckpointOptions | EndpointOptions | TableOptions, problem: str) -> None:
+def _check_options(
+    source: str | None, options: CheckpointOptions | EndpointOptions | TableOptions, problem: str
+) -> None:
     """Refuse options that go with a source that was not given."""
     nothing = (value is None or value is False or value in ("", ()) for value in vars(options).values())
     if source is None and not all(nothing):
