@@ -98,9 +98,8 @@ def ranked(
         matches, _ = kept_apart(search.best, duplicates, replace(query, limit=JUDGED))
     yardstick = Yardstick(catalog, index, space, target, query.weights)
     marked = yardstick.marked(search.with_errors(matches))
-    matches = [replace(match, rank=rank) for rank, match in enumerate(marked[: query.limit], start=1)]
     ranking = Ranking(
-        matches,
+        marked[: query.limit],
         query=target.name,
         space=space.name,
         epoch=index.centring.epoch,

@@ -62,9 +62,10 @@ class Yardstick:
         self._strangers = Strangers(SpaceSpec.from_document(space.spec), self._usual, weights)
 
     def marked(self, matches: Sequence[Match]) -> list[Match]:
-        """Return matches, each with whether it is more alike than unrelated entries are."""
+        """Return matches, best first, each with its rank and whether it is more alike than unrelated entries are."""
         self._answered |= answered(self._catalog, self._space, [match.name for match in matches])
-        return [replace(match, alike=self._is_alike(match)) for match in matches]
+        ranked = enumerate(matches, start=1)
+        return [replace(match, rank=rank, alike=self._is_alike(match)) for rank, match in ranked]
 
     def verdict(self, matches: Sequence[Match]) -> Finding | None:
         """Say what marked matches come to; None where there are none."""
