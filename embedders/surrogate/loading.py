@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from embedders.surrogate.kept import KeptFeatures, user_cache
@@ -27,7 +28,14 @@ def surrogate_of(spec: SpaceSpec, device: str | None) -> "Surrogate":
     if folder is not None:
         made_by = {"surrogate": spec.surrogate, "max_length": length, **arithmetic(best_device(device))}
         kept = KeptFeatures(folder, made_by)
-    return Surrogate(checked_folder(spec), device=device, max_length=length, kept=kept, later=kept is not None)
+    return Surrogate(
+        checked_folder(spec),
+        device=device,
+        max_length=length,
+        kept=kept,
+        later=kept is not None,
+        check=partial(checked_folder, spec),
+    )
 
 
 class SurrogateCache:
@@ -44,7 +52,8 @@ class SurrogateCache:
         length = spec.parameters["max_length"]
         key = (spec.surrogate, length)
         if key not in self._loaded:
-            self._loaded[key] = RecallingSurrogate(checked_folder(spec), device=self._device, max_length=length)
+            folder, check = checked_folder(spec), partial(checked_folder, spec)
+            self._loaded[key] = RecallingSurrogate(folder, device=self._device, max_length=length, check=check)
         return self._loaded[key]
 
 

@@ -49,6 +49,7 @@ class Surrogate:
         max_length: int = 128,
         kept: KeptFeatures | None = None,
         later: bool = False,
+        check: Callable[[], object] | None = None,
     ) -> None:
         """Load a model.
 
@@ -58,6 +59,7 @@ class Surrogate:
             max_length: tokens that are read of an input.
             kept: features of corpora, of earlier runs.
             later: load nothing before it is needed; transformers is not imported, either.
+            check: raises where the folder is not what it is to be; it is called whenever a model was loaded from it.
 
         Raises:
             ModelNotUsableError: it cannot be loaded.
@@ -67,6 +69,7 @@ class Surrogate:
         self.device = best_device(device)
         self.max_length = max_length
         self.kept = kept
+        self._check = check
         self._features_of: OrderedDict[tuple[Input, ...], NDArray[np.float32]] = OrderedDict()
         self._rows_of: OrderedDict[tuple[Input, ...], TokenRows] = OrderedDict()
         if not later:
@@ -163,6 +166,8 @@ class Surrogate:
                 )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelNotUsableError(f"{self.folder} cannot be loaded: {first_line(error)}") from error
+        if self._check is not None:  # behind it: the files may have been others for a while
+            self._check()
         check_loaded(self.folder, loading_info, body=str(model.base_model_prefix), unread=("pooler.",))
         model.config.use_cache = False  # one pass over each input: nothing to keep
         loaded: nn.Module = model.to(self.device).eval()

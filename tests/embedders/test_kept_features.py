@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loading import loaded_by_program
+from safetensors.torch import load_file, save_file
 from tiny import GOOD, sentences, tiny_encoder
 
 from embedders import create_space, embed, function_model
 from embedders.errors import ModelNotUsableError, SurrogateError
 from embedders.surrogate import kept
 from embedders.surrogate.kept import ENDING, KeptFeatures, user_cache
+from embedders.surrogate.loading import surrogate_of
 from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.data.inputs import Input
+from registry.spaces.spec import SpaceSpec
 
 TEXTS = [Input("a good film"), Input("a bad song", "and a pair")]
 TABLE = np.array([[0.6, 0.8], [1.0, 0.0]], np.float32)
@@ -164,6 +167,24 @@ def test_where_all_is_kept_transformers_is_not_loaded(tmp_path: Path, monkeypatc
     assert "transformers" not in loaded
     with Registry.open(tmp_path / "store") as registry:
         assert registry.vectors(entry="model").matrix.tobytes() == first
+
+
+def test_a_surrogate_whose_files_are_others_by_the_time_it_is_loaded_is_refused(tmp_path: Path) -> None:
+    base = tiny_encoder(tmp_path / "base")
+    with Registry.create(tmp_path / "store") as registry:
+        create_space(registry, "s", surrogate=str(base), corpus=None)
+        spec = SpaceSpec.from_document(registry.catalog.spaces.get("s").spec)
+    surrogate = surrogate_of(spec, "cpu")  # a worker that waits may load it hours later
+    weights = load_file(base / "model.safetensors")
+    save_file({name: value * 2 for name, value in weights.items()}, base / "model.safetensors", {"format": "pt"})
+
+    for load in (lambda: surrogate.text_features(["good", "bad"], keep=True), surrogate.fresh_model):
+        with pytest.raises(ModelNotUsableError, match="is not the surrogate that this space was made with"):
+            load()
+
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    right = Surrogate(base, device="cpu", max_length=surrogate.max_length).text_features(["good", "bad"])
+    assert surrogate_of(spec, "cpu").text_features(["good", "bad"], keep=True).tobytes() == right.tobytes()
 
 
 def test_a_surrogate_that_cannot_be_loaded_ends_the_run_and_is_no_fault_of_an_entry(

@@ -13,7 +13,7 @@ from registry.catalog.queries import passing
 from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Embedding, Entry, Space, Tag, Version
 from registry.kinds import EntryKind
-from registry.names import normal
+from registry.names import folded, normal
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def vectors_of(database: Database, version_id: int) -> list[VectorLine]:
 
 def models_under(database: Database, prompt: str, *, limit: int) -> list[str]:
     """Return the first prompted models made with a prompt, by name."""
-    is_under = Entry.folded.endswith(f"@{prompt.casefold()}", autoescape=True)
+    is_under = Entry.folded.endswith(f"@{folded(prompt)}", autoescape=True)
     query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL, is_under)
     with database.read() as session:
         return list(session.scalars(query.order_by(Entry.name).limit(limit)))
