@@ -310,7 +310,11 @@ def test_of_promptsource_every_template_is_taken_or_told_why_not(data: Path, tmp
     import tarfile
 
     with tarfile.open(data / "prompt_files" / "promptsource.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        for number, member in enumerate(one for one in archive if one.name.endswith("templates.yaml")):
+            place, body = tmp_path / str(number) / "templates.yaml", archive.extractfile(member)
+            assert body is not None, "it is a file"
+            place.parent.mkdir()
+            place.write_bytes(body.read())
     files = sorted(tmp_path.rglob("templates.yaml"))
     taken, reasons = 0, Counter[str]()
     for path in files:
