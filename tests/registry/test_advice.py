@@ -21,11 +21,11 @@ from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.sources import rank as advice
+from registry.sources.answer import SourceRanking
 from registry.sources.history import standardised, without
 from registry.sources.likeness import Likeness
 from registry.sources.memory import Memory, Reason
-from registry.sources.rank import SourceRanking, because
+from registry.sources.orders import ORDERS, because
 from registry.spaces.facets import Facet, Facets, weights_between
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
@@ -406,7 +406,7 @@ def run(registry: Registry, *arguments: str | Path) -> tuple[int, str, str]:
 
 
 def test_the_program_offers_what_the_registry_knows() -> None:
-    assert query.BY == advice.BY
+    assert tuple(ORDERS) == query.BY
 
 
 def test_the_table_shows_score_uncertainty_and_reason_and_stderr_how_often_it_was_right(measured: Registry) -> None:

@@ -22,8 +22,8 @@ from registry.packs.making import pack_of
 from registry.packs.pack import Pack, PackTask, read_pack, write_pack
 from registry.packs.shelf import STARTER, supplied
 from registry.resources import resource
+from registry.sources.answer import SourceRanking
 from registry.sources.history import standardised
-from registry.sources.rank import SourceRanking
 from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 from registry.spaces.vectors import unit
