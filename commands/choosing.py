@@ -16,7 +16,7 @@ from commands.pictures import plot_option, write_plot
 if TYPE_CHECKING:
     from registry import Registry
     from registry.choosing.best import PromptRanking
-    from registry.choosing.judged import Hints
+    from registry.choosing.given import Hints
 
 
 def hint_options(command: F) -> F:

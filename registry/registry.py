@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from registry.bundles.part import BundlePart
     from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
-    from registry.choosing.judged import Hints
+    from registry.choosing.given import Hints
     from registry.choosing.models import ModelRanking, Suggestion
     from registry.prompts.importing.contents import PromptOptions
 
@@ -332,7 +332,7 @@ class Registry(Drawing):
     ) -> "PromptRanking":
         """Rank an LLM's prompts for a task, without labels or with some; see `registry.choosing.best`.
 
-        What else may be known is told in `registry.choosing.judged.Hints`.
+        What else may be known is told in `registry.choosing.given.Hints`.
         """
         from registry.choosing.best import best_prompt
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from registry import Registry
 from registry.catalog import Filter
 from registry.choosing.best import ACCURACY, SELF_SELECT, PromptQuery, PromptRanking, winner
-from registry.choosing.judged import Hints
+from registry.choosing.given import Hints
 from registry.choosing.models import ModelRanking
 from registry.errors import InputError, RegistryError
 from registry.kinds import EntryKind

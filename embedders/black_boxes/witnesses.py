@@ -9,7 +9,7 @@ from embedders.surrogate.classifier import classified
 from embedders.surrogate.loading import surrogate_of
 from registry import Registry
 from registry.catalog import EntryRecord, SpaceRecord
-from registry.choosing.known import can_teach, labelled_task, unseen
+from registry.choosing.own_labels import can_teach, labelled_task, unseen
 from registry.data.inputs import Input
 from registry.data.predictions import Predictions
 from registry.data.tasks import TaskData
@@ -39,7 +39,7 @@ def read_texts(
     """Train a classifier on a task's examples, read a space's texts by it, and keep what it says.
 
     Examples whose texts are among those of the space are left out: of them the classifier would only repeat the label.
-    Nothing is read where too few are left, see `registry.choosing.known.can_teach`.
+    Nothing is read where too few are left, see `registry.choosing.own_labels.can_teach`.
 
     Returns:
         What it says, where it cannot be kept: whoever may not write in a registry is answered all the same.

@@ -6,7 +6,7 @@ from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from registry.catalog.changes import log_change_of
-from registry.catalog.queries import in_parts, is_pair_of, named
+from registry.catalog.queries import in_parts, is_pair_of, is_pair_under, named
 from registry.catalog.records import EntryRecord
 from registry.catalog.tables import Content, Entry, Space, Transfer, Version, VersionContent
 from registry.catalog.transfers import Key, key_of
@@ -117,7 +117,5 @@ def _recorded_twice(session: Session, folded: str) -> Transfer | None:
 
 def _prompted_with(entry: Entry) -> Select[Entry]:
     """Return the query for the prompted models, `MODEL@PROMPT`, that are made with this entry."""
-    query = select(Entry).where(Entry.kind == EntryKind.PROMPTED_MODEL).order_by(Entry.name)
-    if entry.kind is EntryKind.MODEL:
-        return query.where(is_pair_of(entry.name))
-    return query.where(Entry.folded.endswith(f"@{entry.name.casefold()}", autoescape=True))
+    is_its = is_pair_of(entry.name) if entry.kind is EntryKind.MODEL else is_pair_under(entry.name)
+    return select(Entry).where(Entry.kind == EntryKind.PROMPTED_MODEL, is_its).order_by(Entry.name)

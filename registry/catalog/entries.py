@@ -1,6 +1,5 @@
 """Which tasks, models, prompts and corpora are there, in which versions, and what do they hold?"""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,11 +18,13 @@ from registry.catalog.queries import (
     in_parts,
     is_newest,
     is_pair_of,
+    is_pair_under,
     keep_content,
     named,
     names_near,
     new_id,
     newest_named,
+    newest_where,
     passing,
     version_of,
     written,
@@ -32,7 +33,7 @@ from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_entry_name, checked_name, checked_tag, normal
+from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal
 
 _SOURCES = (EntryKind.TASK, EntryKind.MODEL)  # that training starts from
 
@@ -95,7 +96,7 @@ class EntryStore:
             if after is not None or limit is not None:
                 page = select(Entry.id).where(condition, _behind(after)).order_by(Entry.name).limit(limit)
                 condition = Entry.id.in_(page)
-            return _records(session, condition)
+            return newest_where(session, condition)
 
     def existing(self, names: Collection[str], kinds: Collection[EntryKind] = _SOURCES) -> set[str]:
         """Return those of some names that are entries of these kinds: tasks and models, if not told."""
@@ -104,7 +105,17 @@ class EntryStore:
     def some(self, names: Collection[str]) -> list[EntryRecord]:
         """Return the latest versions of those of some names, thousands at most, that are there."""
         with self._database.read() as session:
-            return _records(session, Entry.name.in_(names))
+            return newest_where(session, Entry.name.in_(names))
+
+    def called(self, names: Collection[str]) -> dict[str, EntryRecord]:
+        """Return the latest versions of the entries of some names, in whatever case, by these as `folded` has them."""
+        with self._database.read() as session:
+            found = [
+                entry
+                for part in in_parts({folded(name) for name in names})
+                for entry in newest_where(session, Entry.folded.in_(part))
+            ]
+        return {folded(entry.name): entry for entry in found}
 
     def specs_of(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         """Return what the latest versions of some entries say of themselves, by name; those that are there."""
@@ -182,18 +193,17 @@ class EntryStore:
         with self._database.read() as session:
             return {version_id: spec for version_id, spec in session.execute(query)}
 
-    def latest(self, names: Collection[str], kind: EntryKind) -> dict[str, int]:
-        """Return the number of the latest version of some entries, by name; those that are not there are left out."""
-        query = select(Entry.name, func.max(Version.number)).join(Version).group_by(Entry.name)
-        query = query.where(Entry.name.in_(names), Entry.kind == kind)
-        with self._database.read() as session:
-            return {name: number for name, number in session.execute(query)}
-
     def prompts_of(self, model: str) -> list[str]:
         """Return the names of a model's prompts: of every `MODEL@PROMPT`, by name."""
         query = select(Entry.name).where(is_pair_of(model)).order_by(Entry.name)
         with self._database.read() as session:
             return [name.partition("@")[2] for name in session.scalars(query)]
+
+    def prompted_by(self, prompt: str) -> list[str]:
+        """Return the names of the models that answer under a prompt: of every `MODEL@PROMPT`, by name."""
+        query = select(Entry.name).where(is_pair_under(prompt)).order_by(Entry.name)
+        with self._database.read() as session:
+            return [name.partition("@")[0] for name in session.scalars(query)]
 
     def remove(self, names: str | Sequence[str], kind: EntryKind) -> None:
         """Remove entries with their versions, vectors and outputs, all or none.
@@ -257,38 +267,6 @@ class EntryStore:
 
 def _behind(name: str | None) -> ColumnElement[bool]:
     return true() if name is None else Entry.name > normal(name)
-
-
-def _records(session: Session, condition: ColumnElement[bool]) -> list[EntryRecord]:
-    """Return the latest versions of the entries that meet a condition, by name, in four statements."""
-    latest = select(Entry, Version).join(Version).where(condition, is_newest()).order_by(Entry.name)
-    tags = select(Tag.entry_id, Tag.tag).join(Entry).where(condition).order_by(Tag.tag)
-    aliases = (
-        select(Alias.entry_id, Alias.alias, Version.number)
-        .join(Version, Version.id == Alias.version_id)
-        .join(Entry, Entry.id == Alias.entry_id)
-        .where(condition)
-        .order_by(Alias.alias)
-    )
-    contents = (
-        select(VersionContent.version_id, VersionContent.role, VersionContent.sha256)
-        .join(Version, Version.id == VersionContent.version_id)
-        .join(Entry, Entry.id == Version.entry_id)
-        .where(condition, is_newest())
-    )
-    tags_of: dict[int, list[str]] = defaultdict(list)
-    aliases_of: dict[int, dict[str, int]] = defaultdict(dict)
-    contents_of: dict[int, dict[str, str]] = defaultdict(dict)
-    for entry_id, tag in session.execute(tags):
-        tags_of[entry_id].append(tag)
-    for entry_id, alias, number in session.execute(aliases):
-        aliases_of[entry_id][alias] = number
-    for version_id, role, sha256 in session.execute(contents):
-        contents_of[version_id][role] = sha256
-    return [
-        _record(entry, version, tags_of[entry.id], aliases_of[entry.id], contents_of[version.id])
-        for entry, version in session.execute(latest)
-    ]
 
 
 def enter(session: Session, new: NewEntry, *, replace: bool) -> EntryRecord:
@@ -371,26 +349,6 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
     if version is None:
         raise NotFoundError("version", str(reference))
     return version
-
-
-def _record(
-    entry: Entry, version: Version, tags: Sequence[str], aliases: dict[str, int], contents: dict[str, str]
-) -> EntryRecord:
-    return EntryRecord(
-        name=entry.name,
-        kind=entry.kind,
-        version=version.number,
-        version_id=version.id,
-        content_hash=version.content_hash,
-        task_kind=entry.task_kind,
-        language=entry.language,
-        description=entry.description,
-        tags=tuple(tags),
-        aliases=aliases,
-        contents=contents,
-        spec=version.spec,
-        created_at=version.created_at.replace(tzinfo=UTC),  # SQLite keeps no zone; all times are UTC
-    )
 
 
 def add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:

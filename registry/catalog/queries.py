@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 from functools import cache
@@ -119,6 +120,11 @@ def is_pair_of(model: str) -> ColumnElement[bool]:
     return Entry.folded.between(first, first + _LAST)
 
 
+def is_pair_under(prompt: str) -> ColumnElement[bool]:
+    """Return the condition that an entry is a `MODEL@PROMPT` of a prompt, whatever the case of its name."""
+    return and_(Entry.kind == EntryKind.PROMPTED_MODEL, Entry.folded.endswith(f"@{folded(prompt)}", autoescape=True))
+
+
 def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
     """Return the condition that a name begins with a prefix: a range, which an index finds."""
     return column.between(prefix, prefix + _LAST)
@@ -209,6 +215,58 @@ def unsealed(stored: object) -> bytes | None:
 def newest_named(session: Session, name: str) -> EntryRecord | None:
     """Return the latest version of the entry that has this very name."""
     return _read(session, _NEWEST, name=name)
+
+
+def newest_where(session: Session, condition: ColumnElement[bool]) -> list[EntryRecord]:
+    """Return the latest versions of the entries that meet a condition, by name, in four statements."""
+    latest = select(Entry, Version).join(Version).where(condition, is_newest()).order_by(Entry.name)
+    tags = select(Tag.entry_id, Tag.tag).join(Entry).where(condition).order_by(Tag.tag)
+    aliases = (
+        select(Alias.entry_id, Alias.alias, Version.number)
+        .join(Version, Version.id == Alias.version_id)
+        .join(Entry, Entry.id == Alias.entry_id)
+        .where(condition)
+        .order_by(Alias.alias)
+    )
+    contents = (
+        select(VersionContent.version_id, VersionContent.role, VersionContent.sha256)
+        .join(Version, Version.id == VersionContent.version_id)
+        .join(Entry, Entry.id == Version.entry_id)
+        .where(condition, is_newest())
+    )
+    tags_of: dict[int, list[str]] = defaultdict(list)
+    aliases_of: dict[int, dict[str, int]] = defaultdict(dict)
+    contents_of: dict[int, dict[str, str]] = defaultdict(dict)
+    for entry_id, tag in session.execute(tags):
+        tags_of[entry_id].append(tag)
+    for entry_id, alias, number in session.execute(aliases):
+        aliases_of[entry_id][alias] = number
+    for version_id, role, sha256 in session.execute(contents):
+        contents_of[version_id][role] = sha256
+    return [
+        _record(entry, version, tags_of[entry.id], aliases_of[entry.id], contents_of[version.id])
+        for entry, version in session.execute(latest)
+    ]
+
+
+def _record(
+    entry: Entry, version: Version, tags: Sequence[str], aliases: dict[str, int], contents: dict[str, str]
+) -> EntryRecord:
+    return EntryRecord(
+        name=entry.name,
+        kind=entry.kind,
+        version=version.number,
+        version_id=version.id,
+        content_hash=version.content_hash,
+        task_kind=entry.task_kind,
+        language=entry.language,
+        description=entry.description,
+        tags=tuple(tags),
+        aliases=aliases,
+        contents=contents,
+        spec=version.spec,
+        created_at=version.created_at.replace(tzinfo=UTC),  # SQLite keeps no zone; all times are UTC
+    )
 
 
 def version_of(session: Session, version_id: int) -> EntryRecord | None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import in_one_table
-from registry.choosing.given import check_limit
-from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
+from registry.choosing.given import Hints, Known, check_limit
+from registry.choosing.judged import Judged, how_to_settle, judge
 from registry.choosing.outputs import PromptPredictions, check_complete, outputs_of_prompts
 from registry.choosing.scores import (
     METHODS,
@@ -200,7 +200,7 @@ def best_prompt(
 
     Args:
         limit: how many are returned, the best by `query.by`; on the texts of `space`, else the current one.
-        hints: labels of some of the texts, and what else is known; see `registry.choosing.judged.Hints`.
+        hints: labels of some of the texts, and what else is known; see `registry.choosing.given.Hints`.
         more: scores of the prompts by further methods, `self-select` among them.
 
     Raises:

@@ -1,7 +1,6 @@
 """Why may labels or answers not be what they seem? A doubt leaves the verdict open, and says what would mend it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from registry.choosing.asked import Answered
 from registry.data.answer_tables import NONE
 from registry.estimates.committee import Opinions
 from registry.estimates.sampled import inclusions
+from registry.estimates.verdict import Doubt
 from registry.estimates.votes import Floats, Votes, kappa_between
 
 SAMPLE = "Label a sample, or the texts that 'fute label suggest' names."
@@ -20,13 +20,6 @@ CONTRARY = -0.3  # kappa of most voters and the truth: of 38 real tables the lea
 BY_CHANCE = 2.5  # standard errors of a kappa that is 0
 LEAST_OF_ONE_CLASS, SELDOM = 10, 2000  # labels; samples of which one is as odd
 ROUGHLY, FAR = 0.3, 4.0  # how far the log odds of priors may be off; standard errors that are no chance
-
-
-class Doubt(NamedTuple):
-    """Why nothing is to be said for sure, and what to do."""
-
-    why: str
-    mend: str
 
 
 def in_other_words(answered: Answered, gone: NDArray[np.bool_], task: str) -> Doubt | None:

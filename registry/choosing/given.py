@@ -1,16 +1,19 @@
-"""Labels that were given by hand, and the chances of those that were drawn: which of the texts do they mean?
+"""What is given to a question beside the answers: labels by hand, the chances of those that were drawn, priors.
 
-A text is known again as it is, else in another spelling.
+Which of the texts do they mean? A text is known again as it is, else in another spelling.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.catalog import EntryRecord
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input
+from registry.data.predictions import Predictions
 from registry.data.spelling import numbered, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
@@ -20,6 +23,48 @@ from registry.reading.classes import labels_of
 SHOWN = 60  # letters of a text
 ROUNDED = 0.02  # by which priors may miss 1 together
 LEAST_PRIOR = 0.001  # of an answer that is said to be never true
+
+
+class Hints(TypedDict, total=False):
+    """What may be known beside the answers, as it is given to a question."""
+
+    labels: Mapping[Input, str] | Mapping[str, str] | None  # right answers to some of the texts
+    chances: Mapping[Input, float] | None  # of those that `label suggest` has drawn, as it told them
+    at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
+    priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
+    reading: Predictions | None  # what the labels of a task say of all texts, where that is not kept
+
+
+@dataclass
+class Known:
+    """What is known beside the answers."""
+
+    task: EntryRecord  # which is asked about: its own labels are right answers, and others are named as its are
+    like: EntryRecord | None = None  # whose labels are the witness; None for its own
+    labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
+    chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
+    at_random: bool = False  # whether the others are a random sample of the inputs
+    priors: Mapping[str, float] = field(default_factory=dict)  # how often answers are true, where that is known
+    reading: Predictions | None = None  # what the labels of `like`, or its own, say of all texts; None: what is kept
+
+    @classmethod
+    def of(
+        cls,
+        task: EntryRecord,
+        like: EntryRecord | None = None,
+        *,
+        labels: Mapping[Input, str] | Mapping[str, str] | None = None,
+        chances: Mapping[Input, float] | None = None,
+        at_random: bool = False,
+        priors: Mapping[str, float] | None = None,
+        reading: Predictions | None = None,
+    ) -> Self:
+        """Make one of what is given to a question; see `Hints`."""
+        told = by_input(labels)
+        for name, its in (("chances", chances), ("priors", priors)):
+            if its is not None and not isinstance(its, Mapping):
+                raise InputError(f"{name}: a mapping to numbers is needed, not {type(its).__name__}.")
+        return cls(task, like, told, chances or {}, at_random=at_random, priors=priors or {}, reading=reading)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,18 @@ The labels of a task enter as right answers to its own examples, and as a witnes
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Protocol, Self, TypedDict
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.catalog import Catalog, EntryRecord, SpaceRecord
+from registry.catalog import Catalog, SpaceRecord
 from registry.choosing.asked import Answered
-from registry.choosing.doubts import OWN_WORDS, SAMPLE, Doubt, chosen_by_class, contrary, in_other_words, unlike_priors
+from registry.choosing.doubts import OWN_WORDS, SAMPLE, chosen_by_class, contrary, in_other_words, unlike_priors
 from registry.choosing.given import (
+    Known,
     KnownLabels,
-    by_input,
     given_chances,
     given_evenly,
     given_labels,
@@ -26,12 +26,11 @@ from registry.choosing.teacher import Teacher
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input
-from registry.data.predictions import Predictions
 from registry.data.spelling import plain
 from registry.errors import InputError
 from registry.estimates.committee import heard
 from registry.estimates.estimate import Estimate, estimated
-from registry.estimates.verdict import EQUAL, LEAST_LABELS, LEAST_TRUST, Kind, Verdict, verdict
+from registry.estimates.verdict import EQUAL, LEAST_LABELS, LEAST_TRUST, Doubt, Kind, Verdict, verdict
 from registry.estimates.votes import Floats
 from registry.estimates.witness import Expectation, Witness
 from registry.names import listed
@@ -97,48 +96,6 @@ class Judged:
         )
 
 
-class Hints(TypedDict, total=False):
-    """What may be known beside the answers, as it is given to a question."""
-
-    labels: Mapping[Input, str] | Mapping[str, str] | None  # right answers to some of the texts
-    chances: Mapping[Input, float] | None  # of those that `label suggest` has drawn, as it told them
-    at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
-    priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
-    reading: Predictions | None  # what the labels of a task say of all texts, where that is not kept
-
-
-@dataclass
-class Known:
-    """What is known beside the answers."""
-
-    task: EntryRecord  # which is asked about: its own labels are right answers, and others are named as its are
-    like: EntryRecord | None = None  # whose labels are the witness; None for its own
-    labels: Mapping[Input, str] = field(default_factory=dict)  # right answers to some of the inputs
-    chances: Mapping[Input, float] = field(default_factory=dict)  # of those that `label suggest` has drawn
-    at_random: bool = False  # whether the others are a random sample of the inputs
-    priors: Mapping[str, float] = field(default_factory=dict)  # how often answers are true, where that is known
-    reading: Predictions | None = None  # what the labels of `like`, or its own, say of all texts; None: what is kept
-
-    @classmethod
-    def of(
-        cls,
-        task: EntryRecord,
-        like: EntryRecord | None = None,
-        *,
-        labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-        chances: Mapping[Input, float] | None = None,
-        at_random: bool = False,
-        priors: Mapping[str, float] | None = None,
-        reading: Predictions | None = None,
-    ) -> Self:
-        """Make one of what is given to a question; see `Hints`."""
-        told = by_input(labels)
-        for name, its in (("chances", chances), ("priors", priors)):
-            if its is not None and not isinstance(its, Mapping):
-                raise InputError(f"{name}: a mapping to numbers is needed, not {type(its).__name__}.")
-        return cls(task, like, told, chances or {}, at_random=at_random, priors=priors or {}, reading=reading)
-
-
 def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known, *, mend: str) -> Judged:
     """Estimate the accuracies.
 
@@ -168,7 +125,7 @@ def judge(catalog: Catalog, space: SpaceRecord, answered: Answered, known: Known
     notes += [*_told_missing(answered), *_told_copies(basis.answered, estimate)]
     if basis.priors is None and labels.count < LEAST_LABELS and opinions.kind != "lures":
         notes.append(_taken_for_even(basis.answered, estimate))
-    said = verdict(answered.names, votes, estimate, mend=mend, labels=labels.count, otherwise=doubt)
+    said = verdict(answered.names, votes, estimate, mend=mend, labels=labels.count, doubt=doubt)
     return Judged(basis.answered, estimate, said, labels.right, labels.drawn, labels.evenly, tuple(notes))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.choosing.asked import Answered, answered_by, corpus_of, in_one_table, said_by
-from registry.choosing.given import check_limit
-from registry.choosing.judged import Hints, Judged, Known, how_to_settle, judge
+from registry.choosing.given import Hints, Known, check_limit
+from registry.choosing.judged import Judged, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.choosing.vocabulary import words_of_labels
 from registry.data.inputs import Input

@@ -1,7 +1,7 @@
 """What an LLM answered under each of its prompts to the texts of a space."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,12 +15,12 @@ from registry.data.models import ModelKind, ModelSpec
 from registry.data.predictions import Predictions
 from registry.errors import InputError, NotEmbeddedError
 from registry.kinds import EntryKind
-from registry.names import listed
+from registry.names import folded, listed
 
 SHOWN = 5  # prompts that a note says how to remove
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class PromptPredictions:
     """What an LLM answered under each of its prompts, on the corpus of one space; all chose from the same answers."""
 
@@ -30,13 +30,20 @@ class PromptPredictions:
     asked: NDArray[np.int64]  # the rows of the corpus that are the inputs, (inputs,)
     predictions: tuple[Predictions, ...]  # one for each prompt, columns in the same order, a row for each input
     free: tuple[Predictions, ...] | None  # the same of inputs that say nothing, where they are known of all prompts
-    notes_on_prompts: list[str] = field(default_factory=list)  # for whoever compares them
-    notes_on_rows: list[str] = field(default_factory=list)  # for who compares them by `rows`, not by all inputs
+    notes_on_prompts: tuple[str, ...] = ()  # for whoever compares them
 
     @property
-    def notes(self) -> list[str]:
-        """All that is to be told."""
-        return [*self.notes_on_prompts, *self.notes_on_rows]
+    def notes(self) -> tuple[str, ...]:
+        """All that is to be told to who compares them by `rows`, not by all inputs."""
+        asked, whole, voters = len(self.predictions[0]), len(self.rows), len(self.predictions)
+        if whole == asked:
+            return self.notes_on_prompts
+        missing = sum(sum(own.counts().values()) for own in self.predictions)
+        left_out = (
+            f"{asked - whole} of {asked} texts are left out: under some prompt they have no answer "
+            f"({missing} of {asked * voters} answers are missing)"
+        )
+        return (*self.notes_on_prompts, *([left_out] if whole else []))
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -101,24 +108,19 @@ def outputs_of_prompts(
         raise _unheard(catalog, name, prompts, space)
     chunks = catalog.predictions.chunks_of(held, corpus_of(space))
     answers = {version: said for version, one in chunks.items() if len(said := joined(one))}
-    notes = _without_answers(held.keys() - answers.keys(), held, name, space)
+    notes = [
+        *_not_embedded(len(prompts) - len(held), name, space),
+        *_without_answers(held.keys() - answers.keys(), held, name, space),
+    ]
     words = frozenset() if task is None else words_of_labels(task)
     found = comparable(catalog, space, {version: version for version in answers}, answers, words)
     for those, why in found.left_out:
         names = listed([_prompt(held[version]) for version in those])
         notes.append(f"{_prompts(len(those))} left out, which {why}: {names}")
-    kept = found.kept
-    free = [chunks[version].get(CONTENT_FREE) for version in kept]
-    made = _aligned([held[version] for version in kept], found, [answers[version] for version in kept], free)
-    if len(held) < len(prompts):
-        count = len(prompts) - len(held)
-        made.notes_on_prompts.append(
-            f"{_prompts(count)} without a vector in space {space.name}: run 'fute embed {name} --space {space.name}'"
-        )
-    made.notes_on_prompts += notes
-    _note_outdated(catalog, made, kept, entry)
-    _note_missing(made, name)
-    return made
+    free = [chunks[version].get(CONTENT_FREE) for version in found.kept]
+    made = _aligned([held[version] for version in found.kept], found, [answers[one] for one in found.kept], free)
+    notes += [*_outdated(catalog, made, entry), *_without_rows(made, name)]
+    return replace(made, notes_on_prompts=tuple(notes))
 
 
 def check_complete(outputs: PromptPredictions, model: str) -> None:
@@ -128,43 +130,43 @@ def check_complete(outputs: PromptPredictions, model: str) -> None:
         raise InputError(f"None of the {asked} texts has an answer of {model!r} under every prompt.")
 
 
-def _note_outdated(catalog: Catalog, outputs: PromptPredictions, versions: Sequence[int], model: EntryRecord) -> None:
+def _not_embedded(count: int, model: str, space: SpaceRecord) -> list[str]:
+    """Say how many prompts have no vector yet."""
+    mend = f"run 'fute embed {model} --space {space.name}'"
+    return [f"{_prompts(count)} without a vector in space {space.name}: {mend}"] if count else []
+
+
+def _outdated(catalog: Catalog, outputs: PromptPredictions, model: EntryRecord) -> list[str]:
     """Say which answers are those of an older version of the model, or to an older version of the prompt."""
-    specs = catalog.entries.specs(versions)
-    latest = catalog.entries.latest(outputs.prompts, EntryKind.PROMPT)
+    specs, prompts = catalog.entries.specs(outputs.versions), catalog.entries.called(outputs.prompts)
     old, gone = [], []
-    for prompt, version in zip(outputs.prompts, versions, strict=True):
-        spec = ModelSpec.from_document(specs[version])
-        now = f"{model.name}:{model.version}", f"{prompt}:{latest.get(prompt)}"
-        if spec.kind is ModelKind.RECORDED and spec.model != now[0]:
+    for prompt, version in zip(outputs.prompts, outputs.versions, strict=True):
+        spec, newest = ModelSpec.from_document(specs[version]), prompts.get(folded(prompt))
+        is_of_newest = spec.model == f"{model.name}:{model.version}"
+        if spec.kind is ModelKind.RECORDED and not is_of_newest:
             gone.append(f"{model.name}@{prompt}")
-        elif (spec.model, spec.prompt) != now:
+        elif not is_of_newest or newest is None or spec.prompt != f"{newest.name}:{newest.version}":
             old.append(f"{spec.model}@{spec.prompt}")
+    notes = []
     if old:
-        outputs.notes_on_prompts.append(
-            f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{' ...' if len(old) > 1 else ''}: "
-            f"run 'fute embed {model.name}'"
+        more = " ..." if len(old) > 1 else ""
+        notes.append(
+            f"{_prompts(len(old))} judged by answers of older versions, {old[0]}{more}: run 'fute embed {model.name}'"
         )
     if gone:
-        outputs.notes_on_prompts.append(
+        notes.append(
             f"{_prompts(len(gone))} judged by answers that are not in the newest table of {model.name}: "
             f"'fute model remove {' '.join(gone[:SHOWN])}{' ...' if gone[SHOWN:] else ''}' leaves them out"
         )
+    return notes
 
 
-def _note_missing(outputs: PromptPredictions, model: str) -> None:
-    """Say how many inputs are left out because some prompt has no answer to them."""
-    asked = len(outputs.predictions[0])
-    if not len(outputs.rows):
-        outputs.notes_on_prompts.append(
-            f"none of the {asked} texts has an answer of {model} under every prompt: methods but accuracy say nothing"
-        )
-    elif len(outputs.rows) < asked:
-        missing = sum(sum(own.counts().values()) for own in outputs.predictions)
-        outputs.notes_on_rows.append(
-            f"{asked - len(outputs.rows)} of {asked} texts are left out: under some prompt they have no answer "
-            f"({missing} of {asked * len(outputs.predictions)} answers are missing)"
-        )
+def _without_rows(outputs: PromptPredictions, model: str) -> list[str]:
+    """Say that no input has an answer under every prompt."""
+    if len(outputs.rows):
+        return []
+    none = f"none of the {len(outputs.predictions[0])} texts has an answer of {model} under every prompt"
+    return [f"{none}: methods but accuracy say nothing"]
 
 
 def _prompts(count: int) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import Answered
-from registry.choosing.known import LEAST_EXAMPLES, can_teach, labelled_task, own_labels, unseen
+from registry.choosing.own_labels import LEAST_EXAMPLES, can_teach, labelled_task, own_labels, unseen
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input

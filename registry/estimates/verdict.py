@@ -1,9 +1,9 @@
 """What to do, by an estimate: use this one, take any of these, or find out more first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,13 @@ ANOTHER = "Embed another on these texts."
 LEAST_VOTERS = 4  # of more than two answers: to tell who errs without labels
 LEAST_LABELS = 20  # of more than two answers: to be sure
 LEAST_TRUST = 0.15  # in a like task's labels; below, they count for nothing
+
+
+class Doubt(NamedTuple):
+    """Why nothing is to be said for sure, and what to do."""
+
+    why: str
+    mend: str
 
 
 class Kind(StrEnum):
@@ -53,7 +60,7 @@ def verdict(
     *,
     mend: str,
     labels: int = 0,
-    otherwise: tuple[str, str] | None = None,
+    doubt: Doubt | None = None,
 ) -> Verdict:
     """Return what to do.
 
@@ -63,13 +70,13 @@ def verdict(
         estimate: what follows from it.
         mend: how to find out more.
         labels: how many right answers are known.
-        otherwise: why the answers or the labels may not be what they seem, and what to do.
+        doubt: why the answers or the labels may not be what they seem.
     """
     pick = estimate.pick
     different, whose = votes.distinct
-    unsettled = _doubtful(votes, len(different), labels, mend, otherwise)
-    if unsettled is not None:
-        return unsettled
+    doubt = next(_doubts(votes, len(different), labels, mend), doubt)
+    if doubt is not None:
+        return Verdict(Kind.OPEN, f"Not enough evidence: {doubt.why}. {doubt.mend}", doubt.why)
     shown = f"{names[pick]} (right in {_percent(estimate, pick)}{_rather(names, estimate)})"
     others = np.flatnonzero(whose != whose[pick])  # copies of the pick are it
     as_sure = [i for i in others.tolist() if estimate.worse[i] <= SURE]
@@ -94,33 +101,25 @@ def verdict(
         )
     first = np.argsort(-estimate.best, kind="stable")[:3].tolist()
     chances = ", ".join(f"{names[i]} {estimate.best[i]:.0%}" for i in first)
-    doubt = f"which is best is open ({chances})"
-    return Verdict(Kind.OPEN, f"Not enough evidence: {doubt}. Until then {shown}. {mend}", doubt)
+    why = f"which is best is open ({chances})"
+    return Verdict(Kind.OPEN, f"Not enough evidence: {why}. Until then {shown}. {mend}", why)
 
 
-def _doubtful(
-    votes: Votes, different: int, labels: int, mend: str, otherwise: tuple[str, str] | None
-) -> Verdict | None:
-    """Return that nothing can be told, whatever the estimate; None where something can."""
+def _doubts(votes: Votes, different: int, labels: int, mend: str) -> Iterator[Doubt]:
+    """Yield why nothing can be told, whatever the estimate."""
     is_open = labels < votes.inputs  # all labels tell whatever the answers are
-    alone = "there is only one to choose from" if len(votes) < 2 else None
-    if alone is None and different < 2 and is_open:
-        alone = "all answer the same throughout, so that no label tells them apart"
+    if len(votes) < 2:
+        yield Doubt("there is only one to choose from", ANOTHER)
+    elif different < 2 and is_open:
+        yield Doubt("all answer the same throughout, so that no label tells them apart", ANOTHER)
     thin = why_thin(votes) if is_open else None
+    if thin is not None:
+        yield Doubt(thin, mend)
     asked = int(votes.given.any(axis=0).sum())
-    few = f"only {asked} texts have an answer" if asked < LEAST_INPUTS else None
-    are_missing = votes.inputs >= LEAST_INPUTS
-    if few is not None and are_missing:
-        few = f"only {asked} of {votes.inputs} texts have an answer"
-    for why, more in (
-        (alone, ANOTHER),
-        (thin, mend),
-        (few, MISSING if are_missing else MORE_TEXTS),
-        otherwise or (None, ""),
-    ):
-        if why is not None:
-            return Verdict(Kind.OPEN, f"Not enough evidence: {why}. {more}", why)
-    return None
+    if votes.inputs < LEAST_INPUTS:
+        yield Doubt(f"only {asked} texts have an answer", MORE_TEXTS)
+    elif asked < LEAST_INPUTS:
+        yield Doubt(f"only {asked} of {votes.inputs} texts have an answer", MISSING)
 
 
 def _too_thin(estimate: Estimate, *, is_settled: bool) -> str | None:
@@ -165,4 +164,4 @@ def _percent(estimate: Estimate, voter: int) -> str:
     return f"{estimate.accuracy[voter]:.0%} of the texts{ends}"
 
 
-__all__ = ["EQUAL", "Kind", "Verdict", "verdict"]
+__all__ = ["EQUAL", "Doubt", "Kind", "Verdict", "verdict"]

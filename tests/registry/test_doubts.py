@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from registry.choosing.asked import Answered
-from registry.choosing.doubts import OWN_WORDS, Doubt, contrary, in_other_words, unlike_priors
+from registry.choosing.doubts import OWN_WORDS, contrary, in_other_words, unlike_priors
 from registry.choosing.given import KnownLabels
 from registry.data.answer_tables import NONE
 from registry.data.inputs import Input
+from registry.estimates.verdict import Doubt
 from registry.estimates.votes import Votes
 
 HALF = np.arange(40) % 2  # of 40 texts the even ones are 0, the others 1

@@ -13,7 +13,7 @@ from registry.catalog import EntryRecord
 from registry.choosing.asked import Answered
 from registry.choosing.best import PromptQuery, PromptRanking
 from registry.choosing.given import given_chances, given_labels, sample_of
-from registry.choosing.known import own_labels
+from registry.choosing.own_labels import own_labels
 from registry.choosing.vocabulary import Vocabulary
 from registry.data.answer_tables import NONE
 from registry.data.examples import Example
