@@ -105,7 +105,8 @@ def add(
     readers. Language models, text-to-text models without --labels, sentence encoders and endpoints answer under a
     prompt: embed MODEL@PROMPT.
     """
-    from embedders.black_boxes import registering
+    from embedders.black_boxes.recorded import recorded_model
+    from embedders.black_boxes.registering import function_model
 
     _check_one_of(hf, endpoint, function, recorded)
     _check_options(hf, of_checkpoint, "--gguf, --labels, --range and --revision go with --hf.")
@@ -117,11 +118,11 @@ def add(
     elif endpoint is not None:
         made = [_served(registry, name, endpoint, of_endpoint, **common)]
     elif function is not None:
-        made = [registering.function_model(registry, name, function, **common)]
+        made = [function_model(registry, name, function, **common)]
     else:
         names = {} if of_table.as_they_are else of_table.named_answers
         common |= {"text": of_table.text_column, "answers": of_table.answers, "names": names}
-        made = registering.recorded_model(registry, name, str(recorded), **common)
+        made = recorded_model(registry, name, str(recorded), **common)
     _tell_made(registry, made, of_table.space)
 
 
@@ -148,7 +149,7 @@ def _served(
 
 def _tell_made(registry: "Registry", made: "Sequence[EntryRecord]", space: str | None) -> None:
     """Say which models are there now, with how many prompts, and how many answers are missing; make a space."""
-    from embedders.black_boxes.registering import share_missing, space_of_texts
+    from embedders.black_boxes.recorded import share_missing, space_of_texts
 
     models = [entry for entry in made if entry.kind == "model"]
     for model_entry in models:

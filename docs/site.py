@@ -26,6 +26,7 @@ MOVED = {
 PYTHON = (  # what people use of the packages, in the order of a first use
     *("registry.registry.Registry", "registry.catalog.records.Filter", "embedders.spaces.create_space"),
     *("embedders.jobs.runs.embed", "embedders.jobs.runs.EmbedReport", "embedders.black_boxes.registering"),
+    "embedders.black_boxes.recorded.recorded_model",
     *("embedders.black_boxes.live.live_model", "registry.ranking.matches.Match", "registry.ranking.matches.Ranking"),
     *("registry.ranking.matches.Comparison", "registry.spaces.spec.SpaceSpec"),
 )

@@ -4,13 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embedders.black_boxes.live import live_model
-    from embedders.black_boxes.registering import (
-        endpoint_model,
-        function_model,
-        gguf_model,
-        hf_model,
-        recorded_model,
-    )
+    from embedders.black_boxes.recorded import recorded_model, space_of_texts
+    from embedders.black_boxes.registering import endpoint_model, function_model, gguf_model, hf_model
+    from embedders.black_boxes.witnesses import read_texts
     from embedders.jobs.runs import EmbedReport, embed
     from embedders.spaces import create_space
 
@@ -23,7 +19,9 @@ __all__ = [
     "gguf_model",
     "hf_model",
     "live_model",
+    "read_texts",
     "recorded_model",
+    "space_of_texts",
 ]
 
 _HOMES = {
@@ -35,7 +33,9 @@ _HOMES = {
     "gguf_model": "embedders.black_boxes.registering",
     "hf_model": "embedders.black_boxes.registering",
     "live_model": "embedders.black_boxes.live",
-    "recorded_model": "embedders.black_boxes.registering",
+    "read_texts": "embedders.black_boxes.witnesses",
+    "recorded_model": "embedders.black_boxes.recorded",
+    "space_of_texts": "embedders.black_boxes.recorded",
 }
 
 

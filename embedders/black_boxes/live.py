@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from embedders.black_boxes.registering import named_recording
+from embedders.black_boxes.recorded import named_recording
 from embedders.errors import SettingError
 from embedders.predictors.functions import AskedFunction, as_text
 from embedders.spaces import current_space

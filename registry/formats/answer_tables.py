@@ -16,7 +16,7 @@ import numpy as np
 from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.inputs import Input
 from registry.data.spelling import as_heard
-from registry.errors import DataError, InputError
+from registry.errors import DataError
 from registry.files.lines import decoded
 from registry.files.separated import separated_rows, separator_of
 from registry.files.whole import read_file
@@ -44,6 +44,7 @@ from registry.reading.answer_columns import (
     number_column,
     spellings,
 )
+from registry.reading.frames import rows_of_table
 
 TEXT, PAIR, LABEL, PROMPT, MODEL = "text", "text_pair", "label", "prompt", "model"
 NAME_ANSWERS = "--answer COLUMN for each"
@@ -91,16 +92,15 @@ def is_table(path: Path) -> bool:
     return is_harness(rows[0]) or ANSWER not in columns or bool(columns - {TEXT, PAIR, LABEL, ANSWER, *NUMBERS})
 
 
-def answer_table(rows: Sequence[Row], place: str, columns: TableColumns | None = None) -> AnswerTable:
-    """Make a table of rows, such as `frame.to_dict("records")`.
+def answer_table(data: object, place: str, columns: TableColumns | None = None) -> AnswerTable:
+    """Make a table of a data frame, or of rows.
 
     Args:
-        rows: each a mapping of columns to values.
+        data: a data frame of pandas, polars or pyarrow, a dict of columns, or a list of rows, each a mapping.
         place: what to call it in messages.
         columns: which columns are what.
     """
-    if hasattr(rows, "to_dict"):
-        raise InputError(f"A {type(rows).__name__} is no table of answers: give rows, frame.to_dict('records').")
+    rows: Sequence[Row] = data if isinstance(data, list) else rows_of_table(data)
     if not rows:
         raise DataError(place, "holds no rows.")
     named = columns or TableColumns()

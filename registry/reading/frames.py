@@ -12,6 +12,15 @@ Row = dict[str, Any]
 TAKEN = "a path, a data frame, a list of dicts, a dict of splits, or scikit-learn's Bunch"
 
 
+def rows_of_table(data: object) -> list[Row]:
+    """Return the rows of an object that holds one table, with all its columns: None where a cell is empty.
+
+    Raises:
+        InputError: it is no such object, or names a column twice.
+    """
+    return _table(data, "table: give a path, a data frame, a list of dicts, or a dict of columns")
+
+
 def rows_of_splits(data: object) -> dict[str, SplitRows]:
     """Return the rows of `train`, and if there is one of `test`, of an object that holds a table or several.
 
@@ -30,9 +39,13 @@ def rows_of_splits(data: object) -> dict[str, SplitRows]:
 def _rows(place: str, rows: list[Row]) -> SplitRows:
     """Return rows with their numbers; those with half a character, which nothing can keep, as faults."""
     torn = {number for number, row in enumerate(rows, start=1) if _is_torn(row)}
-    kept = [(number, row) for number, row in enumerate(rows, start=1) if number not in torn]
+    kept = [(number, _filled_in(row)) for number, row in enumerate(rows, start=1) if number not in torn]
     faults = tuple(DataError(f"{place} row {number}", "holds half of a surrogate pair.") for number in sorted(torn))
     return SplitRows(place, [row for _, row in kept], [number for number, _ in kept], "row", faults)
+
+
+def _filled_in(row: Row) -> Row:
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def _is_torn(row: Row) -> bool:
@@ -60,8 +73,13 @@ def _is_frame(data: object) -> bool:
     )
 
 
-def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
-    """Return the rows of a table, with values of Python."""
+def _table(data: Any, wanted: str = f"task: give {TAKEN}") -> list[Row]:  # noqa: ANN401 - a table of any library
+    """Return the rows of a table, with values of Python, None where one is missing.
+
+    Args:
+        wanted: how to say what it should be.
+    """
+    _check_columns(list(getattr(data, "column_names", getattr(data, "columns", ()))))
     if hasattr(data, "features") and hasattr(data, "to_list"):  # a dataset of the Hugging Face library
         names = {key: feature.names for key, feature in data.features.items() if hasattr(feature, "names")}
         rows = [with_class_names(row, names, "data") for row in data.to_list()]
@@ -76,16 +94,23 @@ def _table(data: Any) -> list[Row]:  # noqa: ANN401 - a table of any library
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         rows = list(data)
     else:
-        raise InputError(f"A {type(data).__name__} is no task: give {TAKEN}.")
-    columns = [str(name) for name in getattr(data, "column_names", getattr(data, "columns", ()))]
-    if len(set(columns)) < len(columns):
-        raise InputError(f"The table names a column twice: {', '.join(columns)[:200]}.")
+        raise InputError(f"A {type(data).__name__} is no {wanted}.")
     if not all(isinstance(row, Mapping) for row in rows):
         raise InputError(
             f"A list of {type(next(r for r in rows if not isinstance(r, Mapping))).__name__} is no table: "
             "each row is a dict of columns."
         )
-    return [{str(key): _value(value) for key, value in row.items() if not _is_missing(value)} for row in rows]
+    return [{str(key): None if _is_missing(value) else _value(value) for key, value in row.items()} for row in rows]
+
+
+def _check_columns(names: Sequence[object]) -> None:
+    """Refuse columns that cannot be told apart, or not by one text."""
+    levels = next((name for name in names if isinstance(name, tuple)), None)
+    if levels is not None:
+        raise InputError(f"The table names columns on several levels, such as {levels!r}: give each one name, a text.")
+    columns = [*map(str, names)]
+    if len(set(columns)) < len(columns):
+        raise InputError(f"The table names a column twice: {', '.join(columns)[:200]}.")
 
 
 def _of_columns(data: Mapping[Any, Any]) -> list[Row]:

@@ -19,7 +19,8 @@ from tiny_boxes import edit_config
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from embedders.black_boxes.entries import predictor_for
-from embedders.black_boxes.registering import function_model, hf_model, recorded_model
+from embedders.black_boxes.recorded import recorded_model
+from embedders.black_boxes.registering import function_model, hf_model
 from embedders.errors import BlackBoxError, EmbedderError, ModelNotUsableError, NotCoveredError, SettingError
 from embedders.predictors.contract import LEAST_COVERED
 from embedders.predictors.functions import has_changed

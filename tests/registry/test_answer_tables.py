@@ -104,8 +104,9 @@ def test_a_data_frame_and_a_parquet_file_are_tables_and_nan_is_no_answer(tmp_pat
     pandas = pytest.importorskip("pandas", reason="needs the extra analysis")
     frame = pandas.DataFrame({"text": ["a", "b", "c"], "p": ["yes", None, "no"], "q": ["no", "no", "yes"]})
     frame.to_parquet(tmp_path / "a.parquet")
+    rows, file = frame.to_dict("records"), tmp_path / "a.parquet"
 
-    for table in (answer_table(frame.to_dict("records"), "frame"), read_answer_table(tmp_path / "a.parquet")):
+    for table in (answer_table(frame, "frame"), answer_table(rows, "rows"), read_answer_table(file)):
         assert table.said.tolist() == [[1, -1, 0], [0, 0, 1]]
         assert table.labels is None
 
@@ -123,11 +124,25 @@ def test_a_second_text_that_is_a_number_is_not_left_out(tmp_path: Path) -> None:
     assert answer_table(without, "rows").inputs == (Input("born in"), Input("born in"))
 
 
-def test_a_data_frame_is_told_to_give_its_rows() -> None:
-    pandas = pytest.importorskip("pandas")
+def test_what_is_no_table_is_refused_and_so_are_columns_of_one_name() -> None:
+    pandas = pytest.importorskip("pandas", reason="needs the extra analysis")
+    twice = pandas.DataFrame([["a", "yes", "no"], ["b", "no", "no"]], columns=["text", "p", "p"])
+    levels = pandas.DataFrame([["a", "yes"]], columns=pandas.MultiIndex.from_tuples([("text", ""), ("p", "raw")]))
 
-    with pytest.raises(InputError, match="A DataFrame is no table of answers: give rows"):
-        answer_table(pandas.DataFrame({"text": ["a"], "p": ["yes"]}), "frame")
+    with pytest.raises(InputError, match="A int is no table: give a path, a data frame, a list of dicts"):
+        answer_table(5, "frame")
+    with pytest.raises(InputError, match="names a column twice: text, p, p"):
+        answer_table(twice, "frame")
+    with pytest.raises(InputError, match=r"on several levels, such as \('text', ''\): give each one name"):
+        answer_table(levels, "frame")
+
+
+def test_a_prompt_that_never_answered_is_told_and_not_dropped() -> None:
+    pandas = pytest.importorskip("pandas", reason="needs the extra analysis")
+    frame = pandas.DataFrame({"text": ["a", "b", "c"], "p": ["yes", "no", "no"], "q": [None, None, None]})
+
+    with pytest.raises(DataError, match="frame: column 'q' has no answer at all: leave it out"):
+        answer_table(frame, "frame")
 
 
 def test_a_table_needs_no_texts(tmp_path: Path) -> None:
