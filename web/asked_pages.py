@@ -56,7 +56,8 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
         spaces = [line.space for line in view.vectors]
         known = registry.catalog.spaces.all()
         usual = next((space.name for space in known if space.current), None)
-        space = form.space or (usual if usual in spaces else next(iter(spaces), usual))
+        named = _named(desk, form.space)
+        space = named or (usual if usual in spaces else next(iter(spaces), usual))
         ranking, why_not = _neighbours(desk, view, space if space in spaces else None)
         answers = answers_of(registry, view.record, space, most=REPLIES)
         return page(
@@ -75,8 +76,14 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
     @router.get("/answers/{name:path}")
     def answers(name: str, form: Annotated[EntryForm, Query()]) -> str:
         record = registry.catalog.entries.get(name)
-        found = answers_of(registry, record, form.space, most=ANSWERS, rendered=True)
-        return page(templates, "answers.html", record=record, answers=found, space=form.space)
+        space = _named(desk, form.space)
+        found = answers_of(registry, record, space, most=ANSWERS, rendered=True)
+        return page(templates, "answers.html", record=record, answers=found, space=space)
+
+
+def _named(desk: Desk, space: str | None) -> str | None:
+    """Return the name of a space as the catalog has it; raise `NotFoundError` where there is none."""
+    return None if space is None else desk.registry.catalog.spaces.get(space).name
 
 
 def _how_to_embed(desk: Desk, view: EntryView) -> str:

@@ -235,6 +235,18 @@ def test_an_older_version_is_looked_at_as_it_was(client: TestClient) -> None:
     assert old != new
 
 
+def test_an_entry_is_looked_at_in_a_space_where_it_has_no_vector_or_that_does_not_exist(client: TestClient) -> None:
+    """It was told to run `None`, and of a space that nobody made that nothing was asked there."""
+    without = said(client.get("/entry/t02?space=prompts").text)
+    unknown = [client.get(f"/{page}/opt@bad?space=none") for page in ("entry", "answers")]
+
+    assert "It has no vector in space prompts; it has one in by-hand ." in without
+    assert "What is it near to?" not in without
+    assert [answer.status_code for answer in unknown] == [404, 404]
+    assert all("No space named &#39;none&#39;" in answer.text for answer in unknown)
+    assert "in space by-hand" in said(client.get("/entry/t02?space=By-Hand").text)
+
+
 def test_a_prompted_model_shows_its_prompt_and_what_it_replied(client: TestClient) -> None:
     text = client.get("/entry/opt@good/one").text
     asked = client.get("/answers/opt@good/one?space=prompts").text
