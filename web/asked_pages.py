@@ -78,7 +78,7 @@ def _add_entry(router: APIRouter, desk: Desk, templates: Environment) -> None:
         record = registry.catalog.entries.get(name)
         space = _named(desk, form.space)
         found = answers_of(registry, record, space, most=ANSWERS, rendered=True)
-        return page(templates, "answers.html", record=record, answers=found, space=space)
+        return page(templates, "answers.html", own=name, answers=found, space=space)
 
 
 def _named(desk: Desk, space: str | None) -> str | None:

@@ -173,7 +173,9 @@ def answers_of(
     """
     if not _is_asked_itself(record) or not _has_corpus(registry, space):
         return None
-    given = given_answers(registry.catalog, record.name, space=space, rendered_for=most if rendered else 0)
+    given = given_answers(
+        registry.catalog, f"{record.name}:{record.version}", space=space, rendered_for=most if rendered else 0
+    )
     return AnswersView(given[:most], given.counts, len(given), given.corpus_size, given.space) if given else None
 
 

@@ -10,11 +10,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
-from tiny_pages import BASE, HTML, NAMES, client_of, fill, fill_recorded
+from tiny_pages import BASE, CHOICES, HTML, NAMES, client_of, fill, fill_recorded
 
 from registry import Registry
+from registry.data.predictions import Predictions
+from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
 from registry.errors import IntegrityError
 from web.opening import open_to_read
@@ -266,6 +269,29 @@ def test_recorded_answers_are_sent_to_the_space_of_their_texts_and_have_no_empty
     assert "It has no vector yet: fute embed llm@p --space its makes one." in prompted
     assert "Its answers were recorded, without a template." in prompted
     assert "has a vector under each: fute embed llm --space its makes those that are missing." in llm
+
+
+def test_an_older_version_of_a_prompted_model_shows_what_it_answered_itself(tmp_path: Path) -> None:
+    """The newest version's answers stood on the pages of every version."""
+    store = fill_recorded(tmp_path)
+    with Registry.open(store) as registry:
+        texts, corpus = tuple(registry.corpus_inputs("its")), registry.catalog.spaces.get("its").corpus_version_id or 0
+        for right in (0, 1):
+            said_so = Predictions(CHOICES, np.tile(np.eye(2, dtype=np.float32)[right], (len(texts), 1)))
+            prompt = RecordedPrompt("p", "", CHOICES, Recording(texts, said_so))
+            registry.add_recorded_llm("llm", [prompt], source=f"table {right}", replace=True)
+            registry.catalog.predictions.put(registry.entry("llm@p").version_id, corpus, start=0, predictions=said_so)
+    client, opened = client_of(store)
+    with opened:
+        pages = [client.get(f"/entry/llm@p:{number}?space=its").text for number in (2, 3)]
+        asked = client.get("/answers/llm@p:2?space=its").text
+
+    old, new = (page.partition('id="answers"')[2] for page in pages)
+    assert ("<dt>negative</dt>" in old, "<dt>positive</dt>" in old) == (True, False)
+    assert ("<dt>negative</dt>" in new, "<dt>positive</dt>" in new) == (False, True)
+    assert 'href="/answers/llm%40p%3A2?space=its"' in old
+    assert ("<td>negative</td>" in asked, "<td>positive</td>" in asked) == (True, False)
+    assert "fute model answers llm@p:2 --space its --json" in asked
 
 
 # -- the questions -----------------------------------------------------------------------------------
