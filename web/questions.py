@@ -1,6 +1,7 @@
 """The questions as they stand in an address, and how the registry is asked: the same for a page and a program."""
 
 import gc
+import shlex
 import threading
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
@@ -28,6 +29,13 @@ LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 REMEMBERED = 100  # answers
+POSITIONAL = (
+    "name",
+    "a",
+    "b",
+    "task",
+    "space",
+)  # fields that a command takes without an option, or that is told anyway
 By = Literal["similarity", "memory", "gain", "size"]
 CHARTS = "/charts"  # where style and script of a map's page are
 
@@ -44,6 +52,27 @@ class AddressFields(BaseModel):
             return given
         some = {key: _filled(value) for key, value in given.items()}
         return {key: value for key, value in some.items() if value not in ("", [])}
+
+
+def command_of(form: AddressFields, *words: str, space: str) -> str:
+    """Return the command that puts the question of a form, as a shell reads it.
+
+    Args:
+        form: what it says beside its names, and otherwise than it does by itself, is an option.
+        words: the command and the names.
+        space: where it was answered, which need not stay the current one.
+    """
+    told = [*words, "--space", space]
+    for name, field in type(form).model_fields.items():
+        value = getattr(form, name)
+        if name in POSITIONAL or value == field.default:
+            continue
+        option = f"--{name.replace('_', '-')}" if len(name) > 1 else f"-{name}"
+        if isinstance(value, bool):
+            told.append(option if value else f"--no-{name}")
+        else:
+            told += [part for one in (value if isinstance(value, list) else [value]) for part in (option, str(one))]
+    return f"fute {shlex.join(told)}"
 
 
 def problems_of(errors: Iterable[Mapping[str, Any]]) -> str:

@@ -11,6 +11,7 @@ from registry import __version__
 from registry.kinds import EntryKind
 from registry.shown import without_secrets
 from web import drawing
+from web.questions import command_of
 from web.reading import summary_of
 
 HERE = Path(__file__).parent
@@ -48,6 +49,7 @@ def pages_of(location: str) -> Environment:
         ),
     }
     made.globals |= {
+        "command_of": command_of,
         "drawing": drawing,
         "entry_path": drawing.entry_path,
         "kind_name": NAMES,

@@ -1,5 +1,6 @@
 """`/api`: what it answers is what the command prints with `--json`, and its description is whole."""
 
+import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,35 @@ def test_the_answer_is_what_the_command_prints(client: TestClient, store: Path, 
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == json.loads(printed.stdout)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "nearest?name=t02",
+        "nearest?name=t01:1&k=3&kind=task&kind=model&tag=many&tag=two+words&task_kind=classification",
+        "nearest?name=opt@bad&space=prompts&language=en",
+        "nearest?name=t02&by=memory&setting=small/full&own=true&pack=true",
+        "nearest?name=t02&by=gain&pack=false",
+        "nearest?name=t02&by=size&duplicates=true",
+        "compare?a=films&b=opt@bad&space=prompts",
+        "best-prompt?task=films&model=opt&space=prompts&by=mi&k=2&calibration=batch&like=t02",
+        "best-prompt?task=films&model=opt&space=prompts&priors=positive%3D0.2,+negative%3D0.8",
+        "best-model?task=films&space=prompts&k=2&priors=positive%3D0.2,+negative%3D0.8",
+    ],
+)
+def test_the_command_that_a_page_names_prints_the_same_answer(client: TestClient, store: Path, question: str) -> None:
+    """It left out the space, the filters and most other options, so that another question was answered."""
+    import shlex
+
+    address = question.replace("nearest", "source").replace("best-", "")
+    named = html.unescape(client.get(f"/{address}").text.split("The same from the command line: <code>")[1])
+    program, *command = shlex.split(named.partition("</code>")[0])
+    printed = run("--registry", store, *command, "--json")
+
+    assert program == "fute"
+    assert printed.exit_code == 0, printed.output
+    assert json.loads(printed.stdout) == client.get(f"/api/{question}").json()
 
 
 def test_a_list_leads_to_its_next_part(client: TestClient) -> None:
