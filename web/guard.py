@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import unquote_plus
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -87,9 +87,12 @@ class Guard:
         try:
             self._check(scope)
         except NotLetInError as refused:
-            more = {"allow": ", ".join(METHODS)} if refused.status == 405 else {}
-            answer = PlainTextResponse(f"{refused}\n", refused.status, headers=more | {"connection": "close"})
-            await answer(scope, receive, send_guarded)
+            more = {"connection": "close"} | ({"allow": ", ".join(METHODS)} if refused.status == 405 else {})
+            is_asked_for_json = scope["path"].startswith("/api/")
+            kind, told = (
+                (JSONResponse, {"error": str(refused)}) if is_asked_for_json else (PlainTextResponse, f"{refused}\n")
+            )
+            await kind(told, refused.status, headers=more)(scope, receive, send_guarded)
             return
         await self._app({**scope, "method": "GET"}, receive, send_guarded)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from registry.catalog import Filter
 from registry.catalog.browsing.progress import job_counts, recent_jobs
@@ -22,6 +22,7 @@ from web.questions import (
     ListQuestion,
     NamesQuestion,
     NearestQuestion,
+    NoFields,
     SpaceForm,
     TransfersQuestion,
 )
@@ -29,11 +30,26 @@ from web.questions import (
 JOBS, NAMES = 200, 50  # that are listed
 KINDS = {"tasks": "task", "models": "model", "prompts": "prompt", "corpora": "corpus"}
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "What is asked does not make sense: `error` says why."},
-    404: {"description": "Nothing has this name: `error` says what may have been meant."},
-    422: {"description": "A field is missing, unknown or out of range: `error` says which."},
+
+def _described(what: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": what, "content": {"application/json": {"schema": schema}}}
+
+
+ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _described("The answer.", {"type": "object"}),
+    400: _described("What is asked does not make sense: `error` says why.", ERROR),
+    404: _described("Nothing has this name: `error` says what may have been meant.", ERROR),
+    422: _described("A field is missing, unknown or out of range: `error` says which.", ERROR),
+    500: _described("Something is broken: `error` says what.", ERROR),
 }
+
+
+def no_fields(_given: Annotated[NoFields, Query()]) -> None:
+    """Refuse whatever stands behind an address that says all by itself."""
+
+
+BARE = [Depends(no_fields)]
 
 
 def as_json(value: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -48,7 +64,7 @@ def as_json(value: object, status: int = 200, *, headers: Mapping[str, str] | No
 
 def routes(desk: Desk) -> APIRouter:
     """Return what `/api` answers."""
-    router = APIRouter(prefix="/api", responses=ERRORS, default_response_class=Response)
+    router = APIRouter(prefix="/api", responses=ANSWERS, default_response_class=Response)
     _add_lists(router, desk)
     _add_questions(router, desk)
     _add_state(router, desk)
@@ -78,7 +94,10 @@ def _add_lists(router: APIRouter, desk: Desk) -> None:
 
     for plural, kind in KINDS.items():
         router.get(f"/{plural}", summary=f"List them, by name: as `fute {kind} list --json`.")(lists(plural, kind))
-        router.get(f"/{plural}/{{name:path}}", summary=f"Show one: as `fute {kind} show --json`.")(shows(kind))
+        one = router.get(
+            f"/{plural}/{{name:path}}", dependencies=BARE, summary=f"Show one: as `fute {kind} show --json`."
+        )
+        one(shows(kind))
 
 
 def _add_questions(router: APIRouter, desk: Desk) -> None:
@@ -116,23 +135,23 @@ def _add_questions(router: APIRouter, desk: Desk) -> None:
 def _add_state(router: APIRouter, desk: Desk) -> None:
     registry = desk.registry
 
-    @router.get("/status", summary="What does the registry hold? As `fute status --json`.")
+    @router.get("/status", dependencies=BARE, summary="What does the registry hold? As `fute status --json`.")
     def status() -> Response:
         return as_json(asdict(registry.status()))
 
-    @router.get("/spaces", summary="Which spaces are there? As `fute space list --json`.")
+    @router.get("/spaces", dependencies=BARE, summary="Which spaces are there? As `fute space list --json`.")
     def spaces() -> Response:
         return as_json({"spaces": [row.as_json() for row in registry.spaces()]})
 
-    @router.get("/spaces/{name:path}", summary="Show one space: as `fute space show --json`.")
+    @router.get("/spaces/{name:path}", dependencies=BARE, summary="Show one space: as `fute space show --json`.")
     def space(name: str) -> Response:
         return as_json(registry.space(name).as_json())
 
-    @router.get("/packs", summary="Which packs are in use? As `fute pack list --json`.")
+    @router.get("/packs", dependencies=BARE, summary="Which packs are in use? As `fute pack list --json`.")
     def packs() -> Response:
         return as_json({"packs": [pack.as_json() for pack in registry.packs.all()], "supplied": supplied()})
 
-    @router.get("/packs/{name}", summary="Show one pack: as `fute pack show --json`.")
+    @router.get("/packs/{name}", dependencies=BARE, summary="Show one pack: as `fute pack show --json`.")
     def pack(name: str) -> Response:
         return as_json(registry.packs.get(name).as_json())
 

@@ -12,6 +12,7 @@ from registry.catalog.browsing.progress import job_counts, recent_jobs
 from registry.data.examples import KINDS as TASK_KINDS
 from registry.kinds import EMBEDDABLE, EntryKind
 from registry.packs.shelf import supplied
+from web.json_api import BARE
 from web.questions import Desk, EntriesForm, JobsForm, SpaceForm
 from web.rendering import page
 
@@ -25,7 +26,7 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     registry = desk.registry
 
-    @router.get("/")
+    @router.get("/", dependencies=BARE)
     def start() -> str:
         return page(templates, "start.html", status=registry.status(), spaces=registry.spaces())
 
@@ -37,7 +38,7 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
         tags = common_tags(database, limit=TAGS)
         return page(templates, "entries.html", form=form, asked=asked, found=found, tags=tags, task_kinds=TASK_KINDS)
 
-    @router.get("/spaces/{name:path}")
+    @router.get("/spaces/{name:path}", dependencies=BARE)
     def space(name: str) -> str:
         row = registry.space(name)
         lacking = _lacking(desk, row.vectors)
@@ -66,13 +67,13 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
 
 
 def _add_packs(router: APIRouter, desk: Desk, templates: Environment) -> None:
-    @router.get("/packs")
+    @router.get("/packs", dependencies=BARE)
     def packs() -> str:
         known = desk.registry.packs.all()
         more = sorted(set(supplied()) - {pack.name for pack in known})
         return page(templates, "packs.html", packs=known, more=more)
 
-    @router.get("/packs/{name}")
+    @router.get("/packs/{name}", dependencies=BARE)
     def pack(name: str) -> str:
         return page(templates, "pack.html", pack=desk.registry.packs.get(name))
 

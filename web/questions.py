@@ -29,13 +29,7 @@ LONGEST_TEXT = 300  # characters of a name, or of what is looked for
 LISTED = 100  # entries, unless one says how many
 PROBLEMS = {"missing": "it is missing", "extra_forbidden": "it is not known here"}
 REMEMBERED = 100  # answers
-POSITIONAL = (
-    "name",
-    "a",
-    "b",
-    "task",
-    "space",
-)  # fields that a command takes without an option, or that is told anyway
+POSITIONAL = ("name", "a", "b", "task", "space")  # fields that a command takes without an option, or is told anyway
 By = Literal["similarity", "memory", "gain", "size"]
 CHARTS = "/charts"  # where style and script of a map's page are
 
@@ -90,6 +84,10 @@ def _problem(error: Mapping[str, Any]) -> str:
 def _filled(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     """Return what was sent, without what is empty of a list."""
     return [one for one in value if one != ""] if isinstance(value, list) else value
+
+
+class NoFields(AddressFields):
+    """An address that says all by itself."""
 
 
 class NearestOptions(AddressFields):

@@ -158,6 +158,11 @@ def test_names_are_offered_by_how_they_begin(client: TestClient) -> None:
         ("/api/tasks/opt", 404, "No task named 'opt' in this registry."),
         ("/api/best-prompt?task=films&model=opt&space=prompts&by=luck", 400, "No method 'luck'"),
         ("/api/nothing", 404, "There is no such page."),
+        ("/api/tasks/t02?space=prompts", 422, "'space': it is not known here."),
+        ("/api/status?jobs=1", 422, "'jobs': it is not known here."),
+        ("/api/packs/taskweb?k=3", 422, "'k': it is not known here."),
+        ("/api/nearest?name=t02&k=1&k=2", 400, "This address says 'k' twice."),
+        ("/api/names?begins=%00", 400, "This is not the address of a page."),
     ],
 )
 def test_an_error_is_one_line_under_its_name(client: TestClient, path: str, status: int, told: str) -> None:
@@ -179,6 +184,9 @@ def test_the_description_names_every_address_and_its_fields(client: TestClient) 
     }
     assert all(set(methods) == {"get"} for methods in described["paths"].values())
     assert all(path.startswith("/api/") for path in described["paths"])
+    answers = [methods["get"]["responses"] for methods in described["paths"].values()]
+    assert all(set(answer) == {"200", "400", "404", "422", "500"} for answer in answers)
+    assert all(list(one["content"]) == ["application/json"] for answer in answers for one in answer.values())
 
 
 @pytest.mark.parametrize("page", ["/api/nearest?name=t02&space=by-hand", "/?"])

@@ -355,6 +355,8 @@ def test_no_model_is_asked(client: TestClient) -> None:
         ("/source?name=t02&kind=task&kind=dragon", 422, "'kind': input should be 'task', "),
         ("/source?name=t02&task_kind=dragon", 400, "No kind of task 'dragon': there are classification, "),
         ("/source?nme=t01", 422, "'nme': it is not known here."),
+        ("/?name=t01", 422, "'name': it is not known here."),
+        ("/spaces/by-hand?k=3", 422, "'k': it is not known here."),
         ("/entries?kind=dragon", 422, "'kind'"),
         ("/entries?text=" + "x" * 301, 422, "'text'"),
         ("/model?task=t01", 400, "Space by-hand has no corpus"),
