@@ -198,6 +198,21 @@ def test_text_of_an_entry_is_no_page(page: Any) -> None:  # noqa: ANN401
     assert page.locator("main script, main img").count() == 0
 
 
+def test_what_is_printed_is_the_answer_whole_and_on_white_paper(chromium: Any, address: str) -> None:  # noqa: ANN401
+    """The form was printed, the last columns were cut off, and who reads in dark printed a black sheet."""
+    context = chromium.new_context(base_url=address, color_scheme="dark", viewport={"width": 700, "height": 900})
+    page = context.new_page()
+    page.emulate_media(media="print")
+    for path in ("/source?name=t05&by=memory", PROMPT, "/entry/opt@good/one", "/jobs", "/map"):
+        page.goto(path)
+        boxes = page.locator(".scroll").all()
+        assert boxes
+        assert [box.evaluate("it => Math.max(it.scrollWidth - it.clientWidth, 0)") for box in boxes] == [0] * len(boxes)
+        assert not any(form.is_visible() for form in page.locator("form").all())
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(250, 249, 246)"
+    context.close()
+
+
 def test_without_scripts_all_of_it_works(chromium: Any, address: str) -> None:  # noqa: ANN401
     context = chromium.new_context(base_url=address, java_script_enabled=False)
     page = context.new_page()
