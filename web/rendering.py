@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from registry import __version__
 from registry.kinds import EntryKind
-from registry.shown import without_secrets
+from registry.shown import shown, without_secrets
 from web import drawing
-from web.questions import command_of
+from web.questions import MOST, command_of
 from web.reading import summary_of
 
 HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ def pages_of(location: str) -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True),
+        finalize=lambda value: shown(value) if type(value) is str else value,  # what is markup was made of such texts
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -56,6 +57,7 @@ def pages_of(location: str) -> Environment:
         "kind_plural": PLURALS,
         "kinds": [kind.value for kind in EntryKind],
         "location": location,
+        "most": MOST,
         "version": __version__,
         "zip": zip,
     }

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from tiny_pages import BASE, CHOICES, HTML, NAMES, client_of, fill, fill_recorded
 
 from registry import Registry
+from registry.data.examples import Example
 from registry.data.predictions import Predictions
 from registry.data.recordings import RecordedPrompt, Recording
 from registry.data.tasks import TaskData
@@ -158,6 +159,7 @@ def test_the_start_counts_what_is_there(client: TestClient) -> None:
     assert f"{len(NAMES) + 2} tasks" in text
     assert "1 model 3 prompts 3 prompted models 1 corpus 1 pack" in text
     assert "by-hand current textemb" in text
+    assert "1 embedding is being made, or was broken off." in text
 
 
 def test_what_failed_is_told(client: TestClient) -> None:
@@ -317,6 +319,7 @@ def test_a_prompt_is_told_with_its_estimate_drawn(client: TestClient) -> None:
 
     assert text.index('class="verdict') < text.index('<svg class="interval')
     assert text.count('<svg class="interval') == 3
+    assert 'id="k" name="k" type="number" value="5" min="1" max="200"' in text
     assert 'aria-label="' in text
     assert re.search(r"Use good/one \(right in \d\d% of the texts", said(text))
     assert "good/one: {{ text }}" in text
@@ -437,6 +440,22 @@ def test_what_entries_hold_is_text(client: TestClient) -> None:
 
     for path in ("/entry/hostile", "/entry/texts", "/entry/opt@good/one", "/jobs"):
         assert escaped in client.get(path).text
+
+
+def test_a_text_turns_nothing_around_on_a_page(tmp_path: Path) -> None:
+    """A mark that turns the direction let a text be read backwards; a terminal is shown it as it is written here."""
+    turned = "not \u202elive\u202c but evil\x1b"
+    examples = tuple(Example(turned, label, text_pair=turned) for label in ("no", "yes"))
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_task(
+            "turned", TaskData("classification", ("no", "yes"), examples, description=turned, source=turned)
+        )
+    client, opened = client_of(tmp_path / "store")
+    with opened:
+        answers = [client.get(path).text for path in ("/entry/turned", "/entries")]
+
+    assert not any(mark in answer for answer in answers for mark in "\u202e\u202c\x1b")
+    assert answers[0].count(r"not \u202elive\u202c but evil\u001b") >= 4
 
 
 def test_an_index_that_is_missing_is_made_in_memory(tmp_path: Path) -> None:
