@@ -10,7 +10,7 @@ from registry.errors import InputError, StorageError
 from registry.exchange.far_end import BUNDLE, CARDS, README, Sighting
 from registry.faults import point
 from registry.files.whole import check_regular
-from registry.files.writing import written
+from registry.files.writing import made_for_all, written
 
 LOCK = "lock"
 PATIENCE = 60  # seconds that another push is waited for
@@ -78,6 +78,7 @@ class FarFolder:
 
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            made_for_all(self._folder / LOCK, mode=self._folder.stat().st_mode & 0o666)  # as all that is pushed
             lock = filelock.FileLock(self._folder / LOCK, timeout=PATIENCE)
             lock.acquire()
         except filelock.Timeout as error:

@@ -85,6 +85,27 @@ def usual_mode(path: Path) -> Iterator[None]:
     path.chmod(mode)
 
 
+def made_for_all(path: Path, *, mode: int = 0) -> None:
+    """Make an empty file, if there is none, for all who may write in its folder: who comes first keeps nobody out.
+
+    Args:
+        mode: rights that it has beside the folder's.
+    """
+    folder = path.parent.stat()
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        writers = folder.st_mode & 0o222
+        give_rights(path, folder, writers | writers << 1 | mode | 0o600)  # who may write may read
+
+
+def give_rights(path: Path, like: os.stat_result, mode: int) -> None:
+    """Give a file these rights, and the group of another; as root its owner too, as far as this user may."""
+    for owner, group in ((like.st_uid, -1), (-1, like.st_gid)):
+        with contextlib.suppress(PermissionError):
+            os.chown(path, owner, group)
+    path.chmod(stat.S_IMODE(mode))
+
+
 @contextlib.contextmanager
 def system_errors() -> Iterator[None]:
     """Raise what the system did not do as `OSError`: libraries written in Rust raise it as errors of other kinds."""

@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ from registry.catalog.engines.values import bound
 from registry.errors import InputError, IntegrityError, RegistryError, StorageError
 from registry.faults import point
 from registry.files.stamps import stamp_of
-from registry.files.writing import sync_file, sync_folder, written
+from registry.files.writing import give_rights, sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
 BUSY_SECONDS = 30
@@ -170,7 +171,7 @@ class SqliteEngine:
             self.errors(),
             written(target) as draft,
             closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as source,
-            closing(sqlite3.connect(draft)) as copy,
+            closing(sqlite3.connect(_made(draft, self.path.stat().st_mode | 0o600))) as copy,
         ):
             copy.execute("PRAGMA journal_mode=OFF")  # a copy that is broken off is thrown away
             source.backup(copy)
@@ -202,7 +203,9 @@ class SqliteEngine:
             raise InputError(f"{self.path} is a link to {self.path.resolve()}: put that file in its place first.")
         try:
             if self.path.exists():
+                former = self.path.stat()
                 _keep(self.path, kept)
+                give_rights(source, former, former.st_mode)
             point("catalog.replace.kept")
             if self._journal.exists():  # it would change the new file
                 self._journal.replace(kept.with_name(kept.name + JOURNAL))
@@ -236,7 +239,7 @@ class SqliteEngine:
             yield
 
     def _holding(self, name: str, *, look_every: float) -> AbstractContextManager[None]:
-        mode = stat.S_IMODE(self.path.stat().st_mode) | 0o600 if self.exists() else 0o644  # for whoever may write
+        mode = stat.S_IMODE(self.path.stat().st_mode) if self.exists() else 0  # for whoever may write
         return held_lock(self.folder / name, look_every=look_every, mode=mode)
 
     @contextmanager
@@ -282,6 +285,9 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED"
 
+    if writes:
+        event.listen(made, "do_connect", partial(_make_first, path))
+
     @event.listens_for(made, "connect")
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's connection
         connection.isolation_level = None  # we say BEGIN ourselves
@@ -314,6 +320,18 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
         connection.exec_driver_sql(begin)
 
     return made
+
+
+def _make_first(path: Path, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+    """Make the file that a connection is about to open, if there is none; where it cannot be made, SQLite says so."""
+    with suppress(OSError):
+        _made(path)
+
+
+def _made(path: Path, mode: int = 0o666) -> Path:
+    """Make an empty file with the rights that the umask gives: SQLite would leave a group no right to write."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IMODE(mode)))
+    return path
 
 
 def _keep(path: Path, kept: Path) -> None:
