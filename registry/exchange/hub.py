@@ -1,6 +1,7 @@
 """A dataset repository of the Hugging Face hub as a far end: one commit a push, on what was seen, or none."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MESSAGE = "Push of a FUTE registry"
 LATEST = "main"
 LONGEST = 400  # signs of what the library says that are repeated
+PATIENCE = 60  # seconds without a sign of life, after which a hub is away
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 NOT_LET, OVERTAKEN = (401, 403), (409, 412)  # what a hub answers: to whom may not, and where somebody was quicker
 
 
@@ -46,12 +49,17 @@ class HubRepository:
 
         with self._told():
             try:
-                info = from_hub.dataset_info(self._repository, revision=self._revision, files_metadata=True)
+                info = from_hub.dataset_info(
+                    self._repository, revision=self._revision, files_metadata=True, timeout=PATIENCE
+                )
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
                 return None
-        files = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        files: dict[Any, Any] = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        sizes_are_numbers = all(isinstance(size, int) and size >= 0 for size in files.values())
+        if not sizes_are_numbers or not _COMMIT.fullmatch(str(info.sha)):  # the library makes a file's name of it
+            raise StorageError(f"{self}: {_hub()} does not answer as a hub does.")
         return Sighting(files, info.sha, not info.private)
 
     def fetch(self, file: str, seen: Sighting, *, anew: bool = False) -> Path:

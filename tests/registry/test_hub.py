@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -267,6 +268,47 @@ def test_a_file_larger_than_the_disk_is_not_fetched(hub: TinyHub, mine: Registry
         pull(theirs, TEAM)
 
     assert not any("resolve" in path and "bundle.zip" in path for _, path, _ in hub.asked)
+
+
+@pytest.mark.parametrize("commit", ["../../../../outside", "", "main", "a" * 39])
+def test_a_commit_that_is_none_is_never_the_name_of_a_file(
+    hub: TinyHub, mine: Registry, theirs: Registry, tmp_path: Path, commit: str
+) -> None:
+    sent(mine)
+    repository = team(hub)
+    repository.commits[commit] = repository.files
+    repository.branches["main"] = commit
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    with pytest.raises(StorageError, match="does not answer as a hub does"):
+        pull(theirs, TEAM)
+
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert list(theirs.tasks()) == []
+
+
+@pytest.mark.parametrize("size", ["9", -5, 1.5, float("inf")])
+def test_a_size_that_is_none_is_refused(hub: TinyHub, mine: Registry, theirs: Registry, size: Any) -> None:  # noqa: ANN401
+    sent(mine)
+    hub.sizes["bundle.zip"] = size
+
+    with pytest.raises(StorageError, match="does not answer as a hub does"):
+        pull(theirs, TEAM)
+
+
+def test_a_hub_that_is_silent_is_not_waited_for_without_end(
+    hub: TinyHub, mine: Registry, theirs: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(mine)
+    monkeypatch.setattr("registry.exchange.hub.PATIENCE", 0.2)
+    is_over = Event()
+    hub.before["api/datasets/ann/team"] = is_over.wait
+
+    try:
+        with pytest.raises(StorageError, match=rf"{TEAM}, asked of {hub.url}: .*timed out"):
+            pull(theirs, TEAM)
+    finally:
+        is_over.set()
 
 
 def test_a_gitignore_that_leaves_the_bundle_out_is_told_of(hub: TinyHub, mine: Registry) -> None:
