@@ -1,6 +1,7 @@
 """A folder as a far end: each file is put in place whole, and whoever reads meanwhile finds the one before or after."""
 
 import filecmp
+import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,8 +30,8 @@ class FarFolder:
 
     @property
     def name(self) -> str:
-        """The folder's own."""
-        return self._folder.resolve().name
+        """The folder's own; what is no text in it is replaced, for a card is one."""
+        return os.fsencode(self._folder.resolve().name).decode(errors="replace")
 
     def look(self) -> Sighting | None:
         """Say what lies directly in the folder."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_what_is_pushed_arrives_whole(mine: Registry, theirs: Registry, tmp_path
     assert list(differences(mine.folder, theirs.folder).lines()) == []
     assert pulled.report.added["entries"] == plan.inventory.kinds.total() == 12
     assert (plan.is_new, plan.is_changed, plan.is_public, plan.revision) == (True, True, None, None)
+
+
+def test_a_folder_whose_name_is_no_text_is_pushed_to(mine: Registry, theirs: Registry, tmp_path: Path) -> None:
+    where = os.fsdecode(os.fsencode(tmp_path) + b"/t\xe9am")
+    sent(mine, where)
+
+    pull(theirs, where)
+
+    assert front_matter(Path(where))["pretty_name"] == "t\N{REPLACEMENT CHARACTER}am"
+    assert list(differences(mine.folder, theirs.folder).lines()) == []
 
 
 def test_a_second_push_of_the_same_writes_nothing(mine: Registry, tmp_path: Path) -> None:
