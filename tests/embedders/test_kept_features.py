@@ -66,6 +66,17 @@ def test_other_texts_and_other_makers_have_tables_of_their_own(
     assert worked_out.times == 2
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_a_table_that_another_user_has_laid_there_is_not_believed(tmp_path: Path, worked_out: Counted) -> None:
+    KeptFeatures(tmp_path, {}).table(TEXTS, lambda: TABLE + 1)
+    (file,) = tmp_path.glob(f"*{ENDING}")
+    os.chown(file, 65534, 65534)
+
+    for _ in range(2):
+        assert KeptFeatures(tmp_path, {}).table(TEXTS, worked_out).tobytes() == TABLE.tobytes()
+    assert worked_out.times == 1
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: b[:-1] + b"!", lambda _: b"", lambda b: b + b"more"])
 def test_a_damaged_table_is_worked_out_anew(tmp_path: Path, worked_out: Counted, damage) -> None:  # noqa: ANN001
     features = KeptFeatures(tmp_path, {})
