@@ -60,11 +60,16 @@ def located(location: str | os.PathLike[str] | None) -> Location:
         return _at_server(text)
     if not text.strip() or "\0" in text or any(len(os.fsencode(part)) > LONGEST_PART for part in Path(text).parts):
         raise InputError(f"{text[:60]!r} is not the path of a folder.")
+    folder = at_home(text)
+    # SQLite would take a path that begins so for a URL, and open another file.
+    return Location(EngineKind.SQLITE, folder.absolute() if str(folder).startswith("file:") else folder)
+
+
+def at_home(text: str) -> Path:
+    """Return a path in which `~` stands for a home; raise `InputError` where whose home it is is not known here."""
     try:
-        folder = Path(text).expanduser()
-        # SQLite would take a path that begins so for a URL, and open another file.
-        return Location(EngineKind.SQLITE, folder.absolute() if str(folder).startswith("file:") else folder)
-    except RuntimeError as error:  # ~somebody who is not known here
+        return Path(text).expanduser()
+    except RuntimeError as error:
         raise InputError(f"{text[:60]!r} is not the path of a folder: {error}") from error
 
 
@@ -84,7 +89,10 @@ def _at_server(text: str) -> Location:
 
 def _own_folder(shown: str) -> Path:
     """Return where this user keeps what is derived from a server's registry, and the packs in use."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError as error:  # a user without a name, in a container
+        raise InputError("This user has no home for what is kept here: set XDG_DATA_HOME, or HOME.") from error
     return Path(data) / "fute" / "registries" / hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,7 @@ from registry.errors import InputError
 from registry.exchange.far_end import SCHEME, FarEnd
 from registry.exchange.folder import FarFolder
 from registry.exchange.hub import HubRepository
-from registry.location import LONGEST_PART
+from registry.location import LONGEST_PART, at_home
 from registry.shown import without_secrets
 
 _PART = r"[A-Za-z0-9][\w.-]{0,95}"
@@ -35,4 +35,4 @@ def far_end_of(where: str, *, public: bool = False) -> FarEnd:
     parts = Path(where).parts
     if not parts or "\0" in where or any(len(part.encode(errors="replace")) > LONGEST_PART for part in parts):
         raise InputError(f"{where[:60]!r} is not the path of a folder.")
-    return FarFolder(Path(where).expanduser())
+    return FarFolder(at_home(where))

@@ -62,7 +62,7 @@ def scratch(purpose: str, *, within: Path | None = None) -> Iterator[Path]:
 
 def made_scratch(purpose: str, *, within: Path | None = None) -> Path:
     """Return a folder as `scratch` does, which the caller removes."""
-    place = (within or Path(tempfile.gettempdir())) / f"fute-{purpose}"
+    place = (within or _temporary()) / f"fute-{purpose}"
     folder = _draft_of(place)
     try:
         _sweep(place)
@@ -70,6 +70,14 @@ def made_scratch(purpose: str, *, within: Path | None = None) -> Path:
     except OSError as error:
         raise StorageError(f"Cannot write {place.parent}: {error.strerror or error}.") from error
     return folder
+
+
+def _temporary() -> Path:
+    """Return the system's folder of temporary files, which Python looks for by writing there."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise StorageError("No folder of temporary files can be written: set TMPDIR to one that has room.") from error
 
 
 @contextlib.contextmanager

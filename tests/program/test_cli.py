@@ -1,6 +1,7 @@
 """The program as it is typed: what it prints where, with which exit code, and what it refuses."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -1005,6 +1006,16 @@ def test_without_a_registry_the_way_to_one_is_told(tmp_path: Path, arguments: tu
 
     assert message == "No registry at fute-registry: make one with 'fute init', or name one with --registry."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_without_a_home_is_told_what_a_servers_registry_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # as in a container, whose user has no name
+
+    code, text = told("--registry", "postgresql://db.example/team", "status")
+
+    assert (code, text) == (2, "Error: This user has no home for what is kept here: set XDG_DATA_HOME, or HOME.\n")
 
 
 @pytest.mark.parametrize("command", [("init",), ("task", "list"), ("db", "upgrade")], ids=" ".join)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tiny_cli import told
+from tiny_disk import full_beyond
 from waiting import LIMIT
 
 from registry import Registry
@@ -173,3 +174,16 @@ def test_whatever_is_written_for_others_can_be_read_by_whom_the_umask_lets(
     (made,) = tmp_path.glob("out*")
     modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in (made, *made.rglob("*"))}
     assert modes == {name: 0o750 if (tmp_path / name).is_dir() else 0o640 for name in modes}
+
+
+def test_a_system_without_room_for_temporary_files_is_told(
+    mine: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told("--registry", mine.folder, "bundle", "export", tmp_path / "all.zip")[0] == 0
+    monkeypatch.setattr("tempfile.tempdir", None)  # it is looked for anew, as in a process that begins
+
+    with full_beyond(0):
+        code, text = told("--registry", mine.folder, "bundle", "import", tmp_path / "all.zip")
+
+    mend = "set TMPDIR to one that has room"
+    assert (code, text) == (1, f"Error: No folder of temporary files can be written: {mend}.\n")

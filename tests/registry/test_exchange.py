@@ -393,6 +393,7 @@ def test_what_no_push_has_put_there_stays(mine: Registry, tmp_path: Path, kind: 
         ("hf://datasets/ann/team@", "is not hf://datasets/OWNER/NAME"),
         ("hf://datasets/ann/team@a b", "is not hf://datasets/OWNER/NAME"),
         ("hf://datasets/ann/tëam", "is not hf://datasets/OWNER/NAME"),
+        ("~nobody-here/team", "is not the path of a folder"),
     ],
 )
 def test_what_is_no_place_is_refused(where: str, problem: str) -> None:
