@@ -108,7 +108,7 @@ def made_for_all(path: Path, *, mode: int = 0) -> None:
 
 def give_rights(path: Path, like: os.stat_result, mode: int) -> None:
     """Give a file these rights, and the group of another; as root its owner too, as far as this user may."""
-    for owner, group in ((like.st_uid, -1), (-1, like.st_gid)):
+    for owner, group in ((like.st_uid, -1), (-1, like.st_gid)) if hasattr(os, "chown") else ():  # not on Windows
         with contextlib.suppress(PermissionError):
             os.chown(path, owner, group)
     path.chmod(stat.S_IMODE(mode))
