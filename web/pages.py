@@ -8,9 +8,9 @@ from jinja2 import Environment
 
 from registry.catalog import Filter
 from registry.catalog.browsing.parts import common_tags, listing
-from registry.catalog.browsing.progress import job_counts, recent_jobs
+from registry.catalog.browsing.progress import job_counts, recent_jobs, waiting
 from registry.data.examples import KINDS as TASK_KINDS
-from registry.kinds import EMBEDDABLE, EntryKind
+from registry.kinds import EntryKind
 from registry.packs.shelf import supplied
 from web.json_api import BARE
 from web.questions import Desk, EntriesForm, JobsForm, SpaceForm
@@ -41,7 +41,7 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
     @router.get("/spaces/{name:path}", dependencies=BARE)
     def space(name: str) -> str:
         row = registry.space(name)
-        lacking = _lacking(desk, row.vectors)
+        lacking = waiting(registry.catalog.database, row.record)
         return page(templates, "space.html", row=row, said=row.as_json(), lacking=lacking)
 
     @router.get("/map")
@@ -59,7 +59,7 @@ def routes(desk: Desk, templates: Environment) -> APIRouter:
         database = registry.catalog.database
         rows = recent_jobs(database, form.state, limit=JOBS)
         counts = job_counts(database)
-        spaces = {row.name: (row, _lacking(desk, row.vectors)) for row in registry.spaces()}
+        spaces = {row.name: (row, waiting(database, row.record)) for row in registry.spaces()}
         return page(templates, "jobs.html", form=form, rows=rows, counts=counts, spaces=spaces)
 
     _add_packs(router, desk, templates)
@@ -76,12 +76,6 @@ def _add_packs(router: APIRouter, desk: Desk, templates: Environment) -> None:
     @router.get("/packs/{name}", dependencies=BARE)
     def pack(name: str) -> str:
         return page(templates, "pack.html", pack=desk.registry.packs.get(name))
-
-
-def _lacking(desk: Desk, vectors: int) -> int:
-    """Return how many entries a space could have a vector of and has none."""
-    counts = desk.registry.catalog.entries.counts()
-    return max(sum(counts.get(kind, 0) for kind in EMBEDDABLE) - vectors, 0)
 
 
 def names_of(desk: Desk, *kinds: EntryKind, most: int = 200) -> list[str]:

@@ -1,6 +1,7 @@
 """The pages of `fute serve`: every one, of a real registry; what they lead to; what they leave untouched."""
 
 import hashlib
+import json
 import re
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from tiny_cli import run
 from tiny_pages import BASE, CHOICES, HTML, NAMES, client_of, fill, fill_recorded
 
 from registry import Registry
@@ -160,6 +162,18 @@ def test_the_start_counts_what_is_there(client: TestClient) -> None:
     assert "1 model 3 prompts 3 prompted models 1 corpus 1 pack" in text
     assert "by-hand current textemb" in text
     assert "1 embedding is being made, or was broken off." in text
+
+
+@pytest.mark.parametrize("space", ["by-hand", "prompts"])
+def test_without_a_vector_is_what_would_be_embedded(client: TestClient, store: Path, space: str) -> None:
+    """What can have no vector counted too: language models, which answer under prompts, and models without a corpus."""
+    plan = json.loads(run("--registry", store, "embed", "--all", "--space", space, "--dry-run", "--json").stdout)
+    count = len(plan["entries"])
+
+    assert count > 0
+    assert f"{count} tasks and models could have one and have none" in said(client.get(f"/spaces/{space}").text)
+    (row,) = re.findall(rf"<tr>[^\n]*/spaces/{space}.*?</tr>", client.get("/jobs").text, re.DOTALL)
+    assert re.findall(r'<td class="number">([\d,]+)</td>', row)[1] == str(count)
 
 
 def test_what_failed_is_told(client: TestClient) -> None:

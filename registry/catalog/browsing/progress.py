@@ -1,15 +1,20 @@
-"""How far the embeddings are: jobs by space and state, and those that changed last."""
+"""How far the embeddings are: what waits for one, jobs by space and state, and those that changed last."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from registry.catalog.database import Database
 from registry.catalog.jobs import Worker
-from registry.catalog.tables import Entry, Job, JobState, Space, Version
-from registry.kinds import EntryKind
+from registry.catalog.queries import is_newest
+from registry.catalog.records import SpaceRecord
+from registry.catalog.tables import Embedding, Entry, Job, JobState, Space, Version
+from registry.data.models import is_language_model
+from registry.data.vectors import NO_CONTENT
+from registry.kinds import EMBEDDABLE, EntryKind
+from registry.spaces.spec import IMPORTED
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,25 @@ def job_counts(database: Database) -> dict[str, dict[str, int]]:
         for space, state, count in session.execute(query.group_by(Space.name, Job.state).order_by(Space.name)):
             counts.setdefault(space, {})[state.value] = count
     return counts
+
+
+def waiting(database: Database, space: SpaceRecord) -> int:
+    """Return how many entries have no vector in a space and could have one, as `fute embed --all` would make it.
+
+    A space without a corpus embeds tasks alone. Language models answer under prompts, each of which is an entry, and of
+    what was brought in nobody has the data.
+    """
+    if space.spec["method"] == IMPORTED:
+        return 0
+    kinds = (EntryKind.TASK,) if space.corpus_version_id is None else EMBEDDABLE
+    held = select(Embedding.id).where(Embedding.version_id == Version.id, Embedding.space_id == space.id)
+    has_none = and_(is_newest(), Version.content_hash != NO_CONTENT, ~held.exists())
+    is_model = Entry.kind == EntryKind.MODEL
+    others = select(func.count()).select_from(Version).join(Entry).where(Entry.kind.in_(kinds), ~is_model, has_none)
+    models = select(Version.spec).join(Entry).where(Entry.kind.in_(kinds), is_model, has_none)
+    with database.read() as session:
+        in_prompts_alone = (is_language_model(spec) for spec in session.scalars(models))
+        return (session.scalar(others) or 0) + sum(not own for own in in_prompts_alone)
 
 
 def recent_jobs(database: Database, state: str | None = None, *, limit: int) -> list[JobLine]:
