@@ -6,7 +6,7 @@ Prompts are ranked by the accuracy that `registry.estimates` makes of their answ
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -213,6 +213,7 @@ def best_prompt(
     whose = catalog.entries.get(query.like or query.task, EntryKind.TASK)
     target = _target(catalog, whose, record, needed=query.by == FUTE)
     outputs = outputs_of_prompts(catalog, query.model, record, task)
+    query = replace(query, model=catalog.entries.get(query.model, EntryKind.MODEL).name)  # `NAME:1` is its newest
     if query.by != ACCURACY:
         check_complete(outputs, query.model)
     like = None if whose.name == task.name else whose

@@ -297,6 +297,15 @@ def test_the_command_prints_the_ranking_and_how_far_the_methods_agree(opt: Regis
     assert (told["task"], told["model"], told["by"], told["enough_evidence"]) == ("films", "opt", "fute", True)
 
 
+def test_the_newest_version_may_be_named_by_its_number(opt: Registry) -> None:
+    """The table was printed, and then that `1@right` is not a name."""
+    opt.close()
+    where = ["--registry", str(opt.folder), "best-prompt", "films", "--model"]
+    shown, by_number = (CliRunner().invoke(cli.main, [*where, model]) for model in ("opt", "opt:1"))
+
+    assert (by_number.exit_code, by_number.stdout, by_number.stderr) == (0, shown.stdout, shown.stderr)
+
+
 def test_the_command_says_in_one_line_what_is_missing(opt: Registry) -> None:
     opt.close()
 
