@@ -126,7 +126,7 @@ def _too_thin(estimate: Estimate, *, is_settled: bool) -> str | None:
     """Say why answers of which few labels are known do not tell who errs; None where they may.
 
     A fifth of the picks that seemed sure were wrong, in simulated tables of four to six voters and after ten labels of
-    real ones: who falls for what many fall for seems to know it (docs/methods.md).
+    real ones: who falls for what many fall for seems to know it (docs/accuracy.md).
     """
     voters = estimate.opinions.voters
     if voters < LEAST_VOTERS:

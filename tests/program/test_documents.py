@@ -278,8 +278,8 @@ def test_every_setting_of_a_space_stands_in_the_methods_with_its_defaults_and_ch
             assert [choice for choice in choices if f"`{choice}`" not in told[name]["meaning"]] == []
 
 
-def test_every_way_to_rank_prompts_and_to_calibrate_stands_in_the_methods() -> None:
-    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+def test_every_way_to_rank_prompts_and_to_calibrate_is_explained() -> None:
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     text = text.partition("\n## Other ways to rank prompts\n")[2].partition("\n## ")[0]
     named = [INLINE.findall(line.split("|")[1]) for line in text.splitlines() if line.startswith("| `")][1:]
 
