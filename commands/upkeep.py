@@ -102,8 +102,12 @@ def upgrade(ctx: click.Context) -> None:
     """Bring the database to this release. Of a registry in a folder, a backup of the old one is kept."""
     from registry import Registry
 
-    backup = Registry.upgrade(ctx.obj)
-    tell(f"Upgraded; the old database is kept as {backup}" if backup else "The database is up to date")
+    found = Registry.upgrade(ctx.obj)
+    if found is None:
+        tell("The database is up to date")
+    else:
+        kept = f"; the old database is kept as {found.backup}" if found.backup else ""
+        tell(f"Upgraded from schema {found.schema}{kept}")
 
 
 @click.command()

@@ -13,7 +13,7 @@ from registry.catalog.incoming.bringing import BroughtReport
 from registry.catalog.incoming.matrices import add_vectors
 from registry.catalog.incoming.new_entries import new_corpus, new_model, new_task
 from registry.catalog.incoming.sampling import sampled
-from registry.catalog.records import NewEntry
+from registry.catalog.records import NewEntry, Upgraded
 from registry.data.inputs import Input, parse_corpus
 from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
@@ -82,8 +82,8 @@ class Registry(Drawing):
         return cls(catalog, Indexes(catalog, place.indexes))
 
     @staticmethod
-    def upgrade(location: str | os.PathLike[str] | None = None) -> Path | None:
-        """Bring the database to this release; return the backup of a folder's, None where nothing was to be done."""
+    def upgrade(location: str | os.PathLike[str] | None = None) -> Upgraded | None:
+        """Bring the database to this release; return from which schema, None where nothing was to be done."""
         return Database.upgrade_at(located(location))
 
     @property

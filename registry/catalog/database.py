@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from registry.catalog.changes import restart_logs
 from registry.catalog.engines import Salvaged, engine_at
 from registry.catalog.engines.vector_tables import VectorTables, drop_all
+from registry.catalog.records import Upgraded
 from registry.catalog.tables import Base, State
 from registry.errors import InputError, IntegrityError, NotARegistryError, SchemaError, StorageError
 from registry.faults import point
@@ -91,8 +92,8 @@ class Database:
         return filled
 
     @classmethod
-    def upgrade_at(cls, location: Location) -> Path | None:
-        """Bring what is there to this release; return the backup, None where there was nothing to do."""
+    def upgrade_at(cls, location: Location) -> Upgraded | None:
+        """Bring what is there to this release; return from which schema, None where there was nothing to do."""
         database = cls(location)
         database._must_exist()
         return database.upgrade()
@@ -105,8 +106,8 @@ class Database:
             query = select(column("version_num", String)).select_from(table("alembic_version"))
             return session.scalars(query).one_or_none()
 
-    def upgrade(self) -> Path | None:
-        """Bring the tables to this release, under the lock; return the backup of what was there before."""
+    def upgrade(self) -> Upgraded | None:
+        """Bring the tables to this release, under the lock; see `upgrade_at`."""
         from alembic import command
 
         self._engine.writer.dispose()  # a connection that has written watches the tables as they were
@@ -127,7 +128,7 @@ class Database:
                 self._engine.seal(connection)
                 point("catalog.migrate.commit")
             point("catalog.migrate.after")
-            return copy
+            return Upgraded(found, copy)
 
     def faults(self) -> list[str]:
         """Return what is wrong with the database itself, a few words each, whatever was checked before."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,13 @@ from registry.data.examples import KINDS
 from registry.errors import InputError
 from registry.kinds import EntryKind
 from registry.spaces.centring import Centring
+
+
+class Upgraded(NamedTuple):
+    """That a database was brought to this release."""
+
+    schema: str | None  # that it had before; None where it had no tables
+    backup: Path | None  # of a folder's
 
 
 @dataclass(frozen=True)

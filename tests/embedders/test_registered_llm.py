@@ -250,7 +250,7 @@ def test_a_registry_of_the_former_release_keeps_its_predictions_through_an_upgra
     code, error = told(store, "best-prompt", "shop", "--model", "opt")
     assert (code, "run 'fute db upgrade'" in error) == (2, True)
 
-    assert "Upgraded; the old database is kept as" in done(store, "db", "upgrade")
+    assert "; the old database is kept as" in done(store, "db", "upgrade")
 
     connection = sqlite3.connect(store / "catalog.db")
     assert connection.execute("SELECT id, start, count, answers, probabilities FROM predictions").fetchall() == before

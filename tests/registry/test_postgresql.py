@@ -15,17 +15,18 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from alembic import command
 from behind import tamper
 from click.testing import CliRunner
 from goals import Goal
 from served import url_of
-from sqlalchemy import select, update
+from sqlalchemy import create_engine, select, update
 from tiny_cli import FUTE, shift_of, write_task
 from waiting import until
 
 import cli
 from registry import Registry
-from registry.catalog.database import Database
+from registry.catalog.database import Database, alembic_config
 from registry.catalog.jobs import TERM
 from registry.catalog.tables import Base, State
 from registry.data.transfers import TransferRecord
@@ -355,6 +356,21 @@ def test_tables_of_an_older_release_are_told_without_a_backup_that_nobody_makes(
         "Error: This registry was written by an older release (schema 0007): run 'fute db upgrade' (of a folder, a "
         "backup is kept).\n",
     )
+
+
+def test_an_upgrade_without_a_backup_says_that_it_was_one(served: str) -> None:
+    """It said that the database is up to date, as the next one does."""
+    filled(served, count=2)
+    engine = create_engine(served.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+    engine.dispose()
+
+    assert run(served, "db", "upgrade") == (0, "Upgraded from schema 0007\n")
+    assert run(served, "db", "upgrade") == (0, "The database is up to date\n")
+    assert run(served, "nearest", "v00")[0] == 0
 
 
 def test_its_pages_are_called_by_its_address(served: str) -> None:
