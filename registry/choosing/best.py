@@ -216,8 +216,7 @@ def best_prompt(
     query = replace(query, model=catalog.entries.get(query.model, EntryKind.MODEL).name)  # `NAME:1` is its newest
     if query.by != ACCURACY:
         check_complete(outputs, query.model)
-    like = None if whose.name == task.name else whose
-    known = Known.of(task, like, **hints)
+    known = Known.of(task, None if whose.name == task.name else whose, **hints)
     judged = _judged(catalog, record, outputs, known, query)
     spec = SpaceSpec.from_document(record.spec)
     similarity = None if target is None else likeness(outputs.vectors, target, spec)
