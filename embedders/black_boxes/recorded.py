@@ -85,8 +85,8 @@ def named_recording(recording: Recording, names: Mapping[str, str] | None, place
 
 
 def _named_table(table: AnswerTable, names: Mapping[str, str] | None, place: str) -> AnswerTable:
-    rows = zip(table.inputs or (), table.said[0].tolist(), strict=False)
-    texts = {table.answers[at]: one.text for one, at in rows if at != NONE}
+    answered = [(one, at) for said in table.said.tolist() for one, at in zip(table.inputs or (), said, strict=False)]
+    texts = {table.answers[at]: one.text for one, at in answered if at != NONE}
     answers = named_answers(table.answers, names, place, texts=texts)
     labels = None if table.labels is None else tuple((names or {}).get(label or "", label) for label in table.labels)
     return changed(table, answers=answers, labels=labels)

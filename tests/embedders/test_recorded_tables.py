@@ -12,9 +12,11 @@ from test_evaluate_prompts import truth
 from test_prompted import done, embedded, told
 from tiny_cli import run, tiny_bert, write_rows
 
+from embedders import recorded_model
 from registry import Registry
 from registry.catalog.predictions import joined
 from registry.data.predictions import Missing, Predictions
+from registry.errors import DataError, InputError
 
 PROMPTS = {"good": 0.95, "fair": 0.8, "poor": 0.6}
 
@@ -328,6 +330,26 @@ def test_digits_as_answers_are_asked_for_their_meaning_and_nothing_is_kept(store
     assert "take them with --answers-as-they-are. Such as LABEL_0: 't4'; LABEL_1: 't5'." in line
     with Registry.open(store) as registry:
         assert list(registry.models()) == []
+
+
+def test_a_data_frame_is_registered_as_its_file_would_be(store: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="needs the extra analysis")
+    table = write_table(tmp_path / "a.csv", rows_of(20))
+    with Registry.open(store) as registry:
+        file = recorded_model(registry, "file", table)
+        frame = recorded_model(registry, "frame", pandas.read_csv(table))
+
+        names = [[entry.name.partition("@")[2].removeprefix("frame/") for entry in made] for made in (file, frame)]
+        assert names[0] == names[1]
+        assert [one.content_hash for one in file[1:]] == [one.content_hash for one in frame[1:]]
+        with pytest.raises(InputError, match="A Series is no table: give a path, a data frame"):
+            recorded_model(registry, "series", pandas.Series(["yes", "no"]))
+
+
+def test_an_answer_that_says_nothing_is_shown_with_a_text_though_the_first_prompt_never_gave_it(store: Path) -> None:
+    rows = [{"text": f"text {n}", "first": "1", "second": "01"[n % 2]} for n in range(4)]
+    with Registry.open(store) as registry, pytest.raises(DataError, match="Such as 0: 'text 2'; 1: 'text 3'"):
+        recorded_model(registry, "llm", rows)
 
 
 def test_samples_of_several_texts_are_registered_with_the_one_that_is_named(store: Path, tmp_path: Path) -> None:
