@@ -195,9 +195,9 @@ def test_prompts_are_compared_by_what_all_of_them_answered(registry: Registry) -
 
     assert outputs.rows.tolist() == [0, 2]
     assert outputs.table.tolist() == [[[1, 0], [0, 1]], [[0, 1], [0, 1]]]
-    assert outputs.notes == [
-        "4 of 6 texts are left out: under some prompt they have no answer (4 of 12 answers are missing)"
-    ]
+    assert outputs.notes == (
+        "4 of 6 texts are left out: under some prompt they have no answer (4 of 12 answers are missing)",
+    )
 
 
 def test_where_no_text_was_answered_under_every_prompt_nothing_is_compared(registry: Registry) -> None:
@@ -232,10 +232,10 @@ def test_prompts_that_answered_another_number_of_texts_are_told_as_that(registry
     other = Predictions.from_texts(["no", "yes", "maybe"], answers=["yes", "no", "maybe"])
     store_of(registry, SAID, SAID, Predictions.from_texts(["no", "yes"], answers=["yes", "no"]), other)
 
-    assert outputs_of_prompts(registry.catalog, "llm", registry.space("s").record).notes[:2] == [
+    assert outputs_of_prompts(registry.catalog, "llm", registry.space("s").record).notes[:2] == (
         "1 prompt is left out, which choose from other answers: p3",
         "1 prompt is left out, which answered other texts: p2",
-    ]
+    )
 
 
 # -- answers of which a part is gone -----------------------------------------------------------------

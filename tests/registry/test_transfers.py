@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -404,6 +406,40 @@ def test_a_wrong_measurement_is_refused_in_one_line(registry: Registry, wrong: t
     assert text.startswith(problem)
     assert text.count("\n") == 1
     assert registry.transfers() == []
+
+
+def test_numbers_of_numpy_are_kept_as_numbers(registry: Registry) -> None:
+    """SQLite took a count as a data frame gives it for bytes, and memory broke on them."""
+    given = TransferRecord("bert", "full", "films", "plots", np.float32(0.5), np.float64(0.25), np.int64(3))  # type: ignore[arg-type]
+    whole = TransferRecord("bert", "full", "films", "songs", np.int64(1), None, 4.0)  # type: ignore[arg-type]
+
+    registry.add_transfers([given, whole])
+
+    kept = [(one.score_mean, one.score_std, one.seeds) for one in registry.transfers()]
+    assert sorted(kept) == [(0.5, 0.25, 3), (1.0, None, 4)]
+    assert all(type(one.seeds) is int and type(one.score_mean) is float for one in registry.transfers())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"score_mean": "0.5"}, "score_mean is '0.5', and no number"),
+        ({"score_mean": None}, "a score_mean that is a number"),
+        ({"score_std": b"1"}, "score_std is b'1', and no number"),
+        ({"seeds": 2.5}, "seeds is not a number of runs"),
+        ({"model": 3}, "A model is a text, and no int"),
+        ({"target": None}, "A target is a text, and no NoneType"),
+    ],
+)
+def test_what_is_no_number_and_no_name_is_refused_from_python_too(
+    registry: Registry, wrong: dict[str, Any], problem: str
+) -> None:
+    fine = TransferRecord("bert", "full", "films", "plots", 0.5)
+
+    with pytest.raises(InputError, match=problem):
+        registry.record_transfer(replace(fine, **wrong))
+    with pytest.raises(InputError, match="A measurement is a TransferRecord, and no tuple"):
+        registry.record_transfer(("bert", "full", "films", "plots", 0.5))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"score_mean": -1e300}, {"score_std": 1e300}, {"score_mean": 1.1e9}])
