@@ -13,6 +13,7 @@ import pytest
 from goal_table import goal, pytest_terminal_summary
 from goal_table import pytest_addoption as add_table_option
 from hypothesis import HealthCheck, settings
+from made_once import tables_are_made_once
 from served import NEEDED, every_folder_is_served, served, server
 
 from benchmarks.data import data_folder
@@ -52,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    tables_are_made_once()
     if config.getoption("--postgresql"):
         if server() is None:
             raise pytest.UsageError(NEEDED)

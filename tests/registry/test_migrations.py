@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from made_once import MIGRATE, upgrade
 from sealing import seal
 from sqlalchemy import Engine, inspect
 
@@ -24,6 +26,12 @@ from registry.spaces.facets import Facet
 from registry.spaces.spec import SpaceSpec
 
 Migrate = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def _always_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the migrations for each catalog, where the other tests have the tables as they were left once."""
+    monkeypatch.setattr(command, "upgrade", MIGRATE)
 
 
 @pytest.fixture
@@ -42,6 +50,12 @@ def migrate(engine: Engine) -> Migrate:
             (command.downgrade if down else command.upgrade)(config, revision)
 
     return to
+
+
+def dump_of(path: Path) -> list[str]:
+    """Return all that a database holds, but for who it is."""
+    with closing(sqlite3.connect(path)) as connection:
+        return sorted(line for line in connection.iterdump() if not line.startswith('INSERT INTO "state"'))
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:
@@ -118,6 +132,17 @@ def written_by(registry: Registry, revision: str) -> Path:
 
 def test_the_schema_that_the_program_expects_is_the_newest_revision() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [SCHEMA]
+
+
+def test_the_tables_that_the_other_tests_have_are_those_that_the_migrations_make(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "upgrade", upgrade)
+    for name in ("first", "second"):
+        Registry.create(tmp_path / name).close()
+
+    migrated = dump_of(registry.folder / "catalog.db")
+    assert [dump_of(tmp_path / name / "catalog.db") for name in ("first", "second")] == [migrated, migrated]
 
 
 def test_the_way_down_and_up_again_leads_to_the_same_tables(tmp_path: Path, migrate: Migrate) -> None:
