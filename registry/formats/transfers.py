@@ -53,9 +53,10 @@ def _check_units(placed: Sequence[tuple[str, TransferRecord]]) -> None:
             check_unit(record, others)
         others.append(record.score_mean)
     everywhere = [record.score_mean for _, record in placed]
+    extremes = min(everywhere), max(everywhere)  # are fractions where all are
     for place, record in placed:
         with _at(place):
-            check_deviation(record, everywhere)
+            check_deviation(record, extremes)
 
 
 @contextmanager
