@@ -57,30 +57,49 @@ def store(prepared: Path, tmp_path: Path) -> Path:
 
 # -- a kill in the migration -------------------------------------------------------------------------
 
-KILLED = """
-import os, signal, sys
+CREATING = """
+import json, os, signal, sys
+from alembic import command
 from sqlalchemy import Engine, event
-
-folder, beginning, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-seen = 0
-
-def strike(statement):
-    global seen
-    seen += statement.lstrip().upper().startswith(beginning)
-    if seen == number:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-@event.listens_for(Engine, "before_cursor_execute")
-def _(connection, cursor, statement, *_):
-    strike(statement)
-
-@event.listens_for(Engine, "commit")
-def _(connection):
-    strike("COMMIT")
-
 from registry import Registry
-Registry.create(folder).close()
+
+def create(folder, beginning, number):
+    seen = 0
+
+    def strike(statement):
+        nonlocal seen
+        seen += statement.lstrip().upper().startswith(beginning)
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", lambda connection, cursor, statement, *_: strike(statement))
+    event.listen(Engine, "commit", lambda connection: strike("COMMIT"))
+    Registry.create(folder).close()
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(%d)
+        create(*json.loads(line))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def creating() -> Iterator[Callable[[Path, str, int], int]]:
+    """Make a registry in a process of its own, which dies at a statement; return its exit code."""
+    command = [sys.executable, "-c", CREATING % LIMIT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        tell, hear = process.stdin, process.stdout
+
+        def create(folder: Path, beginning: str, number: int) -> int:
+            tell.write(json.dumps([str(folder), beginning, number]) + "\n")
+            return int(hear.readline())
+
+        yield create
 
 
 @pytest.mark.parametrize(
@@ -100,16 +119,16 @@ Registry.create(folder).close()
 @pytest.mark.goal(
     "R12", "a migration that is killed leaves the old schema or the new one, and is completed by `fute init`"
 )
-def test_a_killed_migration_is_completed_by_init(goal: Goal, tmp_path: Path, beginning: str, number: int) -> None:
+def test_a_killed_migration_is_completed_by_init(
+    goal: Goal, tmp_path: Path, creating: Callable[[Path, str, int], int], beginning: str, number: int
+) -> None:
     folder = tmp_path / "store"
 
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, folder, beginning, str(number)], capture_output=True, timeout=LIMIT, check=False
-    )
+    killed = creating(folder, beginning, number)
     before = run(folder, "task", "list")
     completed = run(folder, "init")
 
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert killed == -signal.SIGKILL
     assert_one_line(before.exit_code, before.stdout, before.stderr, codes=(2,))
     assert (completed.exit_code, completed.output) == (0, f"Registry ready in {folder}\n")
     assert tables(folder) == tables(fresh(tmp_path / "fresh"))
