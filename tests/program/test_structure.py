@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -65,8 +66,13 @@ def sources(*rooms: str) -> list[Path]:
     return sorted(found)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the modules that a file imports anywhere: inside functions, for types, and by a name in a string."""
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Return the modules that a file imports anywhere: inside functions, for types, and by a name in a string."""
+    return frozenset(named(path))
+
+
+def named(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
