@@ -40,16 +40,24 @@ def write_table(place: Path, rows: list[dict[str, Any]]) -> Path:
     return place
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    tiny_bert(tmp_path / "surrogate")
-    write_rows(tmp_path / "films.jsonl", truth(60, thing="meal"))
-    place = tmp_path / "store"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a surrogate, a task, and a registry in which it is embedded."""
+    folder = tmp_path_factory.mktemp("made")
+    tiny_bert(folder / "surrogate")
+    write_rows(folder / "films.jsonl", truth(60, thing="meal"))
+    place = folder / "store"
     done(place, "init")
-    done(place, "task", "add", "films", "--data", tmp_path / "films.jsonl")
-    done(place, "space", "create", "first", "--surrogate", str(tmp_path / "surrogate"), "--dimension", "64")
+    done(place, "task", "add", "films", "--data", folder / "films.jsonl")
+    done(place, "space", "create", "first", "--surrogate", str(folder / "surrogate"), "--dimension", "64")
     embedded(place, "films")
-    return place
+    return folder
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "store"
 
 
 def test_a_table_is_a_model_with_a_prompt_for_each_column_and_a_space_of_its_texts(store: Path, tmp_path: Path) -> None:
@@ -413,19 +421,27 @@ def test_answers_are_all_named_or_none(store: Path, tmp_path: Path, names: str) 
 # -- what a task reads of the texts ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def two_spaces(store: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made_twice(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two spaces of the same texts, which differ in their seeds: a long task is read through other examples in each."""
-    write_rows(tmp_path / "many.jsonl", truth(2100, thing="book"))
-    done(store, "task", "add", "many", "--data", tmp_path / "many.jsonl")
-    done(store, "model", "add", "llm", "--recorded", write_table(tmp_path / "a.csv", rows_of()), "--space", "one")
+    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("twice"), dirs_exist_ok=True))
+    store = folder / "store"
+    write_rows(folder / "many.jsonl", truth(2100, thing="book"))
+    done(store, "task", "add", "many", "--data", folder / "many.jsonl")
+    done(store, "model", "add", "llm", "--recorded", write_table(folder / "a.csv", rows_of()), "--space", "one")
     with Registry.open(store) as registry:
         corpus = registry.catalog.spaces.get("one").corpus
-    surrogate = ("--surrogate", str(tmp_path / "surrogate"), "--dimension", "64")
+    surrogate = ("--surrogate", str(folder / "surrogate"), "--dimension", "64")
     done(store, "space", "create", "two", *surrogate, "--corpus", str(corpus).partition(":")[0], "--seed", "1")
     for space in ("one", "two"):
         done(store, "embed", "llm@*", "--space", space)
-    return store
+    return folder
+
+
+@pytest.fixture
+def two_spaces(made_twice: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made_twice, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "store"
 
 
 def test_an_answer_does_not_depend_on_which_space_of_the_same_texts_was_asked_before(
