@@ -39,11 +39,11 @@ settings.register_profile("steady", settings.get_profile("searching"), derandomi
 settings.load_profile("steady")
 
 LONG = (
+    "test_strangers.py",
     "test_real_minilm.py",
     "test_r01_kills.py",
-    "test_evaluate_transfer.py",
+    "test_gguf.py",
     "test_registered_llm.py",
-    "test_unify.py",
 )
 
 
