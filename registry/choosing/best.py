@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from registry.catalog import Catalog, EntryRecord, SpaceRecord
 from registry.choosing.asked import in_one_table
-from registry.choosing.given import Hints, Known, check_count
+from registry.choosing.given import Hints, Known, check_limit
 from registry.choosing.judged import Judged, how_to_settle, judge
 from registry.choosing.outputs import PromptPredictions, check_complete, outputs_of_prompts
 from registry.choosing.scores import (
@@ -240,11 +240,9 @@ def best_prompt(
 
 
 def _check(query: PromptQuery, limit: int) -> None:
-    if not isinstance(query, PromptQuery):
-        raise InputError(f"A question is a PromptQuery(TASK, MODEL), and no {type(query).__name__}.")
     if query.by not in BY:
         raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
-    check_count(limit)
+    check_limit(limit)
 
 
 def winner(catalog: Catalog, ranking: PromptRanking) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Which of the texts do they mean? A text is known again as it is, else in another
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Self, TypedDict
 
 import numpy as np
@@ -101,10 +100,10 @@ class KnownLabels:
         return KnownLabels(self.of_drawn, self.drawn, np.zeros(len(self.right), bool))
 
 
-def check_count(count: object, what: str = "limit: {} rows are none.") -> None:
-    """Raise `InputError` where nothing is asked for, or what is no number of things."""
-    if not isinstance(count, Integral) or count < 1:
-        raise InputError(what.format(count if isinstance(count, Integral) else repr(count)))
+def check_limit(limit: int) -> None:
+    """Raise `InputError` where no row is asked for."""
+    if limit < 1:
+        raise InputError(f"limit: {limit} rows are none.")
 
 
 def by_input(labels: object) -> dict[Input, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from registry.catalog import Catalog, Filter, SpaceRecord
 from registry.choosing.asked import Answered, answered_by, corpus_of, in_one_table, said_by
-from registry.choosing.given import Hints, Known, check_count
+from registry.choosing.given import Hints, Known, check_limit
 from registry.choosing.judged import Judged, how_to_settle, judge
 from registry.choosing.outputs import outputs_of_prompts
 from registry.choosing.vocabulary import words_of_labels
@@ -117,7 +117,7 @@ def best_model(
         InputError: nobody answered.
         NotFoundError: there is no such task.
     """
-    check_count(limit)
+    check_limit(limit)
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     notes: list[str] = []
@@ -160,7 +160,8 @@ def suggested_texts(
     Raises:
         InputError: nobody answered, or there is one alone.
     """
-    check_count(count, "count: {} texts are none.")
+    if count < 1:
+        raise InputError(f"count: {count} texts are none.")
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)
     if model is None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from registry.errors import InputError
-from registry.names import checked_name, checked_text
+from registry.names import checked_name
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,8 @@ LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores
 
 
 def checked_transfer(record: TransferRecord) -> TransferRecord:
-    """Return a measurement if it is one, without blanks around names and with Python's numbers; raise `InputError`."""
-    if not isinstance(record, TransferRecord):
-        raise InputError(f"A measurement is a TransferRecord, and no {type(record).__name__}.")
-    mean, std, seeds = (_number(what, getattr(record, what)) for what in ("score_mean", "score_std", "seeds"))
-    if seeds is not None and not seeds.is_integer():
-        raise InputError("seeds is not a number of runs.")
-    record = replace(
-        record,
-        model=checked_text(record.model, "model").strip(),
-        adaptation=checked_text(record.adaptation, "adaptation").strip(),
-        run=checked_text(record.run, "run").strip(),
-        score_mean=math.nan if mean is None else mean,
-        score_std=std,
-        seeds=None if seeds is None else int(seeds),
-    )
+    """Return a measurement if it is one, without blanks around names; raise `InputError`."""
+    record = replace(record, **{what: getattr(record, what).strip() for what in ("model", "adaptation", "run")})
     if record.score_std is not None and not 0 <= record.score_std < math.inf:
         raise InputError("score_std is not a finite number from 0.")
     if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
@@ -72,17 +59,8 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
     return replace(record, target=_named("target", record.target), source=_named("source", record.source))
 
 
-def _number(what: str, value: object) -> float | None:
-    """Return a number of any kind, numpy's too, as the float that it is; None stays."""
-    if value is None or type(value) is float:
-        return value
-    if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
-        raise InputError(f"{what} is {value!r}, and no number.")
-    return float(value)
-
-
 def _named(what: str, name: str) -> str:
-    if not checked_text(name, what).strip():
+    if not name.strip():
         without = " (without a source, it is the target itself)" if what == "source" else ""
         raise InputError(f"the {what} is empty{without}.")
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import TypeVar
 
 import numpy as np
@@ -86,17 +85,12 @@ def asked_of_index(
     raise StorageError(f"The index of space {record.name!r} cannot be read a moment after it was written.")
 
 
-def check_limit(limit: object) -> None:
-    """Raise `InputError` unless so many matches can be asked for."""
-    if not isinstance(limit, Integral) or limit < 1:
-        raise InputError(f"Ask for at least one match, not {limit!r}.")
-
-
 def ranked(
     catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
 ) -> Ranking:
     """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
-    check_limit(query.limit)
+    if query.limit < 1:
+        raise InputError(f"Ask for at least one match, not {query.limit}.")
     search = _Search(catalog, index, space, target, query)
     duplicates = duplicates_of(catalog, index.centring, target)
     matches, aside = kept_apart(search.best, duplicates, query)

@@ -15,7 +15,6 @@ from registry.ranking.nearest import (
     SIMILARITY,
     NearestQuery,
     asked_of_index,
-    check_limit,
     duplicates_of,
     kept_apart,
     ranked,
@@ -123,7 +122,8 @@ def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
         raise InputError("By size tasks are ranked: of a model nobody knows how many examples it has seen.")
     if query.by == SIZE and query.packs:
         raise InputError("A pack does not say how many examples its tasks have: rank by memory, gain or similarity.")
-    check_limit(query.limit)
+    if query.limit < 1:
+        raise InputError(f"Ask for at least one match, not {query.limit}.")
 
 
 def _of_the_target(evidence: Evidence, target: str, query: NearestQuery) -> list[str]:
