@@ -38,7 +38,6 @@ from commands import (
 )
 from commands.examples import give_examples
 from commands.output import QUIET
-from embedders.errors import EmbedderError
 from embedders.hardware.threads import sleep_while_waiting
 from registry import __version__
 from registry.errors import RegistryError, StorageError
@@ -50,7 +49,7 @@ GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short comm
 
 
 class _OneLineError(click.ClickException):
-    def __init__(self, error: RegistryError | EmbedderError) -> None:
+    def __init__(self, error: RegistryError) -> None:
         super().__init__(shown(" ".join(str(error).split())))
         self.exit_code = error.exit_code  # type: ignore[misc] # click declares it for the class, reads it from us
 
@@ -95,7 +94,7 @@ class RegistryGroup(click.Group):
                 result = super().invoke(ctx)
                 sys.stdout.flush()  # a disk that is full is told here, not when all is over
                 return result
-        except (RegistryError, EmbedderError) as error:
+        except RegistryError as error:
             raise _OneLineError(error) from error
         except OSError as error:
             if error.errno == errno.EPIPE:

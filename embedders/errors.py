@@ -4,20 +4,14 @@ import logging
 from collections.abc import Sequence
 from traceback import format_exception
 
-from registry.errors import BAD_INPUT, FAILURE, RegistryError, first_line
+from registry.errors import BAD_INPUT, RegistryError, first_line
 from registry.shown import without_secrets
 
 _log = logging.getLogger("embedders")
 
 
-class EmbedderError(Exception):
-    """Anything that a user can cause or mend; shown as one line, without a traceback."""
-
-    exit_code = FAILURE
-
-    def __str__(self) -> str:
-        """What went wrong; what was given, or answered, may be repeated in it, but for a key."""
-        return without_secrets(super().__str__())
+class EmbedderError(RegistryError):
+    """Anything of models and embedding that a user can cause or mend."""
 
 
 class ModelNotUsableError(EmbedderError):
@@ -78,7 +72,7 @@ class NotCoveredError(NotEmbeddableError):
 
 def told_of(error: BaseException) -> str:
     """Return what went wrong in one line; the traceback of what is none of our errors goes to the log, at DEBUG."""
-    if isinstance(error, (EmbedderError, RegistryError)):
+    if isinstance(error, RegistryError):
         return " ".join(str(error).split())
     _log.debug("an error that is none of ours: %s", without_secrets("".join(format_exception(error))))
     if isinstance(error, SystemExit):

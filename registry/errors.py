@@ -1,6 +1,7 @@
 """What can go wrong, each in one line that says the mend, with the exit code that it means."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from registry.shown import without_secrets
 
@@ -37,6 +38,14 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         """What went wrong; what was given, or answered, may be repeated in it, but for a key."""
         return without_secrets(super().__str__())
+
+    def __reduce__(self) -> tuple[Callable[..., "RegistryError"], tuple[Any, ...], dict[str, Any]]:
+        """Let an error come out of a process of a pool as it is: what it was made of is not what it says."""
+        return _as_it_was, (type(self), *self.args), vars(self)
+
+
+def _as_it_was(kind: type[RegistryError], *told: object) -> RegistryError:
+    return kind.__new__(kind, *told)
 
 
 class InputError(RegistryError):

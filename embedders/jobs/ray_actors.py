@@ -104,7 +104,7 @@ def opened(terms: Terms) -> HandedWorker | str:
             return f"finds another registry at {terms.location}: {SHARED}"
         registry = Registry(catalog, Indexes(catalog, terms.location.indexes))
         return HandedWorker(registry, space=terms.space, device=terms.device)
-    except (RegistryError, EmbedderError) as error:
+    except RegistryError as error:
         return f"cannot open the registry: {told_of(error)} {SHARED[0].upper()}{SHARED[1:]}"
 
 
