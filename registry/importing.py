@@ -11,6 +11,7 @@ from registry.files.lines import read_json
 from registry.formats.tasks import read_task
 from registry.formats.vector_sources import vector_source
 from registry.kinds import EntryKind
+from registry.names import several
 from registry.registry import Registry
 from registry.spaces.spec import IMPORTED
 
@@ -91,11 +92,7 @@ def import_vectors(
             f"{path} does not say of which space its vectors are, and those of {record.name!r} were made by "
             f"{record.spec['method']}: make a space for them with 'fute space create NAME --method imported'."
         )
-    options = BringOptions(_tags(tags), replace, source=path.name)
+    options = BringOptions(several(tags, "tags"), replace, source=path.name)
     report = bring_in(registry.catalog, record, lambda: source.batches(record.fingerprint), options)
     registry.refresh_index(record.name)
     return report
-
-
-def _tags(tags: Sequence[str]) -> tuple[str, ...]:
-    return (tags,) if isinstance(tags, str) else tuple(tags)

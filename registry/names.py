@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from registry.errors import InputError, NameFormError
+from registry.kinds import EntryKind
 
 LONGEST = 128  # characters of a name
 SHOWN = 4  # names of a list
@@ -41,6 +42,28 @@ def checked_text(value: object, what: str = "name") -> str:
     if not isinstance(value, str):
         raise InputError(f"A {what} is a text, and no {type(value).__name__}.")
     return value
+
+
+def kind_named(kind: EntryKind | str) -> EntryKind:
+    """Return the kind of this name; raise `InputError` where there is none."""
+    try:
+        return EntryKind(kind)
+    except ValueError as error:
+        told = repr(kind) if isinstance(kind, str) else f"that is a {type(kind).__name__}"
+        raise InputError(f"No kind {told}: there are {', '.join(EntryKind)}.") from error
+
+
+def several(given: object, what: str) -> tuple[str, ...]:
+    """Return texts of which there may be several; one alone is one, and not its letters.
+
+    Raises:
+        InputError: there is something else.
+    """
+    texts = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"{what}: a text, or several, and no {type(text).__name__}.")
+    return texts
 
 
 def _is_mark(letter: str) -> bool:

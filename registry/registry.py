@@ -25,6 +25,7 @@ from registry.index.building import Verification
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.location import located
+from registry.names import kind_named, several
 from registry.packs.shelf import Shelf
 from registry.prompts.importing.registering import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import recorded_llm
@@ -32,7 +33,6 @@ from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, similarities, vectors_of
 from registry.ranking.matches import Comparison, Ranking
 from registry.ranking.nearest import SIMILARITY, NearestQuery, nearest
-from registry.ranking.queried import kind_named
 from registry.results import Table
 from registry.sources.likeness import Likeness
 from registry.spaces.spec import SpaceSpec
@@ -173,7 +173,7 @@ class Registry(Drawing):
         self, kind: EntryKind | str, *, tags: Sequence[str] = (), after: str | None = None, limit: int | None = None
     ) -> Table[EntryRow]:
         """Return the entries of a kind, by name: all of them, or so many after a name."""
-        where = Filter(kinds=(kind_named(kind),), tags=tuple(tags))
+        where = Filter(kinds=(kind_named(kind),), tags=several(tags, "tags"))
         return Table([EntryRow(record) for record in self.catalog.entries.all(where, after=after, limit=limit)])
 
     def tasks(self, *, tags: Sequence[str] = ()) -> Table[EntryRow]:

@@ -22,7 +22,7 @@ from registry.errors import InputError
 from registry.formats.answer_tables import TableColumns, answer_table, is_table, read_answer_table
 from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
-from registry.names import folded, normal
+from registry.names import folded, normal, several
 from registry.prompts.pairs import recorded_llms
 from registry.reading.meanings import named_answers
 from registry.spaces.spec import SpaceSpec
@@ -49,7 +49,7 @@ def recorded_model(
         answers: of a table, the columns of answers; () for all.
         names: the text of each answer that was recorded, where they say nothing, such as 0 and 1; {} to take them so.
     """
-    columns = TableColumns(text=text, answers=tuple(answers)) if text or answers else None
+    columns = TableColumns(text=text, answers=several(answers, "answers")) if text or answers else None
     if not isinstance(said, str | os.PathLike):
         table = _named_table(answer_table(said, name, columns), names, name)
         return recorded_table(registry, name, table, source="a session of Python", tags=tags, replace=replace)

@@ -17,6 +17,7 @@ from registry.data.inputs import Input
 from registry.data.models import ModelKind, ModelSpec, is_language_model
 from registry.data.vectors import check_data, has_data
 from registry.kinds import EMBEDDABLE, EntryKind
+from registry.names import several
 from registry.prompts.pairs import all_meant
 from registry.prompts.prompt import Prompt
 from registry.results import Cell, Table
@@ -97,7 +98,7 @@ def planned(
     is_first = space is None and not catalog.spaces.all()
     record = None if is_first else catalog.spaces.get(space)
     if names is not None:
-        meant, notes = all_meant(catalog, names)
+        meant, notes = all_meant(catalog, several(names, "names"))
         for one in meant:
             check_data(one.spec, one.name)
     elif record is not None:

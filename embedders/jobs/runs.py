@@ -43,6 +43,7 @@ from registry.data.predictions import Predictions
 from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EMBEDDABLE, EntryKind
+from registry.names import several
 from registry.prompts.pairs import all_meant, entered
 from registry.shown import bars_off
 from registry.spaces.spec import IMPORTED, SpaceSpec
@@ -109,7 +110,7 @@ def begun(
 
     A new MODEL@PROMPT is entered, and the default space made where there is none. The arguments are those of `embed`.
     """
-    names = [names] if isinstance(names, str) else names
+    names = None if names is None else several(names, "names")
     record = current_space(registry, space)
     spec = SpaceSpec.from_document(record.spec)
     notes: list[str] = []

@@ -33,7 +33,7 @@ from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal
+from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal, several
 
 _SOURCES = (EntryKind.TASK, EntryKind.MODEL)  # that training starts from
 
@@ -215,7 +215,7 @@ class EntryStore:
             InUseError: a space is built on one, or a prompted model is made with it.
             NotFoundError: one is not there; all others are left as well.
         """
-        wanted = dict.fromkeys([names] if isinstance(names, str) else names)
+        wanted = dict.fromkeys(several(names, "names"))
         records = [self.get(whole_name(name, "removed"), _kind_of(name, kind)) for name in wanted]
         with self._database.write() as session:
             held = {sha256 for record in records for sha256 in remove_entry(session, record)}
@@ -242,7 +242,7 @@ class EntryStore:
         with self._database.write() as session:
             entry = session.scalars(select(Entry).where(Entry.name == record.name)).one()
             add_tags(session, entry.id, add)
-            gone = Tag.tag.in_([remove] if isinstance(remove, str) else list(remove))
+            gone = Tag.tag.in_(several(remove, "tags"))
             session.execute(delete(Tag).where(Tag.entry_id == entry.id, gone))
         return self.get(record.name)
 
@@ -353,6 +353,6 @@ def _version(session: Session, entry_id: int, reference: Reference) -> Version:
 
 def add_tags(session: Session, entry_id: int, tags: Sequence[str]) -> None:
     """Put tags on an entry, within a transaction."""
-    for tag in sorted({checked_tag(tag) for tag in ([tags] if isinstance(tags, str) else tags)}):
+    for tag in sorted({checked_tag(tag) for tag in several(tags, "tags")}):
         session.merge(Tag(entry_id=entry_id, tag=tag))
     session.flush()

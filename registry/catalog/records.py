@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from registry.data.examples import KINDS
 from registry.errors import InputError
 from registry.kinds import EntryKind
+from registry.names import kind_named, several
 from registry.spaces.centring import Centring
 
 
@@ -38,7 +39,7 @@ class NewEntry:
 
     def __post_init__(self) -> None:
         """Take one text as one tag, not as its letters."""
-        object.__setattr__(self, "tags", (self.tags,) if isinstance(self.tags, str) else tuple(self.tags))
+        object.__setattr__(self, "tags", several(self.tags, "tags"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Filter:
     text: str | None = None  # that the name or the description holds, in any case
 
     def __post_init__(self) -> None:
-        """Refuse a kind of task that there is not: nothing would pass, as if nothing were there."""
+        """Refuse a kind that there is not: nothing would pass, as if nothing were there."""
+        object.__setattr__(self, "kinds", tuple(map(kind_named, several(self.kinds, "kinds"))))
+        object.__setattr__(self, "tags", several(self.tags, "tags"))
         if self.task_kind is not None and self.task_kind not in KINDS:
             raise InputError(f"No kind of task {self.task_kind!r}: there are {', '.join(KINDS)}.")
 

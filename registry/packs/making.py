@@ -7,7 +7,7 @@ from pathlib import Path
 from registry.catalog import Catalog, SpaceRecord
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.names import folded
+from registry.names import folded, several
 from registry.packs.pack import MOST_TASKS, Pack, PackTask, checked_line, checked_pack_name
 from registry.spaces.spec import SpaceSpec
 
@@ -36,7 +36,7 @@ def pack_of(
     held = catalog.embeddings.all(space.id)
     rows = {n: i for i, (n, kind) in enumerate(zip(held.names, held.kinds, strict=True)) if kind is EntryKind.TASK}
     spelt = {folded(name): name for name in rows}
-    wanted = {spelt.get(folded(name), name) for name in tasks} or {
+    wanted = {spelt.get(folded(name), name) for name in several(tasks, "tasks")} or {
         name for record in measured for name in (record.target, record.source)
     }
     for missing in sorted(wanted - set(rows)) if tasks else ():

@@ -7,7 +7,7 @@ from registry.data.models import is_language_model
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, NotEmbeddedError, SpaceMismatchError
 from registry.kinds import EMBEDDABLE, EntryKind
-from registry.names import Reference, checked_text
+from registry.names import Reference, checked_text, kind_named
 from registry.packs.shelf import Shelf
 from registry.spaces.spec import IMPORTED
 from registry.spaces.vectors import checked_vector
@@ -62,14 +62,6 @@ def as_asked(catalog: Catalog, query: str | VectorFile, target: EmbeddingRecord)
     entry, newest = catalog.entries.get(query), catalog.entries.get(target.name)
     is_older = entry.version != newest.version
     return replace(target, name=f"{entry.name}:{entry.version}") if is_older else target
-
-
-def kind_named(kind: EntryKind | str) -> EntryKind:
-    """Return the kind of this name; raise `InputError` where there is none."""
-    try:
-        return EntryKind(kind)
-    except ValueError as error:
-        raise InputError(f"No kind {kind!r}: there are {', '.join(EntryKind)}.") from error
 
 
 def _outside(query: VectorFile, space: SpaceRecord) -> EmbeddingRecord:

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
 from importlib import import_module
@@ -13,8 +14,10 @@ from tiny_cli import hand_made_space, put_vector
 
 import embedders.errors
 import registry.errors
-from registry import Registry
-from registry.errors import NotFoundError, RegistryError
+from embedders import recorded_model
+from registry import Filter, Registry
+from registry.errors import InputError, NotFoundError, RegistryError
+from registry.kinds import EntryKind
 
 MODULES = (
     *("registry.errors", "embedders.errors", "embedders.predictors.endpoint.client", "embedders.predictors.readers"),
@@ -73,3 +76,36 @@ def test_a_pool_of_processes_says_what_went_wrong_in_one(tmp_path: Path, way: st
         pool.submit(ask, str(tmp_path / "store")).result()
 
     assert str(raised.value) == "No entry named 'filn' in this registry. Did you mean 'film'?"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.create(tmp_path / "store") as opened:
+        for name in ("film", "meal"):
+            rows = [{"text": f"{name} {n}", "label": ("good", "bad")[n % 2]} for n in range(4)]
+            opened.add_task(name, rows, tags=name)
+        yield opened
+
+
+def test_one_text_where_several_may_be_is_one_and_not_its_letters(store: Registry) -> None:
+    assert [row.name for row in store.tasks(tags="film")] == ["film"]
+    assert [row.name for row in store.tasks(tags=iter(["meal"]))] == ["meal"]  # type: ignore[arg-type]
+    assert Filter(kinds="task", tags="film") == Filter(kinds=(EntryKind.TASK,), tags=("film",))  # type: ignore[arg-type]
+    assert len(store.corpus_inputs(store.sample_corpus("texts", exclude="meal"))) == 4
+    made = recorded_model(
+        store, "llm", [{"text": "a", "x": "yes", "y": 3}, {"text": "b", "x": "no", "y": 4}], answers="x"
+    )
+    assert [entry.name for entry in made] == ["llm", "llm@x"]
+
+
+def test_what_is_no_text_is_no_name_of_several(store: Registry) -> None:
+    for wrong in (3, None, [3], b"film"):
+        with pytest.raises(InputError, match=r"tags: a text, or several, and no (int|NoneType|bytes)\."):
+            store.tasks(tags=wrong)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="names: a text, or several"):
+            store.remove(wrong, "task")  # type: ignore[arg-type]
+
+
+def test_a_filter_by_a_kind_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match="No kind 'tasks': there are task, model, "):
+        Filter(kinds=("tasks",))  # type: ignore[arg-type]

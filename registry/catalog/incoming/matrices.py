@@ -9,7 +9,7 @@ from registry.catalog.incoming.bringing import AT_ONCE, BringOptions, BroughtRep
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, first_line
 from registry.kinds import EntryKind
-from registry.names import checked_text
+from registry.names import checked_text, several
 
 
 def add_vectors(
@@ -38,12 +38,12 @@ def add_vectors(
     """
     record = catalog.spaces.get(space)
     is_one = isinstance(names, str)
-    names = list(names)
+    names = [*several(names, "names")]
     try:
         rows = np.asarray(matrix)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, tensors of no kind of numpy's
         raise InputError(f"The matrix is none of numpy's: {first_line(error)}") from error
-    kinds = [kind] * len(names) if isinstance(kind, str) else list(kind)
+    kinds = [kind] * len(names) if isinstance(kind, str) else [*several(kind, "kind")]
     if is_one or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
         raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
     if np.ma.is_masked(matrix) or not np.issubdtype(rows.dtype, np.number) or np.iscomplexobj(rows):
@@ -55,5 +55,4 @@ def add_vectors(
             some = slice(start, start + AT_ONCE)
             yield VectorFile(record.fingerprint, tuple(called[some]), tuple(kinds[some]), rows[some])
 
-    its = (tags,) if isinstance(tags, str) else tuple(tags)
-    return bring_in(catalog, record, batches, BringOptions(its, replace))
+    return bring_in(catalog, record, batches, BringOptions(several(tags, "tags"), replace))

@@ -7,11 +7,12 @@ from registry.data.inputs import Input, sample_inputs
 from registry.data.tasks import SPLITS, task_of
 from registry.data.vectors import has_data
 from registry.kinds import EntryKind
+from registry.names import several
 
 
 def sampled(catalog: Catalog, *, per_task: int, exclude: Sequence[str], seed: int) -> tuple[list[Input], str]:
     """Return inputs of the tasks' training examples, those in `exclude` left out, and a sentence that says of which."""
-    left_out = {catalog.entries.get(task, EntryKind.TASK).name for task in exclude}
+    left_out = {catalog.entries.get(task, EntryKind.TASK).name for task in several(exclude, "exclude")}
     known = catalog.entries.all(Filter(kinds=(EntryKind.TASK,)))
     tasks = {}
     for task in known:
