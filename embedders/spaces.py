@@ -14,6 +14,7 @@ from registry.data.inputs import Input, distinct
 from registry.errors import NotFoundError
 from registry.formats.tasks import read_task
 from registry.kinds import EntryKind
+from registry.names import whole
 from registry.resources import resource
 from registry.spaces.facets import Facets
 from registry.spaces.spec import DIMENSION, IMPORTED, SpaceSpec
@@ -49,9 +50,9 @@ def create_space(
         return _imported(registry, name, surrogate, dimension, settings)
     how = method_named(method)
     parameters = checked_settings(how, settings or {})
-    if not 8 <= dimension <= 65536:
+    if not 8 <= whole(dimension, "dimension") <= 65536:
         raise SettingError(f"A space has 8 to 65536 dimensions, not {dimension}.")
-    if not 0 <= seed < 2**32:
+    if not 0 <= whole(seed, "seed") < 2**32:
         raise SettingError(f"A seed is a whole number from 0 to {2**32 - 1}.")
     folder = model_folder(surrogate)
     parameters = fitting_settings(how, parameters, settings or {}, folder)
@@ -63,7 +64,7 @@ def create_space(
         parameters=parameters,
         facets=Facets(how.facets(how.numbers(parameters, dimension))),
         corpus=new.content_hash if new else None,
-        seed=seed,
+        seed=whole(seed, "seed"),
     )
     return registry.add_space(name, spec, corpus=new)
 

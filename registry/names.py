@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from registry.errors import InputError, NameFormError
 from registry.kinds import EntryKind
@@ -64,6 +65,13 @@ def several(given: object, what: str) -> tuple[str, ...]:
         if not isinstance(text, str):
             raise InputError(f"{what}: a text, or several, and no {type(text).__name__}.")
     return texts
+
+
+def whole(number: object, what: str) -> int:
+    """Return a number of things as Python's; raise `InputError` for whatever else code may give in its place."""
+    if isinstance(number, bool) or not isinstance(number, SupportsIndex):
+        raise InputError(f"{what}: a whole number is needed, and no {type(number).__name__}.")
+    return number.__index__()
 
 
 def _is_mark(letter: str) -> bool:

@@ -200,7 +200,7 @@ class Registry(Drawing):
 
     def task_data(self, task: str | EntryRecord) -> TaskData:
         """Return a task's examples as they were registered."""
-        record = self.catalog.entries.get(task, EntryKind.TASK) if isinstance(task, str) else task
+        record = task if isinstance(task, EntryRecord) else self.catalog.entries.get(task, EntryKind.TASK)
         return task_of(record.spec, self.contents(record, SPLITS), record.name)
 
     def prompt(self, name: str) -> Prompt:
@@ -209,7 +209,7 @@ class Registry(Drawing):
 
     def corpus_inputs(self, corpus: str | EntryRecord) -> list[Input]:
         """Return the inputs of a corpus."""
-        record = self.catalog.entries.get(corpus, EntryKind.CORPUS) if isinstance(corpus, str) else corpus
+        record = corpus if isinstance(corpus, EntryRecord) else self.catalog.entries.get(corpus, EntryKind.CORPUS)
         return parse_corpus(self.contents(record)["texts"], record.name)
 
     def contents(self, record: EntryRecord, roles: Collection[str] | None = None) -> dict[str, bytes]:

@@ -149,8 +149,13 @@ def space_of_texts(registry: Registry, name: str, made: Sequence[EntryRecord]) -
     """Make the texts that were answered a corpus, and a space with it that is otherwise as the current one.
 
     It becomes the current space. Returns its name, which is another one's where a space of these texts is there.
+
+    Args:
+        made: what `recorded_model` returned.
     """
-    recorded = next(entry for entry in made if entry.contents)
+    recorded = next((entry for entry in made if isinstance(entry, EntryRecord) and entry.contents), None)
+    if recorded is None:
+        raise InputError("No texts were answered: give what recorded_model returned.")
     inputs = Recording.from_contents(_answers(recorded), registry.contents(recorded)).inputs
     new = new_corpus(f"{name}-texts", inputs, source=f"texts of {recorded.name}")
     current = next((one for one in registry.catalog.spaces.all() if one.current and one.corpus is not None), None)

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 
+from embedders.errors import SettingError
 from embedders.observed import from_task
 from embedders.surrogate.classifier import classified
 from embedders.surrogate.loading import surrogate_of
@@ -43,10 +44,12 @@ def read_texts(
 
     Returns:
         What it says, where it cannot be kept: whoever may not write in a registry is answered all the same.
+
+    Raises:
+        SettingError: the space has no texts.
     """
     record = registry.catalog.spaces.get(space)
     entry = registry.catalog.entries.get(task, EntryKind.TASK)
-    assert record.corpus_version_id is not None, "there are texts to read"  # noqa: S101
     inputs = _texts(registry, record)
     data = _teacher(registry, entry, inputs)
     if data is None:
@@ -70,7 +73,8 @@ def read_texts(
 
 
 def _texts(registry: Registry, space: SpaceRecord) -> list[Input]:
-    assert space.corpus_version_id is not None, "there are texts to read"  # noqa: S101
+    if space.corpus_version_id is None:
+        raise SettingError(f"Space {space.name!r} has no corpus whose texts could be read: name another.")
     return registry.corpus_inputs(registry.catalog.entries.by_version_id(space.corpus_version_id))
 
 

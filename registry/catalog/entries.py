@@ -33,7 +33,7 @@ from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal, several
+from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal, several, whole
 
 _SOURCES = (EntryKind.TASK, EntryKind.MODEL)  # that training starts from
 
@@ -91,6 +91,8 @@ class EntryStore:
             after: a name; None to begin with the first.
             limit: how many, at most.
         """
+        if limit is not None and whole(limit, "limit") < 0:
+            raise InputError(f"limit: {limit} rows are none.")
         condition = passing(where or Filter())
         with self._database.read() as session:
             if after is not None or limit is not None:

@@ -18,7 +18,7 @@ from registry.catalog.tables import Embedding, Entry, Space, State, Version
 from registry.data.vectors import NO_CONTENT
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import checked_name
+from registry.names import checked_name, checked_text
 
 
 class SpaceStore:
@@ -67,7 +67,8 @@ class SpaceStore:
 
     def get(self, name: str | None = None) -> SpaceRecord:
         """Return a space by name, or the current one; raise `NotFoundError`."""
-        return self._database.remembered(("space", name), lambda: self._get(name))
+        known = name if name is None else checked_text(name)
+        return self._database.remembered(("space", known), lambda: self._get(name))
 
     def _get(self, name: str | None) -> SpaceRecord:
         with self._database.read() as session:

@@ -240,6 +240,8 @@ def best_prompt(
 
 
 def _check(query: PromptQuery, limit: int) -> None:
+    if not isinstance(query, PromptQuery):
+        raise InputError(f"query: a PromptQuery(TASK, MODEL) is needed, and no {type(query).__name__}.")
     if query.by not in BY:
         raise InputError(f"No method {query.by!r}: there are {', '.join(BY)}.")
     check_limit(limit)

@@ -18,6 +18,7 @@ from registry.data.spelling import numbered, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
 from registry.estimates.votes import Votes
+from registry.names import whole
 from registry.reading.classes import labels_of
 
 SHOWN = 60  # letters of a text
@@ -29,7 +30,9 @@ class Hints(TypedDict, total=False):
     """What may be known beside the answers, as it is given to a question."""
 
     labels: Mapping[Input, str] | Mapping[str, str] | None  # right answers to some of the texts
-    chances: Mapping[Input, float] | None  # of those that `label suggest` has drawn, as it told them
+    chances: (
+        Mapping[Input, float] | Mapping[str, float] | None
+    )  # of those that `label suggest` has drawn, as it told them
     at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
     priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
     reading: Predictions | None  # what the labels of a task say of all texts, where that is not kept
@@ -54,17 +57,20 @@ class Known:
         like: EntryRecord | None = None,
         *,
         labels: Mapping[Input, str] | Mapping[str, str] | None = None,
-        chances: Mapping[Input, float] | None = None,
+        chances: Mapping[Input, float] | Mapping[str, float] | None = None,
         at_random: bool = False,
         priors: Mapping[str, float] | None = None,
         reading: Predictions | None = None,
     ) -> Self:
         """Make one of what is given to a question; see `Hints`."""
-        told = by_input(labels)
-        for name, its in (("chances", chances), ("priors", priors)):
-            if its is not None and not isinstance(its, Mapping):
-                raise InputError(f"{name}: a mapping to numbers is needed, not {type(its).__name__}.")
-        return cls(task, like, told, chances or {}, at_random=at_random, priors=priors or {}, reading=reading)
+        if priors is not None and not isinstance(priors, Mapping):
+            raise InputError(f"priors: a mapping to numbers is needed, not {type(priors).__name__}.")
+        if not isinstance(at_random, bool | np.bool_):
+            raise InputError(f"at_random: True or False is needed, not {type(at_random).__name__}.")
+        if not isinstance(reading, Predictions | None):
+            raise InputError(f"reading: what read_texts returns is needed, not {type(reading).__name__}.")
+        told, drawn = by_input(labels), _chances(chances)
+        return cls(task, like, told, drawn, at_random=bool(at_random), priors=priors or {}, reading=reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +108,7 @@ class KnownLabels:
 
 def check_limit(limit: int) -> None:
     """Raise `InputError` where no row is asked for."""
-    if limit < 1:
+    if whole(limit, "limit") < 1:
         raise InputError(f"limit: {limit} rows are none.")
 
 
@@ -119,12 +125,30 @@ def by_input(labels: object) -> dict[Input, str]:
     spelt = labels_of(list(labels.values()))
     made = {}
     for text, label, given in zip(labels, spelt, labels.values(), strict=True):
-        if not isinstance(text, Input | str):
-            raise InputError(f"labels: {str(text)[:SHOWN]!r} is neither a text nor an Input.")
+        known = _input(text, "labels")
         if label is None:
             raise InputError(f"labels: {str(text)[:SHOWN]!r} has the label {given!r}, which is none: leave it out.")
-        made[text if isinstance(text, Input) else Input(text)] = label
+        made[known] = label
     return made
+
+
+def _chances(chances: object) -> dict[Input, float]:
+    """Return chances as they are given to Python, of texts or inputs, by input."""
+    if chances is None:
+        return {}
+    if not isinstance(chances, Mapping):
+        raise InputError(f"chances: a mapping to numbers is needed, not {type(chances).__name__}.")
+    made = {_input(text, "chances"): chance for text, chance in chances.items()}
+    for text, chance in made.items():
+        if isinstance(chance, bool) or not isinstance(chance, int | float | np.floating) or not 0 < chance <= 1:
+            raise InputError(f"chances: {text.text[:SHOWN]!r} has {chance!r}: give what suggest_labels told, above 0.")
+    return made
+
+
+def _input(text: object, what: str) -> Input:
+    if not isinstance(text, Input | str):
+        raise InputError(f"{what}: {str(text)[:SHOWN]!r} is neither a text nor an Input.")
+    return text if isinstance(text, Input) else Input(text)
 
 
 def given_priors(answers: Sequence[str], priors: Mapping[str, float]) -> NDArray[np.float64] | None:

@@ -17,6 +17,7 @@ from registry.data.inputs import Input
 from registry.errors import InputError
 from registry.estimates.estimate import suggested
 from registry.kinds import EntryKind
+from registry.names import whole
 from registry.results import Cell, Table
 from registry.views.charts.picture import Picture
 
@@ -93,6 +94,11 @@ class Suggestion:
         """Return the row of a table."""
         return {"row": self.row, "text": self.text, "text_pair": self.text_pair, "answers": self.answers}
 
+    def exact(self) -> dict[str, Cell]:
+        """Return the row with its chance, which the label is given with."""
+        chance: dict[str, Cell] = {"chance": self.chance}
+        return {**self.cells(), **chance}
+
 
 def best_model(
     catalog: Catalog,
@@ -160,7 +166,7 @@ def suggested_texts(
     Raises:
         InputError: nobody answered, or there is one alone.
     """
-    if count < 1:
+    if whole(count, "count") < 1:
         raise InputError(f"count: {count} texts are none.")
     record = catalog.spaces.get(space)
     entry = catalog.entries.get(task, EntryKind.TASK)

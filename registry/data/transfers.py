@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from numbers import Real
 
 from registry.errors import InputError
-from registry.names import checked_name
+from registry.names import checked_name, checked_text, whole
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,21 @@ LARGEST = 1e9  # of a score: no metric is beyond, and what is learnt from scores
 
 def checked_transfer(record: TransferRecord) -> TransferRecord:
     """Return a measurement if it is one, without blanks around names; raise `InputError`."""
-    record = replace(record, **{what: getattr(record, what).strip() for what in ("model", "adaptation", "run")})
+    if not isinstance(record, TransferRecord):
+        raise InputError(f"a TransferRecord is needed, and no {type(record).__name__}.")
+    model, adaptation, run = (
+        checked_text(own, what).strip()
+        for what, own in (("model", record.model), ("adaptation", record.adaptation), ("run", record.run))
+    )
+    record = replace(
+        record,
+        model=model,
+        adaptation=adaptation,
+        run=run,
+        score_mean=_number("score_mean", record.score_mean),
+        score_std=None if record.score_std is None else _number("score_std", record.score_std),
+        seeds=None if record.seeds is None else whole(record.seeds, "seeds"),
+    )
     if record.score_std is not None and not 0 <= record.score_std < math.inf:
         raise InputError("score_std is not a finite number from 0.")
     if any(LARGEST < abs(number) < math.inf for number in (record.score_mean, record.score_std or 0.0)):
@@ -59,8 +74,15 @@ def checked_transfer(record: TransferRecord) -> TransferRecord:
     return replace(record, target=_named("target", record.target), source=_named("source", record.source))
 
 
+def _number(what: str, score: object) -> float:
+    """Return a score as Python's number: those of a data frame are numpy's."""
+    if isinstance(score, bool) or not isinstance(score, Real):
+        raise InputError(f"{what}: a number is needed, and no {type(score).__name__}.")
+    return float(score)
+
+
 def _named(what: str, name: str) -> str:
-    if not name.strip():
+    if not checked_text(name, what).strip():
         without = " (without a source, it is the target itself)" if what == "source" else ""
         raise InputError(f"the {what} is empty{without}.")
     try:

@@ -14,7 +14,7 @@ from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes
 from registry.kinds import EMBEDDABLE, EntryKind
-from registry.names import listed
+from registry.names import listed, whole
 from registry.ranking.duplicates import Duplicates, tells_doubles
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.queried import OUTSIDE, as_asked, embedding_of
@@ -45,6 +45,11 @@ class NearestQuery:
     weights: Mapping[str, float] | None = None
     duplicates: bool = False  # whether near-duplicates of the target stay in the answer
     packs: bool | None = None  # whether tasks of packs alone are ranked, or none; None for one's own and those
+
+    def __post_init__(self) -> None:
+        """Refuse to look for no match."""
+        if whole(self.limit, "limit") < 1:
+            raise InputError(f"Ask for at least one match, not {self.limit}.")
 
 
 def nearest(
@@ -89,8 +94,6 @@ def ranked(
     catalog: Catalog, index: SpaceIndex, space: SpaceRecord, target: EmbeddingRecord, query: NearestQuery
 ) -> Ranking:
     """Rank entries by similarity. Near-duplicates of a target task are set aside, and said."""
-    if query.limit < 1:
-        raise InputError(f"Ask for at least one match, not {query.limit}.")
     search = _Search(catalog, index, space, target, query)
     duplicates = duplicates_of(catalog, index.centring, target)
     matches, aside = kept_apart(search.best, duplicates, query)

@@ -124,7 +124,8 @@ def _of_columns(data: Mapping[Any, Any]) -> list[Row]:
 
 def _of_bunch(bunch: Mapping[str, Any]) -> list[Row]:
     """Return texts with their classes' names where a Bunch has `target_names`."""
-    names = list(bunch.get("target_names") or ())
+    given = bunch.get("target_names")  # numpy's array, or a list
+    names = [] if given is None else list(given)
     texts, targets = list(bunch["data"]), [_value(target) for target in bunch["target"]]
     if len(texts) != len(targets) or not all(isinstance(text, str) for text in texts):
         raise InputError("A Bunch needs a text in 'data' for each value of 'target'.")

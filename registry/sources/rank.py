@@ -122,8 +122,6 @@ def _check(query: NearestQuery, target: EmbeddingRecord) -> None:
         raise InputError("By size tasks are ranked: of a model nobody knows how many examples it has seen.")
     if query.by == SIZE and query.packs:
         raise InputError("A pack does not say how many examples its tasks have: rank by memory, gain or similarity.")
-    if query.limit < 1:
-        raise InputError(f"Ask for at least one match, not {query.limit}.")
 
 
 def _of_the_target(evidence: Evidence, target: str, query: NearestQuery) -> list[str]:

@@ -2,21 +2,25 @@
 
 import inspect
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_cli import hand_made_space, put_vector
 
 import embedders.errors
 import registry.errors
-from embedders import recorded_model
-from registry import Filter, Registry
+from embedders import create_space, read_texts, recorded_model, space_of_texts
+from embedders.errors import SettingError
+from registry import Filter, PromptQuery, Registry
+from registry.data.transfers import TransferRecord
 from registry.errors import InputError, NotFoundError, RegistryError
+from registry.formats.tasks import as_task
 from registry.kinds import EntryKind
 
 MODULES = (
@@ -109,3 +113,74 @@ def test_what_is_no_text_is_no_name_of_several(store: Registry) -> None:
 def test_a_filter_by_a_kind_that_there_is_not_is_refused() -> None:
     with pytest.raises(InputError, match="No kind 'tasks': there are task, model, "):
         Filter(kinds=("tasks",))  # type: ignore[arg-type]
+
+
+COUNTED = (
+    ("limit", lambda store, number: store.entries("task", limit=number)),
+    ("limit", lambda store, number: store.nearest("film", limit=number)),
+    ("limit", lambda store, number: store.best_model("film", limit=number)),
+    ("limit", lambda store, number: store.best_prompt(PromptQuery("film", "llm"), limit=number)),
+    ("count", lambda store, number: store.suggest_labels("film", count=number)),
+    ("per_task", lambda store, number: store.sample_corpus("texts", per_task=number)),
+    ("dimension", lambda store, number: create_space(store, "other", method="taskemb", dimension=number)),
+    ("seed", lambda store, number: create_space(store, "other", method="taskemb", seed=number)),
+)
+
+
+@pytest.mark.parametrize(("what", "ask_for"), COUNTED)
+def test_what_counts_something_is_a_whole_number(
+    store: Registry, what: str, ask_for: Callable[[Registry, object], object]
+) -> None:
+    for wrong in ("5", 1.5, float("nan"), True, [1], b"5"):
+        with pytest.raises(InputError, match=f"{what}: a whole number is needed, and no {type(wrong).__name__}"):
+            ask_for(store, wrong)
+
+
+def test_numbers_of_numpy_count_too(store: Registry) -> None:
+    assert len(store.entries("task", limit=np.int64(1))) == 1  # type: ignore[arg-type]
+
+
+NO_TRANSFERS = (
+    ({"model": "m"}, "a TransferRecord is needed, and no dict"),
+    (TransferRecord("m", "full", "film", "meal", "91"), "score_mean: a number is needed, and no str"),  # type: ignore[arg-type]
+    (TransferRecord("m", "full", 3, "meal", 91.0), "A target is a text, and no int"),  # type: ignore[arg-type]
+    (TransferRecord(None, "full", "film", "meal", 91.0), "A model is a text, and no NoneType"),  # type: ignore[arg-type]
+)
+
+
+@pytest.mark.parametrize(("wrong", "told"), NO_TRANSFERS)
+def test_what_is_no_transfer_is_refused(store: Registry, wrong: TransferRecord, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        store.add_transfers([wrong])
+
+
+def test_a_transfer_with_the_numbers_of_a_data_frame_is_kept_with_pythons(store: Registry) -> None:
+    measured = TransferRecord("m", "full", "film", "meal", np.float32(0.5), seeds=np.int64(3))  # type: ignore[arg-type]
+
+    assert store.record_transfer(measured) == TransferRecord("m", "full", "film", "meal", 0.5, seeds=3)
+    kept = store.transfers()[0]
+    assert (type(kept.score_mean), type(kept.seeds)) == (float, int)
+
+
+def test_what_is_no_question_is_refused(store: Registry) -> None:
+    hand_made_space(store, "space")
+    with pytest.raises(InputError, match=r"a PromptQuery\(TASK, MODEL\) is needed, and no str"):
+        store.best_prompt("film")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="A name is a text, and no list"):
+        store.nearest("film", space=["space"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="A name is a text, and no int"):
+        store.task_data(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="give what recorded_model returned"):
+        space_of_texts(store, "texts", [])
+
+
+def test_texts_are_read_in_a_space_that_has_some(store: Registry) -> None:
+    create_space(store, "tasks", method="imported", surrogate="a tagger", dimension=8)
+    with pytest.raises(SettingError, match="Space 'tasks' has no corpus whose texts could be read"):
+        read_texts(store, "film", space="tasks")
+
+
+def test_a_bunch_may_name_its_classes_in_an_array() -> None:
+    bunch = {"data": ["a", "b"], "target": np.array([0, 1]), "target_names": np.array(["bad", "good"])}
+
+    assert as_task(bunch).labels == ("bad", "good")

@@ -620,6 +620,42 @@ def test_suggested_labels_speak_for_the_other_texts_too(registry: Registry) -> N
     assert [row.text for row in (*wanted, *more)] == [row.text for row in at_once]
 
 
+def test_chances_are_taken_by_text_as_labels_are(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    truth = dict(zip(TEXTS, (CHOICES[label] for label in TRUTH), strict=True))
+    wanted = registry.suggest_labels("films", model="llm", count=24)
+    table = wanted.to_pandas()  # which tells the chances as well
+    labels = {text: truth[Input(text)] for text in table["text"]}
+    chances = dict(zip(table["text"], table["chance"], strict=True))
+    question = PromptQuery("films", "llm")
+
+    by_text = registry.best_prompt(question, labels=labels, chances=chances)
+
+    by_input = {Input(row.text): row.chance for row in wanted}
+    assert by_text.as_json() == registry.best_prompt(question, labels=labels, chances=by_input).as_json()
+    assert by_text.as_json() != registry.best_prompt(question, labels=labels).as_json()
+
+
+@pytest.mark.parametrize(
+    ("hints", "why"),
+    [
+        ({"chances": {"a": "0.5"}}, "chances: 'a' has '0.5': give what suggest_labels told"),
+        ({"chances": {"a": 1.5}}, "chances: 'a' has 1.5"),
+        ({"chances": {3: 0.5}}, "chances: '3' is neither a text nor an Input"),
+        ({"chances": [0.5]}, "chances: a mapping to numbers is needed, not list"),
+        ({"at_random": "no"}, "at_random: True or False is needed, not str"),
+        ({"reading": {"a": "b"}}, "reading: what read_texts returns is needed, not dict"),
+    ],
+)
+def test_hints_that_are_none_are_refused(registry: Registry, hints: dict[str, Any], why: str) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+
+    with pytest.raises(InputError, match=why):
+        registry.best_prompt(PromptQuery("films", "llm"), **hints)
+
+
 def test_when_the_last_suggested_text_has_its_label_nothing_is_left_to_tell(registry: Registry) -> None:
     told(registry)
     registry.add_task("films", TaskData("classification", CHOICES, examples(10)))
