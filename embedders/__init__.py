@@ -1,6 +1,6 @@
 """Everything that turns a task or a black box into a vector. Loads torch only when it embeds."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from embedders.black_boxes.live import live_model
@@ -39,13 +39,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    """Load a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'embedders' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # else a name that is not there would pass for one that can be anything
 
-    from embedders.hardware.threads import sleep_while_waiting
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'embedders' has no attribute {name!r}")
+        from importlib import import_module
 
-    sleep_while_waiting()  # before anything of ours can load torch
-    return getattr(import_module(_HOMES[name]), name)
+        from embedders.hardware.threads import sleep_while_waiting
+
+        sleep_while_waiting()  # before anything of ours can load torch
+        return getattr(import_module(_HOMES[name]), name)

@@ -1,6 +1,6 @@
 """The catalog, the vector spaces, the index and the ranking. Never imports torch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry.catalog.records import Filter
@@ -21,10 +21,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute can be anything
-    """Load a public name when it is first used, so that `fute --help` loads none of them."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'registry' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # else a name that is not there would pass for one that can be anything
 
-    return getattr(import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used, so that `fute --help` loads none of them."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'registry' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)

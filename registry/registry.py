@@ -4,13 +4,12 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from registry.catalog import Catalog, EntryRecord, Filter, SpaceRecord
 from registry.catalog.database import Database
 from registry.catalog.incoming.bringing import BroughtReport
-from registry.catalog.incoming.matrices import add_vectors
+from registry.catalog.incoming.matrices import VectorOptions, add_vectors
 from registry.catalog.incoming.new_entries import new_corpus, new_model, new_task
 from registry.catalog.incoming.sampling import sampled
 from registry.catalog.records import NewEntry, Upgraded
@@ -19,8 +18,8 @@ from registry.data.recordings import RecordedPrompt
 from registry.data.tasks import SPLITS, TaskData, task_of
 from registry.data.transfers import TransferRecord, checked_transfer
 from registry.data.vectors import Similarities, VectorFile
-from registry.formats.corpora import read_corpus
-from registry.formats.tasks import as_task, write_task
+from registry.formats.corpora import CorpusOptions, read_corpus
+from registry.formats.tasks import TaskOptions, as_task, write_task
 from registry.index.building import Verification
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
@@ -28,7 +27,7 @@ from registry.location import located
 from registry.names import kind_named, several
 from registry.packs.shelf import Shelf
 from registry.prompts.importing.registering import PromptImportReport, import_prompts, new_prompt
-from registry.prompts.pairs import recorded_llm
+from registry.prompts.pairs import RecordingOptions, recorded_llm
 from registry.prompts.prompt import Prompt
 from registry.ranking.compare import compare, similarities, vectors_of
 from registry.ranking.matches import Comparison, Ranking
@@ -40,11 +39,12 @@ from registry.views.notebook import Drawing, registry_html
 from registry.views.rows import EntryRow, SpaceRow, Status
 
 if TYPE_CHECKING:
+    from registry.bundles.importing import ImportChoices
     from registry.bundles.part import BundlePart
     from registry.catalog.whole.merge import MergeReport
     from registry.choosing.best import PromptQuery, PromptRanking
     from registry.choosing.given import Hints
-    from registry.choosing.models import ModelRanking, Suggestion
+    from registry.choosing.models import ModelOptions, ModelRanking, Suggestion, SuggestOptions
     from registry.prompts.importing.contents import PromptOptions
 
 
@@ -103,18 +103,16 @@ class Registry(Drawing):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     # -- registering ---------------------------------------------------------------------------------
 
     def add_task(
-        self, name: str, task: object, *, tags: Sequence[str] = (), replace: bool = False, **reading: object
+        self, name: str, task: object, *, tags: Sequence[str] = (), replace: bool = False, **told: Unpack[TaskOptions]
     ) -> EntryRecord:
         """Register a task, or what holds one: a path, a data frame, ...; the options are `formats.tasks.as_task`'s."""
-        return self.catalog.entries.add(new_task(name, as_task(task, **reading), tags=tags), replace=replace)
+        return self.catalog.entries.add(new_task(name, as_task(task, **told), tags=tags), replace=replace)
 
     def add_model(
         self,
@@ -140,17 +138,19 @@ class Registry(Drawing):
         """Register the prompts of a file, all or none; see `registry.prompts.importing.registering`."""
         return import_prompts(self.catalog, path, options, tags=tags)
 
-    def add_recorded_llm(self, name: str, prompts: Sequence[RecordedPrompt], **options: Any) -> list[EntryRecord]:  # noqa: ANN401
+    def add_recorded_llm(
+        self, name: str, prompts: Sequence[RecordedPrompt], **options: Unpack[RecordingOptions]
+    ) -> list[EntryRecord]:
         """Register an LLM's recorded outputs, all or none; see `registry.prompts.pairs.recorded_llm`."""
         return recorded_llm(self.catalog, name, prompts, **options)
 
-    def add_vectors(self, names: Iterable[str], matrix: object, **options: Any) -> BroughtReport:  # noqa: ANN401
+    def add_vectors(self, names: Iterable[str], matrix: object, **options: Unpack[VectorOptions]) -> BroughtReport:
         """Bring in vectors that were made elsewhere, (names, dimension); see `registry.catalog.incoming.matrices`."""
         report = add_vectors(self.catalog, names, matrix, **options)
         self.refresh_index(report.space)
         return report
 
-    def add_corpus(self, name: str, inputs: object, *, source: str, **columns: Any) -> EntryRecord:  # noqa: ANN401
+    def add_corpus(self, name: str, inputs: object, *, source: str, **columns: Unpack[CorpusOptions]) -> EntryRecord:
         """Register unlabelled inputs, whatever `read_corpus` takes. A corpus is pinned: others need another name."""
         return self.catalog.entries.add(new_corpus(name, read_corpus(inputs, **columns), source=source))
 
@@ -261,7 +261,7 @@ class Registry(Drawing):
 
         return export_bundle(self.catalog, self.packs, Path(path), part)
 
-    def import_bundle(self, path: str | os.PathLike[str], **options: bool) -> "MergeReport":
+    def import_bundle(self, path: str | os.PathLike[str], **options: "Unpack[ImportChoices]") -> "MergeReport":
         """Merge a bundle with what is here, all of it or nothing; the options are `ImportOptions`'."""
         from registry.bundles.importing import ImportOptions, import_bundle
 
@@ -338,13 +338,13 @@ class Registry(Drawing):
 
         return best_prompt(self.catalog, query, limit=limit, space=space, more=more, **hints)
 
-    def best_model(self, task: str, **options: Any) -> "ModelRanking":  # noqa: ANN401 - those of the function
+    def best_model(self, task: str, **options: "Unpack[ModelOptions]") -> "ModelRanking":
         """Rank every model that answered a space's texts; see `registry.choosing.models.best_model`."""
         from registry.choosing.models import best_model
 
         return best_model(self.catalog, task, **options)
 
-    def suggest_labels(self, task: str, **options: Any) -> "Table[Suggestion]":  # noqa: ANN401 - those of the function
+    def suggest_labels(self, task: str, **options: "Unpack[SuggestOptions]") -> "Table[Suggestion]":
         """Return texts whose labels would settle the choice; see `registry.choosing.models.suggested_texts`."""
         from registry.choosing.models import suggested_texts
 

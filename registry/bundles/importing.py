@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from registry.bundles.checks import check_entry
 from registry.bundles.reading import Bundle, opened_bundle
@@ -20,6 +21,14 @@ from registry.packs.shelf import Shelf
 
 RUNS = (ModelKind.FUNCTION, ModelKind.ENDPOINT)  # a model of these runs code here, or is sent our texts and a key
 TOLD = 3  # clashes, and models, that an error names
+
+
+class ImportChoices(TypedDict, total=False):
+    """The `ImportOptions` that may be named."""
+
+    keep_mine: bool
+    trust: bool
+    dry_run: bool
 
 
 @dataclass(frozen=True)

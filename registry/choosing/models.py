@@ -24,6 +24,21 @@ from registry.views.charts.picture import Picture
 VOTERS = (EntryKind.MODEL, EntryKind.PROMPTED_MODEL)
 
 
+class ModelOptions(Hints, total=False):
+    """What `best_model` may be told."""
+
+    limit: int
+    space: str | None
+
+
+class SuggestOptions(Hints, total=False):
+    """What `suggested_texts` may be told."""
+
+    model: str | None
+    count: int
+    space: str | None
+
+
 @dataclass(frozen=True)
 class ModelAdvice:
     """One model, or prompted model, and how accurate it is taken to be."""

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from registry.data.inputs import Input, distinct, input_of
 from registry.data.tasks import SplitRows
@@ -17,6 +17,14 @@ from registry.reading.frames import rows_of_splits
 TEXT, PAIR = "text", "text_pair"
 
 log = logging.getLogger("registry")
+
+
+class CorpusOptions(TypedDict, total=False):
+    """What `read_corpus` may be told."""
+
+    text: str | None
+    text_pair: str | None
+    form: FileForm
 
 
 def read_corpus(

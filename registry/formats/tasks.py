@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from registry.data.examples import (
     CLASSIFICATION,
@@ -37,7 +37,24 @@ DESCRIPTION = "task.json"
 AS_THEY_ARE = "answers_as_they_are"  # in it, of labels that say nothing and were taken all the same
 
 
-def as_task(data: object, **options: Any) -> TaskData:  # noqa: ANN401 - those of `read_task` and `Columns`
+class TaskOptions(TypedDict, total=False):
+    """What `as_task` may be told: the options of `read_task`, and the names of columns."""
+
+    kind: str | None
+    answers: Mapping[str, str] | Mapping[int, str] | Mapping[bool, str] | None
+    answers_as_they_are: bool
+    range: tuple[float, float] | None
+    split: str
+    form: FileForm
+    skip_bad: bool
+    text: str | None
+    text_pair: str | None
+    label: str | None
+    choices: str | None
+    answer_start: str | None
+
+
+def as_task(data: object, **options: Any) -> TaskData:  # noqa: ANN401 - those of `TaskOptions`
     """Return a task of whatever holds one: a task that a program made, or what `read_task` takes, with its options.
 
     The names of columns are options too: `text`, `text_pair`, `label`, `choices`, `answer_start`.

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Required, TypedDict
 
 from registry.catalog import Catalog, EntryRecord, Filter
 from registry.catalog.records import NewEntry
@@ -125,6 +126,14 @@ def _pair(catalog: Catalog, owner: EntryRecord, prompt: str) -> EntryRecord | Ne
         model=f"{owner.name}:{owner.version}", prompt=f"{prompt_entry.name}:{prompt_entry.version}"
     )
     return NewEntry(EntryKind.PROMPTED_MODEL, name, content_hash, pair.as_document())
+
+
+class RecordingOptions(TypedDict, total=False):
+    """What `recorded_llm` is told."""
+
+    source: Required[str]
+    tags: Sequence[str]
+    replace: bool
 
 
 def recorded_llm(

@@ -1,7 +1,7 @@
 """What a notebook shows of a registry as a whole, and the pictures that it draws."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from registry.catalog import Catalog
 from registry.errors import together
@@ -11,7 +11,7 @@ from registry.views.rows import SpaceRow, Status
 
 if TYPE_CHECKING:
     from registry.views.heatmap import Heatmap
-    from registry.views.space_map import SpaceMap
+    from registry.views.space_map import MapOptions, SpaceMap
 
 PLURALS = {"task": "tasks", "model": "models", "prompt": "prompts", "prompted-model": "prompted models"}
 
@@ -21,13 +21,13 @@ class Drawing:
 
     catalog: Catalog
 
-    def map(self, **options: Any) -> "SpaceMap":  # noqa: ANN401 - those of the function
+    def map(self, **options: "Unpack[MapOptions]") -> "SpaceMap":
         """Return a space's entries in two dimensions, to look at or to `save`; see `registry.views.space_map`."""
         from registry.views.space_map import space_map
 
         return space_map(self.catalog, **options)
 
-    def draw_map(self, path: str | os.PathLike[str], **options: Any) -> None:  # noqa: ANN401 - those of `map`
+    def draw_map(self, path: str | os.PathLike[str], **options: "Unpack[MapOptions]") -> None:
         """Write the map as a picture, a page, or a table of points."""
         self.map(**options).save(path)
 

@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,14 @@ PROJECTOR = ".tsv"
 ENDINGS = (*PICTURES, PAGE, *POINTS, PROJECTOR)
 DIMENSIONS = 50  # of the points for the projector, at most
 ON_A_PAGE = (DISTANCES, PCA, TSNE)  # the layouts that a page lets choose from
+
+
+class MapOptions(TypedDict, total=False):
+    """What `space_map` may be told."""
+
+    space: str | None
+    layout: str
+    colour_by: str
 
 
 class SpaceMap:

@@ -1,13 +1,17 @@
 """What programs of Python rely on: errors are of one kind, and come out of another process as they were raised."""
 
+import ast
 import inspect
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
+from dataclasses import fields
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,10 +22,17 @@ import registry.errors
 from embedders import create_space, read_texts, recorded_model, space_of_texts
 from embedders.errors import SettingError
 from registry import Filter, PromptQuery, Registry
+from registry.bundles.importing import ImportOptions
+from registry.catalog.incoming.matrices import add_vectors
+from registry.choosing.models import best_model, suggested_texts
+from registry.data.examples import Columns
 from registry.data.transfers import TransferRecord
 from registry.errors import InputError, NotFoundError, RegistryError
-from registry.formats.tasks import as_task
+from registry.formats.corpora import read_corpus
+from registry.formats.tasks import as_task, read_task
 from registry.kinds import EntryKind
+from registry.prompts.pairs import recorded_llm
+from registry.views.space_map import space_map
 
 MODULES = (
     *("registry.errors", "embedders.errors", "embedders.predictors.endpoint.client", "embedders.predictors.readers"),
@@ -184,3 +195,66 @@ def test_a_bunch_may_name_its_classes_in_an_array() -> None:
     bunch = {"data": ["a", "b"], "target": np.array([0, 1]), "target_names": np.array(["bad", "good"])}
 
     assert as_task(bunch).labels == ("bad", "good")
+
+
+def keywords(function: Callable[..., object]) -> set[str]:
+    """Return what a function takes by name alone, whatever its `Unpack` says included."""
+    found: set[str] = set()
+    for own in inspect.signature(function, eval_str=False).parameters.values():
+        if own.kind is own.KEYWORD_ONLY:
+            found.add(own.name)
+        elif own.kind is own.VAR_KEYWORD:
+            found |= named_in(function, own.annotation)
+    return found
+
+
+def named_in(function: Callable[..., object], told: object) -> set[str]:
+    """Return the names that `Unpack[...]` stands for."""
+    name = re.fullmatch(r"(?:Unpack\[|\*<class ').*?(\w+)(?:\]|'>)", str(told))  # as it is written, or already read
+    assert name is not None, f"{function.__qualname__} hides what it takes: {told}"
+    kinds = [vars(import_module(module)).get(name[1]) for module in OPTIONS]
+    return set(next(kind for kind in kinds if kind is not None).__annotations__)
+
+
+OPTIONS = (
+    *("registry.choosing.given", "registry.choosing.models", "registry.formats.tasks", "registry.formats.corpora"),
+    *("registry.prompts.pairs", "registry.catalog.incoming.matrices", "registry.views.space_map"),
+    "registry.bundles.importing",
+)
+TOLD = (
+    (Registry.best_model, best_model, set()),
+    (Registry.suggest_labels, suggested_texts, set()),
+    (Registry.add_vectors, add_vectors, set()),
+    (Registry.add_recorded_llm, recorded_llm, set()),
+    (Registry.map, space_map, set()),
+    (Registry.add_corpus, read_corpus, {"source"}),
+    (Registry.import_bundle, ImportOptions, set()),
+    (Registry.add_task, read_task, {"tags", "replace", *(own.name for own in fields(Columns))}),
+)
+
+
+@pytest.mark.parametrize(("method", "function", "more"), TOLD, ids=lambda own: getattr(own, "__name__", ""))
+def test_an_editor_knows_every_option_of_a_method(
+    method: Callable[..., object], function: Callable[..., object], more: set[str]
+) -> None:
+    takes = set(inspect.signature(function).parameters) if function is ImportOptions else keywords(function)
+
+    assert keywords(method) == takes - {"columns"} | more
+
+
+def test_no_public_method_hides_what_it_takes() -> None:
+    for name, method in inspect.getmembers(Registry, inspect.isfunction):
+        if not name.startswith("_"):
+            keywords(method)
+
+
+@pytest.mark.parametrize("package", [registry, embedders])
+def test_a_type_checker_knows_every_public_name_and_no_other(package: ModuleType) -> None:
+    tree = ast.parse(inspect.getsource(package))
+    block = next(own for own in tree.body if isinstance(own, ast.If) and ast.unparse(own.test) == "TYPE_CHECKING")
+    names = {alias.name for own in block.body if isinstance(own, ast.ImportFrom) for alias in own.names}
+
+    assert names == set(package.__all__)
+    assert not any(isinstance(own, ast.FunctionDef) for own in tree.body)  # a `__getattr__` there has every name
+    with pytest.raises(AttributeError, match="has no attribute 'Rankng'"):
+        _ = package.Rankng

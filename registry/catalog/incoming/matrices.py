@@ -1,6 +1,7 @@
 """Brings in the rows of a matrix that a program holds."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,6 +11,15 @@ from registry.data.vectors import VectorFile
 from registry.errors import InputError, first_line
 from registry.kinds import EntryKind
 from registry.names import checked_text, several
+
+
+class VectorOptions(TypedDict, total=False):
+    """What `add_vectors` may be told."""
+
+    space: str | None
+    kind: str | Sequence[str]
+    tags: Sequence[str]
+    replace: bool
 
 
 def add_vectors(
