@@ -178,14 +178,6 @@ def test_what_is_not_there_cannot_be_asked_for(opt: Registry, asked: PromptQuery
         best_prompt(opt.catalog, asked)
 
 
-def test_what_is_no_question_and_no_count_is_refused_in_one_line(opt: Registry) -> None:
-    with pytest.raises(InputError, match=r"A question is a PromptQuery\(TASK, MODEL\), and no str"):
-        opt.best_prompt("films")  # type: ignore[arg-type]
-    for limit, told in ((0, "0"), (2.5, "2.5"), ("3", "'3'")):
-        with pytest.raises(InputError, match=f"limit: {told} rows are none"):
-            opt.best_prompt(PromptQuery("films", "opt"), limit=limit)  # type: ignore[arg-type]
-
-
 def test_a_model_without_prompts_and_an_unknown_one_are_told_apart(opt: Registry) -> None:
     opt.add_model("plain", {"type": "function"}, content_hash="p")
 

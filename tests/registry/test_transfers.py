@@ -411,7 +411,7 @@ def test_a_wrong_measurement_is_refused_in_one_line(registry: Registry, wrong: t
 def test_numbers_of_numpy_are_kept_as_numbers(registry: Registry) -> None:
     """SQLite took a count as a data frame gives it for bytes, and memory broke on them."""
     given = TransferRecord("bert", "full", "films", "plots", np.float32(0.5), np.float64(0.25), np.int64(3))  # type: ignore[arg-type]
-    whole = TransferRecord("bert", "full", "films", "songs", np.int64(1), None, 4.0)  # type: ignore[arg-type]
+    whole = TransferRecord("bert", "full", "films", "songs", np.int64(1), None, np.int32(4))  # type: ignore[arg-type]
 
     registry.add_transfers([given, whole])
 
@@ -423,10 +423,10 @@ def test_numbers_of_numpy_are_kept_as_numbers(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"score_mean": "0.5"}, "score_mean is '0.5', and no number"),
-        ({"score_mean": None}, "a score_mean that is a number"),
-        ({"score_std": b"1"}, "score_std is b'1', and no number"),
-        ({"seeds": 2.5}, "seeds is not a number of runs"),
+        ({"score_mean": "0.5"}, "score_mean: a number is needed, and no str"),
+        ({"score_mean": None}, "score_mean: a number is needed, and no NoneType"),
+        ({"score_std": b"1"}, "score_std: a number is needed, and no bytes"),
+        ({"seeds": 2.5}, "seeds: a whole number is needed, and no float"),
         ({"model": 3}, "A model is a text, and no int"),
         ({"target": None}, "A target is a text, and no NoneType"),
     ],
@@ -438,7 +438,7 @@ def test_what_is_no_number_and_no_name_is_refused_from_python_too(
 
     with pytest.raises(InputError, match=problem):
         registry.record_transfer(replace(fine, **wrong))
-    with pytest.raises(InputError, match="A measurement is a TransferRecord, and no tuple"):
+    with pytest.raises(InputError, match="a TransferRecord is needed, and no tuple"):
         registry.record_transfer(("bert", "full", "films", "plots", 0.5))  # type: ignore[arg-type]
 
 
