@@ -67,6 +67,13 @@ def several(given: object, what: str) -> tuple[str, ...]:
     return texts
 
 
+def in_order(given: object, what: str) -> tuple[str, ...]:
+    """Return texts of which each has its place; raise `InputError` for a set, which has no order."""
+    if isinstance(given, set | frozenset):
+        raise InputError(f"{what}: give a list, for a set has no order.")
+    return several(given, what)
+
+
 def whole(number: object, what: str) -> int:
     """Return a number of things as Python's; raise `InputError` for whatever else code may give in its place."""
     if isinstance(number, bool) or not isinstance(number, SupportsIndex):

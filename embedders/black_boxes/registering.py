@@ -17,7 +17,7 @@ from embedders.surrogate.weights import MINILM, identity
 from registry import Registry
 from registry.catalog import EntryRecord
 from registry.data.models import HeadKind, ModelSpec
-from registry.names import several
+from registry.names import in_order
 from registry.shown import holds_secret
 
 log = logging.getLogger("registry")
@@ -53,7 +53,7 @@ def hf_model(
         ModelNotUsableError: it is not there, has no head that answers, is not pinned, or its labels have no names.
         SettingError: labels or range do not fit it.
     """
-    head, labels = None, None if labels is None else several(labels, "labels")
+    head, labels = None, None if labels is None else in_order(labels, "labels")
     if Path(source).exists() or source in _PACKAGED:
         path = checkpoint_path(source)
         head = HeadKind.CAUSAL_LM if path.is_file() else head_of(path, labels)

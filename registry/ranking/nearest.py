@@ -47,7 +47,10 @@ class NearestQuery:
     packs: bool | None = None  # whether tasks of packs alone are ranked, or none; None for one's own and those
 
     def __post_init__(self) -> None:
-        """Refuse to look for no match."""
+        """Refuse to look for no match, and what is neither yes nor no: `packs="no"` would be yes."""
+        for what, said in (("own", self.own), ("duplicates", self.duplicates), ("packs", self.packs)):
+            if not isinstance(said, bool | np.bool_ | None):
+                raise InputError(f"{what}: True or False is needed, not {said!r}.")
         if whole(self.limit, "limit") < 1:
             raise InputError(f"Ask for at least one match, not {self.limit}.")
 

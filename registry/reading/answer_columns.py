@@ -4,10 +4,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from registry.data.spelling import as_heard, plain, unmarked
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -127,7 +128,9 @@ def cell_text(value: object) -> str | None:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    text = str(value).strip()
+    if isinstance(value, bytes | bytearray):
+        raise InputError("A cell holds bytes: make a text of it first.")
+    text = str(value.value if isinstance(value, Enum) else value).strip()
     return None if text.casefold() in MISSING else whole_number(text)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from registry.data.tasks import SPLITS, SplitRows
@@ -162,6 +163,8 @@ def _is_missing(value: object) -> bool:
 def _value(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays become Python's, at any depth
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, Enum):
+        return _value(value.value)
     if isinstance(value, Mapping):
         return {key: _value(its) for key, its in value.items()}
     if isinstance(value, list | tuple):

@@ -7,7 +7,8 @@ from dataclasses import replace
 from registry.data.examples import CLASSIFICATION, REGRESSION, Example
 from registry.data.tasks import ENDS, TaskData, answerable
 from registry.errors import DataError, InputError
-from registry.names import listed
+from registry.names import checked_text, listed
+from registry.reading.answer_columns import cell_text
 from registry.reading.classes import Tell
 
 _NOTHING = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?|label[\s_-]*[0-9]+|[!-/:-@\[-`{-~\s]*", re.IGNORECASE)
@@ -87,6 +88,9 @@ def named_answers(
         DataError: most answers say nothing of what they mean.
     """
     if names:
+        for its in names.values():
+            checked_text(its, "name of an answer")
+        names = {key if isinstance(key, str) else str(cell_text(key)): its for key, its in names.items()}  # 1 is "1"
         known = ", ".join(answers)[:300]
         if set(names) != set(answers) or len(set(names.values())) < len(names):
             raise InputError(f"{place}: name each of the answers {known}, and no other, by a text of its own.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import copy
 from dataclasses import fields
+from enum import Enum
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +20,7 @@ from tiny_cli import hand_made_space, put_vector
 
 import embedders.errors
 import registry.errors
-from embedders import create_space, read_texts, recorded_model, space_of_texts
+from embedders import create_space, hf_model, read_texts, recorded_model, space_of_texts
 from embedders.errors import SettingError
 from registry import Filter, PromptQuery, Registry
 from registry.bundles.importing import ImportOptions
@@ -38,6 +39,14 @@ MODULES = (
     *("registry.errors", "embedders.errors", "embedders.predictors.endpoint.client", "embedders.predictors.readers"),
     *("embedders.evaluation.prompts.labelled", "registry.catalog.engines.vector_tables"),
 )
+TEXTS = [f"text {number}" for number in range(4)]
+
+
+class Answer(Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
 GIVEN = {"known": 3, "corpus": 5, "line": 7, "users": ["a"], "elsewhere": ["b"], "newer": True, "found": "0001"}
 
 
@@ -258,3 +267,41 @@ def test_a_type_checker_knows_every_public_name_and_no_other(package: ModuleType
     assert not any(isinstance(own, ast.FunctionDef) for own in tree.body)  # a `__getattr__` there has every name
     with pytest.raises(AttributeError, match="has no attribute 'Rankng'"):
         _ = package.Rankng
+
+
+def test_a_set_has_no_order_in_which_vectors_or_answers_could_be_its(tmp_path: Path) -> None:
+    """Vectors were given to names as the set happened to be laid out."""
+    with Registry.create(tmp_path / "store") as registry:
+        hand_made_space(registry, "s", 2)
+        with pytest.raises(InputError, match="names: give a list, for a set has no order"):
+            registry.add_vectors({"a", "b"}, np.eye(2))
+        with pytest.raises(InputError, match="labels: give a list, for a set has no order"):
+            hf_model(registry, "m", "minilm", labels={"no", "yes"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("named", [{0: "no", 1: "yes"}, {"0": "no", "1": "yes"}, {0.0: "no", np.int64(1): "yes"}])
+def test_answers_that_are_numbers_are_named_by_numbers_too(tmp_path: Path, named: dict[object, str]) -> None:
+    rows = [{"text": text, "p": number % 2, "q": number // 2} for number, text in enumerate(TEXTS)]
+    with Registry.create(tmp_path / "store") as registry:
+        made = recorded_model(registry, "llm", rows, names=named)  # type: ignore[arg-type]
+
+        assert [one.spec["answers"] for one in made if "@" in one.name] == [["no", "yes"]] * 2
+        with pytest.raises(InputError, match="A name of an answer is a text, and no int"):
+            recorded_model(registry, "other", rows, names={0: 3, 1: 4})  # type: ignore[dict-item]
+
+
+def test_an_answer_of_an_enum_is_its_value_and_bytes_are_none(tmp_path: Path) -> None:
+    rows = [{"text": text, "p": list(Answer)[number % 2]} for number, text in enumerate(TEXTS)]
+    with Registry.create(tmp_path / "store") as registry:
+        assert registry.add_task("task", rows, text="text", label="p").spec["labels"] == ["bad", "good"]
+        assert set(recorded_model(registry, "llm", rows)[-1].spec["answers"]) == {"good", "bad"}
+        with pytest.raises(InputError, match="A cell holds bytes: make a text of it first"):
+            recorded_model(registry, "other", [{"text": text, "p": b"yes"} for text in TEXTS])
+
+
+@pytest.mark.parametrize("said", [{"packs": "no"}, {"packs": ["taskweb"]}, {"own": 1}, {"duplicates": "yes"}])
+def test_what_is_yes_or_no_is_nothing_else(tmp_path: Path, said: dict[str, object]) -> None:
+    """`packs="no"` was yes, and answered with nothing."""
+    told = f"{next(iter(said))}: True or False is needed, not "
+    with Registry.create(tmp_path / "store") as registry, pytest.raises(InputError, match=told):
+        registry.nearest("a", **said)  # type: ignore[arg-type]

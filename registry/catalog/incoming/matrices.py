@@ -10,7 +10,7 @@ from registry.catalog.incoming.bringing import AT_ONCE, BringOptions, BroughtRep
 from registry.data.vectors import VectorFile
 from registry.errors import InputError, first_line
 from registry.kinds import EntryKind
-from registry.names import checked_text, several
+from registry.names import checked_text, in_order, several
 
 
 class VectorOptions(TypedDict, total=False):
@@ -48,12 +48,12 @@ def add_vectors(
     """
     record = catalog.spaces.get(space)
     is_one = isinstance(names, str)
-    names = [*several(names, "names")]
+    names = [*in_order(names, "names")]
     try:
         rows = np.asarray(matrix)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, tensors of no kind of numpy's
         raise InputError(f"The matrix is none of numpy's: {first_line(error)}") from error
-    kinds = [kind] * len(names) if isinstance(kind, str) else [*several(kind, "kind")]
+    kinds = [kind] * len(names) if isinstance(kind, str) else [*in_order(kind, "kind")]
     if is_one or rows.ndim != 2 or not len(names) == len(kinds) == len(rows):
         raise InputError(f"Give a name and a kind for each row of a matrix: {len(names)} names, shape {rows.shape}.")
     if np.ma.is_masked(matrix) or not np.issubdtype(rows.dtype, np.number) or np.iscomplexobj(rows):
