@@ -27,7 +27,7 @@ demo: setup  ## the whole story on example tasks, with a picture at the end (und
 # A process for each core; a file's tests stay together, for they share what they set up.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup  ## the tests (about ten minutes on two cores)
+test: setup  ## the tests (a quarter of an hour on two cores)
 	$(PYTEST) -m 'not full'
 
 test-fast: setup  ## the tests that need no real model
