@@ -9,6 +9,8 @@ from dataclasses import replace as changed
 from pathlib import Path
 from unicodedata import category
 
+import numpy as np
+
 from embedders.spaces import create_space
 from registry import Registry
 from registry.catalog import EntryRecord
@@ -24,7 +26,7 @@ from registry.formats.recorded import read_answers, read_llm
 from registry.kinds import EntryKind
 from registry.names import folded, normal, several
 from registry.prompts.pairs import recorded_llms
-from registry.reading.meanings import named_answers
+from registry.reading.meanings import by_text, named_answers
 from registry.spaces.spec import SpaceSpec
 
 log = logging.getLogger("registry")
@@ -49,6 +51,7 @@ def recorded_model(
         answers: of a table, the columns of answers; () for all.
         names: the text of each answer that was recorded, where they say nothing, such as 0 and 1; {} to take them so.
     """
+    names = None if names is None else by_text(names)
     columns = TableColumns(text=text, answers=several(answers, "answers")) if text or answers else None
     if not isinstance(said, str | os.PathLike):
         table = _named_table(answer_table(said, name, columns), names, name)
@@ -85,8 +88,10 @@ def named_recording(recording: Recording, names: Mapping[str, str] | None, place
 
 
 def _named_table(table: AnswerTable, names: Mapping[str, str] | None, place: str) -> AnswerTable:
-    answered = [(one, at) for said in table.said.tolist() for one, at in zip(table.inputs or (), said, strict=False)]
-    texts = {table.answers[at]: one.text for one, at in answered if at != NONE}
+    inputs, flat = table.inputs or (), table.said.ravel()
+    given, last = np.unique(flat[::-1], return_index=True)
+    rows = (flat.size - 1 - last) % max(len(inputs), 1)
+    texts = {table.answers[at]: inputs[row].text for at, row in zip(given, rows, strict=True) if at != NONE and inputs}
     answers = named_answers(table.answers, names, place, texts=texts)
     labels = None if table.labels is None else tuple((names or {}).get(label or "", label) for label in table.labels)
     return changed(table, answers=answers, labels=labels)
@@ -202,7 +207,7 @@ def _prompt_names(registry: Registry, owner: str, table: AnswerTable, columns: S
     """Return how the prompts of some columns are called: under names that mean nothing else."""
     titles = [table.names[column].rpartition("@")[2] for column in columns]
     names = [_as_name(title) for title in titles]
-    known = registry.catalog.entries.called([*names, owner])
+    known = registry.catalog.entries.called(names)
     names = [
         f"{owner}/{name}" if _means_another(registry, known.get(folded(name)), name, owner, table) else name
         for name in names
@@ -223,8 +228,10 @@ def _means_another(registry: Registry, entry: EntryRecord | None, name: str, own
     """
     if folded(name) == folded(owner):
         return True
-    if entry is None or entry.kind is not EntryKind.PROMPT:
-        return entry is not None
+    if entry is None:
+        return False
+    if entry.kind is not EntryKind.PROMPT:
+        return True
     is_same = not entry.spec.get("template") and entry.spec.get("choices") == list(table.answers)
     models = registry.catalog.entries.prompted_by(entry.name)
     return not is_same and [folded(model) for model in models] != [folded(owner)]

@@ -30,9 +30,7 @@ class Hints(TypedDict, total=False):
     """What may be known beside the answers, as it is given to a question."""
 
     labels: Mapping[Input, str] | Mapping[str, str] | None  # right answers to some of the texts
-    chances: (
-        Mapping[Input, float] | Mapping[str, float] | None
-    )  # of those that `label suggest` has drawn, as it told them
+    chances: Mapping[Input, float] | Mapping[str, float] | None  # of those that `label suggest` has drawn
     at_random: bool  # the other labels are of texts that were drawn at random from all: they speak for the rest
     priors: Mapping[str, float] | None  # of which share of the texts answers are true; those not named share the rest
     reading: Predictions | None  # what the labels of a task say of all texts, where that is not kept

@@ -96,22 +96,41 @@ def usual_mode(path: Path) -> Iterator[None]:
 def made_for_all(path: Path, *, mode: int = 0) -> None:
     """Make an empty file, if there is none, for all who may write in its folder: who comes first keeps nobody out.
 
+    One of this user's that lacks these rights, as a kill or an earlier release left it, is given them.
+
     Args:
         mode: rights that it has beside the folder's.
     """
     folder = path.parent.stat()
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        writers = folder.st_mode & 0o222
-        give_rights(path, folder, writers | writers << 1 | mode | 0o600)  # who may write may read
+    writers = folder.st_mode & 0o222
+    wanted = writers | writers << 1 | mode | 0o600  # who may write may read
+    try:
+        file, is_new = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), True
+    except FileExistsError:
+        try:
+            file, is_new = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), False
+        except OSError:  # another's: whoever takes it is told
+            return
+    try:
+        its = os.fstat(file)
+        is_ours = not hasattr(os, "geteuid") or its.st_uid == os.geteuid()
+        if is_new or (is_ours and (its.st_mode & wanted != wanted or its.st_uid != folder.st_uid)):
+            give_rights(file, folder, wanted)
+    finally:
+        os.close(file)
 
 
-def give_rights(path: Path, like: os.stat_result, mode: int) -> None:
-    """Give a file these rights, and the group of another; as root its owner too, as far as this user may."""
-    for owner, group in ((like.st_uid, -1), (-1, like.st_gid)) if hasattr(os, "chown") else ():  # not on Windows
+def give_rights(file: int, like: os.stat_result, mode: int) -> None:
+    """Give an open file these rights, and the group of another; as root its owner too, as far as this user may.
+
+    Not by its name: who may write in the folder could have put a link to another file there meanwhile.
+    """
+    if not hasattr(os, "fchown"):  # Windows
+        return
+    for owner, group in ((like.st_uid, -1), (-1, like.st_gid)):
         with contextlib.suppress(PermissionError):
-            os.chown(path, owner, group)
-    path.chmod(stat.S_IMODE(mode))
+            os.fchown(file, owner, group)
+    os.fchmod(file, stat.S_IMODE(mode))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from registry.data.examples import CLASSIFICATION, REGRESSION, Example
 from registry.data.tasks import ENDS, TaskData, answerable
@@ -72,6 +73,11 @@ def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] =
     tell(f"{what} say little of what they mean: {mend}")
 
 
+def by_text(names: Mapping[Any, str]) -> dict[str, str]:
+    """Return names of answers by these as a table has them: the number 1 is the answer `1`."""
+    return {answer if isinstance(answer, str) else str(cell_text(answer)): its for answer, its in names.items()}
+
+
 def named_answers(
     answers: Sequence[str], names: Mapping[str, str] | None, place: str, *, texts: Mapping[str, str]
 ) -> tuple[str, ...]:
@@ -90,7 +96,6 @@ def named_answers(
     if names:
         for its in names.values():
             checked_text(its, "name of an answer")
-        names = {key if isinstance(key, str) else str(cell_text(key)): its for key, its in names.items()}  # 1 is "1"
         known = ", ".join(answers)[:300]
         if set(names) != set(answers) or len(set(names.values())) < len(names):
             raise InputError(f"{place}: name each of the answers {known}, and no other, by a text of its own.")

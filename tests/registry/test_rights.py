@@ -12,6 +12,7 @@ from tiny_cli import told
 from registry import Registry
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
+from registry.files.writing import made_for_all
 
 SOMEBODY = 65534
 EXAMPLES = (Example("a fine film", "good"), Example("a dull film", "bad"))
@@ -65,6 +66,38 @@ def test_who_may_write_in_the_folder_may_take_every_lock(store: Path, rights: in
 
     locks = {name: mode for name, mode in modes(store).items() if "catalog" not in name}
     assert locks == dict.fromkeys(("lock", "turn", "turn-next"), its)
+
+
+def test_a_lock_that_a_kill_left_too_narrow_is_mended_by_its_owners_next_command(store: Path) -> None:
+    store.chmod(SHARED)
+    for name in ("turn", "turn-next", "lock"):
+        (store / name).chmod(0o644)
+
+    tag(store)
+
+    assert modes(store)["turn"] == 0o664
+
+
+def test_the_rights_of_a_lock_are_not_given_to_what_a_link_in_its_place_leads_to(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write in the folder could have root open any file to the group."""
+    private = tmp_path / "private"
+    private.touch(mode=0o600)
+    (store / "lock").unlink()
+    store.chmod(0o777)
+    opened = os.open
+
+    def exchanged(path: Path, *how: int) -> int:
+        file = opened(path, *how)
+        (store / "lock").unlink()
+        (store / "lock").symlink_to(private)
+        return file
+
+    monkeypatch.setattr("registry.files.writing.os.open", exchanged)
+    made_for_all(store / "lock", mode=0o666)
+
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 
 def test_who_may_write_in_a_folder_may_push_to_it_after_another(store: Path, tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 
 from registry.catalog.database import Database
 from registry.catalog.entries import EntryStore
-from registry.catalog.queries import passing
+from registry.catalog.queries import is_pair_under, passing
 from registry.catalog.records import EntryRecord, Filter
 from registry.catalog.tables import Embedding, Entry, Space, Tag, Version
-from registry.kinds import EntryKind
-from registry.names import folded, normal
+from registry.names import normal
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,6 @@ def vectors_of(database: Database, version_id: int) -> list[VectorLine]:
 
 def models_under(database: Database, prompt: str, *, limit: int) -> list[str]:
     """Return the first prompted models made with a prompt, by name."""
-    is_under = Entry.folded.endswith(f"@{folded(prompt)}", autoescape=True)
-    query = select(Entry.name).where(Entry.kind == EntryKind.PROMPTED_MODEL, is_under)
+    query = select(Entry.name).where(is_pair_under(prompt))
     with database.read() as session:
         return list(session.scalars(query.order_by(Entry.name).limit(limit)))

@@ -205,7 +205,8 @@ class SqliteEngine:
             if self.path.exists():
                 former = self.path.stat()
                 _keep(self.path, kept)
-                give_rights(source, former, former.st_mode)
+                with source.open("rb") as draft:
+                    give_rights(draft.fileno(), former, former.st_mode)
             point("catalog.replace.kept")
             if self._journal.exists():  # it would change the new file
                 self._journal.replace(kept.with_name(kept.name + JOURNAL))
