@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedders.errors import ModelNotUsableError, SettingError
@@ -34,26 +34,35 @@ def head_of(folder: Path, labels: Sequence[str] | None = None) -> HeadKind:
     config = read_json(folder / "config.json")
     given = config.get("architectures")
     names = [str(name) for name in given] if isinstance(given, list) else []
-    if any(name.endswith("ForSequenceClassification") for name in names):
-        outputs = len(label_names(folder))
-        if config.get("problem_type") == "regression" and outputs > 1:
-            raise ModelNotUsableError(f"{folder} gives {outputs} numbers at once: only one can be read.")
-        return HeadKind.REGRESSION if outputs == 1 else HeadKind.CLASSIFICATION
-    if any(name.endswith("ForQuestionAnswering") for name in names):
+
+    def is_a(*endings: str) -> bool:
+        return any(name.endswith(endings) for name in names)
+
+    if is_a("ForSequenceClassification"):
+        return _classifying(folder, config)
+    if is_a("ForQuestionAnswering"):
         return HeadKind.QUESTION_ANSWERING
-    if config.get("is_encoder_decoder") is True and any(name.endswith("ForConditionalGeneration") for name in names):
+    if config.get("is_encoder_decoder") is True and is_a("ForConditionalGeneration"):
         return HeadKind.TEXT_TO_TEXT if labels else HeadKind.SEQ2SEQ_LM
     kind = config.get("model_type")
-    if kind not in _NOT_LEFT_TO_RIGHT and any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names):
+    if kind not in _NOT_LEFT_TO_RIGHT and is_a("ForCausalLM", "LMHeadModel"):
         if kind in _DECODE_IF_TOLD and config.get("is_decoder") is not True:
             raise ModelNotUsableError(f"{folder} reads texts from both sides (is_decoder is not true): it writes none.")
         return HeadKind.CAUSAL_LM
-    if kind in _ENCODERS and any(name.endswith("Model") for name in names):
+    if kind in _ENCODERS and is_a("Model"):
         return HeadKind.SENTENCE_ENCODER
     raise ModelNotUsableError(
         f"{folder} ({', '.join(names)[:80] or 'no architecture'}) is not a sequence classifier, a reader, a "
         "text-to-text model, a language model or a sentence encoder."
     )
+
+
+def _classifying(folder: Path, config: Mapping[str, object]) -> HeadKind:
+    """Return what a sequence classifier gives, a class or a number."""
+    outputs = len(label_names(folder))
+    if config.get("problem_type") == "regression" and outputs > 1:
+        raise ModelNotUsableError(f"{folder} gives {outputs} numbers at once: only one can be read.")
+    return HeadKind.REGRESSION if outputs == 1 else HeadKind.CLASSIFICATION
 
 
 def settled_labels(
@@ -68,25 +77,31 @@ def settled_labels(
     """
     if ends is not None and head is not HeadKind.REGRESSION:
         raise SettingError(f"{source} does not give one number: leave --range out.")
-    if head.needs_prompt:
-        if labels:
-            raise SettingError(f"{source} has no labels of its own: leave --labels out, and put prompts to it.")
-        return []
-    if head is HeadKind.QUESTION_ANSWERING:
-        if labels:
-            raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")
-        return []
     if head is HeadKind.REGRESSION:
         settled = _of_regression(folder, labels, ends, source)
     elif head is HeadKind.TEXT_TO_TEXT:
-        if not labels or len(labels) < 2 or not all(label.strip() for label in labels):
-            raise ModelNotUsableError(f"{source} writes text: say which answers it chooses from with --labels A,B.")
-        settled = list(labels)
-    else:
+        settled = _of_writer(labels, source)
+    elif head is HeadKind.CLASSIFICATION:
         settled = _of_classifier(folder, labels, source)
+    else:
+        settled = _none(head, labels, source)
     if len(set(settled)) < len(settled):
         raise SettingError(f"{source} has the same label twice: {', '.join(settled)[:200]}.")
     return settled
+
+
+def _none(head: HeadKind, labels: Sequence[str] | None, source: str) -> list[str]:
+    if labels and head is HeadKind.QUESTION_ANSWERING:
+        raise SettingError(f"{source} answers with parts of a passage: leave --labels out.")
+    if labels:
+        raise SettingError(f"{source} has no labels of its own: leave --labels out, and put prompts to it.")
+    return []
+
+
+def _of_writer(labels: Sequence[str] | None, source: str) -> list[str]:
+    if not labels or len(labels) < 2 or not all(label.strip() for label in labels):
+        raise ModelNotUsableError(f"{source} writes text: say which answers it chooses from with --labels A,B.")
+    return list(labels)
 
 
 def _check_one_choice(folder: Path, source: str) -> None:

@@ -3,7 +3,8 @@
 Which of the texts do they mean? A text is known again as it is, else in another spelling.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Self, TypedDict
 
@@ -187,18 +188,11 @@ def given_labels(
     Raises:
         InputError: a label is none of the answers, a text has two, or none of the texts was asked.
     """
-    made, whole = np.full(len(inputs), NONE), set(inputs)
+    made = np.full(len(inputs), NONE)
     if not labels:
         return made
     number = numbered(answers)
-    spelt: dict[tuple[str, str], set[str]] = {}  # of all spellings,
-    not_asked: dict[tuple[str, str], set[str]] = {}  # and of those that are no other text
-    for text, label in labels.items():
-        for found in (spelt, not_asked)[: 1 if text in whole else 2]:
-            found.setdefault(spelling_key(*text), set()).add(label)
-    for row, text in enumerate(inputs):
-        key = spelling_key(*text)
-        known = {labels[text], *not_asked.get(key, ())} if text in labels else spelt.get(key, set())
+    for row, (text, known) in enumerate(zip(inputs, _labels_of(inputs, labels), strict=True)):
         if len(known) > 1:
             raise InputError(f"The text {text.text[:SHOWN]!r} has two labels, in two spellings.")
         for label in known:
@@ -212,6 +206,21 @@ def given_labels(
     if left:
         notes.append(f"{left} labelled texts are not among those that were asked")
     return made
+
+
+def _labels_of(inputs: Sequence[Input], labels: Mapping[Input, str]) -> list[Set[str]]:
+    """Return the labels of each input: of all its spellings; of one with a label itself, but those of other inputs."""
+    whole = set(inputs)
+    spelt: dict[tuple[str, str], set[str]] = defaultdict(set)
+    not_asked: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for text, label in labels.items():
+        spelt[spelling_key(*text)].add(label)
+        if text not in whole:
+            not_asked[spelling_key(*text)].add(label)
+    return [
+        {labels[text], *not_asked[spelling_key(*text)]} if text in labels else spelt[spelling_key(*text)]
+        for text in inputs
+    ]
 
 
 def given_chances(inputs: Sequence[Input], chances: Mapping[Input, float], notes: list[str]) -> NDArray[np.float64]:

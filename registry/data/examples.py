@@ -128,7 +128,7 @@ def _pair(row: dict[str, Any], names: Names, place: str) -> str | None:
     pair = row.get(names.text_pair)
     if pair is not None and not isinstance(pair, str):
         raise DataError(place, f"{names.text_pair!r} is not a text.")
-    return pair or None
+    return pair if pair and pair.strip() else None
 
 
 def _choices(row: dict[str, Any], names: Names, place: str) -> tuple[str, ...] | None:

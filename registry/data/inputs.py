@@ -8,6 +8,8 @@ from registry.data.examples import Example
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines, parse_lines
 
+TEXT, PAIR = "text", "text_pair"  # as columns are called
+
 
 class Input(NamedTuple):
     """One unlabelled input: a text, or a pair of texts."""
@@ -22,8 +24,8 @@ def with_passage(inputs: Iterable[Input]) -> list[Input]:
 
 
 def parse_corpus(body: bytes, place: str) -> list[Input]:
-    """Read back what `dump_corpus` wrote."""
-    return [input_of(row, place) for row in parse_lines(body, place)]
+    """Read back what `dump_corpus` wrote, to the letter."""
+    return [input_of(row, place)._replace(text_pair=row.get(PAIR) or None) for row in parse_lines(body, place)]
 
 
 def dump_corpus(inputs: Iterable[Input]) -> bytes:
@@ -51,11 +53,26 @@ def distinct(inputs: Iterable[Input]) -> list[Input]:
     return kept
 
 
-def input_of(row: dict[str, Any], place: str) -> Input:
-    """Read one input from a row of a file; raise `DataError` with the place of the fault."""
-    text, pair = row.get("text"), row.get("text_pair")
-    if not isinstance(text, str) or not text.strip():
-        raise DataError(place, "has no 'text'.")
-    if pair is not None and not isinstance(pair, str):
-        raise DataError(place, "'text_pair' is not a text.")
-    return Input(text, pair or None)
+def input_of(row: Mapping[str, Any], place: str, text: str = TEXT, text_pair: str | None = PAIR) -> Input:
+    """Read one input from a row of a table; a second text that is empty is none.
+
+    Args:
+        place: where the row stands, for messages.
+        text, text_pair: the names of its columns; None for no second one.
+
+    Raises:
+        DataError: it has no text, or something else.
+    """
+    first, second = row.get(text), row.get(text_pair) if text_pair else None
+    if not isinstance(first, str) or is_empty(first):
+        raise DataError(place, f"has no text in {text!r}.")
+    if is_empty(second):
+        return Input(first)
+    if not isinstance(second, str):
+        raise DataError(place, f"has no text in {text_pair!r}: it holds {str(second)[:40]}.")
+    return Input(first, second)
+
+
+def is_empty(cell: object) -> bool:
+    """Say whether a cell holds nothing, not a number or blanks alone."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())  # noqa: PLR0124 - not a number

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from registry.data.answer_tables import NONE, AnswerTable
-from registry.data.inputs import Input
+from registry.data.inputs import PAIR, TEXT, Input, input_of
 from registry.data.spelling import as_heard
 from registry.errors import DataError
 from registry.files.lines import decoded
@@ -46,7 +46,7 @@ from registry.reading.answer_columns import (
 )
 from registry.reading.frames import rows_of_table
 
-TEXT, PAIR, LABEL, PROMPT, MODEL = "text", "text_pair", "label", "prompt", "model"
+LABEL, PROMPT, MODEL = "label", "prompt", "model"
 NAME_ANSWERS = "--answer COLUMN for each"
 LONGEST = 200  # characters of an answer
 MOST_ANSWERS = 1000
@@ -249,15 +249,7 @@ class _Cells:
                 raise DataError(self._place, f"{told}, or name the columns of answers, {NAME_ANSWERS}.")
 
     def _input(self, row: Row, number: int) -> Input | None:
-        if self._text is None:
-            return None
-        text = row.get(self._text)
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{self._place} row {number}", f"has no text in column {self._text!r}.")
-        pair = row.get(self._pair) if self._pair else None
-        if not isinstance(pair, str) and cell_text(pair) is not None:
-            raise DataError(f"{self._place} row {number}", f"has no text in column {self._pair!r}.")
-        return Input(text, pair if isinstance(pair, str) and pair.strip() else None)
+        return input_of(row, f"{self._place} row {number}", self._text, self._pair) if self._text else None
 
     def _answer_columns(self, rows: Sequence[Row]) -> tuple[str, ...]:
         """Return the columns that are answers; refuse where one could be something else."""

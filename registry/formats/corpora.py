@@ -2,19 +2,17 @@
 
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from registry.data.inputs import Input, distinct, input_of
+from registry.data.inputs import PAIR, TEXT, Input, distinct, input_of, is_empty
 from registry.data.tasks import SplitRows
 from registry.errors import DataError
 from registry.files.whole import read_file
 from registry.formats.table_files import UNKNOWN, FileForm, read_table, text_of
 from registry.reading.frames import rows_of_splits
-
-TEXT, PAIR = "text", "text_pair"
 
 log = logging.getLogger("registry")
 
@@ -50,7 +48,7 @@ def read_corpus(
         if listing is not None:
             given = list(listing())
         are_texts = any(isinstance(one, str) for one in given) and all(
-            isinstance(one, str) or _is_empty(one) for one in given
+            isinstance(one, str) or is_empty(one) for one in given
         )
         rows = [{TEXT: one} for one in given] if are_texts else source
         return distinct(_inputs(rows_of_splits(rows)["train"], text, text_pair))
@@ -75,24 +73,16 @@ def _inputs(rows: SplitRows, text: str | None, text_pair: str | None) -> Iterato
     """Yield the inputs of a table; a cell that is empty is no text, and is counted."""
     if rows.faults:
         raise rows.faults[0]
-    for column in (text or TEXT, text_pair):
+    named, paired = text or TEXT, text_pair or PAIR
+    for column in (named, text_pair):
         if column is not None and column not in rows.names:
             mend = "" if text else " Name the texts' with --text."
             raise DataError(rows.place, f"has no column {column!r}; it has {', '.join(rows.names)[:200]}.{mend}")
     empty = 0
     for number, row in enumerate(rows.rows):
-        cells = {TEXT: row.get(text or TEXT), PAIR: row.get(text_pair or PAIR)}
-        if _is_empty(cells[TEXT]):
+        if is_empty(row.get(named)):
             empty += 1
         else:
-            yield input_of(_without_empty(cells), rows.where(number))
+            yield input_of(row, rows.where(number), named, paired)
     if empty:
         log.warning("%s: %d of %d rows have no text: left out.", rows.place, empty, len(rows.rows))
-
-
-def _is_empty(cell: object) -> bool:
-    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())  # noqa: PLR0124 - not a number
-
-
-def _without_empty(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: cell for name, cell in cells.items() if not _is_empty(cell)}

@@ -3,15 +3,13 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan
 from pathlib import Path
 from typing import Any
 
-from registry.data.inputs import Input
+from registry.data.inputs import Input, input_of, is_empty
 from registry.errors import DataError, InputError
 from registry.files.writing import written
 from registry.formats.table_files import file_rows
-from registry.reading.answer_columns import cell_text
 from registry.reading.classes import labels_of
 
 MOST_PLACES = 10_000_000
@@ -50,6 +48,11 @@ class _Series:
     of: dict[int, set[Input]] = field(default_factory=dict)
     last: int = 0  # of those that have a label
 
+    def add(self, text: Input, place: int, *, has_label: bool) -> None:
+        """Take in a text at its place."""
+        self.of.setdefault(place, set()).add(text)
+        self.last = max(self.last, place) if has_label else self.last
+
     def passed_over(self) -> set[Input]:
         """Return the texts that stood before the last one with a label."""
         return {text for place, texts in self.of.items() if place < self.last for text in texts}
@@ -61,34 +64,25 @@ class _Series:
 
 def _read(path: Path, into: FilledIn, places: _Series) -> set[Input]:
     """Read a file, and return the suggested texts without a label, and place, above one with a label."""
-    found = 0
     before: set[Input] = set()
     above: set[Input] = set()
     rows = [_in_small_letters(row) for row in file_rows(path)]
     labels = labels_of([row.get("label") for row in rows])
     for number, (row, label) in enumerate(zip(rows, labels, strict=True), start=1):
         where = f"{path} row {number}"
-        text, pair = row.get("text"), row.get("text_pair")
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(where, "has no 'text'.")
-        if not isinstance(pair, str) and cell_text(pair) is not None:
-            raise DataError(where, "has a 'text_pair' that is no text.")
-        key = Input(text, pair if isinstance(pair, str) and pair.strip() else None)
-        chance = _chance(row.get("chance"), where)
+        text, chance = input_of(row, where), _chance(row.get("chance"), where)
         place = None if chance is None else _place(row.get("place"), where)  # elsewhere it may mean a town
         if place is not None:
-            places.of.setdefault(place, set()).add(key)
+            places.add(text, place, has_label=label is not None)
         if label is None:
-            above |= {key} if chance is not None and place is None else set()
+            above |= {text} if chance is not None and place is None else set()
             continue
-        places.last = max(places.last, place or 0)
-        found += 1
-        if into.labels.setdefault(key, label) != label:
+        if into.labels.setdefault(text, label) != label:
             raise DataError(where, "gives another label to a text that has one.")
         if chance is not None:
-            into.chances[key] = chance
+            into.chances[text] = chance
             before |= above
-    if not found:
+    if not any(labels):
         raise DataError(str(path), "holds no labels: fill in the column 'label'.")
     return before
 
@@ -100,29 +94,30 @@ def _in_small_letters(row: dict[str, Any]) -> dict[str, Any]:
 
 def _chance(value: object, where: str) -> float | None:
     """Return with which chance a text was drawn; None where it was not."""
-    is_empty = (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and isnan(value))
-    if value is None or is_empty:
-        return None
-    try:
-        chance = float(str(value).replace(",", "."))  # as spreadsheets of many countries write it
-    except ValueError:
-        chance = 0.0
-    if not 0 < chance <= 1:
+    chance = _number(value)
+    if chance is not None and not 0 < chance <= 1:
         raise DataError(where, f"has the chance {value!r}: leave the column as 'label suggest' wrote it.")
     return chance
 
 
 def _place(value: object, where: str) -> int | None:
     """Return where a text stood in the list that was drawn; None where that is not told."""
-    if value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, float) and isnan(value)):
+    place = _number(value)
+    if place is None:
         return None
-    try:
-        place = float(str(value).replace(",", "."))
-    except ValueError:
-        place = 0.0
     if not 1 <= place <= MOST_PLACES or place != int(place):
         raise DataError(where, f"has the place {value!r}: leave the column as 'label suggest' wrote it.")
     return int(place)
+
+
+def _number(value: object) -> float | None:
+    """Return the number in a cell, 0 where it is none; None where the cell is empty."""
+    if is_empty(value):
+        return None
+    try:
+        return float(str(value).replace(",", "."))  # as spreadsheets of many countries write it
+    except ValueError:
+        return 0.0
 
 
 def write_labels(path: Path, texts: Sequence[tuple[str, str | None, float]], *, first: int = 1) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.data.inputs import Input
+from registry.data.inputs import Input, input_of
 from registry.data.predictions import Predictions
 from registry.data.probabilities import softmax
 from registry.data.recordings import CONTENT_FREE, PromptNote, RecordedLLM, RecordedPrompt, Recording
@@ -35,12 +35,13 @@ def read_answers(path: Path) -> Recording:
     said: dict[Input, str] = {}
     for number, row in numbered_lines(read_file(path), path):
         place = f"{path} line {number}"
-        if not isinstance(row.get("text"), str) or not isinstance(row.get("answer"), str) or not row["answer"]:
-            raise DataError(place, "needs a 'text' and an 'answer', both texts.")
+        asked = input_of(row, place)
+        if not isinstance(row.get("answer"), str) or not row["answer"]:
+            raise DataError(place, "has no text in 'answer'.")
         answer = cell_text(normal(row["answer"]))
         if answer is None:
             raise DataError(place, f"has the answer {row['answer']!r}, which is none: leave the line out.")
-        if as_heard(said.setdefault(Input(row["text"], _pair(row, place)), answer)) != as_heard(answer):
+        if as_heard(said.setdefault(asked, answer)) != as_heard(answer):
             raise DataError(place, "gives another answer to a text that was answered above.")
     written, told = spellings(said.values())
     if told:
@@ -111,7 +112,7 @@ def _recorded(
     """Return the lines and what they mean, of inputs and of prompts, and the arrays: log_prob is among them."""
     rows = parse_lines(read_file(folder / "inputs.jsonl"), folder / "inputs.jsonl")
     lines = parse_lines(read_file(folder / "prompts.jsonl"), folder / "prompts.jsonl")
-    inputs = tuple(_input(row, f"{folder / 'inputs.jsonl'} input {n}") for n, row in enumerate(rows, start=1))
+    inputs = tuple(input_of(row, f"{folder / 'inputs.jsonl'} input {n}") for n, row in enumerate(rows, start=1))
     held = _arrays(folder / "outputs.npz")
     log_prob = held["log_prob"]  # (prompts, inputs, choices)
     if log_prob.ndim != 3 or log_prob.shape[:2] != (len(lines), len(inputs)):
@@ -125,19 +126,6 @@ def _recorded(
     place = folder / "prompts.jsonl"
     notes = [_prompt(line, log_prob.shape[2], f"{place} line {n}") for n, line in enumerate(lines, start=1)]
     return rows, inputs, lines, notes, held
-
-
-def _input(row: dict[str, Any], place: str) -> Input:
-    if not isinstance(row.get("text"), str):
-        raise DataError(place, "has no 'text'.")
-    return Input(row["text"], _pair(row, place))
-
-
-def _pair(row: dict[str, Any], place: str) -> str | None:
-    pair = row.get("text_pair")
-    if pair is not None and not isinstance(pair, str):
-        raise DataError(place, "'text_pair' is not a text.")
-    return pair or None
 
 
 def _prompt(row: dict[str, Any], width: int, place: str) -> PromptNote:

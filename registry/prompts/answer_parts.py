@@ -45,6 +45,11 @@ class _Leaf:
     is_bare: bool = False  # whether it is that field as it is, but for capitals
     when: int | None = None  # the value of a field for which it is this one, where that is written
 
+    @property
+    def is_text_field(self) -> bool:
+        """Whether it is a field as it is, which may hold a choice's text."""
+        return self.is_bare and self.field not in _NUMBERS
+
 
 def parts_of(template: str) -> Parts:
     """Cut a template at its bars, which may stand inside a block; raise `TemplateError` where that cannot be told."""
@@ -188,33 +193,47 @@ def choices_answered(answer: str, choices: Sequence[str]) -> tuple[tuple[str, ..
     listed = next((leaf.listed for leaf in leaves if leaf.listed is not None), None)
     written = tuple(dict.fromkeys(leaf.text for leaf in leaves if leaf.text is not None))
     known = tuple(choices) or listed or written
-    notes = []
     for leaf in leaves:
-        if leaf.field is not None and leaf.is_bare and choices and leaf.field not in _NUMBERS:
-            notes.append(f"answers with its field {leaf.field[:60]!r}, whose texts its choices have to be")
-        elif leaf.field == CHOICES:
-            raise TemplateError("answers with more than one of its choices: write it with the answers alone.")
-        elif leaf.field is not None:
-            raise TemplateError(
-                f"answers with the field {leaf.field[:60]!r} of its data, which differs from input to input: write a "
-                "prompt of its question with fixed answers."
-            )
-        if any(_plain(text) not in map(_plain, known) for text in leaf.listed or ([leaf.text] if leaf.text else [])):
-            raise TemplateError("answers with texts that are none of its choices: give the answers with --choices A,B.")
-        if leaf.index is not None and _is_turned(leaf.index):
-            raise TemplateError(
-                "answers with another choice than the one that its label numbers, so that each choice means another: "
-                "write it with the words exchanged."
-            )
+        if leaf.field is not None and not (choices and leaf.is_text_field):
+            raise _field_refused(leaf.field)
+        _check_choice(leaf, known)
+    if _is_reordered(leaves, known, choices):
+        raise TemplateError(
+            "answers with its choices in another order than that of its labels: write it with the words exchanged."
+        )
+    named = [leaf.field[:60] for leaf in leaves if leaf.field is not None]
+    return known, [f"answers with its field {field!r}, whose texts its choices have to be" for field in named]
+
+
+def _field_refused(field: str) -> TemplateError:
+    """Return why an answer that is read from the data cannot be told."""
+    if field == CHOICES:
+        return TemplateError("answers with more than one of its choices: write it with the answers alone.")
+    return TemplateError(
+        f"answers with the field {field[:60]!r} of its data, which differs from input to input: write a prompt of "
+        "its question with fixed answers."
+    )
+
+
+def _check_choice(leaf: _Leaf, known: Sequence[str]) -> None:
+    """Refuse an answer that is no choice, or another than a label numbers; raise `TemplateError`."""
+    plain = [_plain(text) for text in known]
+    if any(_plain(text) not in plain for text in leaf.listed or ([leaf.text] if leaf.text else [])):
+        raise TemplateError("answers with texts that are none of its choices: give the answers with --choices A,B.")
+    if leaf.index is not None and _is_turned(leaf.index):
+        raise TemplateError(
+            "answers with another choice than the one that its label numbers, so that each choice means another: "
+            "write it with the words exchanged."
+        )
+
+
+def _is_reordered(leaves: Sequence[_Leaf], known: Sequence[str], choices: Sequence[str]) -> bool:
+    """Say whether a label of a greater number stands for an earlier choice."""
     numbered = [(leaf.when, leaf.index.value) for leaf in leaves if isinstance(leaf.index, nodes.Const)]
     numbered += [(leaf.when, known.index(leaf.text)) for leaf in leaves if leaf.text in known and choices]
     told = sorted((when, number) for when, number in numbered if when is not None)
     is_turned = [number for _, number in told] != sorted(number for _, number in told)
-    if is_turned or (len(known) == 2 and told in ([(0, 1)], [(1, 0)])):
-        raise TemplateError(
-            "answers with its choices in another order than that of its labels: write it with the words exchanged."
-        )
-    return known, notes
+    return is_turned or (len(known) == 2 and told in ([(0, 1)], [(1, 0)]))
 
 
 def _plain(text: str) -> str:

@@ -8,8 +8,11 @@ import pytest
 from registry.data.inputs import Input
 from registry.errors import DataError, InputError
 from registry.formats.answer_tables import TableColumns, answer_table, read_answer_table
+from registry.formats.corpora import read_corpus
 from registry.formats.harness import harness_cells, sample_files
 from registry.formats.labels import FilledIn, read_labels, write_labels
+from registry.formats.recorded import read_answers
+from registry.formats.tasks import read_task
 
 WIDE = "text,label,short,long\ngood film,yes,yes,no\nbad film,no,no,\nso so,no,yes,yes\n"
 
@@ -116,12 +119,24 @@ def test_a_second_text_that_is_a_number_is_not_left_out(tmp_path: Path) -> None:
     rows = [{"text": "born in", "text_pair": year, "a": "yes", "b": "no", "label": "no"} for year in (1999, 2000)]
     path = written(tmp_path / "few.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
-    with pytest.raises(DataError, match="row 1: has no text in column 'text_pair'"):
+    with pytest.raises(DataError, match="row 1: has no text in 'text_pair'"):
         answer_table(rows, "rows")
-    with pytest.raises(DataError, match="row 1: has a 'text_pair' that is no text"):
+    with pytest.raises(DataError, match="row 1: has no text in 'text_pair': it holds 1999"):
         read_labels(path)
     without = [{**row, "text_pair": float("nan")} for row in rows]
     assert answer_table(without, "rows").inputs == (Input("born in"), Input("born in"))
+
+
+def test_a_second_text_of_blanks_is_none_wherever_texts_are_read(tmp_path: Path) -> None:
+    """A text would else be one input in a task, and another in the table of its answers."""
+    row = {"text": "born in", "text_pair": "  ", "a": "yes", "b": "no", "label": "no", "answer": "yes"}
+    other = {**row, "text": "died in", "label": "yes", "answer": "no"}
+    path = written(tmp_path / "few.jsonl", f"{json.dumps(row)}\n{json.dumps(other)}\n")
+    wanted = [Input("born in"), Input("died in")]
+
+    assert list(answer_table([row, other], "rows").inputs or ()) == wanted
+    assert list(read_labels(path).labels) == list(read_answers(path).inputs) == read_corpus(path) == wanted
+    assert [(one.text, one.text_pair) for one in read_task(str(path)).train] == wanted
 
 
 def test_what_is_no_table_is_refused_and_so_are_columns_of_one_name() -> None:
@@ -200,7 +215,7 @@ def test_which_columns_are_answers_may_be_said(tmp_path: Path) -> None:
         ("text,p\na,yes\nb,yes\n", "has the one answer 'yes' throughout"),
         ("text,p,q\na,yes,\nb,no,\n", "column 'q' has no answer at all"),
         ("text,label\na,yes\nb,no\n", "has no column of answers beside text, label"),
-        ("text,p\n,yes\nb,no\n", "row 1: has no text in column 'text'"),
+        ("text,p\n,yes\nb,no\n", "row 1: has no text in 'text'"),
         ("model,answer\nm,yes\nn,no\n", "names no input"),
         ("text,model,answer\na,m,yes\na,m,no\n", "row 2: gives 'm' another answer to an input than above"),
     ],

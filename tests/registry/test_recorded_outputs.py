@@ -78,10 +78,10 @@ def test_answers_in_lines_are_spelled_as_those_of_a_table(tmp_path: Path, caplog
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({"answer": "yes"}, r"o\.jsonl line 2: needs a 'text' and an 'answer'"),
-        ({"text": "b"}, r"o\.jsonl line 2: needs a 'text' and an 'answer'"),
-        ({"text": "b", "answer": ""}, r"o\.jsonl line 2: needs a 'text' and an 'answer'"),
-        ({"text": "b", "answer": 1}, r"o\.jsonl line 2: needs a 'text' and an 'answer'"),
+        ({"answer": "yes"}, r"o\.jsonl line 2: has no text in 'text'"),
+        ({"text": "b"}, r"o\.jsonl line 2: has no text in 'answer'"),
+        ({"text": "b", "answer": ""}, r"o\.jsonl line 2: has no text in 'answer'"),
+        ({"text": "b", "answer": 1}, r"o\.jsonl line 2: has no text in 'answer'"),
         ({"text": "b", "text_pair": 5, "answer": "no"}, r"o\.jsonl line 2: "),
         ([], r"o\.jsonl line 2: not a JSON object"),
         ({"text": "b", "answer": "yes"}, r"o\.jsonl: has one and the same answer throughout"),
@@ -98,7 +98,7 @@ def test_empty_lines_count_in_the_number_of_a_faulty_line(tmp_path: Path) -> Non
     path = tmp_path / "o.jsonl"
     path.write_text('\n\n{"text":"a","answer":"yes"}\n\n{"text":"b"}\n')
 
-    with pytest.raises(DataError, match=r"o\.jsonl line 5: needs a 'text' and an 'answer'"):
+    with pytest.raises(DataError, match=r"o\.jsonl line 5: has no text in 'answer'"):
         read_answers(path)
 
 
@@ -267,7 +267,7 @@ def test_a_fault_in_a_prompt_is_reported_with_its_line(tmp_path: Path, prompt: o
 
 
 def test_an_input_without_text_is_reported_with_its_number(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"inputs\.jsonl input 2: has no 'text'"):
+    with pytest.raises(DataError, match=r"inputs\.jsonl input 2: has no text in 'text'"):
         read_llm(recorded_llm(tmp_path / "llm", inputs=[INPUTS[0], {"label": "x"}, INPUTS[2]]))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from registry.errors import InputError
 from registry.names import checked_name
@@ -44,7 +45,7 @@ def prompt_of_choices(
     return Prompt(template, tuple(options.answers or choices), words, dict(options.fields), system)
 
 
-def are_texts(value: object) -> bool:
+def are_texts(value: object) -> TypeGuard[list[str]]:
     """Say whether a value of a file is a list of texts that are not too long."""
     return isinstance(value, list) and all(isinstance(text, str) and len(text) <= LONGEST for text in value)
 

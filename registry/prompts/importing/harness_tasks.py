@@ -1,6 +1,7 @@
 """Tasks of lm-evaluation-harness as prompts: a file over what it includes, as the harness merges them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,44 +28,18 @@ MOST_INCLUDES = 20  # files that a task may include, and those include
 def harness_prompt(document: dict[str, Any], path: Path, options: PromptOptions) -> PromptFile:
     """Return the prompt of a task; raise `DataError` with what can be done where it cannot be used."""
     document = _merged(document, path, path.resolve().parent, {path.resolve(): None})
-    _check_task(document, path)
-    template, choices, system = (
-        _text_of(document, key, path) for key in ("doc_to_text", "doc_to_choice", "description")
-    )
-    fixed = _fixed(choices)
-    if choices is not None and fixed is None and not options.answers:
-        raise DataError(str(path), "doc_to_choice is not a fixed list: name fixed choices with --choices A,B.")
-    if isinstance(system, str) and any(opening in system for opening in OPENINGS):
-        raise DataError(str(path), "its description is a template; a prompt's system text is plain.")
-    if not any(opening in template for opening in OPENINGS):
-        template = f"{{{{ {template.strip()} }}}}"  # the name of a field
-    if not are_texts(fixed or []):
-        raise DataError(str(path), "doc_to_choice is not a list of texts.")
-    if not fixed and not options.answers:
-        raise DataError(str(path), "has no doc_to_choice: name the choices with --choices A,B.")
-    target = document.get("doc_to_target")
-    if fixed and isinstance(target, str) and is_turned(target):
-        raise DataError(
-            str(path),
-            "its doc_to_target is another choice than the one that its label numbers, so that each choice means "
-            "another: write a prompt with the words exchanged.",
-        )
     title = document.get("task")
     name = free_name(options.prefix, title if isinstance(title, str) else path.stem, set())
-    delimiter = document.get("target_delimiter")
-    notes = _notes(document)
-    if isinstance(delimiter, str) and delimiter.strip(" "):
-        template += delimiter  # stands between the question and the word, where a blank does else
-    elif delimiter == "":
-        notes.append("target_delimiter is empty, and a word follows after a blank all the same")
     try:
+        _check_task(document)
+        choices = _choices(document, options)
+        system = _system(document)
+        template, notes = _question(document)
         fields, more = told_fields(template, "", options.fields)
-        plain_system = system.strip() or None if isinstance(system, str) else None
-        own = PromptOptions(fields, options.answers, options.prefix)
-        prompt = prompt_of_choices(template, [choice.strip() for choice in fixed or []], own, system=plain_system)
+        prompt = prompt_of_choices(template, choices, replace(options, fields=fields), system=system)
     except InputError as error:
         raise DataError(str(path), str(error)) from error
-    return PromptFile({name: prompt}, notes=[*notes, *(f"{name}: {note}" for note in more)])
+    return PromptFile({name: prompt}, notes=[*_left_out(document), *notes, *(f"{name}: {note}" for note in more)])
 
 
 def _merged(document: dict[str, Any], path: Path, folder: Path, known: dict[Path, Any]) -> dict[str, Any]:
@@ -93,22 +68,61 @@ def _merged(document: dict[str, Any], path: Path, folder: Path, known: dict[Path
     return {**merged, **{key: value for key, value in document.items() if key != "include"}}
 
 
-def _check_task(document: dict[str, Any], path: Path) -> None:
-    """Refuse a group of tasks, and a task without a question; raise `DataError`."""
+def _check_task(document: dict[str, Any]) -> None:
+    """Refuse a group of tasks, and a task without a question; raise `InputError`."""
     template = document.get("doc_to_text")
     if isinstance(template, Function):
-        raise DataError(
-            str(path),
+        raise InputError(
             f"doc_to_text is the Python function {template.name[:60]!r}, and no code of a file is run: write what it "
-            "asks as a template, 'fute prompt add --template'.",
+            "asks as a template, 'fute prompt add --template'."
         )
     if isinstance(template, str) and template.strip():
         return
     if isinstance(document.get("task"), list) or "group" in document:
-        raise DataError(str(path), "is a group of tasks, not a task: import the files of its tasks.")
+        raise InputError("is a group of tasks, not a task: import the files of its tasks.")
     if "use_prompt" in document:
-        raise DataError(str(path), "names a prompt of PromptSource (use_prompt): import its templates.yaml.")
-    raise DataError(str(path), "has no template: its doc_to_text is missing.")
+        raise InputError("names a prompt of PromptSource (use_prompt): import its templates.yaml.")
+    raise InputError("has no template: its doc_to_text is missing.")
+
+
+def _choices(document: dict[str, Any], options: PromptOptions) -> list[str]:
+    """Return the choices that a task itself fixes, none where only the options do; raise `InputError`."""
+    told = _value(document, "doc_to_choice")
+    fixed = _fixed(told)
+    if told is not None and fixed is None and not options.answers:
+        raise InputError("doc_to_choice is not a fixed list: name fixed choices with --choices A,B.")
+    if not are_texts(fixed or []):
+        raise InputError("doc_to_choice is not a list of texts.")
+    if not fixed and not options.answers:
+        raise InputError("has no doc_to_choice: name the choices with --choices A,B.")
+    target = document.get("doc_to_target")
+    if fixed and isinstance(target, str) and is_turned(target):
+        raise InputError(
+            "its doc_to_target is another choice than the one that its label numbers, so that each choice means "
+            "another: write a prompt with the words exchanged."
+        )
+    return [choice.strip() for choice in fixed or []]
+
+
+def _system(document: dict[str, Any]) -> str | None:
+    """Return the text that stands before all questions; raise `InputError` where it is no plain one."""
+    told = _value(document, "description")
+    if not isinstance(told, str):
+        return None
+    if any(opening in told for opening in OPENINGS):
+        raise InputError("its description is a template; a prompt's system text is plain.")
+    return told.strip() or None
+
+
+def _question(document: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return a task's template, with what stands between it and the word, and what of that is not as in the harness."""
+    template, delimiter = document["doc_to_text"], document.get("target_delimiter")
+    if not any(opening in template for opening in OPENINGS):
+        template = f"{{{{ {template.strip()} }}}}"  # the name of a field
+    if delimiter == "":
+        return template, ["target_delimiter is empty, and a word follows after a blank all the same"]
+    is_more = isinstance(delimiter, str) and bool(delimiter.strip(" "))
+    return template + (delimiter if is_more else ""), []
 
 
 def _fixed(choices: Any) -> list[Any] | None:  # noqa: ANN401 - a value of a file
@@ -129,14 +143,15 @@ def _fixed(choices: Any) -> list[Any] | None:  # noqa: ANN401 - a value of a fil
     return texts if len(texts) == len(listed.items) else None
 
 
-def _text_of(document: dict[str, Any], key: str, path: Path) -> Any:  # noqa: ANN401 - a text, list, mapping or None
+def _value(document: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - a text, list, mapping or None
+    """Return what a task says under a key; raise `InputError` where that is code."""
     value = document.get(key)
     if isinstance(value, str | list | dict | None):
         return value
-    raise DataError(str(path), f"{key} is the Python function {value.name[:60]!r}, and no code of a file is run.")
+    raise InputError(f"{key} is the Python function {value.name[:60]!r}, and no code of a file is run.")
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
+def _left_out(document: dict[str, Any]) -> list[str]:
     """Say what of a task was not taken over, where that could change what is asked."""
     notes: dict[str, Callable[[Any], str]] = {
         "process_docs": lambda _: "process_docs is not run: the fields are used as they are",

@@ -1,11 +1,12 @@
 """Templates of PromptSource as prompts."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from registry.errors import DataError, InputError, TemplateError
-from registry.prompts.answer_parts import choices_answered, parts_of
+from registry.prompts.answer_parts import BARS, choices_answered, parts_of
 from registry.prompts.importing.contents import (
     LONGEST,
     MOST_PROMPTS,
@@ -42,29 +43,37 @@ def source_prompts(templates: dict[str, Any], path: Path, options: PromptOptions
 
 def _source_prompt(template: dict[str, Any], options: PromptOptions) -> tuple[Prompt, list[str]]:
     """Return a template of PromptSource as a prompt, with what was done that could change what is asked."""
-    choices = template.get("answer_choices")
-    if isinstance(choices, str):
-        if any(opening in choices for opening in OPENINGS) and not options.answers:
-            raise InputError("Its answer choices differ from input to input: name fixed ones with --choices A,B.")
-        choices = [] if any(opening in choices for opening in OPENINGS) else choices.split("|||")
-    if choices is not None and not are_texts(choices):
-        raise InputError("Its answer choices are not texts.")
+    fixed = _fixed(template.get("answer_choices"), options)
     if len(template["jinja"]) > LONGEST:
         raise InputError(f"Its template is longer than {LONGEST} characters.")
     question, answer, unless = parts_of(template["jinja"])
-    own = tuple(choice.strip() for choice in choices or ())
-    notes: list[str] = []
-    if answer and (own or not options.answers):
-        try:
-            found, notes = choices_answered(answer, own)
-        except TemplateError:
-            if own:
-                raise
-            found = ()  # it names no choices, and its answer is no fixed list
-        own = found if own or len(found) > 1 else ()
-    if not own and not options.answers:
+    choices, notes = _answered(answer, fixed, options) if answer else (fixed, [])
+    if not choices and not options.answers:
         raise InputError("It has no answer choices: name them with --choices A,B.")
     fields, more = told_fields(question, answer or "", options.fields)
     if unless:
         more.append(f"asked of every input: its condition on {', '.join(map(repr, unless))[:80]} is left out")
-    return prompt_of_choices(question, own, replace(options, fields=fields)), [*notes, *more]
+    return prompt_of_choices(question, choices, replace(options, fields=fields)), [*notes, *more]
+
+
+def _fixed(choices: object, options: PromptOptions) -> tuple[str, ...]:
+    """Return the choices that a template names, none where the options take their place; raise `InputError`."""
+    if isinstance(choices, str) and any(opening in choices for opening in OPENINGS):
+        if not options.answers:
+            raise InputError("Its answer choices differ from input to input: name fixed ones with --choices A,B.")
+        return ()
+    named = choices.split(BARS) if isinstance(choices, str) else [] if choices is None else choices
+    if not are_texts(named):
+        raise InputError("Its answer choices are not texts.")
+    return tuple(choice.strip() for choice in named)
+
+
+def _answered(answer: str, fixed: tuple[str, ...], options: PromptOptions) -> tuple[tuple[str, ...], list[str]]:
+    """Return the choices of a template that has an answer: its own, else the texts of the answer if it has several."""
+    if fixed:
+        return choices_answered(answer, fixed)
+    if not options.answers:
+        with suppress(TemplateError):  # its answer is no fixed list
+            found, notes = choices_answered(answer, ())
+            return (found, notes) if len(found) > 1 else ((), notes)
+    return (), []
