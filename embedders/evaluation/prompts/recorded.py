@@ -22,6 +22,7 @@ from registry.errors import InputError
 from registry.estimates.votes import Votes
 from registry.results import Table
 
+CONTEXTUAL = "contextual"
 NOTED = 1e-6  # how far a noted accuracy may be from that of the outputs
 
 
@@ -40,36 +41,40 @@ def evaluated(
     """
     right = llm.right()
     assert right is not None, "the inputs have labels"  # noqa: S101
-    notes = [*_noted(llm, right), *(labelled.notes if labelled else [])]
     ours = [] if labelled is None else _ours(llm, labelled, settings)
     read = next((scorer.classified for scorer in ours if isinstance(scorer, Fute)), None)
-    of_prompts: dict[str, dict[str, float]] = {}
+    calibrations, missing = _calibrations(llm, settings)
     table = probabilities(llm.log_prob)
-    accuracy: dict[str, PromptScores] = {"none": _accuracy(llm.log_prob, right)}
+    answered = {name: calibrated(table, name, llm.content_free) for name in calibrations}
+    accuracy = {name: _accuracy(its, right) for name, its in {**answered, "none": llm.log_prob}.items()}
+    of_prompts: dict[str, dict[str, float]] = {}
     rows: list[PromptScore] = []
-    for calibration in dict.fromkeys(settings.calibrations or CALIBRATIONS):
-        if calibration == "contextual" and llm.content_free is None:
-            missing = "no contextual calibration: nothing was recorded of content-free inputs (log_prob_empty, ...)"
-            if set(settings.calibrations) == {calibration}:
-                raise InputError(f"There is {missing}.")
-            notes.append(missing)
-            continue
-        answered = calibrated(table, calibration, llm.content_free)
-        if calibration != "none":
-            accuracy[calibration] = _accuracy(answered, right)
-        fute = {name: its for scorer in ours for name, its in scorer.scores(answered).items()}
-        found = estimators(Votes(answered.argmax(axis=-1), answered.shape[-1]), read)
+    for calibration, its in answered.items():
+        found = estimators(Votes(its.argmax(axis=-1), its.shape[-1]), read)
         of_prompts = of_prompts or as_estimates([note.name for note in llm.prompts], found.ours)
-        scores = {**found.accuracies, **fute, **score_prompts(answered, llm.prompt_prob), **(more or {})}
-        for name, its in scores.items():
+        fute = {name: scores for scorer in ours for name, scores in scorer.scores(its).items()}
+        scored = {**found.accuracies, **fute, **score_prompts(its, llm.prompt_prob), **(more or {})}
+        for name, scores in scored.items():
             quality = found.quality(name, accuracy[calibration]) if name in found.accuracies else {}
-            rows.append(_row(llm, name, calibration, its, accuracy, quality))
-    notes += [note for scorer in ours for note in scorer.notes]
+            rows.append(_row(llm, name, calibration, scores, accuracy, quality))
     best = max(accuracy["none"])
     title = f"{len(llm.prompts)} prompts on {len(llm.inputs)} inputs; uncalibrated, the best is right in {best:.1%}"
     true = {name: _by_prompt(llm, values) for name, values in accuracy.items()}
+    notes = [*_noted(llm, right), *(labelled.notes if labelled else []), *missing]
+    notes += [note for scorer in ours for note in scorer.notes]
     described = labelled.described if labelled else None
     return PromptEvaluation(Table(rows, title=title), true, len(llm.inputs), described, notes, of_prompts)
+
+
+def _calibrations(llm: RecordedLLM, settings: PromptEvaluationSettings) -> tuple[list[str], list[str]]:
+    """Return the calibrations that can be made, and a note of what cannot; raise `InputError` where none can."""
+    asked = list(dict.fromkeys(settings.calibrations or CALIBRATIONS))
+    if CONTEXTUAL not in asked or llm.content_free is not None:
+        return asked, []
+    missing = "no contextual calibration: nothing was recorded of content-free inputs (log_prob_empty, ...)"
+    if asked == [CONTEXTUAL]:
+        raise InputError(f"There is {missing}.")
+    return [name for name in asked if name != CONTEXTUAL], [missing]
 
 
 def _ours(llm: RecordedLLM, labelled: Labelled, settings: PromptEvaluationSettings) -> list[Fute | ByMethod]:

@@ -43,21 +43,7 @@ def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, see
         source: `others`, `per_task` texts of each other task; `everyday`, the texts that come with the program; or a
             file. Of the latter two, what any of the tasks knows is left out for all.
     """
-    known = {name: texts_of(task) for name, task in tasks.items()}
-    kept: dict[str, list[Input]] = {}
-    if source == OTHERS:
-        drawn = {
-            task_name: sample_inputs({task_name: task.train}, per_task=per_task, seed=seed)
-            for task_name, task in tasks.items()
-        }
-        for name, own in known.items():
-            offered = dict.fromkeys(text for other, inputs in drawn.items() if other != name for text in inputs)
-            kept[name] = [text for text in offered if not _shares(text, own)]
-    else:
-        everything = everyday_inputs() if source == EVERYDAY else read_corpus(Path(source))
-        texts_of_all = frozenset[str]().union(*known.values())
-        unknown = [text for text in everything if not _shares(text, texts_of_all)]
-        kept = {name: unknown for name in tasks}
+    kept = _of_others(tasks, per_task, seed) if source == OTHERS else _of_nobody(source, tasks)
     for name, inputs in kept.items():
         if not inputs:
             raise InputError(f"No text is left on which to ask the models of {name}: give another --corpus.")
@@ -68,6 +54,25 @@ def unlabelled(source: str, tasks: Mapping[str, TaskData], *, per_task: int, see
     for name, task in tasks.items():
         assert texts_of(task).isdisjoint(bare(t) for text in corpora.for_task(name) for t in text if t)  # noqa: S101
     return corpora
+
+
+def _of_others(tasks: Mapping[str, TaskData], per_task: int, seed: int) -> dict[str, list[Input]]:
+    """Return some texts of all other tasks for each, less those that it knows."""
+    drawn = {name: sample_inputs({name: task.train}, per_task=per_task, seed=seed) for name, task in tasks.items()}
+    kept = {}
+    for name, task in tasks.items():
+        known = texts_of(task)
+        offered = dict.fromkeys(text for other, inputs in drawn.items() if other != name for text in inputs)
+        kept[name] = [text for text in offered if not _shares(text, known)]
+    return kept
+
+
+def _of_nobody(source: str, tasks: Mapping[str, TaskData]) -> dict[str, list[Input]]:
+    """Return the everyday texts, or those of a file, for all tasks alike, less those that any of them knows."""
+    everything = everyday_inputs() if source == EVERYDAY else read_corpus(Path(source))
+    known = frozenset[str]().union(*(texts_of(task) for task in tasks.values()))
+    unknown = [text for text in everything if not _shares(text, known)]
+    return {name: unknown for name in tasks}
 
 
 def texts_of(task: TaskData) -> frozenset[str]:
