@@ -138,22 +138,32 @@ def _with_texts(splits: Mapping[str, SplitRows], names: Names, tell: Tell) -> di
     """Return the rows with the right choices' texts; a row whose label fits no way keeps it, to be refused."""
     said = {name: [_said(rows, position, names) for position in range(len(rows.rows))] for name, rows in splits.items()}
     asked = [one for column in said.values() for one in column if one is not None]
-    if not asked or all(one.is_text for one in asked):
-        unclear = [one for one in asked if one.differs(_position)]
-        if unclear and all(one.chosen(_position) for one in asked):
-            raise unclear[0].refusal()
+    if all(one.is_text for one in asked):
+        if all(one.chosen(_position) for one in asked):
+            _check_clear(asked, _position)
         return {name: rows.kept([_as_text(row, names) for row in rows.rows]) for name, rows in splits.items()}
-    ways = (_position, _letter, _from_one) if len(asked) >= SEVERAL else (_position, _letter)
-    way = max(ways, key=lambda way: sum(one.is_text or one.chosen(way) is not None for one in asked))
+    way = _way(asked)
     if way is _from_one:
         tell("the right choices' positions are counted from 1.")
-    unclear = [one for one in asked if one.differs(way)]
-    if unclear and not all(one.chosen(way) for one in asked):
-        raise unclear[0].refusal()
+    if not all(one.chosen(way) for one in asked):
+        _check_clear(asked, way)
     return {
         name: rows.kept([_right(row, one, way, names) for row, one in zip(rows.rows, said[name], strict=True)])
         for name, rows in splits.items()
     }
+
+
+def _way(asked: Sequence[_Said]) -> Way:
+    """Return the way of saying a position that most labels fit which are no choice's text."""
+    ways = (_position, _letter, _from_one) if len(asked) >= SEVERAL else (_position, _letter)
+    return max(ways, key=lambda way: sum(one.is_text or one.chosen(way) is not None for one in asked))
+
+
+def _check_clear(asked: Sequence[_Said], way: Way) -> None:
+    """Refuse labels that mean one choice as a text and another as a position; raise `DataError`."""
+    for one in asked:
+        if one.differs(way):
+            raise one.refusal()
 
 
 def _said(rows: SplitRows, position: int, names: Names) -> _Said | None:
