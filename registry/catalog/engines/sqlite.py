@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -284,49 +283,56 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     """
     url = URL.create("sqlite", database=str(path))
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1)
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED"
+    connections = _Connections(path, writes=writes)
+    event.listen(made, "do_connect", connections.make_place)
+    event.listen(made, "connect", connections.prepare)
+    event.listen(made, "checkout", connections.check)
+    event.listen(made, "begin", connections.begin)
+    event.listen(made, "checkin", connections.leave)
+    return made
 
-    if writes:
-        event.listen(made, "do_connect", partial(_make_first, path))
 
-    @event.listens_for(made, "connect")
-    def _prepare(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's connection
+class _Connections:
+    """What is done with connections to a file, which SQLAlchemy opens and keeps."""
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self._path = path
+        self._writes = writes
+
+    def make_place(self, *_: object) -> None:
+        """Make the file that is about to be written, if there is none; where it cannot be made, SQLite says so."""
+        if self._writes:
+            with suppress(OSError):
+                _made(self._path)
+
+    def prepare(self, connection: sqlite3.Connection, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Set a new connection up."""
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in (*SAFE, f"cache_size={-CACHE}"):
+        for pragma in (*SAFE, f"cache_size={-CACHE}", f"query_only={'OFF' if self._writes else 'ON'}"):
             connection.execute(f"PRAGMA {pragma}")
-        if not writes:
-            connection.execute("PRAGMA query_only=ON")
-        record.info.update(process=os.getpid(), left=stamp_of(path))
+        record.info["process"] = os.getpid()
+        self.leave(connection, record)
 
-    @event.listens_for(made, "checkin")
-    def _leave(_connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        record.info["left"] = stamp_of(path)
+    def leave(self, _connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Remember the file as it is when a connection is given back."""
+        record.info["left"] = stamp_of(self._path)
 
-    @event.listens_for(made, "checkout")
-    def _check(_connection: Any, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+    def check(self, _connection: object, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Open the file anew where anybody else has changed it since, or where this process was forked.
 
         SQLite tells a change by a number in the file. One that was copied over it may have the same: what is kept of
         the former's pages would be read as its own, and written into it.
         """
         is_ours = record.info["process"] == os.getpid()
-        if is_ours and record.info["left"] == stamp_of(path):
+        if is_ours and record.info["left"] == stamp_of(self._path):
             return
         if not is_ours:  # the parent's is not to be closed
             record.dbapi_connection = proxy.dbapi_connection = None
         raise exc.DisconnectionError("opened elsewhere")
 
-    @event.listens_for(made, "begin")
-    def _begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's connection
-        connection.exec_driver_sql(begin)
-
-    return made
-
-
-def _make_first(path: Path, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-    """Make the file that a connection is about to open, if there is none; where it cannot be made, SQLite says so."""
-    with suppress(OSError):
-        _made(path)
+    def begin(self, connection: sqlalchemy.Connection) -> None:
+        """Begin a transaction with its lock."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if self._writes else "BEGIN DEFERRED")
 
 
 def _made(path: Path, mode: int = 0o666) -> Path:
