@@ -12,3 +12,8 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def is_same_file(a: Stamp, b: Stamp) -> bool:
+    """Say whether two stamps are of one file, whatever was written into it between them."""
+    return a[:2] == b[:2]

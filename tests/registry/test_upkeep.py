@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from registry.catalog.engines import checksums
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
+from registry.errors import StorageError
+from web.opening import open_to_read
 
 WELL = (0, "All is well\n")
 
@@ -190,6 +193,37 @@ def test_a_backup_is_restored_and_what_was_there_is_kept(store: Path) -> None:
     kept = Path(text.removeprefix("Restored; what was there is kept as ").strip())
     assert ask(store, "restore", kept)[0] == 0
     assert names(store) == ["bank", "shop"]
+
+
+def test_who_asks_while_another_catalog_is_put_in_its_place_is_answered_by_that_one_from_then_on(store: Path) -> None:
+    """As by `mv` or rsync: the connection went back as one of the new file, and read the former ever after."""
+    shutil.copy(store / "catalog.db", store / "other.db")
+    with Registry.open(store) as registry:
+        registry.remove("film", "task")
+        with registry.catalog.database.question():
+            (store / "other.db").replace(store / "catalog.db")
+            assert [task.name for task in registry.tasks()] == ["bank", "shop"]
+
+        assert [task.name for task in registry.tasks()] == ["bank", "film", "shop"]
+
+
+@pytest.mark.parametrize("opened", [Registry.open, open_to_read])
+def test_of_a_registry_that_is_removed_while_it_is_open_that_is_told(
+    store: Path, opened: Callable[[Path], Registry]
+) -> None:
+    """A page took it for a fault of the program; a question made an empty catalog in a folder that was there again."""
+    with opened(store) as registry:
+        assert len(registry.tasks()) == 3
+        shutil.rmtree(store)
+        said = r"catalog\.db is gone: the registry was moved or removed while it was in use\.$"
+        for ask_it in (registry.tasks, registry.status, lambda: registry.nearest("film"), lambda: registry.tag("film")):
+            with pytest.raises(StorageError, match=said):
+                ask_it()
+        store.mkdir()
+        with pytest.raises(StorageError, match=said):
+            registry.tasks()
+
+    assert list(store.iterdir()) == []
 
 
 def test_a_folder_whose_name_looks_like_a_url_is_not_taken_for_another(

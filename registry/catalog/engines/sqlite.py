@@ -20,9 +20,9 @@ from registry.catalog.engines.checked import CheckedNote
 from registry.catalog.engines.locks import held_lock
 from registry.catalog.engines.salvage import Salvaged, salvage
 from registry.catalog.engines.values import bound
-from registry.errors import InputError, IntegrityError, RegistryError, StorageError
+from registry.errors import InputError, IntegrityError, StorageError
 from registry.faults import point
-from registry.files.stamps import stamp_of
+from registry.files.stamps import is_same_file, stamp_of
 from registry.files.writing import give_rights, sync_file, sync_folder, written
 
 FILE, JOURNAL = "catalog.db", "-journal"
@@ -248,10 +248,11 @@ class SqliteEngine:
         try:
             yield
         except (exc.OperationalError, sqlite3.OperationalError) as error:
-            told = getattr(error, "orig", error)
-            if _is_interrupt(told):
-                raise KeyboardInterrupt from error
-            raise self._told(told) from error
+            raise self._told(getattr(error, "orig", error)) from error
+        except FileNotFoundError as error:
+            if self.exists():
+                raise
+            raise self._told(error) from error
         except exc.NoResultFound as error:
             raise InputError("What was asked for has been removed meanwhile.") from error
         except (OverflowError, UnicodeEncodeError) as error:
@@ -265,7 +266,11 @@ class SqliteEngine:
                 raise IntegrityError(f"{self.path} is damaged ({error.orig}): run 'fute repair'.") from error
             raise
 
-    def _told(self, error: object) -> RegistryError:
+    def _told(self, error: object) -> BaseException:
+        if _is_interrupt(error):
+            return KeyboardInterrupt()
+        if not self.exists():
+            return StorageError(f"{self.path} is gone: the registry was moved or removed while it was in use.")
         if "decode to UTF-8" in str(error):
             return IntegrityError(f"{self.path} is damaged ({error}): run 'fute repair'.")
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
@@ -284,7 +289,7 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     url = URL.create("sqlite", database=str(path))
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1)
     connections = _Connections(path, writes=writes)
-    event.listen(made, "do_connect", connections.make_place)
+    event.listen(made, "do_connect", connections.find_place)
     event.listen(made, "connect", connections.prepare)
     event.listen(made, "checkout", connections.check)
     event.listen(made, "begin", connections.begin)
@@ -299,23 +304,29 @@ class _Connections:
         self._path = path
         self._writes = writes
 
-    def make_place(self, *_: object) -> None:
-        """Make the file that is about to be written, if there is none; where it cannot be made, SQLite says so."""
+    def find_place(self, *_: object) -> None:
+        """Make the file that is about to be written, if there is none, and refuse to look into one that is gone.
+
+        SQLite would make an empty one in its place; where the file cannot be made, it says so.
+        """
         if self._writes:
             with suppress(OSError):
                 _made(self._path)
+        elif not self._path.exists():
+            raise sqlite3.OperationalError("unable to open database file")
 
     def prepare(self, connection: sqlite3.Connection, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Set a new connection up."""
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (*SAFE, f"cache_size={-CACHE}", f"query_only={'OFF' if self._writes else 'ON'}"):
             connection.execute(f"PRAGMA {pragma}")
-        record.info["process"] = os.getpid()
-        self.leave(connection, record)
+        record.info.update(process=os.getpid(), left=stamp_of(self._path))
 
     def leave(self, _connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
-        """Remember the file as it is when a connection is given back."""
-        record.info["left"] = stamp_of(self._path)
+        """Note how the file is left; not another that was put in its place meanwhile: this one was not read."""
+        found, before = stamp_of(self._path), record.info.get("left")
+        if found is not None and before is not None and is_same_file(found, before):
+            record.info["left"] = found
 
     def check(self, _connection: object, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Open the file anew where anybody else has changed it since, or where this process was forked.
