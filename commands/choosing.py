@@ -193,7 +193,7 @@ def best_model(
         print_json(ranking.as_json())
         return
     print_table(ranking, empty="No model to rank.")
-    _tell(ranking.judged.verdict.sentence, ranking.notes)
+    _tell(ranking.verdict.sentence, ranking.notes)
 
 
 @click.group()

@@ -71,13 +71,14 @@ class ModelRanking(Table[ModelAdvice]):
     ) -> None:
         super().__init__(rows, title=f"models for {task}, on the {len(judged.answered.inputs)} texts of space {space}")
         self.judged = judged
+        self.verdict = judged.verdict
         self.task = task
         self.space = space
         self.notes = tuple(notes)
 
     def comes_to(self) -> tuple[object | None, Sequence[object]]:
         """Return the verdict and the notes."""
-        return self.judged.verdict.sentence, self.notes
+        return self.verdict.sentence, self.notes
 
     def plot(self) -> Picture:
         """Draw the estimated accuracies with their intervals."""
@@ -88,7 +89,7 @@ class ModelRanking(Table[ModelAdvice]):
         return {
             "task": self.task,
             "space": self.space,
-            "verdict": self.judged.verdict.as_json(),
+            "verdict": self.verdict.as_json(),
             "labelled": self.judged.labelled,
             "notes": list(self.notes),
             "models": [vars(row) for row in self],

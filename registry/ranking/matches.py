@@ -154,6 +154,7 @@ class Ranking(Table[Match]):
             "matches": [match.as_json() for match in self],
             "set_aside": [task.as_json() for task in self.set_aside],
             "verdict": None if self.verdict is None else self.verdict.as_json(),
+            "notes": list(self.notes),
         }
 
 

@@ -96,5 +96,4 @@ class SourceRanking(Ranking):
             "setting": self.setting,
             "own": self.own,
             "record": None if self.record is None else self.record.as_json(),
-            "notes": list(self.notes),
         }

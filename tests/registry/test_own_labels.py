@@ -507,7 +507,7 @@ def test_answers_in_other_words_are_told_and_no_verdict_is_sure(registry: Regist
     answering(registry, recorded(prompts))
     registry.add_task("films", TaskData("classification", CHOICES, others(4)))
 
-    verdict = registry.best_prompt(PromptQuery("films", "llm")).judged.verdict
+    verdict = registry.best_prompt(PromptQuery("films", "llm")).verdict
 
     assert verdict.kind == "open"
     assert verdict.sentence == (

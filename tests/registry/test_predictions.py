@@ -347,7 +347,7 @@ def test_tied_votes_are_not_held_against_labels(registry: Registry) -> None:
         registry.catalog.predictions.put(entry.version_id, corpus.version_id, start=0, predictions=said)
 
     labels = dict(zip(inputs, [*["yes"] * 30, *["no"] * 10], strict=True))
-    verdict = registry.best_model("asked", labels=labels).judged.verdict
+    verdict = registry.best_model("asked", labels=labels).verdict
 
     assert "less than by chance" not in verdict.sentence
 
