@@ -55,6 +55,8 @@ def located(location: str | os.PathLike[str] | None) -> Location:
     Raises:
         InputError: it is neither.
     """
+    if not isinstance(location, str | os.PathLike | None):
+        raise InputError(f"A registry is a folder or postgresql://HOST/DATABASE, and no {type(location).__name__}.")
     text = os.fspath(location) if location is not None else os.environ.get(ENVIRONMENT) or DEFAULT_LOCATION
     if "://" in text or text.startswith(tuple(f"{scheme}:" for scheme in SCHEMES)):
         return _at_server(text)

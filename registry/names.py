@@ -81,6 +81,13 @@ def whole(number: object, what: str) -> int:
     return number.__index__()
 
 
+def truth(said: object, what: str) -> bool:
+    """Return yes or no; raise `InputError` for whatever else: `replace="no"` would be yes."""
+    if type(said).__name__ not in ("bool", "bool_"):  # numpy's has the name with a stroke, or without
+        raise InputError(f"{what}: True or False is needed, not {said!r}.")
+    return bool(said)
+
+
 def _is_mark(letter: str) -> bool:
     """Say whether a character belongs to the letter before it, as vowels do in many scripts."""
     return unicodedata.category(letter) in ("Mn", "Mc")

@@ -133,10 +133,10 @@ class Registry(Drawing):
         return self.catalog.entries.add(new_prompt(name, prompt, tags=tags), replace=replace)
 
     def import_prompts(
-        self, path: Path, options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
+        self, path: str | os.PathLike[str], options: "PromptOptions | None" = None, *, tags: Sequence[str] = ()
     ) -> PromptImportReport:
         """Register the prompts of a file, all or none; see `registry.prompts.importing.registering`."""
-        return import_prompts(self.catalog, path, options, tags=tags)
+        return import_prompts(self.catalog, Path(path), options, tags=tags)
 
     def add_recorded_llm(
         self, name: str, prompts: Sequence[RecordedPrompt], **options: Unpack[RecordingOptions]
@@ -307,8 +307,8 @@ class Registry(Drawing):
             NotEmbeddedError: the entry has no vector in the space.
             SpaceMismatchError: the vector belongs to another space.
         """
-        where = (where or Filter()) if kind is None else replace(where or Filter(), kinds=(kind_named(kind),))
-        asked = NearestQuery(by, setting, own, limit, where, weights, duplicates, packs)
+        asked = NearestQuery(by, setting, own, limit, Filter() if where is None else where, weights, duplicates, packs)
+        asked = asked if kind is None else replace(asked, where=replace(asked.where, kinds=(kind_named(kind),)))
         if by == SIMILARITY and setting is None and not own and not packs:
             return nearest(self.catalog, self._indexes, query, space, asked)
         from registry.sources.rank import sources

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
+from typing import Any
 from unicodedata import category
 
 import numpy as np
@@ -39,7 +40,7 @@ def recorded_model(
     *,
     text: str | None = None,
     answers: Sequence[str] = (),
-    names: Mapping[str, str] | None = None,
+    names: Mapping[Any, str] | None = None,
     tags: Sequence[str] = (),
     replace: bool = False,
 ) -> list[EntryRecord]:

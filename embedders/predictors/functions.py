@@ -70,8 +70,9 @@ class AskedFunction:
             answers = list(given)
         except (Exception, SystemExit) as error:  # whatever a user's function raises becomes one line
             raise BlackBoxError(f"{self._target} raised {type(error).__name__}: {first_line(error)}") from error
-        if isinstance(given, Mapping):
-            raise BlackBoxError(f"{self._target} gave a mapping: let it give a list, an answer for each text in order.")
+        if isinstance(given, Mapping | str | set | frozenset) or hasattr(given, "columns"):  # a data frame
+            told = "let it give a list, an answer for each text in order"
+            raise BlackBoxError(f"{self._target} gave a {type(given).__name__}: {told}.")
         if len(answers) != len(texts):
             raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
         if self._takes_numbers:

@@ -33,7 +33,17 @@ from registry.catalog.records import EntryRecord, Filter, NewEntry
 from registry.catalog.tables import Alias, Content, Entry, Tag, Version, VersionContent
 from registry.errors import AlreadyExistsError, InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_entry_name, checked_name, checked_tag, folded, normal, several, whole
+from registry.names import (
+    Reference,
+    checked_entry_name,
+    checked_name,
+    checked_tag,
+    folded,
+    normal,
+    several,
+    truth,
+    whole,
+)
 
 _SOURCES = (EntryKind.TASK, EntryKind.MODEL)  # that training starts from
 
@@ -49,7 +59,7 @@ class EntryStore:
 
         Raises `AlreadyExistsError` where another kind has the name, or other content and `replace` is not set.
         """
-        with self.adding(replace=replace) as add:
+        with self.adding(replace=truth(replace, "replace")) as add:
             return add(new)
 
     @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from registry.data.examples import KINDS
 from registry.errors import InputError
 from registry.kinds import EntryKind
-from registry.names import kind_named, several
+from registry.names import checked_text, kind_named, several
 from registry.spaces.centring import Centring
 
 
@@ -75,6 +75,9 @@ class Filter:
         """Refuse a kind that there is not: nothing would pass, as if nothing were there."""
         object.__setattr__(self, "kinds", tuple(map(kind_named, several(self.kinds, "kinds"))))
         object.__setattr__(self, "tags", several(self.tags, "tags"))
+        for what, text in (("language", self.language), ("text to look for", self.text)):
+            if text is not None:
+                checked_text(text, what)
         if self.task_kind is not None and self.task_kind not in KINDS:
             raise InputError(f"No kind of task {self.task_kind!r}: there are {', '.join(KINDS)}.")
 

@@ -267,7 +267,11 @@ def _other_scores(
 ) -> dict[str, Scores]:
     """Return the scores by the methods that read answers alone, and those that were given."""
     answered = calibrated(outputs.table, calibration, outputs.content_free)
-    given = {name: np.array([its[prompt] for prompt in outputs.prompts]) for name, its in more.items()}
+    try:
+        given = {name: np.array([float(its[prompt]) for prompt in outputs.prompts]) for name, its in more.items()}
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        told = "more: a number for each of the prompts is needed, {method: {prompt: number}}"
+        raise InputError(f"{told}; there are {', '.join(outputs.prompts)[:200]}.") from error
     return {**score_prompts(answered, outputs.prompt_prob), **given}
 
 

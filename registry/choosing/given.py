@@ -19,7 +19,7 @@ from registry.data.spelling import numbered, plain, spelling_key
 from registry.errors import InputError
 from registry.estimates.sampled import can_be, seems_even
 from registry.estimates.votes import Votes
-from registry.names import whole
+from registry.names import truth, whole
 from registry.reading.classes import labels_of
 
 SHOWN = 60  # letters of a text
@@ -64,12 +64,12 @@ class Known:
         """Make one of what is given to a question; see `Hints`."""
         if priors is not None and not isinstance(priors, Mapping):
             raise InputError(f"priors: a mapping to numbers is needed, not {type(priors).__name__}.")
-        if not isinstance(at_random, bool | np.bool_):
-            raise InputError(f"at_random: True or False is needed, not {type(at_random).__name__}.")
+        if not isinstance(like, EntryRecord | None):
+            raise InputError("like: say it in the question, PromptQuery(TASK, MODEL, like=TASK); models have none.")
         if not isinstance(reading, Predictions | None):
             raise InputError(f"reading: what read_texts returns is needed, not {type(reading).__name__}.")
-        told, drawn = by_input(labels), _chances(chances)
-        return cls(task, like, told, drawn, at_random=bool(at_random), priors=priors or {}, reading=reading)
+        told, drawn, even = by_input(labels), _chances(chances), truth(at_random, "at_random")
+        return cls(task, like, told, drawn, at_random=even, priors=priors or {}, reading=reading)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -100,7 +100,8 @@ def answer_table(data: object, place: str, columns: TableColumns | None = None) 
         place: what to call it in messages.
         columns: which columns are what.
     """
-    rows: Sequence[Row] = data if isinstance(data, list) else rows_of_table(data)
+    are_rows = isinstance(data, list) and all(isinstance(row, Mapping) for row in data)
+    rows: Sequence[Row] = cast("list[Row]", data) if are_rows else rows_of_table(data)
     if not rows:
         raise DataError(place, "holds no rows.")
     named = columns or TableColumns()

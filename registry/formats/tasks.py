@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -24,6 +25,7 @@ from registry.files.lines import read_json
 from registry.files.writing import written
 from registry.formats.dataset_folders import read_dataset_folder, tell_others
 from registry.formats.table_files import UNKNOWN, FileForm, hub_rows, read_table
+from registry.names import truth
 from registry.reading.choices import read_choices, without_unanswered
 from registry.reading.classes import Tell, read_classes, read_numbers, spelled_answers, with_spellings
 from registry.reading.frames import rows_of_splits
@@ -100,11 +102,12 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
     if kind is not None and kind not in KINDS:
         raise InputError(f"Kind {kind!r} is not one of {', '.join(KINDS)}.")
     place = os.fspath(source) if isinstance(source, str | os.PathLike) else "data"
-    named = _named(answers or {})
+    named, ends = _named({} if answers is None else answers), None if range is None else _ends(range)
+    taken, skips = truth(answers_as_they_are, "answers_as_they_are"), truth(skip_bad, "skip_bad")
     notes: list[str] = []
-    asked = _Asked(place, kind, columns or Columns(), named, range, taken=answers_as_they_are, tell=notes.append)
+    asked = _Asked(place, kind, columns or Columns(), named, ends, taken=taken, tell=notes.append)
     try:
-        task = asked.task(source, split, form, skip_bad=notes.append if skip_bad else None)
+        task = asked.task(source, split, form, skip_bad=notes.append if skips else None)
     except InputError as error:
         if notes:
             error.args = (f"{error} Noted before: {' '.join(notes)}",)
@@ -112,6 +115,14 @@ def read_task(  # noqa: PLR0913 - all that a table may leave open
     for note in (*notes, *odd_texts(task)):
         log.warning("%s: %s", place, note)
     return task
+
+
+def _ends(given: object) -> tuple[float, float]:
+    """Return the ends of a scale as they are given; raise `InputError` where they are no two numbers."""
+    listed = given.tolist() if hasattr(given, "tolist") else given  # numpy's
+    if not isinstance(listed, list | tuple) or len(listed) != 2 or not all(isinstance(end, Real) for end in listed):
+        raise InputError("range: two numbers are needed, the smaller and the larger, such as (0, 5).")
+    return float(listed[0]), float(listed[1])
 
 
 def _named(answers: object) -> dict[str, str]:

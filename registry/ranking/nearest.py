@@ -14,7 +14,7 @@ from registry.index.building import SpaceIndex
 from registry.index.contract import DamagedIndexError, Neighbor
 from registry.index.current import Indexes
 from registry.kinds import EMBEDDABLE, EntryKind
-from registry.names import listed, whole
+from registry.names import checked_text, listed, truth, whole
 from registry.ranking.duplicates import Duplicates, tells_doubles
 from registry.ranking.matches import Match, Ranking, SetAside
 from registry.ranking.queried import OUTSIDE, as_asked, embedding_of
@@ -47,10 +47,13 @@ class NearestQuery:
     packs: bool | None = None  # whether tasks of packs alone are ranked, or none; None for one's own and those
 
     def __post_init__(self) -> None:
-        """Refuse to look for no match, and what is neither yes nor no: `packs="no"` would be yes."""
-        for what, said in (("own", self.own), ("duplicates", self.duplicates), ("packs", self.packs)):
-            if not isinstance(said, bool | np.bool_ | None):
-                raise InputError(f"{what}: True or False is needed, not {said!r}.")
+        """Refuse to look for no match, and what is of another type: `packs="no"` would be yes, `where={}` no filter."""
+        for what, said in (("own", self.own), ("duplicates", self.duplicates), ("packs", self.packs or False)):
+            truth(said, what)
+        checked_text(self.by, "ranking")
+        checked_text(self.setting or "", "setting")
+        if not isinstance(self.where, Filter):
+            raise InputError(f"where: a Filter is needed, and no {type(self.where).__name__}.")
         if whole(self.limit, "limit") < 1:
             raise InputError(f"Ask for at least one match, not {self.limit}.")
 

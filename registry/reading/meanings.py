@@ -75,6 +75,8 @@ def check_meaning(task: TaskData, place: str, tell: Tell, found: Sequence[str] =
 
 def by_text(names: Mapping[Any, str]) -> dict[str, str]:
     """Return names of answers by these as a table has them: the number 1 is the answer `1`."""
+    if not isinstance(names, Mapping):
+        raise InputError("The names of answers are a dict of a text for each, such as {0: 'negative', 1: 'positive'}.")
     return {answer if isinstance(answer, str) else str(cell_text(answer)): its for answer, its in names.items()}
 
 

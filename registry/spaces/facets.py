@@ -130,7 +130,9 @@ def weights_between(
     """
     names = [facet.name for facet in facets]
     if chosen is not None:
-        unknown = sorted(set(chosen) - set(names))
+        if not isinstance(chosen, Mapping):
+            raise InputError(f"weights: a mapping of facets to numbers is needed, not {type(chosen).__name__}.")
+        unknown = [name for name in chosen if name not in names]
         if unknown:
             raise InputError(f"No facet {unknown[0]!r} in this space: there are {', '.join(names)}.")
         are_weights = all(map(_is_weight, chosen.values()))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -335,3 +336,9 @@ def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_tha
     opt.add_model("opt", {"type": "recorded-llm", "source": "y"}, content_hash="1" * 64, replace=True)
     (note,) = notes_of(opt.catalog)
     assert note.startswith(f"{len(SAID)} prompts are judged by answers that are not in the newest table of opt: 'fute")
+
+
+@pytest.mark.parametrize("more", [["mi"], {"mine": 3}, {"mine": {"nobody": 1.0}}, {"mine": {"good": "most"}}])
+def test_scores_of_ones_own_are_a_number_for_each_prompt(opt: Registry, more: Any) -> None:  # noqa: ANN401
+    with pytest.raises(InputError, match=r"more: a number for each of the prompts is needed, .*; there are "):
+        best_prompt(opt.catalog, PromptQuery("films", "opt"), more=more)

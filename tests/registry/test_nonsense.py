@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from tiny_cli import dump, hand_made_space, put_vector, write_rows, write_task
 
-from registry import Registry
+from embedders import recorded_model
+from registry import Filter, Registry
 from registry.errors import DataError, InputError, RegistryError
 from registry.formats.answer_tables import answer_table
 from registry.formats.recorded import read_answers, read_llm
-from registry.formats.tasks import read_task
+from registry.formats.tasks import as_task, read_task
 from registry.prompts.prompt import Prompt
 
 COMPOSED = "caf\u00e9"
@@ -127,3 +128,52 @@ def test_what_is_no_text_is_no_name(registry: Registry, call: str) -> None:
         assert told.value.exit_code == 2
 
     assert dump(registry.folder) == before
+
+
+ROWS = [{"text": f"a {n}", "label": ("good", "bad")[n % 2]} for n in range(6)]
+NUMBERS = [{"text": f"a {n}", "label": n} for n in range(6)]
+OF_ANOTHER_TYPE: list[tuple[Callable[[Registry], object], str]] = [
+    (lambda r: r.add_task("n", NUMBERS, range="0-5"), "range: two numbers are needed, the smaller and the larger"),
+    (lambda r: r.add_task("n", NUMBERS, range={0, 5}), "range: two numbers are needed"),
+    (lambda r: r.add_task("n", NUMBERS, range=("0", "5")), "range: two numbers are needed"),
+    (lambda r: r.add_task("n", ROWS, answers=np.array(["x"])), "Answers are a dict of a text for each label"),
+    (lambda r: r.add_task("n", ROWS, answers_as_they_are="no"), "answers_as_they_are: True or False is needed"),
+    (lambda r: r.add_task("n", ROWS, skip_bad="no"), "skip_bad: True or False is needed, not 'no'"),
+    (lambda r: r.add_task("t0", ROWS, replace="no"), "replace: True or False is needed, not 'no'"),
+    (lambda r: r.nearest("t0", where={}), "where: a Filter is needed, and no dict"),
+    (lambda r: r.nearest("t0", where={"tags": "x"}, kind="task"), "where: a Filter is needed, and no dict"),
+    (lambda r: r.nearest("t0", by=["memory"]), "A ranking is a text, and no list"),
+    (lambda r: r.nearest("t0", by="memory", setting=["small/full"]), "A setting is a text, and no list"),
+    (lambda r: r.nearest("t0", weights=["text"]), "weights: a mapping of facets to numbers is needed, not list"),
+    (lambda r: r.compare("t0", "t1", weights=3), "weights: a mapping of facets to numbers is needed, not int"),
+    (lambda _: Filter(language=["en"]), "A language is a text, and no list"),
+    (lambda _: Filter(text=3), "A text to look for is a text, and no int"),
+    (
+        lambda r: r.add_prompt("p", "{{ text }} good or bad?"),
+        r"registry\.prompts\.prompt\.Prompt is needed, and no str",
+    ),
+    (lambda r: recorded_model(r, "m", ["answers.csv"]), "A list of str is no table"),
+    (
+        lambda r: recorded_model(r, "m", [{"text": "a", "p": "0"}], names=["no"]),
+        "names of answers are a dict of a text",
+    ),
+    (lambda _: Registry.open(["store"]), "A registry is a folder or postgresql://HOST/DATABASE, and no list"),
+    (lambda _: Registry.create(b"store"), "A registry is a folder or .*, and no bytes"),
+]
+
+
+@pytest.mark.parametrize(("call", "told"), OF_ANOTHER_TYPE)
+def test_what_is_of_another_type_is_told_in_one_line(
+    registry: Registry, call: Callable[[Registry], object], told: str
+) -> None:
+    """Of some Python's own error came; `where={}` was no filter, a setting that is no text none, and "no" was yes."""
+    with pytest.raises(InputError, match=told):
+        call(registry)
+
+    assert [task.name for task in registry.tasks()] == ["t0", "t1", "t2"]
+    assert registry.entry("t0").version == 1
+
+
+@pytest.mark.parametrize("ends", [(0, 5), [0, 5], np.array([0, 5]), (np.float32(0), np.int64(5))])
+def test_the_ends_of_a_scale_are_two_numbers_of_any_library(ends: Any) -> None:  # noqa: ANN401
+    assert as_task(NUMBERS, range=ends, answers={"low": "bad", "high": "good"}).range == (0.0, 5.0)

@@ -644,7 +644,7 @@ def test_chances_are_taken_by_text_as_labels_are(registry: Registry) -> None:
         ({"chances": {"a": 1.5}}, "chances: 'a' has 1.5"),
         ({"chances": {3: 0.5}}, "chances: '3' is neither a text nor an Input"),
         ({"chances": [0.5]}, "chances: a mapping to numbers is needed, not list"),
-        ({"at_random": "no"}, "at_random: True or False is needed, not str"),
+        ({"at_random": "no"}, "at_random: True or False is needed, not 'no'"),
         ({"reading": {"a": "b"}}, "reading: what read_texts returns is needed, not dict"),
     ],
 )
@@ -654,6 +654,14 @@ def test_hints_that_are_none_are_refused(registry: Registry, hints: dict[str, An
 
     with pytest.raises(InputError, match=why):
         registry.best_prompt(PromptQuery("films", "llm"), **hints)
+
+
+def test_a_like_task_is_part_of_the_question_of_prompts(registry: Registry) -> None:
+    told(registry)
+    registry.add_task("films", TaskData("classification", CHOICES, others(4)))
+    for ask in (registry.best_model, registry.suggest_labels):
+        with pytest.raises(InputError, match=r"like: say it in the question, PromptQuery\(TASK, MODEL, like=TASK\)"):
+            ask("films", like="films")  # type: ignore[call-arg]
 
 
 def test_when_the_last_suggested_text_has_its_label_nothing_is_left_to_tell(registry: Registry) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from registry.catalog import Catalog
 from registry.catalog.records import NewEntry
-from registry.errors import DataError
+from registry.errors import DataError, InputError
 from registry.kinds import EntryKind
 from registry.prompts.prompt import Prompt
 
@@ -29,6 +29,8 @@ def new_prompt(name: str, prompt: Prompt, *, tags: Sequence[str] = ()) -> NewEnt
     """Return a prompt as an entry to be registered; raise `TemplateError` where its template is refused."""
     from registry.prompts.render import checked_prompt
 
+    if not isinstance(prompt, Prompt):
+        raise InputError(f"A registry.prompts.prompt.Prompt is needed, and no {type(prompt).__name__}.")
     return _entry(name, checked_prompt(prompt), tags)
 
 
