@@ -10,6 +10,7 @@ from jinja2 import Environment
 from registry.catalog import SpaceRecord
 from registry.choosing.asked import space_of_its_texts
 from registry.choosing.best import BY, SELF_SELECT
+from registry.choosing.scores import CALIBRATIONS
 from registry.errors import InputError, NotEmbeddedError, NotFoundError, RegistryError
 from registry.kinds import EMBEDDABLE, EntryKind
 from registry.ranking.matches import Ranking
@@ -134,7 +135,8 @@ def _add_forms(router: APIRouter, desk: Desk, templates: Environment) -> None:
     @router.get("/prompt")
     def prompt(form: Annotated[BestPromptForm, Query()]) -> HTMLResponse:
         models = names_of(desk, EntryKind.MODEL)
-        return shown("prompt.html", form, lambda: _prompt(desk, form), methods=METHODS, tasks=tasks(), models=models)
+        given = {"methods": METHODS, "calibrations": CALIBRATIONS, "tasks": tasks(), "models": models}
+        return shown("prompt.html", form, lambda: _prompt(desk, form), **given)
 
     @router.get("/model")
     def model(form: Annotated[BestModelForm, Query()]) -> HTMLResponse:

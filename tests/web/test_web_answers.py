@@ -3,8 +3,10 @@
 import html
 import json
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_origin
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -111,6 +113,49 @@ def test_the_command_that_a_page_names_prints_the_same_answer(client: TestClient
     assert program == "fute"
     assert printed.exit_code == 0, printed.output
     assert json.loads(printed.stdout) == client.get(f"/api/{question}").json()
+
+
+class Fields(HTMLParser):
+    """What a browser sends when the first form of a page is sent as it stands; empty fields stay out here."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, str]] = []
+        self.ids: list[str] = []
+        self._select = ""
+        self.feed(page.partition('<form class="question"')[2].partition("</form>")[0])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {key: value or "" for key, value in attrs}
+        self.ids += [told["id"]] if "id" in told else []
+        if tag == "select":
+            self._select = told["name"]
+        if tag == "option" and "selected" in told and self._select:
+            self.sent.append((self._select, told["value"]))
+        if tag == "input" and told["value"] and (told["type"] != "checkbox" or "checked" in told):
+            self.sent.append((told["name"], told["value"]))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._select = "" if tag == "select" else self._select
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "source?name=t01:1&k=3&kind=task&kind=model&tag=many&tag=two+words&task_kind=classification&by=similarity",
+        "source?name=t02&by=memory&setting=small/full&own=true&pack=true&k=10",
+        "source?name=t02&by=gain&pack=false&duplicates=true&language=en&space=by-hand&k=200",
+        "prompt?task=films&model=opt&space=prompts&by=mi&k=2&calibration=batch&like=t02",
+        "model?task=films&space=prompts&k=2&priors=positive%3D0.2,+negative%3D0.8",
+        "compare?a=films&b=opt@bad&space=prompts",
+    ],
+)
+def test_a_form_that_is_sent_again_asks_the_same(client: TestClient, question: str) -> None:
+    """It left out packs, a calibration, and a second kind or tag: the answer was another, without a word."""
+    form = Fields(client.get(f"/{question}").text)
+
+    assert sorted(form.sent) == sorted(parse_qsl(question.partition("?")[2]))
+    assert len(set(form.ids)) == len(form.ids)
 
 
 def test_a_list_leads_to_its_next_part(client: TestClient) -> None:

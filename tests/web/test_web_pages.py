@@ -347,6 +347,14 @@ def test_labels_that_do_not_count_are_told(client: TestClient) -> None:
     assert told in client.get("/api/best-prompt?task=films&like=t03&model=opt&space=prompts").json()["notes"]
 
 
+def test_the_map_to_look_around_in_says_that_a_script_draws_it(client: TestClient) -> None:
+    """Where scripts are off it was an empty page."""
+    told = "<noscript><p>This is drawn by JavaScript, which is off. A picture, .svg or .png, needs none.</p></noscript>"
+
+    assert told in client.get("/map/page").text
+    assert "noscript" not in client.get("/map").text
+
+
 def test_no_model_is_asked(client: TestClient) -> None:
     answer = client.get(PROMPT + "&by=self-select")
 

@@ -14,6 +14,7 @@ from registry.files.writing import written
 ASSETS = Path(__file__).parent / "assets"
 ENDING = ".html"
 FRAME_HEIGHT = 640  # pixels, in a notebook
+NO_SCRIPT = "This is drawn by JavaScript, which is off. A picture, .svg or .png, needs none."
 EMPTY = {"map": "map.html", "heat": "heat.html"}  # kind -> what stands in the body
 
 
@@ -63,6 +64,7 @@ def built(kind: str, title: str, data: dict[str, Any], *, assets: str | None = N
         f"<title>{html.escape(title)}</title>",
         f"{head}\n</head>\n<body>\n<main>",
         f"<h1>{html.escape(title)}</h1>",
+        f"<noscript><p>{NO_SCRIPT}</p></noscript>",
         _asset(EMPTY[kind]) + "\n</main>",
         f'<script type="application/json" id="data">{inert(data)}</script>',
         f"{end}\n</body>\n</html>\n",
