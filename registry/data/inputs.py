@@ -1,7 +1,9 @@
 """Unlabelled inputs: the texts on which black boxes are observed."""
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 from registry.data.examples import Example
@@ -74,5 +76,14 @@ def input_of(row: Mapping[str, Any], place: str, text: str = TEXT, text_pair: st
 
 
 def is_empty(cell: object) -> bool:
-    """Say whether a cell holds nothing, not a number or blanks alone."""
-    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())  # noqa: PLR0124 - not a number
+    """Say whether a cell holds nothing, or blanks alone."""
+    return is_missing(cell) or (isinstance(cell, str) and not cell.strip())
+
+
+def is_missing(value: object) -> bool:
+    """Say whether a cell is empty, as pandas, polars and numpy have it."""
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, Real) and math.isnan(value))
+    )

@@ -12,7 +12,7 @@ from registry.data.tasks import SplitRows
 from registry.errors import DataError
 from registry.files.whole import read_file
 from registry.formats.table_files import UNKNOWN, FileForm, read_table, text_of
-from registry.reading.frames import rows_of_splits
+from registry.reading.frames import rows_of_splits, values_of
 
 log = logging.getLogger("registry")
 
@@ -41,12 +41,9 @@ def read_corpus(
         DataError: with the place of the first fault.
     """
     if not isinstance(source, str | PathLike):
-        given = list(source) if isinstance(source, list | tuple) else []
+        given = values_of(source) or []
         if all(isinstance(one, Input) for one in given) and isinstance(source, list | tuple):
             return distinct(given)
-        listing = getattr(source, "tolist", getattr(source, "to_list", None))  # an array, a column of a data frame
-        if listing is not None:
-            given = list(listing())
         are_texts = any(isinstance(one, str) for one in given) and all(
             isinstance(one, str) or is_empty(one) for one in given
         )

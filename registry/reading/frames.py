@@ -1,16 +1,26 @@
 """Tables as a notebook has them: data frames, lists of dicts, dicts of splits, scikit-learn's Bunches, datasets."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from registry.data.inputs import is_missing
 from registry.data.tasks import SPLITS, SplitRows
 from registry.errors import DataError, InputError
 
 Row = dict[str, Any]
 TAKEN = "a path, a data frame, a list of dicts, a dict of splits, or scikit-learn's Bunch"
+
+
+def values_of(column: object) -> list[Any] | None:
+    """Return the values of a column, an array or a list of any library; None of what is none, or is a table."""
+    if isinstance(column, str | bytes | Mapping) or _is_frame(column):
+        return None
+    for name in ("tolist", "to_list", "to_pylist"):
+        if hasattr(column, name):
+            return list(getattr(column, name)())
+    return list(column) if isinstance(column, Sequence) else None
 
 
 def rows_of_table(data: object) -> list[Row]:
@@ -69,8 +79,8 @@ def _is_columns(data: Mapping[Any, Any]) -> bool:
 
 
 def _is_frame(data: object) -> bool:
-    return any(hasattr(data, name) for name in ("iter_rows", "to_pylist", "features")) or (
-        hasattr(data, "to_dict") and hasattr(data, "columns")
+    return hasattr(data, "column_names") or (
+        hasattr(data, "columns") and any(hasattr(data, name) for name in ("iter_rows", "to_pylist", "to_dict"))
     )
 
 
@@ -101,7 +111,7 @@ def _table(data: Any, wanted: str = f"task: give {TAKEN}") -> list[Row]:  # noqa
             f"A list of {type(next(r for r in rows if not isinstance(r, Mapping))).__name__} is no table: "
             "each row is a dict of columns."
         )
-    return [{str(key): None if _is_missing(value) else _value(value) for key, value in row.items()} for row in rows]
+    return [{str(key): None if is_missing(value) else _value(value) for key, value in row.items()} for row in rows]
 
 
 def _check_columns(names: Sequence[object]) -> None:
@@ -120,7 +130,8 @@ def _of_columns(data: Mapping[Any, Any]) -> list[Row]:
     indexes = [column.index for column in data.values() if hasattr(column, "iloc")]
     if not all(indexes[0].equals(index) for index in indexes):
         raise InputError("The columns are Series whose rows are named otherwise: make one data frame of them.")
-    return [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
+    columns = [values_of(column) or list(column) for column in data.values()]
+    return [dict(zip(data, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _of_bunch(bunch: Mapping[str, Any]) -> list[Row]:
@@ -150,14 +161,6 @@ def with_class_names(row: Mapping[str, Any], names: Mapping[str, Sequence[str]],
         key: names[key][value] if key in names and type(value) is int and value >= 0 else value
         for key, value in row.items()
     }
-
-
-def _is_missing(value: object) -> bool:
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, float) and math.isnan(value))
-    )
 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - numpy's scalars and arrays become Python's, at any depth

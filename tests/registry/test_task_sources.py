@@ -6,18 +6,24 @@ import gzip
 import io
 import json
 import sys
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import cli
 from registry import Registry
 from registry.data.examples import Columns, Example
+from registry.data.inputs import Input
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
+from registry.formats.answer_tables import answer_table
+from registry.formats.corpora import read_corpus
 from registry.formats.table_files import FileForm
 from registry.formats.tasks import read_task
 
@@ -716,3 +722,43 @@ def test_dates_and_decimals_of_a_parquet_file_are_the_texts_of_other_tables(tmp_
 
         assert read == read_task(table, answers_as_they_are=True)
         assert len(read.train) == 2
+
+
+class Column(Sequence[str]):
+    """Some of a column of a dataset, as `dataset["text"]` of the Hugging Face library is one."""
+
+    features = "of the dataset that it is a column of"
+
+    def __init__(self, values: list[str]) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401
+        return self._values[place]
+
+
+def columns_of(values: list[str]) -> list[object]:
+    """Return a column of values in each of the forms that libraries have for one."""
+    arrow = pytest.importorskip("pyarrow")
+    one = arrow.array(values)
+    parts = arrow.chunked_array([one[:1], one[1:]])
+    return [values, tuple(values), deque(values), np.array(values), one, parts, one.dictionary_encode(), Column(values)]
+
+
+@pytest.mark.parametrize("form", range(8))
+def test_a_column_of_any_library_is_a_column_of_a_table_and_the_texts_of_a_corpus(form: int) -> None:
+    """Those of Arrow and of datasets were taken for tables, and what was told of them was of splits."""
+    texts, labels = (columns_of([row[name] for row in ROWS])[form] for name in ("text", "label"))
+
+    assert read_task({"text": texts, "label": labels}) == TASK
+    assert read_corpus(texts) == [Input("fine"), Input("dull, long")]
+    assert [column.strip() for column in answer_table({"text": texts, "p": labels}, "here").names] == ["p"]
+
+
+def test_texts_that_are_missing_in_a_list_are_left_out_however_that_is_written() -> None:
+    """pandas' own value for it cannot be compared, which was a traceback."""
+    pandas = pytest.importorskip("pandas")
+
+    assert read_corpus(["fine", None, pandas.NA, float("nan"), " ", pandas.NaT]) == [Input("fine")]
