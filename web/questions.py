@@ -35,7 +35,7 @@ CHARTS = "/charts"  # where style and script of a map's page are
 
 
 class AddressFields(BaseModel):
-    """What an address asks. A field that nobody knows is an error; one that a form has left empty was not given."""
+    """What an address, or an agent, asks. A field that is empty, or null, was not given; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class AddressFields(BaseModel):
         if not isinstance(given, dict):
             return given
         some = {key: _filled(value) for key, value in given.items()}
-        return {key: value for key, value in some.items() if value not in ("", [])}
+        return {key: value for key, value in some.items() if value not in ("", [], None)}
 
 
 def command_of(form: AddressFields, *words: str, space: str) -> str:

@@ -37,6 +37,7 @@ SAME: list[tuple[str, dict[str, Any], str]] = [
         "nearest t02 --by memory --setting small/full",
     ),
     ("nearest", {"name": "t02", "by": "gain", "own": True, "pack": False}, "nearest t02 --by gain --own --no-pack"),
+    ("nearest", {"name": "t03", "k": None, "kind": None, "tag": None, "by": None, "own": None}, "nearest t03"),
     ("nearest", {"name": "opt@bad", "space": "prompts"}, "nearest opt@bad --space prompts"),
     ("compare", {"a": "t02", "b": "t03"}, "compare t02 t03"),
     (
