@@ -97,7 +97,7 @@ class Registry(Drawing):
         return Shelf(self.folder)
 
     def close(self) -> None:
-        """Let go of the database. Nothing is lost without it: every change is committed when it returns."""
+        """Let go of the database. Every change is committed when it returns; a later question opens it again."""
         self.catalog.close()
 
     def __enter__(self) -> Self:

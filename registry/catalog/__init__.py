@@ -1,5 +1,7 @@
 """What is known: one store per noun over one database."""
 
+from typing import NoReturn
+
 from registry.catalog.database import Database
 from registry.catalog.embeddings import EmbeddingStore
 from registry.catalog.entries import EntryStore
@@ -8,6 +10,7 @@ from registry.catalog.predictions import PredictionStore
 from registry.catalog.records import EmbeddingRecord, EntryRecord, Filter, SpaceRecord
 from registry.catalog.spaces import SpaceStore
 from registry.catalog.transfers import TransferStore
+from registry.errors import InputError
 from registry.location import Location
 
 __all__ = ["Catalog", "EmbeddingRecord", "EntryRecord", "Filter", "SpaceRecord"]
@@ -28,6 +31,10 @@ class Catalog:
         self.predictions = PredictionStore(self.database)
         self.jobs = JobStore(self.database)
         self.transfers = TransferStore(self.database)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: its connections are of this process, and its URL may hold a password."""
+        raise InputError("An open registry is not pickled or copied: tell where it is, and open it there.")
 
     @classmethod
     def open(cls, location: Location) -> "Catalog":

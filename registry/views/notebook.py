@@ -21,6 +21,9 @@ class Drawing:
 
     catalog: Catalog
 
+    def __repr__(self) -> str:
+        return f"<Registry at {self.catalog.database.location}>"
+
     def map(self, **options: "Unpack[MapOptions]") -> "SpaceMap":
         """Return a space's entries in two dimensions, to look at or to `save`; see `registry.views.space_map`."""
         from registry.views.space_map import space_map

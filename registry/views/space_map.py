@@ -46,7 +46,7 @@ class SpaceMap:
     """A map of a space. A notebook shows its page; `plot` draws it, `to_pandas` has its points, `save` writes it."""
 
     def __init__(self, catalog: Catalog, space: SpaceRecord, *, layout: str, colour_by: str) -> None:
-        self._catalog = catalog
+        self._catalog: Catalog | None = catalog
         self._space = space
         self._layout = layout
         self._colour_by = colour_by
@@ -56,8 +56,19 @@ class SpaceMap:
         """Return the entries as points, in the map's layout, and in more of them."""
         layouts = tuple(dict.fromkeys((self._layout, *more)))
         if layouts not in self._points:
-            self._points[layouts] = points_of(self._catalog, self._space, layouts)
+            self._points[layouts] = points_of(self._registry(), self._space, layouts)
         return self._points[layouts]
+
+    def _registry(self) -> Catalog:
+        if self._catalog is None:
+            raise InputError("A copy of a map is without its registry, which this needs: ask for the map anew.")
+        return self._catalog
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what stands alone when it is pickled or copied: the points of its picture and of its page."""
+        self.points()
+        self.points(*ON_A_PAGE)
+        return {**vars(self), "_catalog": None}
 
     def plot(self, *, colour_by: str | None = None) -> Picture:
         """Draw the map, each entry tied to the nearest that is alike; `MissingExtraError` without matplotlib."""
@@ -116,7 +127,7 @@ class SpaceMap:
                 _write_parquet(draft, names, rows)
 
     def _save_for_projector(self, place: Path) -> None:
-        vectors, similarity = similarities(self._catalog, self._space, most=DRAWN)
+        vectors, similarity = similarities(self._registry(), self._space, most=DRAWN)
         rows = principal(similarity, min(DIMENSIONS, len(vectors.names)))
         names, cells = Table([_OnMap(self.points(), number) for number in range(len(vectors.names))]).exact()
         kept = [place for place, name in enumerate(names) if name not in ("x", "y")]

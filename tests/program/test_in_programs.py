@@ -6,13 +6,14 @@ import pickle
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import fields
 from enum import Enum
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -318,3 +319,58 @@ def test_what_is_yes_or_no_is_nothing_else(tmp_path: Path, said: dict[str, objec
     told = f"{next(iter(said))}: True or False is needed, not "
     with Registry.create(tmp_path / "store") as registry, pytest.raises(InputError, match=told):
         registry.nearest("a", **said)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.create(tmp_path / "embedded") as opened:
+        space = hand_made_space(opened, "space")
+        for number in range(3):
+            opened.add_task(f"t{number}", [{"text": f"a {n}", "label": ("good", "bad")[n % 2]} for n in range(4)])
+            put_vector(opened, f"t{number}", space, number)
+        yield opened
+
+
+def again(sent: bytes) -> Any:  # noqa: ANN401
+    return pickle.loads(sent)  # noqa: S301 - what this test has pickled itself
+
+
+def test_an_answer_and_a_picture_are_pickled_and_copied_without_the_registry(
+    embedded: Registry, tmp_path: Path
+) -> None:
+    """A map could not be: it held the connection. What it is drawn of is what it was drawn of then."""
+    for made in (
+        embedded.nearest("t0"),
+        embedded.compare("t0", "t1"),
+        embedded.tasks(),
+        embedded.spaces(),
+        embedded.status(),
+    ):
+        assert again(pickle.dumps(made)) == made == deepcopy(made)
+    space_as_it_is, heat = embedded.map(layout="pca"), embedded.heatmap()
+    sent = pickle.dumps((space_as_it_is, heat))
+    embedded.remove("t0", "task")
+
+    for copied in (again(sent)[0], deepcopy(space_as_it_is)):
+        assert "t0" in copied.to_pandas()["name"].tolist()
+        assert copied.page().text == space_as_it_is.page().text
+        with pytest.raises(InputError, match="A copy of a map is without its registry, which this needs: ask for"):
+            copied.save(tmp_path / "points.tsv")
+    assert again(sent)[1].to_pandas().equals(heat.to_pandas())
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, deepcopy], ids=["pickled", "copied"])
+def test_an_open_registry_stays_where_it_is_and_says_where(embedded: Registry, way: Callable[[object], object]) -> None:
+    """It was Python's own error, of a part of the connection; what it was shown as was an address in memory."""
+    with pytest.raises(InputError, match=r"^An open registry is not pickled or copied: tell where it is, and open it"):
+        way(embedded)
+
+    assert repr(embedded) == f"<Registry at {embedded.folder}>"
+
+
+def test_a_registry_that_was_closed_is_opened_again_by_the_next_question(embedded: Registry) -> None:
+    """A map that a cell of a notebook made within `with` is drawn by a later one."""
+    drawn = embedded.map()
+    embedded.close()
+
+    assert len(drawn.to_pandas()) == len(embedded.tasks()) == 3
