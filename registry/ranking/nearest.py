@@ -48,10 +48,10 @@ class NearestQuery:
 
     def __post_init__(self) -> None:
         """Refuse to look for no match, and what is of another type: `packs="no"` would be yes, `where={}` no filter."""
-        for what, said in (("own", self.own), ("duplicates", self.duplicates), ("packs", self.packs or False)):
-            truth(said, what)
+        for what, said in (("own", self.own), ("duplicates", self.duplicates), ("packs", self.packs)):
+            truth(False if said is None else said, what)
         checked_text(self.by, "ranking")
-        checked_text(self.setting or "", "setting")
+        checked_text("" if self.setting is None else self.setting, "setting")
         if not isinstance(self.where, Filter):
             raise InputError(f"where: a Filter is needed, and no {type(self.where).__name__}.")
         if whole(self.limit, "limit") < 1:
