@@ -24,7 +24,7 @@ from registry.index.building import Verification
 from registry.index.current import Indexes
 from registry.kinds import EntryKind
 from registry.location import located
-from registry.names import kind_named, several
+from registry.names import kind_named, several, truth
 from registry.packs.shelf import Shelf
 from registry.prompts.importing.registering import PromptImportReport, import_prompts, new_prompt
 from registry.prompts.pairs import RecordingOptions, recorded_llm
@@ -381,8 +381,8 @@ class Registry(Drawing):
 
     def rebuild_index(self, *, recentre: bool = False) -> int:
         """Make every space's index anew, in a new epoch where it is to be centred anew; return how many vectors."""
-        spaces = self.catalog.spaces.all()
-        spaces = [self.catalog.spaces.recentre(space.name) for space in spaces] if recentre else spaces
+        spaces, anew = self.catalog.spaces.all(), truth(recentre, "recentre")
+        spaces = [self.catalog.spaces.recentre(space.name) for space in spaces] if anew else spaces
         return sum(len(self._indexes.rebuild(space, must_last=True).index) for space in spaces)
 
     # -- transfers -----------------------------------------------------------------------------------

@@ -59,14 +59,15 @@ class EntryStore:
 
         Raises `AlreadyExistsError` where another kind has the name, or other content and `replace` is not set.
         """
-        with self.adding(replace=truth(replace, "replace")) as add:
+        with self.adding(replace=replace) as add:
             return add(new)
 
     @contextmanager
     def adding(self, *, replace: bool = False) -> Iterator[Callable[[NewEntry], EntryRecord]]:
         """Enter several entries, all or none: hands out `add`, and commits when the block ends."""
+        again = truth(replace, "replace")
         with self._database.write() as session:
-            yield partial(enter, session, replace=replace)
+            yield partial(enter, session, replace=again)
 
     def get(self, name: str, kind: EntryKind | None = None) -> EntryRecord:
         """Return the version that `name`, `name:3` or `name:alias` means; raise `NotFoundError`."""

@@ -12,7 +12,7 @@ from registry.catalog.database import Database
 from registry.catalog.tables import Entry, Transfer
 from registry.data.transfers import TransferRecord, check_deviation, check_unit, spelled
 from registry.errors import InputError
-from registry.names import folded
+from registry.names import folded, truth
 
 AT_ONCE = 500  # rows in a statement
 
@@ -43,13 +43,14 @@ class TransferStore:
         Args:
             anew: as the first free run of the same: "", "2", "3", ...; else as the run that it names.
         """
+        is_new = truth(anew, "anew")
         with self._database.write() as session:
             record = Spelling.of(session, [record]).spelled(record)
             known = MeasuredBefore(session).like(record)
             check_unit(record, [row.score_mean for row in known.values()])
             check_deviation(record, [row.score_mean for row in known.values()])
             runs = (replace(record, run=run) for run in chain([""], map(str, count(2))))
-            kept = next(run for run in runs if key_of(run) not in known) if anew else record
+            kept = next(run for run in runs if key_of(run) not in known) if is_new else record
             _keep(session, known, kept)
         return kept
 

@@ -11,6 +11,7 @@ from registry.catalog import Catalog, SpaceRecord
 from registry.data.vectors import Similarities, VectorFile, VectorStream
 from registry.errors import InputError
 from registry.kinds import EntryKind
+from registry.names import truth
 from registry.ranking.matches import Comparison
 from registry.ranking.queried import as_asked, embedding_of
 from registry.ranking.uncertainty import standard_error
@@ -58,7 +59,7 @@ def similarities(
 
 def vectors_of(catalog: Catalog, space: SpaceRecord, *, entry: str | None, centred: bool) -> VectorFile:
     """Return the vectors of a space, all held together; see `vectors_written`."""
-    with vectors_written(catalog, space, entry=entry, centred=centred) as held:
+    with vectors_written(catalog, space, entry=entry, centred=truth(centred, "centred")) as held:
         matrix = np.concatenate([np.empty((0, space.dimension), np.float32), *held.parts])
         return VectorFile(held.fingerprint, tuple(held.names), tuple(held.kinds), matrix)
 

@@ -321,6 +321,26 @@ def test_what_is_yes_or_no_is_nothing_else(tmp_path: Path, said: dict[str, objec
         registry.nearest("a", **said)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("call", "option"),
+    [
+        (lambda r: r.vectors(centred="no"), "centred"),
+        (lambda r: r.rebuild_index(recentre="no"), "recentre"),
+        (lambda r: r.record_transfer(TransferRecord("m", "full", "t0", "t1", 0.5), anew="no"), "anew"),
+        (lambda r: r.add_vectors(["t0"], np.ones((1, 8)), space="space", replace="no"), "replace"),
+        (lambda r: recorded_model(r, "m", [{"text": "a", "p": "yes"}, {"text": "b", "p": "no"}], replace=1), "replace"),
+    ],
+)
+def test_no_is_not_yes_in_any_option(embedded: Registry, call: Callable[[Registry], object], option: str) -> None:
+    """Vectors were centred, the index was centred anew, and what was there was replaced."""
+    before = embedded.status()
+    with pytest.raises(InputError, match=f"^{option}: True or False is needed, not "):
+        call(embedded)
+
+    assert embedded.status() == before
+    assert embedded.space().cells()["vectors"] == 3
+
+
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Registry]:
     with Registry.create(tmp_path / "embedded") as opened:

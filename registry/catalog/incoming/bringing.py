@@ -19,7 +19,7 @@ from registry.catalog.incoming.writing import NewVector, close_jobs, replace_vec
 from registry.data.vectors import VectorFile
 from registry.errors import AlreadyExistsError, DataError, InputError, SpaceMismatchError
 from registry.kinds import EMBEDDABLE, EntryKind
-from registry.names import checked_entry_name, checked_tag
+from registry.names import checked_entry_name, checked_tag, truth
 from registry.spaces.vectors import checked_lengths, of_length_one
 
 AT_ONCE = 1_000  # vectors in a transaction
@@ -34,6 +34,10 @@ class BringOptions:
     tags: tuple[str, ...] = ()  # of entries that are new
     replace: bool = False  # whether a vector takes the place of another one
     source: str = "a matrix"  # where they come from: kept with each, and said in messages
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither yes nor no."""
+        truth(self.replace, "replace")
 
 
 @dataclass
