@@ -43,7 +43,7 @@ from registry.data.predictions import Predictions
 from registry.data.vectors import check_data, has_data
 from registry.errors import InputError, LeaseLostError
 from registry.kinds import EMBEDDABLE, EntryKind
-from registry.names import several
+from registry.names import several, truth
 from registry.prompts.pairs import all_meant, entered
 from registry.shown import bars_off
 from registry.spaces.spec import IMPORTED, SpaceSpec
@@ -94,6 +94,7 @@ def embed(
         surrogates: that this run shares with others; None to load the space's own, on `device`.
     """
     sleep_while_waiting()
+    again, take_over = truth(again, "again"), truth(take_over, "take_over")
     record, spec, report, todo = begun(registry, names, space=space, again=again)
     if todo:
         load = partial(surrogate_of, spec, device) if surrogates is None else partial(surrogates.for_space, spec)

@@ -21,7 +21,7 @@ from tiny_cli import hand_made_space, put_vector
 
 import embedders.errors
 import registry.errors
-from embedders import create_space, hf_model, read_texts, recorded_model, space_of_texts
+from embedders import create_space, embed, hf_model, read_texts, recorded_model, space_of_texts
 from embedders.errors import SettingError
 from registry import Filter, PromptQuery, Registry
 from registry.bundles.importing import ImportOptions
@@ -313,7 +313,9 @@ def test_an_answer_of_an_enum_is_its_value_and_bytes_are_none(tmp_path: Path) ->
             recorded_model(registry, "other", [{"text": text, "p": b"yes"} for text in TEXTS])
 
 
-@pytest.mark.parametrize("said", [{"packs": "no"}, {"packs": ["taskweb"]}, {"own": 1}, {"duplicates": "yes"}])
+@pytest.mark.parametrize(
+    "said", [{"packs": "no"}, {"packs": 0}, {"packs": ["taskweb"]}, {"own": 1}, {"duplicates": "yes"}]
+)
 def test_what_is_yes_or_no_is_nothing_else(tmp_path: Path, said: dict[str, object]) -> None:
     """`packs="no"` was yes, and answered with nothing."""
     told = f"{next(iter(said))}: True or False is needed, not "
@@ -325,6 +327,8 @@ def test_what_is_yes_or_no_is_nothing_else(tmp_path: Path, said: dict[str, objec
     ("call", "option"),
     [
         (lambda r: r.vectors(centred="no"), "centred"),
+        (lambda r: embed(r, again="no"), "again"),
+        (lambda r: embed(r, take_over=0), "take_over"),
         (lambda r: r.rebuild_index(recentre="no"), "recentre"),
         (lambda r: r.record_transfer(TransferRecord("m", "full", "t0", "t1", 0.5), anew="no"), "anew"),
         (lambda r: r.add_vectors(["t0"], np.ones((1, 8)), space="space", replace="no"), "replace"),
