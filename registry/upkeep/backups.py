@@ -44,7 +44,9 @@ def backup(location: Location, target: Path | None = None, *, keep: int | None =
         database.copy_to(target)
     point("backup.copied")
     if keep is not None:
-        for old in backups(location)[: -max(keep, 1)]:
+        found = backups(location)
+        older = [one for one in found if one != target]  # where the clock went back, some of them are named as later
+        for old in older[: max(len(found) - max(keep, 1), 0)]:
             old.unlink(missing_ok=True)
             point("backup.pruned")
     return target

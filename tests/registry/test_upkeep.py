@@ -278,6 +278,18 @@ def test_of_the_backups_in_the_folder_the_newest_are_kept(store: Path) -> None:
     assert str(mine) in left
 
 
+def test_a_backup_that_was_just_made_is_kept_whatever_time_the_others_are_named_by(store: Path) -> None:
+    """The clock of this machine was ahead once."""
+    ask(store, "backup")
+    (first,) = (store / "backups").iterdir()
+    ahead = first.rename(first.with_name("catalog-21000101-000000-000000.db"))
+
+    made = Path(ask(store, "backup", "--keep", "1")[1].removeprefix("Backup: ").strip())
+
+    assert list((store / "backups").iterdir()) == [made]
+    assert not ahead.exists()
+
+
 def test_a_damaged_backup_changes_nothing(store: Path, tmp_path: Path) -> None:
     ask(store, "backup", tmp_path / "b.db")
     body = bytearray((tmp_path / "b.db").read_bytes())
