@@ -23,6 +23,7 @@ from registry.catalog.database import Database
 from registry.catalog.queries import is_newest
 from registry.catalog.tables import Embedding, Entry, Job, JobState, Version
 from registry.errors import LeaseLostError, RegistryError, StorageError
+from registry.files.locks import locked
 from registry.shown import storable
 
 TERM = timedelta(seconds=90)  # of a lease; it is pushed on three times as often
@@ -199,17 +200,14 @@ class Shift:
 @contextmanager
 def _held_file(folder: Path, worker: Worker) -> Iterator[None]:
     """Hold a worker's file locked, by which it is seen to live; the files of those that are gone are swept."""
-    import filelock
-
     try:
         folder.mkdir(exist_ok=True)
         for left in folder.glob("*.lock"):
             _is_free(left)
-        lock = filelock.FileLock(folder / worker.file)
-        lock.acquire()
+        lock = locked(folder / worker.file)
         while not (folder / worker.file).exists():  # swept by another before it was locked
             lock.release()
-            lock.acquire()
+            lock = locked(folder / worker.file)
     except OSError as error:
         raise StorageError(f"Cannot write in {folder}: {error.strerror}.") from error
     try:
@@ -221,14 +219,13 @@ def _held_file(folder: Path, worker: Worker) -> Iterator[None]:
 
 def _is_free(file: Path) -> bool:
     """Say whether a worker's file is locked no more, and sweep it then."""
-    import filelock
-
     if not file.exists():
         return True
     try:
-        with filelock.FileLock(file, timeout=0):
-            file.unlink(missing_ok=True)
-    except (filelock.Timeout, OSError):
+        lock = locked(file, wait=0)
+        file.unlink(missing_ok=True)
+        lock.release()
+    except OSError:  # held, among others
         return False
     return True
 

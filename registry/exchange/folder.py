@@ -10,6 +10,7 @@ from pathlib import Path
 from registry.errors import InputError, StorageError
 from registry.exchange.far_end import BUNDLE, CARDS, README, Sighting
 from registry.faults import point
+from registry.files.locks import locked
 from registry.files.whole import check_regular
 from registry.files.writing import made_for_all, written
 
@@ -80,8 +81,7 @@ class FarFolder:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             made_for_all(self._folder / LOCK, mode=self._folder.stat().st_mode & 0o666)  # as all that is pushed
-            lock = filelock.FileLock(self._folder / LOCK, timeout=PATIENCE)
-            lock.acquire()
+            lock = locked(self._folder / LOCK, wait=PATIENCE)
         except filelock.Timeout as error:
             raise StorageError(f"Somebody else is pushing to {self}: push again.") from error
         except OSError as error:

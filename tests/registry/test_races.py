@@ -1,5 +1,8 @@
 """Several processes at once: all are served, in some order, and none is told that something is locked."""
 
+import errno
+import fcntl
+import os
 import shutil
 import sqlite3
 import stat
@@ -76,8 +79,33 @@ def test_a_lock_held_elsewhere_is_told_in_one_line(tmp_path: Path, monkeypatch: 
         result = CliRunner().invoke(cli.main, ["--registry", str(folder), "init"])
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: Another process has held {folder / 'lock'} for 0.2 s.\n"
+    held = folder / "lock"
+    mend = f"where it hangs, or is stopped, end it ('fuser {held}' names it)"
+    assert result.stderr == f"Error: Another process has held {held} for 0.2 s: {mend}.\n"
     assert CliRunner().invoke(cli.main, ["--registry", str(folder), "init"]).exit_code == 0
+
+
+@pytest.mark.parametrize("why", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_at_once_by_all_who_write(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    """As Lustre without its option flock, or a share without a server of locks; questions are answered there."""
+
+    def no_lock(*_: object) -> None:
+        raise OSError(why, os.strerror(why))
+
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    before = dump(store)
+
+    told_by = {
+        command[0]: CliRunner().invoke(cli.main, ["--registry", str(store), *command])
+        for command in (["task", "rename", "film", "cinema"], ["push", str(tmp_path / "shared")], ["nearest", "film"])
+    }
+
+    told = f"its file system has no locks ({os.strerror(why)}).\n"
+    outcomes = [(one.exit_code, one.stderr.endswith(told)) for one in told_by.values()]
+    assert outcomes == [(1, True), (1, True), (0, False)]
+    assert dump(store) == before
 
 
 def test_a_question_is_answered_while_the_lock_is_held(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +131,7 @@ def test_a_writer_that_holds_the_database_is_waited_for_and_then_told(
 
     with Registry.open(store) as registry:
         names = [task.name for task in registry.tasks()]
-        with pytest.raises(RegistryError, match=r"catalog\.db: database is locked\.") as told:
+        with pytest.raises(RegistryError, match=r"catalog\.db was locked for 0\.2 s: ") as told:
             registry.catalog.entries.tag("film", add=["new"])
     other.execute("ROLLBACK")
     other.close()

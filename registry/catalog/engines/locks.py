@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from registry.errors import StorageError
+from registry.files.locks import locked
 from registry.files.writing import made_for_all
 
 LOCK_SECONDS = 120
@@ -22,11 +23,13 @@ def held_lock(path: Path, *, look_every: float, mode: int = 0) -> Iterator[None]
 
     try:
         made_for_all(path, mode=mode)
-        with filelock.FileLock(path, timeout=LOCK_SECONDS, poll_interval=look_every):
-            yield
+        lock = locked(path, wait=LOCK_SECONDS, look_every=look_every)
     except filelock.Timeout as error:
-        raise StorageError(f"Another process has held {path} for {LOCK_SECONDS} s.") from error
+        told = f"Another process has held {path} for {LOCK_SECONDS} s"
+        raise StorageError(f"{told}: where it hangs, or is stopped, end it ('fuser {path}' names it).") from error
     except OSError as error:
-        if error.filename is None or Path(error.filename) != path:
-            raise  # of what is done under the lock
         raise StorageError(f"Cannot write in {path.parent}: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()

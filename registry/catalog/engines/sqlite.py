@@ -276,6 +276,9 @@ class SqliteEngine:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
             undone = "'fute status' of somebody who may write here undoes it"
             return StorageError(f"{self.path}: a change was broken off, and {undone}.")
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            why = "by a process that is stopped, or its file system has no locks"
+            return StorageError(f"{self.path} was locked for {BUSY_SECONDS} s: {why}.")
         return StorageError(f"{self.path}: {error}.")
 
 
