@@ -133,6 +133,8 @@ def _of_regression(
         raise SettingError(f"{source} gives one number, so it has two labels, LOW,HIGH; not {len(labels)}.")
     if not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
         raise SettingError(f"The range {ends[0]:g} to {ends[1]:g} is not a smaller and a larger number.")
+    if not math.isfinite(ends[1] - ends[0]):
+        raise SettingError(f"The range {ends[0]:g} to {ends[1]:g} is too wide.")
     return list(labels)
 
 

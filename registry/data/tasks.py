@@ -277,9 +277,15 @@ def _range(spec: dict[str, Any], examples: Sequence[Example], place: str) -> tup
         if given[0] == given[1]:
             raise DataError(place, f"has the label {given[0]:g} throughout: give the range of the scale.")
     is_pair = isinstance(given, list) and len(given) == 2 and all(type(x) in (int, float) for x in given)
-    if not is_pair or not all(map(math.isfinite, given)) or not given[0] < given[1]:
+    try:
+        low, high = map(float, given if is_pair else ())
+    except (OverflowError, ValueError):  # a whole number of hundreds of digits; no pair
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise DataError(place, "range is not a smaller and a larger number.")
-    return float(given[0]), float(given[1])
+    if not math.isfinite(high - low):
+        raise DataError(place, f"the scale from {low:g} to {high:g} is too wide: divide its numbers.")
+    return low, high
 
 
 def answerable(kind: str, labels: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ continuation], or an object of `gen_args_N` with `arg_0` and `arg_1`) and `filte
 import ast
 import glob
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -211,4 +212,7 @@ def _is_score(reply: object) -> bool:
 def _likelihood(reply: Any) -> float:  # noqa: ANN401 - whatever the file holds
     while isinstance(reply, list):
         reply = reply[0]
-    return float(reply)
+    try:
+        return float(reply)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf if reply > 0 else -math.inf

@@ -422,6 +422,7 @@ def test_another_range_makes_another_version(registry: Registry, tmp_path: Path)
         ({"labels": ["low", "high"], "range": (5, 0)}, r"^The range 5 to 0 is not a smaller and a larger number\.$"),
         ({"labels": ["low", "high"], "range": (0, float("inf"))}, r"is not a smaller and a larger number\.$"),
         ({"labels": ["low", "high"], "range": (0, float("nan"))}, r"is not a smaller and a larger number\.$"),
+        ({"labels": ["low", "high"], "range": (-1e308, 1e308)}, r"^The range -1e\+308 to 1e\+308 is too wide\.$"),
     ],
 )
 def test_a_scale_that_does_not_fit_a_number_is_refused(

@@ -246,6 +246,18 @@ def test_samples_of_lm_evaluation_harness_are_columns(tmp_path: Path) -> None:
     assert table.labels == ("yes", "no")
 
 
+def test_a_likelihood_beyond_all_numbers_is_the_least(tmp_path: Path) -> None:
+    choices = [["Is it good? ", " no"], ["Is it good? ", " yes"]]
+    replies = [[-(10**400), False], [-1.0, True]]
+    rows = [{"doc_id": n, "target": n, "arguments": choices, "filtered_resps": replies} for n in (0, 1)]
+
+    table = read_answer_table(
+        written(tmp_path / "samples_films.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    )
+
+    assert (table.labels, table.said.tolist()) == (("no", "yes"), [[1, 1]])
+
+
 def sampled(place: Path, *documents: dict[str, object]) -> Path:
     """Write a sample of each document, which is answered with yes and no in turn."""
     rows = [

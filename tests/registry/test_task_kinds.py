@@ -155,6 +155,8 @@ def test_what_is_no_number_is_refused_with_its_place(tmp_path: Path, label: obje
         ({"range": "0,5"}, r"range is not a smaller and a larger number\.$"),
         ({"range": [False, 5]}, r"range is not a smaller and a larger number\.$"),
         ({"range": [0, float("inf")]}, r"range is not a smaller and a larger number\.$"),
+        ({"range": [0, 10**400]}, r"range is not a smaller and a larger number\.$"),
+        ({"range": [-1e308, 1e308]}, r"the scale from -1e\+308 to 1e\+308 is too wide: divide its numbers\.$"),
         ({"answers": {"middle": "so-so"}}, "answers names labels that the task does not have"),
     ],
 )
