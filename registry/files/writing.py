@@ -1,6 +1,7 @@
 """Files and folders that are put in place whole, or not at all, and stay there when the power fails."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import platform
@@ -90,7 +91,8 @@ def usual_mode(path: Path) -> Iterator[None]:
     mode = stat.S_IMODE(path.stat().st_mode)
     with system_errors():
         yield
-    path.chmod(mode)
+    with _where_rights_can_be_given():
+        path.chmod(mode)
 
 
 def made_for_all(path: Path, *, mode: int = 0) -> None:
@@ -130,7 +132,18 @@ def give_rights(file: int, like: os.stat_result, mode: int) -> None:
     for owner, group in ((like.st_uid, -1), (-1, like.st_gid)):
         with contextlib.suppress(PermissionError):
             os.fchown(file, owner, group)
-    os.fchmod(file, stat.S_IMODE(mode))
+    with _where_rights_can_be_given():
+        os.fchmod(file, stat.S_IMODE(mode))
+
+
+@contextlib.contextmanager
+def _where_rights_can_be_given() -> Iterator[None]:
+    """Leave a file of ours as it is where its file system gives all files the same rights, as on a memory stick."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
 
 
 @contextlib.contextmanager

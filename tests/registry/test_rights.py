@@ -1,5 +1,6 @@
 """Who may read and write a registry's files: a group that shares its folder, its owner beside root, nobody more."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -147,3 +148,24 @@ def test_what_root_does_leaves_the_owner_his_registry(store: Path, tmp_path: Pat
     assert told("--registry", store, "restore", tmp_path / "backup.db")[0] == 0
 
     assert {path.stat().st_uid for path in store.iterdir()} == {SOMEBODY}
+
+
+@pytest.mark.parametrize("why", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_registry_lies_also_where_all_files_have_the_same_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    """As on a memory stick, whose file system refuses every other."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(why, os.strerror(why))
+
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refused)
+    with Registry.create(tmp_path / "store") as registry:
+        registry.add_task("film", TaskData("classification", ("good", "bad"), EXAMPLES))
+    said, backup = told("--registry", tmp_path / "store", "backup")
+
+    assert said == 0
+    assert told("--registry", tmp_path / "store", "restore", backup.removeprefix("Backup: ").strip())[0] == 0
+    assert told("--registry", tmp_path / "store", "bundle", "export", tmp_path / "all.zip")[0] == 0
+    assert told("--registry", tmp_path / "store", "push", tmp_path / "shared")[0] == 0
