@@ -76,6 +76,8 @@ def _told(error: OSError) -> str:
     """Say what the system did not do, of a file or of what is printed."""
     if error.filename is None and error.errno == errno.ENOENT:
         return "The working folder is gone."
+    if error.errno is None:
+        return f"{error}."  # of a library that cannot be loaded
     return f"{error.filename or 'Cannot write the output'}: {error.strerror or error}."
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands.output import QUIET, json_option, print_json, print_table, registry_of, table_options, tell
+from registry.errors import first_line
 
 if TYPE_CHECKING:
     from registry.results import Cell
@@ -53,8 +54,10 @@ def _device() -> str | None:
     """Return what models would run on; None without torch."""
     if importlib.util.find_spec("torch") is None:
         return None
-    from embedders.hardware.devices import described
-
+    try:
+        from embedders.hardware.devices import described
+    except ImportError as error:  # with little memory, or installed wrongly
+        return f"none: torch cannot be loaded ({first_line(error)})"
     return described()
 
 

@@ -1,5 +1,6 @@
 """What can go wrong, each in one line that says the mend, with the exit code that it means."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -126,10 +127,17 @@ class NotEmbeddedError(InputError):
 
 
 class MissingExtraError(RegistryError):
-    """An optional library is needed and not installed, or installed wrongly."""
+    """An optional library is needed and not installed, or installed wrongly.
+
+    Raised where an import has failed, it says of a library that is there why it cannot be loaded.
+    """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what}: pip install 'fute-registry[{extra}]'.")
+        failed = sys.exception()
+        is_there = isinstance(failed, ImportError) and not isinstance(failed, ModuleNotFoundError)
+        mend = "give it more memory, or install it anew"
+        why = f", which cannot be loaded ({first_line(failed)}): {mend}" if failed and is_there else ""
+        super().__init__(f"{what}{why}: pip install 'fute-registry[{extra}]'.")
 
 
 class StorageError(RegistryError):

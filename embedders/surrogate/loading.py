@@ -64,6 +64,7 @@ def _torch_loading() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MissingExtraError(f"Embedding needs {error.name}", "embed") from error
+        what = error.name if isinstance(error, ModuleNotFoundError) else "PyTorch"
+        raise MissingExtraError(f"Embedding needs {what}", "embed") from error
     finally:
         gc.enable()

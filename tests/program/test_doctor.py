@@ -1,6 +1,7 @@
 """What there is and where: doctor, path and config; and how much is said beside a result."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,17 @@ def test_the_doctor_says_versions_device_registry_and_index(store: Path) -> None
         r"^space +by-hand \(current\): textemb, 3 vectors of 8, index [\d.]+ (bytes|kB)$", text, re.MULTILINE
     )
     assert text.endswith("Nothing is wrong as far as can be seen without reading everything.\n")
+
+
+def test_the_doctor_says_of_a_torch_that_cannot_be_loaded_why(store: Path, tmp_path: Path) -> None:
+    """As where memory is short."""
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch_cpu.so: failed to map segment')", encoding="utf-8")
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])}
+
+    asked = subprocess.run([FUTE, "--registry", store, "doctor"], check=False, capture_output=True, text=True, env=here)
+
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert "none: torch cannot be loaded (libtorch_cpu.so: failed to map segment)\n" in asked.stdout
 
 
 def test_the_doctor_changes_nothing_and_says_the_same_as_json(store: Path) -> None:

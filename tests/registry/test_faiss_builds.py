@@ -24,3 +24,16 @@ def test_a_missing_faiss_is_told_with_the_extra_that_brings_it(monkeypatch: pyte
 
     with pytest.raises(MissingExtraError, match=r"needs FAISS.*pip install 'fute-registry\[cpu\]'"):
         load_faiss()
+
+
+def test_a_faiss_that_is_there_and_cannot_be_loaded_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory is short: what the loader of libraries says is said."""
+    (tmp_path / "faiss.py").write_text("raise ImportError('libfaiss.so: failed to map segment')", encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "faiss", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    told = r"FAISS.*, which cannot be loaded \(libfaiss\.so: failed to map segment\): give it more memory, or install"
+    with pytest.raises(MissingExtraError, match=told):
+        load_faiss()
