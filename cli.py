@@ -12,38 +12,42 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import click
-
-from commands import (
-    bundle,
-    card,
-    choosing,
-    corpus,
-    doctor,
-    embedding,
-    evaluate,
-    exchange,
-    model,
-    pack,
-    pictures,
-    prompt,
-    query,
-    safety,
-    serve,
-    space,
-    task,
-    transfer,
-    upkeep,
-    vectors,
-)
-from commands.examples import give_examples
-from commands.output import QUIET
-from embedders.hardware.threads import sleep_while_waiting
-from registry import __version__
-from registry.errors import RegistryError, StorageError
-from registry.shown import NO_BARS, shown, without_secrets
-
 INTERRUPTED = 130
+
+try:
+    import click
+
+    from commands import (
+        bundle,
+        card,
+        choosing,
+        corpus,
+        doctor,
+        embedding,
+        evaluate,
+        exchange,
+        model,
+        pack,
+        pictures,
+        prompt,
+        query,
+        safety,
+        serve,
+        space,
+        task,
+        transfer,
+        upkeep,
+        vectors,
+    )
+    from commands.examples import give_examples
+    from commands.output import QUIET
+    from embedders.hardware.threads import sleep_while_waiting
+    from registry import __version__
+    from registry.errors import RegistryError, StorageError
+    from registry.shown import NO_BARS, shown, without_secrets
+except KeyboardInterrupt:  # nothing is begun yet
+    raise SystemExit(INTERRUPTED) from None
+
 LONGEST = 1000  # signs of what click says of bad use: it repeats whatever was typed
 GARBAGE_AFTER = 50_000  # objects; by default 700, and a quarter of a short command goes into looking for garbage
 

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -1076,3 +1078,13 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(store: Path, argument
 
     assert result.exit_code in (1, 2)
     assert_one_line(result, code=result.exit_code)
+
+
+def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", encoding="utf-8")
+    starts = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cli import run; run()"
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])}
+
+    ended = subprocess.run([sys.executable, "-c", starts], check=False, capture_output=True, text=True, env=here)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
