@@ -18,6 +18,7 @@ from pathlib import Path
 from registry.errors import InputError, StorageError
 from registry.faults import point
 
+NO_LINK_NO_PIPE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
 ABANDONED = 86_400  # seconds after which a draft of another machine, or of another container, is swept
 
 
@@ -110,8 +111,8 @@ def made_for_all(path: Path, *, mode: int = 0) -> None:
         file, is_new = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), True
     except FileExistsError:
         try:
-            file, is_new = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), False
-        except OSError:  # another's: whoever takes it is told
+            file, is_new = os.open(path, os.O_WRONLY | NO_LINK_NO_PIPE), False
+        except OSError:  # another's, or no file: whoever takes it is told
             return
     try:
         its = os.fstat(file)

@@ -101,6 +101,22 @@ def test_the_rights_of_a_lock_are_not_given_to_what_a_link_in_its_place_leads_to
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 
+def test_no_file_is_made_where_a_link_in_the_place_of_a_lock_leads_to(store: Path, tmp_path: Path) -> None:
+    (store / "turn").unlink()
+    (store / "turn").symlink_to(tmp_path / "made")
+
+    assert told("--registry", store, "task", "rename", "film", "cinema")[0] == 1
+
+    assert not (tmp_path / "made").exists()
+
+
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_lock(store: Path) -> None:
+    (store / "turn").unlink()
+    os.mkfifo(store / "turn")
+
+    assert told("--registry", store, "task", "rename", "film", "cinema")[0] == 0
+
+
 def test_who_may_write_in_a_folder_may_push_to_it_after_another(store: Path, tmp_path: Path) -> None:
     far = tmp_path / "far"
     far.mkdir()
