@@ -6,7 +6,7 @@ EXTRAS ?= cpu,embed,offline,analysis,plot,cluster,postgresql,milvus,web,mcp,dev
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql reliability lint types migrations docs site bench peers gpu wheels clean
+.PHONY: help setup demo test test-fast test-all browser test-lowest test-postgresql test-milvus reliability lint types migrations docs site bench peers gpu wheels clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -43,6 +43,14 @@ SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog co
 
 test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server that they start
 	$(PYTEST) --postgresql -m 'not full and not file' $(SERVED:=.py) tests/registry/test_postgresql.py
+
+test-milvus: setup .venv-milvus/ready  ## an index in a Milvus server, a standalone one in the place of milvus-lite (ten minutes)
+	FUTE_TEST_MILVUS=$(CURDIR)/.venv-milvus/bin/python $(BIN)/python -m pytest tests/registry/test_milvus.py
+
+.venv-milvus/ready: Makefile
+	$(PYTHON) -m venv --clear .venv-milvus
+	.venv-milvus/bin/python -m pip install --quiet --disable-pip-version-check --no-deps milvus==2.3.5
+	@touch $@
 
 reliability: setup  ## every goal of reliability, tried in full; writes the table of docs/reliability.md
 	FUTE_RELIABILITY=full $(PYTEST) -m goal --table=docs/reliability.md
@@ -129,5 +137,5 @@ wheels:  ## fill the folder WHEELS with what `make gpu` installs, for a machine 
 		'.[$(GPU_EXTRAS)]' hatchling editables
 
 clean:  ## remove everything that was made here
-	rm -rf .venv .venv-lowest .venv-gpu .venv-peers .venv-site .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
+	rm -rf .venv .venv-lowest .venv-gpu .venv-milvus .venv-peers .venv-site .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build fute-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
