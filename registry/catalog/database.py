@@ -237,9 +237,9 @@ class Database:
         for left in self._workplaces():
             shutil.rmtree(left, ignore_errors=True)
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self, wait: float | None = None) -> AbstractContextManager[None]:
         """Hold the one lock between processes: for migrations and snapshots, never over a model run."""
-        return self._engine.lock()
+        return self._engine.lock(wait)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

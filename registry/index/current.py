@@ -22,7 +22,7 @@ from registry.spaces.centring import Centring
 from registry.spaces.spec import SpaceSpec
 
 LEAST_LOG = 4_000_000  # bytes: a shorter log is never folded into its base
-
+SAVING_SECONDS = 10.0  # that an answer waits for its turn to keep the index that it has made
 TRIES = 5  # at an index whose space is centred anew meanwhile
 
 log = logging.getLogger("registry")
@@ -104,8 +104,9 @@ class Indexes:
         made = self._hold(self._built(space))
         if not self._keeps:
             return made
+        database = self._catalog.database
         try:
-            with self._catalog.database.lock():
+            with database.lock() if must_last else database.lock(SAVING_SECONDS):
                 point("index.rebuilt")
                 self._write(space, made)
         except (OSError, StorageError) as error:
@@ -238,7 +239,7 @@ class Indexes:
         """Append to the snapshot what has come since, in the time that this takes; say whether it is up to date."""
         files = self._files(space)
         try:
-            with self._catalog.database.lock():
+            with self._catalog.database.lock(SAVING_SECONDS):
                 head = files.head()
                 if head is None or files.log_size() > max(LEAST_LOG, files.base_size()):
                     return False

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from registry import Registry
@@ -512,6 +513,23 @@ def test_a_snapshot_that_cannot_be_replaced_does_not_keep_answers_back(
     assert answers(embedded.folder) == before
     assert "could not be saved" in caplog.text
     assert [path.name for path in (embedded.folder / "index").iterdir()] == [file_of(embedded).name]
+
+
+def test_a_lock_that_somebody_holds_on_to_does_not_keep_answers_back(
+    embedded: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is stopped as it writes an index held up all questions for two minutes each."""
+    before = answers(embedded.folder)
+    file_of(embedded).unlink()
+    monkeypatch.setattr("registry.index.current.SAVING_SECONDS", 0.0)
+
+    with FileLock(embedded.folder / "lock"):
+        assert answers(embedded.folder) == before
+
+    assert "could not be saved (Another process has held " in caplog.text
+    assert not file_of(embedded).exists()
+    assert answers(embedded.folder) == before
+    assert file_of(embedded).exists()
 
 
 def test_a_vector_that_another_process_adds_is_found_by_whoever_has_the_index_open(embedded: Registry) -> None:

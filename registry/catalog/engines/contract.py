@@ -82,8 +82,15 @@ class Engine(Protocol):
         """Return it as a file; raise `InputError` where it is none, and other tools copy and mend it."""
         ...
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the one lock between processes; raise `StorageError` where another holds on to it."""
+    def lock(self, wait: float | None = None) -> AbstractContextManager[None]:
+        """Hold the one lock between processes.
+
+        Args:
+            wait: seconds for another to let go of it; None for as long as it is worth waiting.
+
+        Raises:
+            StorageError: another has held on to it.
+        """
         ...
 
     def changing(self) -> AbstractContextManager[None]:

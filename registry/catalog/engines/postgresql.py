@@ -151,10 +151,10 @@ class PostgresqlEngine:
             "A registry in PostgreSQL is copied by 'pg_dump' and put back by 'pg_restore'; 'fute copy' makes a folder."
         )
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self, wait: float | None = None) -> AbstractContextManager[None]:
         """Hold the lock file of this user's folder, in which the snapshots lie."""
         self._make_folder()
-        return held_lock(self._folder / "lock", look_every=0.05)
+        return held_lock(self._folder / "lock", look_every=0.05, wait=wait)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -218,9 +218,9 @@ class SqliteEngine:
         sync_folder(self.folder)
         point("catalog.replace.after")
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self, wait: float | None = None) -> AbstractContextManager[None]:
         """Hold the lock file of the folder; raise `StorageError` where another process holds on to it."""
-        return self._holding("lock", look_every=0.05)
+        return self._holding("lock", look_every=0.05, wait=wait)
 
     def changing(self) -> AbstractContextManager[None]:
         """Do nothing: tables are changed under the lock."""
@@ -238,9 +238,9 @@ class SqliteEngine:
                 held.enter_context(self._holding("turn", look_every=0.005))
             yield
 
-    def _holding(self, name: str, *, look_every: float) -> AbstractContextManager[None]:
+    def _holding(self, name: str, *, look_every: float, wait: float | None = None) -> AbstractContextManager[None]:
         mode = stat.S_IMODE(self.path.stat().st_mode) if self.exists() else 0  # for whoever may write
-        return held_lock(self.folder / name, look_every=look_every, mode=mode)
+        return held_lock(self.folder / name, look_every=look_every, wait=wait, mode=mode)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
