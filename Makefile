@@ -44,7 +44,7 @@ SERVED := $(addprefix tests/registry/test_,advice best_prompt bundles catalog co
 test-postgresql: setup  ## the catalog's tests once more, in a PostgreSQL server that they start
 	$(PYTEST) --postgresql -m 'not full and not file' $(SERVED:=.py) tests/registry/test_postgresql.py
 
-test-milvus: setup .venv-milvus/ready  ## an index in a Milvus server, a standalone one in the place of milvus-lite (ten minutes)
+test-milvus: setup .venv-milvus/ready  ## an index in a Milvus server, a standalone one in the place of milvus-lite (a quarter of an hour)
 	FUTE_TEST_MILVUS=$(CURDIR)/.venv-milvus/bin/python $(BIN)/python -m pytest tests/registry/test_milvus.py
 
 .venv-milvus/ready: Makefile
