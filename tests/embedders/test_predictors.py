@@ -662,10 +662,10 @@ def test_recorded_answers_to_other_texts_say_how_to_mend_it(registry: Registry, 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([{"text": "a", "answer": "yes"}, {"text": "b"}], r"line 2: needs a 'text' and an 'answer', both texts\.$"),
+        ([{"text": "a", "answer": "yes"}, {"text": "b"}], r"line 2: has no text in 'answer'\.$"),
         (
             [{"text": "a", "answer": "yes"}, {"text": "b", "answer": 1}],
-            r"line 2: needs a 'text' and an 'answer', both texts\.$",
+            r"line 2: has no text in 'answer'\.$",
         ),
         ([{"text": "a", "answer": "yes"}] * 2, r"one and the same answer throughout: nothing to learn from\.$"),
         ([{"text": "a", "answer": "y"}, {"text": "b", "answer": "n", "text_pair": ["c"]}], r"line 2: .*'text_pair'"),

@@ -318,7 +318,7 @@ def test_where_there_is_no_registry_or_no_package_is_told_in_one_line(tmp_path: 
     assert (code, text.count("\n")) == (2, 1)
     assert "none" in text
 
-    (tmp_path / "mcp.py").write_text("raise ImportError('not here')\n", encoding="utf-8")
+    (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError('not here')\n", encoding="utf-8")
     without = subprocess.run(
         [FUTE, "--registry", store, "mcp"],
         stdin=subprocess.DEVNULL,
