@@ -1,6 +1,5 @@
 """Unlabelled inputs: the texts on which black boxes are observed."""
 
-import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
@@ -82,8 +81,5 @@ def is_empty(cell: object) -> bool:
 
 def is_missing(value: object) -> bool:
     """Say whether a cell is empty, as pandas, polars and numpy have it."""
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, Real) and math.isnan(value))
-    )
+    is_no_number = isinstance(value, Real) and bool(value != value)  # noqa: PLR0124 - a long whole number is no float
+    return value is None or is_no_number or type(value).__name__ in ("NAType", "NaTType")

@@ -762,3 +762,12 @@ def test_texts_that_are_missing_in_a_list_are_left_out_however_that_is_written()
     pandas = pytest.importorskip("pandas")
 
     assert read_corpus(["fine", None, pandas.NA, float("nan"), " ", pandas.NaT]) == [Input("fine")]
+
+
+def test_a_whole_number_that_is_longer_than_a_float_is_no_missing_cell(registry: Registry) -> None:
+    """It was a traceback: whether it is a number was asked of a float."""
+    rows = [{"text": "a", "label": "x", "id": 10**400}, {"text": "b", "label": "y", "id": float("nan")}]
+
+    registry.add_task("long", rows)
+
+    assert [row.text for row in registry.task_data("long").train] == ["a", "b"]
