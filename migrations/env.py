@@ -28,6 +28,7 @@ if given is not None:
     migrate(given)
 else:  # `alembic` on the command line, by a developer
     engine = SqliteEngine(Path(os.environ["FUTE_REGISTRY"]))
+    engine.make()
     with engine.writer.begin() as connection:
         migrate(connection)
         engine.seal(connection)

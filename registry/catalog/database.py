@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 T = TypeVar("T")
-
 WORKPLACE = ".work-"
 MOST_REMEMBERED = 2_000  # values that were read: a vector with its halves takes 40 KB
 _GENERATION = select(State.__table__.c.generation)
@@ -113,6 +112,8 @@ class Database:
         self._engine.writer.dispose()  # a connection that has written watches the tables as they were
         with self.lock(), self._engine.changing():
             found = self._sound_schema() if self._engine.exists() else None
+            if found is None:
+                self._engine.make()
             if found == SCHEMA:
                 return None
             if found is not None and found > SCHEMA:
@@ -120,9 +121,7 @@ class Database:
             copy = self._engine.keep_old(SCHEMA) if found else None
             point("catalog.migrate.before")
             with self._engine.errors(), self._engine.writer.begin() as connection:  # schema and first row: all or none
-                config = alembic_config()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(alembic_config(connection), "head")
                 if found is None:
                     connection.execute(insert(State).values(id=1, uuid=uuid.uuid4().hex, generation=0))
                 self._engine.seal(connection)
@@ -391,10 +390,10 @@ class _View:
             self.session.close()
 
 
-def alembic_config() -> "Config":
+def alembic_config(connection: Connection | None = None) -> "Config":
     """Return Alembic's configuration, with the migrations found wherever the program is installed."""
     from alembic.config import Config
 
-    config = Config()
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
     return config

@@ -223,8 +223,10 @@ def _is_free(file: Path) -> bool:
         return True
     try:
         lock = locked(file, wait=0)
-        file.unlink(missing_ok=True)
-        lock.release()
+        try:
+            file.unlink(missing_ok=True)
+        finally:
+            lock.release()
     except OSError:  # held, among others
         return False
     return True

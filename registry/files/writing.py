@@ -131,7 +131,7 @@ def give_rights(file: int, like: os.stat_result, mode: int) -> None:
     if not hasattr(os, "fchown"):  # Windows
         return
     for owner, group in ((like.st_uid, -1), (-1, like.st_gid)):
-        with contextlib.suppress(PermissionError):
+        with _where_rights_can_be_given():
             os.fchown(file, owner, group)
     with _where_rights_can_be_given():
         os.fchmod(file, stat.S_IMODE(mode))

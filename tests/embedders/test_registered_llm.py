@@ -236,9 +236,7 @@ def test_a_registry_of_the_former_release_keeps_its_predictions_through_an_upgra
     """Made as that release left it: without the prompts' own probabilities, and their share of the checksums."""
     engine = sqlite.engine(store / "catalog.db", writes=True)
     with engine.begin() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+        command.downgrade(alembic_config(connection), "0001")
     engine.dispose()
     connection = sqlite3.connect(store / "catalog.db")
     connection.create_function("sha256", 1, lambda body: hashlib.sha256(body).hexdigest())

@@ -1,7 +1,10 @@
 """The tables: made by migrations alone, up and down, and never touched when a newer release wrote them."""
 
 import hashlib
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +15,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from loading import ROOT
 from made_once import MIGRATE, upgrade
 from sealing import seal
 from sqlalchemy import Engine, inspect
@@ -36,6 +40,7 @@ def _always_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
+    (tmp_path / "migrated.db").touch()
     return sqlite.engine(tmp_path / "migrated.db", writes=True)
 
 
@@ -43,8 +48,7 @@ def engine(tmp_path: Path) -> Engine:
 def migrate(engine: Engine) -> Migrate:
     def to(revision: str) -> None:
         with engine.begin() as connection:
-            config = alembic_config()
-            config.attributes["connection"] = connection
+            config = alembic_config(connection)
             here = MigrationContext.configure(connection).get_current_revision() or ""
             down = revision == "base" or revision < here  # "head" is greater than any number
             (command.downgrade if down else command.upgrade)(config, revision)
@@ -207,8 +211,25 @@ def test_the_migrated_tables_are_those_that_the_program_declares(engine: Engine,
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_a_developer_runs_alembic_in_the_checkout(tmp_path: Path) -> None:
+    for action in (["upgrade", "head"], ["check"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "alembic", *action],
+            cwd=ROOT,
+            env={**os.environ, "FUTE_REGISTRY": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+
+    assert "No new upgrade operations detected." in ran.stdout + ran.stderr
+    assert (tmp_path / "catalog.db").is_file()
+
+
 def test_the_migrated_tables_check_what_the_program_declares(tmp_path: Path, engine: Engine, migrate: Migrate) -> None:
     migrate("head")
+    (tmp_path / "declared.db").touch()
     declared = sqlite.engine(tmp_path / "declared.db", writes=True)
     Base.metadata.create_all(declared)
 
@@ -220,6 +241,7 @@ def test_the_migrated_tables_check_what_the_program_declares(tmp_path: Path, eng
 
 def test_the_migrated_keys_delete_what_the_program_declares(tmp_path: Path, engine: Engine, migrate: Migrate) -> None:
     migrate("head")
+    (tmp_path / "declared.db").touch()
     declared = sqlite.engine(tmp_path / "declared.db", writes=True)
     Base.metadata.create_all(declared)
 
@@ -230,9 +252,7 @@ def test_the_migrated_keys_delete_what_the_program_declares(tmp_path: Path, engi
 def test_a_migration_that_is_cut_off_leaves_the_old_tables(tmp_path: Path, engine: Engine) -> None:
     def cut_off() -> None:
         with engine.begin() as connection:
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(alembic_config(connection), "head")
             raise InterruptedError("killed")
 
     with pytest.raises(InterruptedError, match="killed"):

@@ -449,9 +449,7 @@ def test_a_registry_of_an_older_schema_is_upgraded_beside_it(store: Registry) ->
     (name,) = collections(store)
     url = store.catalog.database.location.url
     with store.catalog.database.beside() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0007")
+        command.downgrade(alembic_config(connection), "0007")
 
     code, said = told("--registry", url, "db", "upgrade")
 

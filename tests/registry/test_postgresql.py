@@ -363,9 +363,7 @@ def test_an_upgrade_without_a_backup_says_that_it_was_one(served: str) -> None:
     filled(served, count=2)
     engine = create_engine(served.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0007")
+        command.downgrade(alembic_config(connection), "0007")
     engine.dispose()
 
     assert run(served, "db", "upgrade") == (0, "Upgraded from schema 0007\n")

@@ -32,6 +32,10 @@ class Engine(Protocol):
         """
         ...
 
+    def make(self) -> None:
+        """Make an empty database in its place, where there is none; it is made nowhere else."""
+        ...
+
     def check(self, schema: str) -> None:
         """Raise `IntegrityError` where the database is damaged; its rows too, if it is of this release's schema."""
         ...

@@ -77,6 +77,9 @@ class PostgresqlEngine:
                 told = f"{self._location} holds a table {min(taken)!r} of something else"
                 raise InputError(f"{told}: name another database, or a schema by ?options=-csearch_path=NAME.")
 
+    def make(self) -> None:
+        """Do nothing: the database is the server's."""
+
     def check(self, schema: str) -> None:
         """Do nothing: the server checks each page that it reads."""
 

@@ -68,6 +68,14 @@ class SqliteEngine:
         except OSError as error:
             raise StorageError(f"Cannot make {self.folder}: {error.strerror}.") from error
 
+    def make(self) -> None:
+        """Make an empty file, if there is none; raise `StorageError` where it cannot be made."""
+        try:
+            with suppress(FileExistsError):
+                _made(self.path)
+        except OSError as error:
+            raise StorageError(f"Cannot make {self.path}: {error.strerror}.") from error
+
     def check(self, schema: str) -> None:
         """Raise `IntegrityError` where the file is damaged: reading on would answer wrong, in silence.
 
@@ -292,7 +300,7 @@ def engine(path: Path, *, writes: bool) -> sqlalchemy.Engine:
     url = URL.create("sqlite", database=str(path))
     made = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, poolclass=QueuePool, max_overflow=-1)
     connections = _Connections(path, writes=writes)
-    event.listen(made, "do_connect", connections.find_place)
+    event.listen(made, "do_connect", connections.find)
     event.listen(made, "connect", connections.prepare)
     event.listen(made, "checkout", connections.check)
     event.listen(made, "begin", connections.begin)
@@ -307,15 +315,10 @@ class _Connections:
         self._path = path
         self._writes = writes
 
-    def find_place(self, *_: object) -> None:
-        """Make the file that is about to be written, if there is none, and refuse to look into one that is gone.
-
-        SQLite would make an empty one in its place; where the file cannot be made, it says so.
-        """
-        if self._writes:
-            with suppress(OSError):
-                _made(self._path)
-        elif not self._path.exists():
+    def find(self, _dialect: object, record: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Note how the file is that is about to be opened; refuse one that is gone: SQLite would make an empty one."""
+        record.info["left"] = stamp_of(self._path)
+        if record.info["left"] is None:
             raise sqlite3.OperationalError("unable to open database file")
 
     def prepare(self, connection: sqlite3.Connection, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
@@ -323,12 +326,12 @@ class _Connections:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (*SAFE, f"cache_size={-CACHE}", f"query_only={'OFF' if self._writes else 'ON'}"):
             connection.execute(f"PRAGMA {pragma}")
-        record.info.update(process=os.getpid(), left=stamp_of(self._path))
+        record.info["process"] = os.getpid()
 
     def leave(self, _connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Note how the file is left; not another that was put in its place meanwhile: this one was not read."""
-        found, before = stamp_of(self._path), record.info.get("left")
-        if found is not None and before is not None and is_same_file(found, before):
+        found = stamp_of(self._path)
+        if found is not None and is_same_file(found, record.info["left"]):
             record.info["left"] = found
 
     def check(self, _connection: object, record: Any, proxy: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
