@@ -81,7 +81,7 @@ def _told(error: OSError) -> str:
     if error.filename is None and error.errno == errno.ENOENT:
         return "The working folder is gone."
     if error.errno is None:
-        return f"{error}."  # of a library that cannot be loaded
+        return f"{str(error).rstrip('.')}."  # of a library that cannot be loaded
     return f"{error.filename or 'Cannot write the output'}: {error.strerror or error}."
 
 

@@ -285,7 +285,7 @@ class SqliteEngine:
             undone = "'fute status' of somebody who may write here undoes it"
             return StorageError(f"{self.path}: a change was broken off, and {undone}.")
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            why = "by a process that is stopped, or its file system has no locks"
+            why = "by a process that is slow or stopped, or its file system has no locks"
             return StorageError(f"{self.path} was locked for {BUSY_SECONDS} s: {why}.")
         return StorageError(f"{self.path}: {error}.")
 
