@@ -1,5 +1,11 @@
-"""On a GPU: what the CPU gives, and the same bits each time. Run by `make gpu`; skipped where there is none."""
+"""On a GPU: what the CPU gives, the same bits each time, and no wait for the device within a loop.
 
+Run by `make gpu`. Where there is no GPU one is pretended: nothing is said of its kernels, but nothing is left on the
+other side either.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pretended_gpu import PretendedGpu, pretended_gpu
 from tiny import opinions, sentences, tiny_classifier, tiny_encoder
 from tiny_boxes import tiny_box
 from tiny_families import FAMILIES, tiny_family
@@ -28,7 +35,7 @@ from registry import Registry
 from registry.data.inputs import Input
 from registry.data.models import HeadKind, ModelSpec
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
+pytestmark = pytest.mark.gpu
 
 CUDA = torch.device("cuda")
 LEAST = {
@@ -44,6 +51,13 @@ LABELS = ("negative", "positive")
 
 def cosine(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+@pytest.fixture(autouse=True)
+def gpu() -> Iterator[PretendedGpu | None]:
+    """The GPU that is pretended; None where there is one."""
+    with nullcontext() if torch.cuda.is_available() else pretended_gpu() as pretended:
+        yield pretended
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +201,58 @@ def test_a_registry_is_embedded_on_the_device(tmp_path: Path) -> None:
 
     assert [name for name, _ in found[0]] == [name for name, _ in found[1]]
     assert [one for _, one in found[1]] == pytest.approx([one for _, one in found[0]], abs=0.01)
+
+
+def _features(place: Path, count: int) -> None:
+    Surrogate(saved(place, "bert"), device="cuda").features(TEXTS[:count])
+
+
+def _reading(name: str) -> Callable[[Path, int], None]:
+    def read(place: Path, count: int) -> None:
+        method = METHODS[name]
+        parameters = method.parameters() | ({"steps": count // 20} if name == "tupate" else {})
+        observed = from_task(opinions(count), examples=count, seed=0)
+        method.read(Surrogate(saved(place, "bert"), device="cuda"), observed, parameters, seed=0)
+
+    return read
+
+
+def _words(place: Path, count: int) -> None:
+    folder = tiny_box(place / "writer", "llama", "LlamaForCausalLM")
+    spec = {"type": "hf", "head": None, "source": str(folder), "revision": None, "identity": None, "labels": []}
+    asked = [Question(f"what is great is not awful. a book number {n}" + " indeed" * (n % 7)) for n in range(count)]
+    language_model(ModelSpec.from_document(spec), device="cuda", name="lm").score(asked, ["great", "a fine film"])
+
+
+def _answers(place: Path, count: int) -> None:
+    folder = tiny_classifier(place / "classifier", LABELS)
+    ClassifierPredictor(Checkpoint("judge", folder, HeadKind.CLASSIFICATION, device="cuda"), LABELS).predict(
+        TEXTS[:count]
+    )
+
+
+WORK = {
+    "features": _features,
+    "mapemb": _reading("mapemb"),
+    "taskemb": _reading("taskemb"),
+    "tupate": _reading("tupate"),
+    "words": _words,
+    "answers": _answers,
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_the_device_is_waited_for_as_often_however_many_batches_there_are(
+    place: Path, gpu: PretendedGpu | None, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if gpu is None:
+        pytest.skip("what waits for a GPU that is there, nobody tells")
+    monkeypatch.setattr("embedders.hardware.batching.MOST_TOKENS", 256)
+    waits = []
+    WORK[name](place, 40)  # what is made once
+    for count in (40, 160):
+        gpu.waits.clear()
+        WORK[name](place, count)
+        waits.append([wait for wait in gpu.waits if "/embedders/" in wait])
+
+    assert 1 <= len(waits[0]) == len(waits[1])
