@@ -47,8 +47,8 @@ class Store(ABC):
         """Open a store that was filled."""
 
     @abstractmethod
-    def nearest(self, row: int, *, is_filtered: bool) -> list[str]:
-        """Return the names of what is nearest to a vector, itself perhaps among them."""
+    def nearest(self, row: int, *, is_filtered: bool) -> list[str] | None:
+        """Return the names of what is nearest to a vector, itself perhaps among them; None where it has no filters."""
 
     def release(self) -> str:
         """Return which version answers."""

@@ -105,7 +105,7 @@ class Faiss(Store):
             self._index.k_factor = 128 / WITHIN
         self._among = faiss.IDSelectorBitmap(np.packbits(np.arange(self.count) % 3 == 0, bitorder="little"))
 
-    def nearest(self, row: int, *, is_filtered: bool) -> list[str]:
+    def nearest(self, row: int, *, is_filtered: bool) -> list[str] | None:
         """Search; a filter is one of FAISS's selectors, which the scan of codes has not."""
         faiss = _faiss()
         chosen = None
@@ -113,7 +113,7 @@ class Faiss(Store):
             chosen = faiss.SearchParametersHNSW(efSearch=ASKED_WITH, sel=self._among if is_filtered else None)
         elif is_filtered:
             if self.count >= FLAT_BELOW:
-                raise NotImplementedError
+                return None
             chosen = faiss.SearchParameters(sel=self._among)
         _, found = self._index.search(self.rows[row][None], WITHIN, params=chosen)
         return self._names(found[0].tolist())

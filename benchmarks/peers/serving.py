@@ -82,10 +82,10 @@ def serve(store: Store) -> None:
             if time.perf_counter() > stop:
                 break
             began = time.perf_counter()
-            try:
-                names.append(store.nearest(row, is_filtered=is_filtered))
-            except NotImplementedError:
+            found = store.nearest(row, is_filtered=is_filtered)
+            if found is None:
                 break
+            names.append(found)
             took.append(1000 * (time.perf_counter() - began))
         used = 1000 * (processor_seconds(store.pids) - used)
         told = {"milliseconds": took, "used": used, "names": names, "peak": peak(store.pids)}

@@ -8,7 +8,6 @@ from typing import Any
 
 Json = dict[str, Any]
 Says = Callable[[Json], tuple[int, Json]]
-BYTES_OF_SIGNS = {" ": "\u0120", "\n": "\u010a"}
 
 
 def right(body: Json) -> str:
