@@ -13,6 +13,7 @@ from registry.files.whole import read_file
 from registry.reading.frames import with_class_names
 
 BATCH = 1_000  # rows that are unpacked at a time
+LEAST = {"BOOLEAN": 1, "INT64": 8, "DOUBLE": 8, "INT96": 8}  # bytes of a value, by its kind in parquet; of others 4
 
 
 def parquet_rows(body: bytes, place: str) -> SplitRows:
@@ -21,11 +22,12 @@ def parquet_rows(body: bytes, place: str) -> SplitRows:
     from pyarrow import parquet
 
     try:
-        texts = _top_texts(parquet.ParquetFile(io.BytesIO(body)).schema_arrow)
+        texts = texts_of(parquet.ParquetFile(io.BytesIO(body)).schema)
         # Texts stay a dictionary: a text that a million rows share is held once, and counted a million times.
         file = parquet.ParquetFile(io.BytesIO(body), read_dictionary=texts)
         limits.check_rows(file.metadata.num_rows, place)
         _check_names(file.schema_arrow.names, place)
+        _check_numbers(file.metadata, place)
         names = class_names(file.schema_arrow.metadata)
         return _numbered(place, _rows(file.iter_batches(batch_size=BATCH), names, place))
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -67,7 +69,7 @@ def _rows(batches: Iterable[Any], names: Mapping[str, list[str]], place: str) ->
     rows: list[dict[str, Any]] = []
     size = 0
     for batch in batches:
-        size += sum(_bytes_of(column) for column in batch.columns)
+        size += sum(bytes_of(column) for column in batch.columns)
         if size > limits.FILE:
             raise limits.too_large(place, limits.FILE)
         limits.check_rows(len(rows) + batch.num_rows, place)
@@ -93,20 +95,35 @@ def _with_texts(batch: Any) -> Any:  # noqa: ANN401 - Arrow's batches, whose lib
     return batch
 
 
-def _bytes_of(column: Any) -> int:  # noqa: ANN401 - an Arrow array, whose library is optional
+def bytes_of(column: Any) -> int:  # noqa: ANN401 - an Arrow array, whose library is optional
     """Return how many bytes an array's values take, each counted where it stands."""
     from pyarrow import compute, types
 
-    if not types.is_dictionary(column.type):
-        return int(column.nbytes)
-    lengths = compute.binary_length(column.dictionary)
-    return int(compute.sum(compute.take(lengths, column.indices)).as_py() or 0)
+    kind = column.type
+    if types.is_dictionary(kind):
+        lengths = compute.binary_length(column.dictionary)
+        return int(compute.sum(compute.take(lengths, column.indices)).as_py() or 0)
+    if types.is_struct(kind):
+        return sum(bytes_of(part) for part in column.flatten())
+    if types.is_map(kind):
+        return bytes_of(column.keys) + bytes_of(column.items)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return bytes_of(column.flatten())
+    return int(column.nbytes)
 
 
-def _top_texts(schema: Any) -> list[str]:  # noqa: ANN401 - an Arrow schema
-    from pyarrow import types
+def texts_of(schema: Any) -> list[str]:  # noqa: ANN401 - a parquet schema
+    """Return the paths of all texts, those too that stand in lists."""
+    columns = [schema.column(number) for number in range(len(schema))]
+    return [one.path for one in columns if one.physical_type == "BYTE_ARRAY" and one.logical_type.type != "DECIMAL"]
 
-    return [field.name for field in schema if types.is_string(field.type) or types.is_binary(field.type)]
+
+def _check_numbers(metadata: Any, place: str) -> None:  # noqa: ANN401 - a parquet file's
+    """Refuse more numbers than may be unpacked, before one is: a million times the same takes no room in a file."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+    if sum(one.num_values * LEAST.get(one.physical_type, 4) for one in columns) > limits.FILE:
+        raise limits.too_large(place, limits.FILE)
 
 
 def _numbered(place: str, rows: list[dict[str, Any]]) -> SplitRows:

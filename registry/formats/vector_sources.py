@@ -17,6 +17,8 @@ from registry.files import limits
 from registry.files.arrays import NUMBERS, UNREADABLE
 from registry.files.lines import decoded
 from registry.files.whole import check_regular, read_file
+from registry.formats.arrow_tables import bytes_of, texts_of
+from registry.spaces.spec import MOST_NUMBERS
 
 AT_ONCE = 1_000  # vectors
 ENDINGS = (".npz", ".npy", ".parquet")
@@ -136,6 +138,8 @@ def _rows(stream: IO[bytes], size: int, path: Path) -> tuple[int, Parts]:
         raise DataError(str(path), f"vectors holds {dtype}, and no real numbers.")
     if len(shape) != 2 or not all(shape):
         raise DataError(str(path), f"vectors has shape {shape}: a row for each name is needed.")
+    if shape[1] > MOST_NUMBERS:
+        raise _too_wide(shape[1], path)
     if by_columns:
         raise DataError(str(path), "vectors lie column by column: write them with numpy.ascontiguousarray.")
     count, dimension = shape
@@ -181,7 +185,11 @@ def _parquet_batches(source: VectorSource, fingerprint: str) -> Iterator[VectorF
             raise DataError(
                 str(source.path), f"has {file.metadata.num_rows} vectors, and there are {len(source.names)} names."
             )
+        _check_widths(file, source.path)
         for batch in file.iter_batches(batch_size=AT_ONCE, columns=wanted):
+            for column in batch.columns:
+                if bytes_of(column) > limits.FILE:
+                    raise limits.too_large(source.path, limits.FILE)
             some, start = slice(start, start + len(batch)), start + len(batch)
             names = batch.column("name").to_pylist() if source.names is None else source.names[some]
             kinds = batch.column("kind").to_pylist() if "kind" in there else [source.kind] * len(batch)
@@ -190,6 +198,21 @@ def _parquet_batches(source: VectorSource, fingerprint: str) -> Iterator[VectorF
             yield VectorFile(fingerprint, tuple(names), tuple(kinds), _matrix(batch.column("vector"), source.path))
     if not start:
         raise DataError(str(source.path), "holds no vectors.")
+
+
+def _check_widths(file: Any, path: Path) -> None:  # noqa: ANN401 - a parquet file, whose library is optional
+    """Refuse lists that are longer than any vector before one is unpacked: a million zeros take no room in a file."""
+    for group in (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)):
+        for column in (group.column(number) for number in range(group.num_columns)):
+            if (
+                column.path_in_schema.partition(".")[0] == "vector"
+                and column.num_values > MOST_NUMBERS * group.num_rows
+            ):
+                raise _too_wide(column.num_values // max(group.num_rows, 1), path)
+
+
+def _too_wide(numbers: int, path: Path) -> DataError:
+    return DataError(str(path), f"vectors of {numbers:,} numbers: a space has at most {MOST_NUMBERS:,}.")
 
 
 def _matrix(column: Any, path: Path) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array, whose library is optional
@@ -209,4 +232,6 @@ def _parquet(path: Path) -> Any:  # noqa: ANN401 - the library is optional
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("Reading .parquet needs pyarrow", "analysis") from error
-    return parquet.ParquetFile(path)
+    with parquet.ParquetFile(path) as file:
+        texts = texts_of(file.schema)
+    return parquet.ParquetFile(path, read_dictionary=texts)  # a name that all rows share is held once

@@ -6,7 +6,10 @@ import os
 import re
 import socket
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +20,13 @@ from registry.files.arrays import read_arrays
 from registry.files.lines import lines_and_faults, read_json
 from registry.files.separated import rows_and_faults
 from registry.files.whole import read_file, read_stream, unzipped
+from registry.formats.arrow_tables import parquet_rows
 from registry.formats.corpora import read_corpus
 from registry.formats.recorded import read_answers
 from registry.formats.table_files import read_table
 from registry.formats.tasks import read_task
 from registry.formats.transfers import read_transfers
+from registry.formats.vector_sources import vector_source
 from registry.formats.vectors import read_vectors
 from registry.prompts.importing.reading import read_prompts, read_template
 
@@ -117,6 +122,90 @@ def test_a_parquet_file_is_counted_as_it_unpacks(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"task\.parquet: larger than 512 MiB, the most that is read: take a part"):
         read_table(path)
+
+
+LONG = "a fine film " * 1_000_000  # a text that many rows share
+UNPACKED = {  # columns of a thousand rows that would unpack to gigabytes, and take no room in a file
+    "texts in lists": lambda arrow: arrow.FixedSizeListArray.from_arrays(shared(arrow, 3_000), 3),
+    "texts in records": lambda arrow: arrow.StructArray.from_arrays([shared(arrow, 1_000)], ["text"]),
+    "numbers in lists": lambda arrow: arrow.FixedSizeListArray.from_arrays(
+        arrow.array(np.zeros(100_000_000, np.int64)), 100_000
+    ),
+}
+
+
+def shared(arrow: Any, count: int) -> Any:  # noqa: ANN401 - an Arrow array, whose library is optional
+    return arrow.DictionaryArray.from_arrays(arrow.array(np.zeros(count, np.int32)), arrow.array([LONG]))
+
+
+@pytest.mark.parametrize("what", UNPACKED)
+def test_what_stands_in_lists_of_a_parquet_file_is_counted_before_it_is_unpacked(tmp_path: Path, what: str) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "task.parquet"
+    parquet.write_table(arrow.table({"text": ["one", "two"] * 500, "more": UNPACKED[what](arrow)}), path)
+
+    with held_at_most(arrow, limits.FILE // 4), pytest.raises(DataError, match=r"larger than 512 MiB, the most that"):
+        read_task(str(path))
+
+
+def test_texts_in_lists_of_a_parquet_file_are_those_of_other_tables(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    row = {"text": "t", "more": [{"a": "x", "b": b"y"}, {"a": "x", "b": None}], "map": [("k", "v")], "number": 1}
+    kinds = [
+        ("text", arrow.large_string()),
+        ("more", arrow.large_list(arrow.struct({"a": arrow.string(), "b": arrow.binary()}))),
+        ("map", arrow.map_(arrow.string(), arrow.string())),
+        ("number", arrow.decimal128(5, 2)),
+    ]
+    table = arrow.Table.from_pylist([row, dict.fromkeys(row)], arrow.schema(kinds))
+    parquet.write_table(table, tmp_path / "t.parquet", store_decimal_as_integer=False)
+
+    rows = parquet_rows((tmp_path / "t.parquet").read_bytes(), "t").rows
+
+    assert rows == [{**row, "number": "1.00"}, dict.fromkeys(row)]
+
+
+@contextmanager
+def held_at_most(arrow: Any, most: int) -> Iterator[None]:  # noqa: ANN401 - the module, which is optional
+    """Hold that Arrow never has more bytes than these."""
+    usual = arrow.default_memory_pool()
+    pool = arrow.proxy_memory_pool(usual)
+    arrow.set_memory_pool(pool)
+    try:
+        yield
+    finally:
+        arrow.set_memory_pool(usual)
+    assert pool.max_memory() <= most
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "parquet"])
+def test_vectors_longer_than_any_of_a_space_are_refused_before_one_is_read(tmp_path: Path, ending: str) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, names, zeros = tmp_path / f"v.{ending}", ["one", "two"], np.zeros((2, 1_000_000), np.float32)
+    (tmp_path / "names.txt").write_text("one\ntwo\n")
+    if ending == "npy":
+        np.save(path, zeros)
+    elif ending == "npz":
+        np.savez_compressed(path, names=names, vectors=zeros)
+    else:
+        lists = arrow.FixedSizeListArray.from_arrays(arrow.array(zeros.ravel()), 1_000_000)
+        parquet.write_table(arrow.table({"name": names, "vector": lists}), path)
+    source = vector_source(path, names=tmp_path / "names.txt")
+
+    with (
+        held_at_most(arrow, zeros.nbytes // 4),
+        pytest.raises(DataError, match=r"vectors of 1,000,000 numbers: a space has at most 65,536\."),
+    ):
+        next(source.batches("0" * 64))
+
+
+def test_a_name_that_all_vectors_of_a_parquet_file_share_is_counted_before_it_is_unpacked(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    vectors = arrow.FixedSizeListArray.from_arrays(arrow.array(np.ones(8_000, np.float32)), 8)
+    parquet.write_table(arrow.table({"name": shared(arrow, 1_000), "vector": vectors}), tmp_path / "v.parquet")
+
+    with held_at_most(arrow, limits.FILE // 4), pytest.raises(DataError, match=r"larger than 512 MiB, the most that"):
+        next(vector_source(tmp_path / "v.parquet").batches("0" * 64))
 
 
 def test_a_table_has_so_many_rows_columns_and_signs_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
