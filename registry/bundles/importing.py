@@ -17,7 +17,7 @@ from registry.errors import DataError, InputError, StorageError
 from registry.faults import point
 from registry.files.whole import read_file
 from registry.packs.pack import DESCRIPTION, read_pack
-from registry.packs.shelf import Shelf
+from registry.packs.shelf import Shelf, namesake
 
 RUNS = (ModelKind.FUNCTION, ModelKind.ENDPOINT)  # a model of these runs code here, or is sent our texts and a key
 TOLD = 3  # clashes, and models, that an error names
@@ -99,6 +99,11 @@ def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path
         name = read_pack(folder).name
         if name != folder.name:
             raise DataError(str(folder / DESCRIPTION), f"is of a pack that is called {name!r}.")
+        other = namesake(name, (*packs.names(), *(pack.name for pack in fresh)))
+        if other is not None:
+            report.clashes.append(f"pack {name!r} is called {other!r} here, and case tells no names apart")
+            report.left_out["packs"] += 1
+            continue
         if name not in packs.names():
             fresh.append(folder)
             report.added["packs"] += 1

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from registry.errors import InputError, NotFoundError, StorageError
 from registry.faults import point
 from registry.files.stamps import Stamp, stamp_of
 from registry.files.writing import scratch, sync_all, sync_folder, written
-from registry.names import checked_name
+from registry.names import checked_name, folded
 from registry.packs.pack import DESCRIPTION, TRANSFERS, VECTORS, Pack, read_pack
 from registry.resources import resource
 
@@ -73,6 +73,11 @@ class Shelf:
             known = ", ".join(supplied())
             raise InputError(f"{source!r} is neither a folder with a {DESCRIPTION} nor a supplied pack ({known}).")
         pack = read_pack(folder)
+        other = namesake(pack.name, self.names())
+        if other is not None:
+            raise InputError(
+                f"Pack {other!r} is in use, and case tells no names apart: 'fute pack remove {other}' first."
+            )
         own = self._folder / pack.name
         if own.exists() and own.samefile(folder):
             return pack
@@ -136,6 +141,11 @@ class Shelf:
         _delete(self._former / name)
         with suppress(OSError):  # there is none, or another pack is in it
             self._former.rmdir()
+
+
+def namesake(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of some packs that differs from a name in case alone: in many file systems they are one folder."""
+    return next((other for other in names if other != name and folded(other) == folded(name)), None)
 
 
 def _made_ready(folder: Path, place: Path) -> Path:

@@ -386,6 +386,24 @@ def test_a_pack_in_use_may_be_added_from_its_own_place_and_a_link_is_removed_alo
     assert (folder / "pack.json").exists()
 
 
+def test_a_pack_takes_no_place_of_one_that_differs_in_case_alone(own: Registry, pack: Pack, tmp_path: Path) -> None:
+    """On a memory stick, as on macOS and Windows, both are one folder, and the former would be gone without a word."""
+    write_pack(tmp_path / "packed", pack)
+    write_pack(tmp_path / "shouted", replace(pack, name="THEIRS"))
+    own.packs.add(str(tmp_path / "packed"))
+
+    with pytest.raises(InputError, match=r"^Pack 'theirs' is in use, and case tells no names apart: 'fute pack remove"):
+        own.packs.add(str(tmp_path / "shouted"))
+
+    with Registry.create(tmp_path / "other") as other:
+        other.packs.add(str(tmp_path / "shouted"))
+        other.export_bundle(tmp_path / "all.zip")
+    with pytest.raises(InputError, match=r"pack 'THEIRS' is called 'theirs' here, and case tells no names apart"):
+        own.import_bundle(tmp_path / "all.zip")
+    assert own.import_bundle(tmp_path / "all.zip", keep_mine=True).left_out["packs"] == 1
+    assert own.packs.names() == ["theirs"]
+
+
 def test_reasons_are_told_of_the_setting_that_was_named(own: Registry, folder: Path) -> None:
     own.packs.add(str(folder))
     measured = {
