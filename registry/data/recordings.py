@@ -1,8 +1,8 @@
 """Recorded outputs: what a model, or an LLM under many prompts, has answered elsewhere."""
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from registry.data.inputs import Input, dump_corpus
 from registry.data.predictions import Predictions
+from registry.data.spelling import numbered, plain
 from registry.errors import DataError
 from registry.files.lines import parse_lines
 
@@ -86,21 +87,63 @@ class RecordedLLM:
     def right(self) -> NDArray[np.int64] | None:
         """Return the column of each input's right answer under each prompt, (prompts, inputs); None without labels.
 
-        A label is looked up among the prompt's own choices, and where it is none of them, among those of the first
-        prompt that knows all labels: a column means the same under every prompt. Raises `DataError` if none does.
+        A label is looked up among the prompt's own choices, and where these are not all labels, among those of the
+        first prompt that knows all: a column means the same there. Raises `DataError` where that cannot be told.
         """
         if self.labels is None:
             return None
-        needed = set(self.labels)
-        common = next((note.choices for note in self.prompts if needed <= set(note.choices)), None)
-        made = []
-        for note in self.prompts:
-            choices = note.choices if needed <= set(note.choices) else common
-            if choices is None:
-                strange = needed.difference(*(other.choices for other in self.prompts)) or needed
-                raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(strange)}.")
-            made.append([choices.index(label) for label in self.labels])
-        return np.array(made, np.int64)
+        return np.array([[columns[label] for label in self.labels] for columns in self._columns(self.labels)], np.int64)
+
+    def aligned(self) -> "RecordedLLM":
+        """Return the same with columns that mean the same under every prompt, in the order of the first's labels.
+
+        Without labels nothing tells what they mean. Raises `DataError` as `right` does.
+        """
+        if self.labels is None:
+            return self
+        found = self._columns(self.labels)
+        order = np.array([_in_order(own, found[0], self.log_prob.shape[2]) for own in found])  # (prompts, choices)
+        free = self.content_free
+        return replace(
+            self,
+            prompts=tuple(
+                replace(note, choices=tuple(note.choices[at] for at in columns))
+                for note, columns in zip(self.prompts, order.tolist(), strict=True)
+            ),
+            log_prob=np.take_along_axis(self.log_prob, order[:, None], axis=2),
+            content_free=None if free is None else np.take_along_axis(free, order[None], axis=2),
+        )
+
+    def _columns(self, labels: Sequence[str]) -> list[dict[str, int]]:
+        """Return the column of each label under each prompt."""
+        needed = dict.fromkeys(labels)
+        own = [_known(needed, note.choices) for note in self.prompts]
+        common = next((its for its in own if len(its) == len(needed)), None)
+        if common is None:
+            strange = set(needed).difference(*own) or set(needed)
+            raise DataError("inputs.jsonl", f"has labels that no prompt has as choices: {_few(strange)}.")
+        for note, its in zip(self.prompts, own, strict=True):
+            moved = [label for label, at in its.items() if at != common[label]]
+            if moved and len(its) < len(needed):
+                told = f"has {moved[0]!r} in another place among the choices of {note.name!r}, which are not all labels"
+                raise DataError("prompts.jsonl", f"{told}: what the others mean cannot be told.")
+        return [its if len(its) == len(needed) else common for its in own]
+
+
+def _known(labels: Collection[str], choices: Sequence[str]) -> dict[str, int]:
+    """Return the columns of the labels that are choices: in the same letters, or where these are not all, in any."""
+    exact = {label: choices.index(label) for label in labels if label in choices}
+    if len(exact) == len(labels):
+        return exact
+    column = numbered(choices)
+    return {label: column[plain(label)] for label in labels if plain(label) in column}
+
+
+def _in_order(own: Mapping[str, int], wanted: Mapping[str, int], width: int) -> list[int]:
+    """Return which column of a prompt comes where, (choices,): its labels where they are wanted, the rest as it was."""
+    at = {wanted[label]: column for label, column in own.items()}
+    rest = iter(column for column in range(width) if column not in own.values())
+    return [at[place] if place in at else next(rest) for place in range(width)]
 
 
 @lru_cache(maxsize=1)  # the prompts of an LLM have the same

@@ -130,6 +130,39 @@ def test_a_label_is_looked_up_in_the_columns_of_a_prompt_that_knows_it(tmp_path:
     assert right[1].tolist() == right[0].tolist()
 
 
+@pytest.mark.parametrize("spelt", [["positive", "negative"], ["Positive", "NEGATIVE"]])
+def test_choices_may_stand_in_another_order_under_each_prompt(tmp_path: Path, spelt: list[str]) -> None:
+    """What is asked is the same, so every figure is."""
+    folder, other = recorded(tmp_path / "llm"), recorded(tmp_path / "other")
+    lines = [json.loads(line) for line in (other / "prompts.jsonl").read_text().splitlines()]
+    held = dict(np.load(other / "outputs.npz"))
+    for number in (1, 3):
+        lines[number]["choices"] = spelt
+        held["log_prob"][number] = held["log_prob"][number][:, ::-1]
+        for name in ("empty", "na", "mask"):
+            held[f"log_prob_{name}"][number] = held[f"log_prob_{name}"][number][::-1]
+    write_rows(other / "prompts.jsonl", lines)
+    np.savez(other / "outputs.npz", **held)
+
+    plain, turned = (evaluate_prompts(place).as_json() for place in (folder, other))
+
+    assert turned["accuracy"]["none"] == plain["accuracy"]["none"]
+    for one, two in zip(plain["methods"], turned["methods"], strict=True):
+        assert two["scores"] == pytest.approx(one["scores"]), (one["name"], one["calibration"])
+    for name, one in plain["estimated"].items():
+        assert turned["estimated"][name] == pytest.approx(one)
+
+
+def test_a_prompt_that_offers_some_of_the_labels_offers_them_in_the_place_of_the_others(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "llm")
+    lines = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
+    lines[3]["choices"] = ["positive", "bad"]
+    write_rows(folder / "prompts.jsonl", lines)
+
+    with pytest.raises(DataError, match=r"'positive' in another place among the choices of 'mostly', which are not"):
+        evaluate_prompts(folder)
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

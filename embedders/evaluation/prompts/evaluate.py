@@ -49,6 +49,7 @@ def evaluate_prompts(
         raise DataError(
             str(place / "inputs.jsonl"), "has inputs without a label, a text: there is no truth to score against."
         )
+    llm = llm.aligned()
     return evaluated(llm, None if task is None else labelled_for(llm, _task_data(task, registry), task), settings)
 
 
