@@ -34,7 +34,12 @@ _APART = re.compile(r" (?=(?:n't|'(?:s|re|ve|ll|d|m|t))\b)")  # what a tokeniser
 _UNHEARD = re.compile(r"[\"'`;]|[,:](?!(?<=\d.)\d)|\.(?!\d)")  # quotes, and stops that no number needs
 _ONE_KIND = dict.fromkeys(map(ord, "\u201c\u201d\u201e\xab\xbb\u2018\u2019\xb4"), "'")
 _ONE_KIND |= dict.fromkeys(map(ord, "\u2013\u2014\u2212"), "-")
-_AROUND = " ,;:!?\"'`*()[]"  # no sign that a number begins with
+_AROUND = (  # no sign that a number begins with; in ASCII, of print, and in other scripts
+    " ,;:!?\"'`*()[]"
+    "\u201c\u201d\u201e\u2018\u2019\u201a\xab\xbb\u2039\u203a\xb4\xa1\xbf\u2026"
+    "\u3001\u3002\u3008\u3009\u300a\u300b\u300c\u300d\u300e\u300f\u3010\u3011"
+    "\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff61\u060c\u061b\u061f\u06d4\u0964\u0965"
+)
 
 
 def plain(text: str) -> str:

@@ -29,9 +29,15 @@ def test_answers_meet_labels_in_whichever_way_their_letters_are_joined() -> None
         ("Very  good", "very good\n", "plain unmarked as_heard"),
         (APART, JOINED, "plain unmarked as_heard"),
         ("**Good.**", "good", "unmarked as_heard"),
+        ("\u201cGood.\u201d", "good", "unmarked as_heard"),
+        ("\xabbon\xbb", "bon", "unmarked as_heard"),
+        ("\u300c\u597d\u300d\u3002", "\u597d", "unmarked as_heard"),
+        ("\u0645\u0648\u062c\u0628\u061b", "\u0645\u0648\u062c\u0628", "unmarked as_heard"),
+        ("\u0905\u091a\u094d\u091b\u093e\u0964", "\u0905\u091a\u094d\u091b\u093e", "unmarked as_heard"),
         ("STRASSE", "Stra\u00dfe", "as_heard"),
         (":-)", ":-(", ""),
         ("-1", "1", ""),
+        ("\u22121", "1", ""),
     ],
 )
 def test_each_form_of_an_answer_disregards_what_the_one_before_does_and_more(one: str, other: str, alike: str) -> None:
