@@ -239,14 +239,19 @@ class _Cells:
                 self._notes.append(f"{told}; if it is an answer, name all that are, {NAME_ANSWERS}")
 
     def _refuse_long(self, rows: Sequence[Row]) -> None:
-        """Refuse a table that has a line for each answer, and calls the answers by no name that is known."""
-        owner = self._prompt or self._model
+        """Refuse a table that has a line for each answer, and calls the answers, or who gave them, by no known name."""
+        owners = [column for column in (self._prompt, self._model) if column]
         numbers = [column for name in NUMBERS if (column := called(name, self._present))]
-        for column in ([self._text] if self._text else numbers) if owner else ():
+        for column in [self._text] if self._text else numbers:
             keys = [(_cell_of(row, column), _cell_of(row, self._pair)) for row in rows]
-            answered = {(key, self._owner(row)) for key, row in zip(keys, rows, strict=True)}
-            if len(set(keys)) < len(rows) == len(answered):
-                told = f"repeats each {column!r} with another {owner!r}: name the column of answers {ANSWER!r}"
+            if owners and len(set(keys)) < len(rows) and _tells_apart(rows, keys, owners):
+                told = f"repeats each {column!r} with another {owners[0]!r}: name the column of answers {ANSWER!r}"
+                raise DataError(self._place, f"{told}, or name the columns of answers, {NAME_ANSWERS}.")
+            known = {column, self._text, self._pair, self._label, self._answer, *numbers}
+            others = [] if owners or self._answer is None else [name for name in self._present if name not in known]
+            who = next((name for name in others if _tells_apart(rows, keys, [name])), None)
+            if who and 2 * len(set(keys)) <= len(rows):
+                told = f"repeats each {column!r} with another {who!r}: call that {PROMPT!r} or {MODEL!r} if it is one"
                 raise DataError(self._place, f"{told}, or name the columns of answers, {NAME_ANSWERS}.")
 
     def _input(self, row: Row, number: int) -> Input | None:
@@ -346,6 +351,12 @@ class _Cells:
 
 def _cell_of(row: Row, column: str | None) -> str | None:
     return cell_text(row.get(column)) if column else None
+
+
+def _tells_apart(rows: Sequence[Row], keys: Sequence[object], columns: Sequence[str]) -> bool:
+    """Say whether rows with the same key differ in some columns."""
+    said = (tuple(name_text(row.get(column)) for column in columns) for row in rows)
+    return len(set(zip(keys, said, strict=True))) == len(rows)
 
 
 def _why_no_answers(values: Sequence[str]) -> str | None:

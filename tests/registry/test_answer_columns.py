@@ -123,6 +123,19 @@ def test_a_long_table_without_a_known_column_of_answers_is_not_read_as_a_wide_on
         answer_table(rows, "rows")
 
 
+@pytest.mark.parametrize("answer", ["answer", "Output"])
+@pytest.mark.parametrize("key", ["text", "id"])
+def test_a_long_table_that_calls_its_prompts_by_another_name_is_not_read_as_a_wide_one(key: str, answer: str) -> None:
+    """Its one column of answers would be a prompt, as accurate as all are on average."""
+    rows = renamed(long_rows(**{key: [f"number {at}" for at in OF_INPUT]}), prompt="template", answer=answer)
+
+    with pytest.raises(DataError, match=f"repeats each '{key}' with another 'template': call that 'prompt' or 'model'"):
+        answer_table(rows, "rows")
+
+    table = answer_table(rows, "rows", TableColumns(answers=(answer,)))
+    assert table.names == (answer,)
+
+
 @pytest.mark.parametrize("name", ["gold", "other"])
 def test_a_column_of_a_long_table_that_may_hold_answers_or_labels_and_is_not_read_is_told(name: str) -> None:
     rows = renamed(long_rows(text=[f"text {at}" for at in OF_INPUT]), label=name)
