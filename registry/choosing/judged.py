@@ -216,6 +216,9 @@ def _labels(
     """
     given = given_labels(answered.inputs, answered.answers, by_hand, notes)
     right = np.where(given == NONE, own, given)
+    against = int(((given != NONE) & (own != NONE) & (given != own)).sum())
+    if against:
+        notes.append(f"{against} of the labels are others than those of the same texts in {known.task.name}, and count")
     drawn, evenly = np.zeros(len(right)), np.zeros(len(right), bool)
     if (right == NONE).any():  # else it does not matter how texts were chosen
         drawn = given_chances(answered.inputs, known.chances, notes)

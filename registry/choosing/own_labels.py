@@ -25,11 +25,16 @@ def own_labels(task: TaskData, inputs: Sequence[Input], meant: Mapping[str, str]
 
     A text is known again in another spelling. One that has two labels in the task has none here.
     """
+    said = labels_in(task, inputs)
+    return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own}
+
+
+def labels_in(task: TaskData, inputs: Sequence[Input]) -> dict[Input, set[str]]:
+    """Return all labels that a task's examples give each of some inputs, in whichever spelling."""
     labels: dict[tuple[str, str], set[str]] = {}
     for row in (*task.train, *task.test):
         labels.setdefault(spelling_key(row.text, row.text_pair), set()).add(row.label)
-    said = {text: labels.get(spelling_key(*text), set()) for text in inputs}
-    return {text: meant[label] for text, own in said.items() if len(own) == 1 for label in own}
+    return {text: labels.get(spelling_key(*text), set()) for text in inputs}
 
 
 def unseen(task: TaskData, inputs: Sequence[Input]) -> TaskData:

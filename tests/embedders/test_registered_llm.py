@@ -115,6 +115,24 @@ def test_the_labels_are_those_of_the_task_in_any_letters_and_others_are_left_out
     assert report["accuracy"]["none"]["wrong"] == 0.0
 
 
+def test_a_text_to_which_the_task_gives_two_labels_has_none(store: Path, tmp_path: Path) -> None:
+    """Nobody is right of it, or wrong, whichever of them is written last."""
+    rows = truth()
+    twice = [{**row, "label": CHOICES[row["label"] == "negative"], "text": row["text"].upper()} for row in rows[:3]]
+    folder = tmp_path / "twice"
+    folder.mkdir()
+    (folder / "task.json").write_text(json.dumps({"kind": "classification", "labels": CHOICES}))
+    write_rows(folder / "train.jsonl", truth(48, thing="meal"))
+    write_rows(folder / "test.jsonl", [*rows, *twice])
+    done(store, "task", "add", "twice", "--data", folder)
+
+    report = evaluate(store, "--model", "opt", "--task", "twice")
+
+    assert report["inputs"] == 21
+    assert report["accuracy"]["none"]["right"] == 1.0
+    assert "twice gives 3 of the texts several labels: they are left out" in report["notes"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

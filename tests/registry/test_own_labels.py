@@ -98,6 +98,20 @@ def test_where_a_task_holds_all_texts_the_accuracies_are_the_true_ones(registry:
     )
 
 
+def test_labels_by_hand_that_contradict_those_of_the_task_count_and_are_told(registry: Registry) -> None:
+    registry.add_task("films", TaskData("classification", CHOICES, examples(COUNT)))
+    by_hand = {text: CHOICES[TRUTH[i] if i > 3 else 1 - TRUTH[i]] for i, text in enumerate(TEXTS[:30])}
+
+    ranking = told(registry).best_prompt(PromptQuery("films", "llm"), labels=by_hand)
+
+    assert {row.name: row.accuracy for row in ranking} == {
+        "most": pytest.approx((RIGHT["most"] - 4) / COUNT),
+        "half": pytest.approx((RIGHT["half"] - 4) / COUNT),
+        "none": pytest.approx(4 / COUNT),
+    }
+    assert "4 of the labels are others than those of the same texts in films, and count" in ranking.notes
+
+
 def test_the_labels_of_some_texts_count_as_the_same_labels_given_by_hand(registry: Registry) -> None:
     told(registry)
     own = asked(registry, TaskData("classification", CHOICES, examples(30)))

@@ -9,9 +9,10 @@ from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluat
 from registry import Registry
 from registry.choosing.best import SELF_SELECT
 from registry.choosing.outputs import check_complete, outputs_of_prompts
+from registry.choosing.own_labels import labels_in
 from registry.data.models import ModelKind, ModelSpec
 from registry.data.recordings import PromptNote, RecordedLLM
-from registry.data.spelling import plain, spelling_key
+from registry.data.spelling import plain
 from registry.data.tasks import TaskData
 from registry.errors import InputError
 from registry.kinds import EntryKind
@@ -43,8 +44,9 @@ def evaluate_registered(
     settings = settings or PromptEvaluationSettings()
     check(settings, has_task=True)
     data = registry.task_data(task)
-    llm = llm_of(registry, model, data, task, space=space)
+    llm, notes = llm_of(registry, model, data, task, space=space)
     labelled = labelled_for(llm, data, task)
+    labelled.notes.extend(notes)
     entry = registry.catalog.entries.get(model, EntryKind.MODEL)
     if ModelSpec.from_document(entry.spec, name=entry.name).kind is ModelKind.RECORDED_LLM:
         return evaluated(llm, labelled, settings)
@@ -57,28 +59,34 @@ def evaluate_registered(
     return evaluated(llm, labelled, settings, more={SELF_SELECT: np.array([chosen[note.name] for note in llm.prompts])})
 
 
-def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None) -> RecordedLLM:
-    """Return what a registry knows of an LLM's answers to the texts to which a task gives one of its choices."""
+def llm_of(
+    registry: Registry, model: str, task: TaskData, name: str, *, space: str | None = None
+) -> tuple[RecordedLLM, list[str]]:
+    """Return what a registry knows of an LLM's answers to texts to which a task gives one of its choices, and notes.
+
+    A text to which the task gives several labels has none.
+    """
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record, registry.catalog.entries.get(name, EntryKind.TASK))
     check_complete(outputs, model)
     assert record.corpus_version_id is not None, "a space without corpus embeds no models"  # noqa: S101
     corpus = registry.corpus_inputs(registry.catalog.entries.by_version_id(record.corpus_version_id))
     inputs = [corpus[outputs.asked[row]] for row in outputs.rows]
-    truth = {spelling_key(row.text, row.text_pair): row.label for row in (*task.train, *task.test)}
-    keys = [spelling_key(*pair_or_text) for pair_or_text in inputs]
-    labelled = {number: truth[key] for number, key in enumerate(keys) if key in truth}
+    said = labels_in(task, inputs)
+    labelled = {number: label for number, text in enumerate(inputs) if len(said[text]) == 1 for label in said[text]}
+    several = sum(len(labels) > 1 for labels in said.values())
+    notes = [f"{name} gives {several} of the texts several labels: they are left out"] if several else []
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
             "test texts ('fute corpus create its-texts --data FILE'), a space with it, and embed them there."
         )
     choices = {plain(choice): choice for choice in outputs.answers}
-    texts = {label: plain(task.answers.get(label, label)) for label in set(truth.values())}
+    texts = {label: plain(task.answers.get(label, label)) for label in {*labelled.values()}}
     rows = [number for number, label in labelled.items() if texts[label] in choices]
     if len(rows) < LEAST_LABELLED:
         raise OtherLabelsError(name, sorted(texts.values()), choices)
-    return RecordedLLM(
+    llm = RecordedLLM(
         tuple(inputs[number] for number in rows),
         tuple(choices[texts[labelled[number]]] for number in rows),
         tuple(PromptNote(prompt, "", outputs.answers) for prompt in outputs.prompts),
@@ -86,3 +94,4 @@ def llm_of(registry: Registry, model: str, task: TaskData, name: str, *, space: 
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
         outputs.content_free,
     )
+    return llm, notes
