@@ -12,7 +12,7 @@ from registry.data.recordings import RecordedPrompt
 from registry.data.spelling import meanings_of
 from registry.errors import InputError, NotFoundError
 from registry.kinds import EntryKind
-from registry.names import Reference, checked_name
+from registry.names import Reference, checked_name, folded
 
 _PATTERN = "*?["
 
@@ -158,13 +158,28 @@ def recorded_llms(
     replace: bool = False,
 ) -> list[EntryRecord]:
     """Enter the recorded outputs of several LLMs, all of them or none."""
+    hashes = {name: _hash_of_table(catalog, name, source, prompts, replace=replace) for name, prompts in llms.items()}
     with catalog.entries.adding(replace=replace) as add:
         entries = []
         for name, prompts in llms.items():
             spec = ModelSpec.recorded_llm(source).as_document()
-            model = add(NewEntry(EntryKind.MODEL, checked_name(name), _hash(name, source), spec, tags=tags))
+            model = add(NewEntry(EntryKind.MODEL, checked_name(name), hashes[name], spec, tags=tags))
             entries += [model, *(_recorded_pair(add, model, prompt, tags) for prompt in prompts)]
         return entries
+
+
+def _hash_of_table(
+    catalog: Catalog, name: str, source: str, prompts: Sequence[RecordedPrompt], *, replace: bool
+) -> str:
+    """Return the content hash of a recorded LLM: another one where a table takes the place of one with more prompts."""
+    known, usual = catalog.entries.called([name]).get(folded(name)), _hash(name, source)
+    if known is None:
+        return usual
+    given = sorted(folded(prompt.name) for prompt in prompts)
+    without = _hash(name, source, *given)
+    is_known = known.content_hash == without  # although those that it lacked may be removed by now
+    lacks = replace and not {*map(folded, catalog.entries.prompts_of(known.name))} <= {*given}
+    return without if lacks or is_known else usual
 
 
 def _recorded_pair(

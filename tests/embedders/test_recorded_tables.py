@@ -12,8 +12,8 @@ from test_evaluate_prompts import truth
 from test_prompted import done, embedded, told
 from tiny_cli import run, tiny_bert, write_rows
 
-from embedders import recorded_model
-from registry import Registry
+from embedders import embed, recorded_model, space_of_texts
+from registry import PromptQuery, Registry
 from registry.catalog.predictions import joined
 from registry.data.predictions import Missing, Predictions
 from registry.errors import DataError, InputError
@@ -504,12 +504,14 @@ def test_answers_to_other_texts_of_the_same_number_are_not_laid_beside_one_anoth
         assert "1 prompt is left out, which answered other texts: poor" in ranking["notes"]
 
 
-def test_a_prompt_that_the_new_table_lacks_is_told_with_what_removes_it(store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["b.csv", "a.csv"])
+def test_a_prompt_that_the_new_table_lacks_is_told_with_what_removes_it(store: Path, tmp_path: Path, file: str) -> None:
+    """The new table may lie where the old one lay."""
     rows = rows_of()
     place = write_table(tmp_path / "a.csv", rows)
     done(store, "model", "add", "llm", "--recorded", place, "--space", "its-texts")
     embedded(store, "llm@*")
-    place = write_table(tmp_path / "b.csv", [without(row, "poor") for row in rows])  # the others are as they were
+    place = write_table(tmp_path / file, [without(row, "poor") for row in rows])  # the others are as they were
 
     code, note = told(store, "model", "add", "llm", "--recorded", place, "--replace")
     assert code == 0
@@ -523,6 +525,22 @@ def test_a_prompt_that_the_new_table_lacks_is_told_with_what_removes_it(store: P
     ranking = done(store, *ask)
     assert {row["name"] for row in ranking["prompts"]} == {"fair", "good"}
     assert not [note for note in ranking["notes"] if "prompt is" in note]
+    assert done(store, "model", "add", "llm", "--recorded", place).startswith("llm version 2, with 2 prompts")
+
+
+def test_a_prompt_that_a_data_frame_lacks_is_told_until_it_comes_again(store: Path) -> None:
+    rows = rows_of()
+    without_poor = [without(row, "poor") for row in rows]
+    with Registry.open(store) as registry:
+        space_of_texts(registry, "its-texts", recorded_model(registry, "llm", rows))
+        told = []
+        for table in (rows, without_poor, without_poor, rows):
+            recorded_model(registry, "llm", table, replace=True)
+            embed(registry, ["llm"])
+            notes = registry.best_prompt(PromptQuery("films", "llm")).notes
+            told.append(any("1 prompt is judged by answers that are not in the newest table" in note for note in notes))
+
+    assert told == [False, True, True, False]
 
 
 def without(row: dict[str, str], column: str) -> dict[str, str]:
