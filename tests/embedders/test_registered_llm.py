@@ -15,6 +15,7 @@ from test_evaluate_prompts import CHOICES, recorded, truth
 from test_prompted import done, dump, embedded, told
 from tiny_cli import tiny_bert, write_rows
 
+from embedders import recorded_model
 from registry import Registry
 from registry.catalog.database import alembic_config
 from registry.catalog.engines import sqlite
@@ -130,7 +131,35 @@ def test_a_text_to_which_the_task_gives_two_labels_has_none(store: Path, tmp_pat
 
     assert report["inputs"] == 21
     assert report["accuracy"]["none"]["right"] == 1.0
-    assert "twice gives 3 of the texts several labels: they are left out" in report["notes"]
+    assert "3 of 24 texts are left out, which have several labels in twice" in report["notes"]
+
+
+def test_texts_that_are_left_out_are_told_for_the_accuracies_are_of_the_others(store: Path, tmp_path: Path) -> None:
+    """The prompt that answers none but easy texts would seem to be as good as it is on these."""
+    rows = [{"text": row["text"], "wary": row["label"], "bold": row["label"]} for row in truth()]
+    for number, row in enumerate(rows):
+        row["wary"] = "" if number < 2 else row["wary"]
+    spec = {"kind": "classification", "labels": [*CHOICES, "neutral"]}
+    labels = truth()[:-1]
+    labels[5]["label"] = "neutral"
+    folder = tmp_path / "three"
+    folder.mkdir()
+    (folder / "task.json").write_text(json.dumps(spec))
+    write_rows(folder / "train.jsonl", truth(48, thing="meal"))
+    write_rows(folder / "test.jsonl", labels)
+    done(store, "task", "add", "three", "--data", folder)
+    with Registry.open(store) as registry:
+        recorded_model(registry, "llm", rows)
+    embedded(store, "llm@*")
+
+    report = evaluate(store, "--model", "llm", "--task", "three")
+
+    assert report["inputs"] == 20
+    assert report["notes"][1:4] == [
+        "2 of 24 texts are left out: under some prompt they have no answer (2 of 48 answers are missing)",
+        "1 of 22 texts are left out, which have no label in three",
+        "1 of 22 texts are left out, which have a label in three that no prompt offers",
+    ]
 
 
 @pytest.mark.parametrize(

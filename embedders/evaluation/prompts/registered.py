@@ -64,7 +64,7 @@ def llm_of(
 ) -> tuple[RecordedLLM, list[str]]:
     """Return what a registry knows of an LLM's answers to texts to which a task gives one of its choices, and notes.
 
-    A text to which the task gives several labels has none.
+    A text to which the task gives several labels has none. Prompts are compared by the texts that all have answered.
     """
     record = registry.catalog.spaces.get(space)
     outputs = outputs_of_prompts(registry.catalog, model, record, registry.catalog.entries.get(name, EntryKind.TASK))
@@ -74,8 +74,6 @@ def llm_of(
     inputs = [corpus[outputs.asked[row]] for row in outputs.rows]
     said = labels_in(task, inputs)
     labelled = {number: label for number, text in enumerate(inputs) if len(said[text]) == 1 for label in said[text]}
-    several = sum(len(labels) > 1 for labels in said.values())
-    notes = [f"{name} gives {several} of the texts several labels: they are left out"] if several else []
     if len(labelled) < LEAST_LABELLED:
         raise InputError(
             f"{name} labels {len(labelled)} of the {len(inputs)} texts that {model} was asked: make a corpus of its "
@@ -94,4 +92,10 @@ def llm_of(
         None if outputs.prompt_prob is None else outputs.prompt_prob[:, rows],
         outputs.content_free,
     )
-    return llm, notes
+    left_out = {
+        f"have no label in {name}": sum(not labels for labels in said.values()),
+        f"have several labels in {name}": sum(len(labels) > 1 for labels in said.values()),
+        f"have a label in {name} that no prompt offers": len(labelled) - len(rows),
+    }
+    told = [f"{count} of {len(inputs)} texts are left out, which {why}" for why, count in left_out.items() if count]
+    return llm, [*outputs.notes, *told]
