@@ -272,6 +272,8 @@ def _other_scores(
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         told = "more: a number for each of the prompts is needed, {method: {prompt: number}}"
         raise InputError(f"{told}; there are {', '.join(outputs.prompts)[:200]}.") from error
+    if not all(np.isfinite(scores).all() for scores in given.values()):
+        raise InputError("more: a number for each of the prompts is needed, and none that is not finite.")
     return {**score_prompts(answered, outputs.prompt_prob), **given}
 
 

@@ -169,7 +169,8 @@ def given_priors(answers: Sequence[str], priors: Mapping[str, float]) -> NDArray
     for answer, share in priors.items():
         if plain(answer) not in number:
             raise InputError(f"The prior of {answer!r} is of none of the answers: there are {', '.join(answers)}.")
-        if not isinstance(share, int | float | np.floating) or not 0 <= share <= 1:
+        is_number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
+        if not is_number or not 0 <= share <= 1:
             raise InputError(f"The prior of {answer!r} is {share!r}: a share of the texts is needed, from 0 to 1.")
         made[number[plain(answer)]] = share
     told, open_ = float(np.nansum(made)), np.isnan(made)

@@ -342,3 +342,10 @@ def test_answers_of_an_older_version_of_the_model_or_a_prompt_are_said_to_be_tha
 def test_scores_of_ones_own_are_a_number_for_each_prompt(opt: Registry, more: Any) -> None:  # noqa: ANN401
     with pytest.raises(InputError, match=r"more: a number for each of the prompts is needed, .*; there are "):
         best_prompt(opt.catalog, PromptQuery("films", "opt"), more=more)
+
+
+def test_scores_of_ones_own_are_finite(opt: Registry) -> None:
+    more = {"self-select": {name: float("nan") if name == "nearly" else 1.0 for name in SAID}}
+
+    with pytest.raises(InputError, match="a number for each of the prompts is needed, and none that is not finite"):
+        best_prompt(opt.catalog, PromptQuery("films", "opt", by="self-select"), more=more)

@@ -825,6 +825,7 @@ def test_it_is_told_how_often_answers_are_taken_to_be_true_until_somebody_says(r
         ({"positive": 10}, "The prior of 'positive' is 10: a share of the texts is needed, from 0 to 1."),
         ({"positive": "0.1"}, "The prior of 'positive' is '0.1': a share of the texts is needed, from 0 to 1."),
         ({"positive": float("nan")}, "The prior of 'positive' is nan: a share of the texts is needed, from 0 to 1."),
+        ({"positive": True}, "The prior of 'positive' is True: a share of the texts is needed, from 0 to 1."),
         ({"positive": 0.1, "negative": 0.1}, "The priors add up to 0.2: they are shares of one whole."),
         ({"positive": 0.9, "negative": 0.3}, "The priors add up to 1.2: they are shares of one whole."),
         (["positive", 0.1], "priors: a mapping to numbers is needed, not list."),
