@@ -94,7 +94,7 @@ def _take(packs: Shelf, ready: list[Path]) -> None:
 
 def _fresh_packs(bundle: Bundle, packs: Shelf, report: MergeReport) -> list[Path]:
     """Return the packs that are not in use yet; one of another content clashes."""
-    fresh = []
+    fresh: list[Path] = []
     for folder in bundle.packs():
         name = read_pack(folder).name
         if name != folder.name:
