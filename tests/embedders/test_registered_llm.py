@@ -162,6 +162,27 @@ def test_texts_that_are_left_out_are_told_for_the_accuracies_are_of_the_others(s
     ]
 
 
+def test_what_is_evaluated_of_a_registered_table_is_what_is_evaluated_of_the_table(store: Path, tmp_path: Path) -> None:
+    """A refusal is no class of texts, which who refuses most would know best."""
+    random = np.random.default_rng(0)
+    rows = [{"text": row["text"]} for row in truth()]
+    for name, right, refused in (("wary", 1.0, 0.4), ("bold", 0.8, 0.0), ("rash", 0.6, 0.0)):
+        for row, known in zip(rows, truth(), strict=True):
+            said = known["label"] if random.random() < right else str(random.choice(CHOICES))
+            row[name] = "cannot say" if random.random() < refused else said
+    labelled = [{**row, "label": known["label"]} for row, known in zip(rows, truth(), strict=True)]
+    with Registry.open(store) as registry:
+        recorded_model(registry, "llm", rows)
+    embedded(store, "llm@*")
+
+    registered = evaluate(store, "--model", "llm", "--task", "films")
+    of_table = evaluate(store, write_rows(tmp_path / "answers.jsonl", labelled), "--task", "shop")
+
+    assert registered["accuracy"]["none"] == pytest.approx(of_table["accuracy"]["none"])
+    for name, estimate in of_table["estimated"].items():
+        assert registered["estimated"][name] == pytest.approx(estimate), name
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -1,5 +1,6 @@
 """What estimates accuracies, and how good the estimates are: ours and the plain rivals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from embedders.surrogate.classifier import Classified
 from registry.choosing.scores import PromptScores
+from registry.data.answer_tables import NONE
 from registry.estimates.estimate import Estimate, estimated
 from registry.estimates.rivals import corrected_agreement, dawid_skene, majority, spectral
 from registry.estimates.votes import Votes
@@ -54,6 +56,26 @@ def estimators(votes: Votes, read: Classified | None, labels: NDArray[np.int64] 
         named["classifier-corrected"] = corrected_agreement(votes, read.probabilities, read.accuracy)
     equal = {name: np.round(scores, 9) for name, scores in named.items()}  # what differs in the last bit is equal
     return Estimators(equal, ours)
+
+
+def estimators_among(
+    said: NDArray[np.int64], answers: int, kept: Sequence[int], read: Classified | None
+) -> tuple[Votes, Estimators]:
+    """Estimate the accuracy of every column where some of the answers alone may be right; others count as missing.
+
+    Args:
+        said: what each column answered, (columns, inputs), else `NONE`.
+        answers: how many there are.
+        kept: the columns of those that may be right.
+        read: as for `estimators`, of all answers.
+    """
+    renumbered = np.full(answers + 1, NONE)  # the last one is for `NONE` itself
+    renumbered[list(kept)] = range(len(kept))
+    votes = Votes(renumbered[said], len(kept))
+    if read is not None:
+        own = read.probabilities[:, list(kept)]
+        read = read._replace(probabilities=np.asarray(own / own.sum(axis=1, keepdims=True)))
+    return votes, estimators(votes, read)
 
 
 def as_estimates(names: list[str], ours: Estimate) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from embedders.evaluation.placing import MethodSpace
 from embedders.evaluation.prompts.closeness import ByMethod, Fute, fute_of, surrogate_of
-from embedders.evaluation.prompts.estimators import as_estimates, estimators
+from embedders.evaluation.prompts.estimators import as_estimates, estimators_among
 from embedders.evaluation.prompts.labelled import Labelled
 from embedders.evaluation.prompts.reports import (
     PromptEvaluation,
@@ -19,7 +19,6 @@ from embedders.methods.settings import COMMON
 from registry.choosing.scores import CALIBRATIONS, PromptScores, calibrated, probabilities, score_prompts
 from registry.data.recordings import RecordedLLM
 from registry.errors import InputError
-from registry.estimates.votes import Votes
 from registry.results import Table
 
 CONTEXTUAL = "contextual"
@@ -50,7 +49,8 @@ def evaluated(
     of_prompts: dict[str, dict[str, float]] = {}
     rows: list[PromptScore] = []
     for calibration, its in answered.items():
-        found = estimators(Votes(its.argmax(axis=-1), its.shape[-1]), read)
+        said = its.argmax(axis=-1)
+        _, found = estimators_among(said, its.shape[-1], _may_be_right(said, right, its.shape[-1]), read)
         of_prompts = of_prompts or as_estimates([note.name for note in llm.prompts], found.ours)
         fute = {name: scores for scorer in ours for name, scores in scorer.scores(its).items()}
         scored = {**found.accuracies, **fute, **score_prompts(its, llm.prompt_prob), **(more or {})}
@@ -64,6 +64,12 @@ def evaluated(
     notes += [note for scorer in ours for note in scorer.notes]
     described = labelled.described if labelled else None
     return PromptEvaluation(Table(rows, title=title), true, len(llm.inputs), described, notes, of_prompts)
+
+
+def _may_be_right(said: NDArray[np.int64], right: NDArray[np.int64], choices: int) -> list[int]:
+    """Return the choices that are labels, where each is given, else all: others would pass for a class of texts."""
+    labels = sorted(set(right.ravel().tolist()))
+    return labels if len(labels) > 1 and np.isin(labels, said).all() else list(range(choices))
 
 
 def _calibrations(llm: RecordedLLM, settings: PromptEvaluationSettings) -> tuple[list[str], list[str]]:

@@ -1,12 +1,10 @@
 """`fute evaluate prompts TABLE`: the same questions of recorded answers in a table, with texts or without."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from embedders.evaluation.prompts.closeness import fute_of
-from embedders.evaluation.prompts.estimators import Estimators, as_estimates, estimators
+from embedders.evaluation.prompts.estimators import Estimators, as_estimates, estimators_among
 from embedders.evaluation.prompts.labelled import Labelled, labelled_for
 from embedders.evaluation.prompts.reports import PromptEvaluation, PromptEvaluationSettings, PromptScore, figures_of
 from embedders.surrogate.classifier import Classified
@@ -16,7 +14,6 @@ from registry.data.answer_tables import NONE, AnswerTable
 from registry.data.recordings import PromptNote, RecordedLLM
 from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
-from registry.estimates.votes import Votes
 from registry.results import Table
 
 CERTAIN = 1e-6  # what an answer that was not given has of the probability
@@ -42,7 +39,6 @@ def evaluate_table(
     """
     true = _true(table, place, settings)
     kept = _labels_among(table)
-    votes = _of_labels(table, kept)
     complete = np.asarray((table.said != NONE).all(axis=0))
     notes = [*table.notes, *_told(table, are_missing=len(kept) < len(table.answers))]
     labelled: Labelled | None = None
@@ -50,9 +46,7 @@ def evaluate_table(
     more: dict[str, PromptScores] = {}
     if task is not None:
         labelled, read, more = _by_task(table, task, settings, complete, notes)
-    found = estimators(
-        votes, None if read is None else read._replace(probabilities=_of_these(read.probabilities, kept))
-    )
+    votes, found = estimators_among(table.said, len(table.answers), kept, read)
     by_class = chosen_by_class([table.answers[at] for at in kept], votes, found.ours.opinions, table.right())
     if by_class is not None:
         notes.append(f"{by_class}: a column that says little else is right on them, whatever it says of others")
@@ -81,18 +75,6 @@ def _labels_among(table: AnswerTable) -> list[int]:
     if None in labels or len(labels) < 2 or not labels <= {*table.answers}:
         return every
     return [at for at in every if table.answers[at] in labels]
-
-
-def _of_labels(table: AnswerTable, kept: Sequence[int]) -> Votes:
-    """Return the answers, those that are not kept as missing."""
-    renumbered = np.full(len(table.answers) + 1, NONE)  # the last one is for `NONE` itself
-    renumbered[list(kept)] = range(len(kept))
-    return Votes(renumbered[table.said], len(kept))
-
-
-def _of_these(probabilities: NDArray[np.float64], kept: Sequence[int]) -> NDArray[np.float64]:
-    own = probabilities[:, list(kept)]
-    return np.asarray(own / own.sum(axis=1, keepdims=True))
 
 
 def _true(table: AnswerTable, place: str, settings: PromptEvaluationSettings) -> PromptScores:
