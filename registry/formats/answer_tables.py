@@ -38,6 +38,7 @@ from registry.reading.answer_columns import (
     called,
     cell_text,
     is_called_like_a_label,
+    joined_inputs,
     may_be_the_label,
     name_text,
     named_by_texts,
@@ -218,7 +219,10 @@ class _Cells:
     def _keys(self, rows: Sequence[Row]) -> list[object]:
         """Return what tells the input of each row of a long table: its text, or its number."""
         if self._text is not None:
-            return [self._input(row, line) for line, row in enumerate(rows, start=1)]
+            inputs = [input_of(row, f"{self._place} row {n}", self._text, self._pair) for n, row in enumerate(rows, 1)]
+            joined, told = joined_inputs(inputs, [*map(self._owner, rows)])
+            self._notes += [told] if told else []
+            return list(joined)
         number = number_column(rows, self._present, [*map(self._owner, rows)], self._place)
         if number is None:
             raise DataError(self._place, f"names no input: it needs a column 'text', or one of {', '.join(NUMBERS)}.")

@@ -7,8 +7,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from registry.data.inputs import Input
 from registry.data.spelling import as_heard, plain, unmarked
 from registry.errors import DataError, InputError
+from registry.names import normal
 from registry.reading.classes import MISSING, whole_number
 
 NUMBERS = ("row", "id", "idx", "index", "doc_id", "example_id", "question_id")  # columns that number the inputs
@@ -137,6 +139,31 @@ def cell_text(value: object) -> str | None:
 def name_text(value: object) -> str | None:
     """Return the name in a cell, as it is written: that of a version is no number."""
     return value.strip() or None if isinstance(value, str) else cell_text(value)
+
+
+def joined_inputs(inputs: Sequence[Input], owners: Sequence[Hashable]) -> tuple[list[Input], str | None]:
+    """Return the inputs of a long table's rows, and what is to be told of them.
+
+    Those that differ in blanks and joined letters alone are one, if nobody has answered two of them: programs that ask
+    write a text otherwise.
+
+    Args:
+        inputs: one for each row.
+        owners: whose answer each row is.
+    """
+    forms: dict[tuple[str, ...], dict[Input, set[Hashable]]] = {}
+    for one, owner in zip(inputs, owners, strict=True):
+        spelt = tuple(" ".join(normal(text or "").split()) for text in one)
+        forms.setdefault(spelt, {}).setdefault(one, set()).add(owner)
+    first: dict[Input, Input] = {}
+    for its in forms.values():
+        if len(its) > 1 and sum(map(len, its.values())) == len(set().union(*its.values())):
+            first |= dict.fromkeys(its, next(iter(its)))
+    count = len(set(first.values()))
+    told = (
+        f"{count} texts are written in several ways, in blanks or joined letters, and taken as one" if count else None
+    )
+    return [first.get(one, one) for one in inputs], told
 
 
 def spellings(values: Iterable[str]) -> tuple[dict[str, str], str | None]:

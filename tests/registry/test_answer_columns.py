@@ -123,6 +123,26 @@ def test_a_long_table_without_a_known_column_of_answers_is_not_read_as_a_wide_on
         answer_table(rows, "rows")
 
 
+@pytest.mark.parametrize("other", ["caf\u00e9 {} ", "cafe\u0301 {}", "caf\u00e9\r\n{}"])
+def test_a_text_that_another_prompt_has_in_other_blanks_or_letters_is_the_same_input(other: str) -> None:
+    texts = [form.format(at) for at in range(INPUTS) for form in ("caf\u00e9 {}", other)]
+
+    table = answer_table(long_rows(text=texts), "rows")
+
+    assert len(table) == INPUTS
+    assert shares_right(table) == {"p": 1.0, "q": 0.5}
+    assert table.notes == ("4 texts are written in several ways, in blanks or joined letters, and taken as one",)
+
+
+def test_texts_that_one_prompt_has_answered_in_two_ways_are_two_inputs() -> None:
+    rows = [{"text": text, "prompt": "p", "answer": said} for text, said in (("a b", "yes"), ("a  b", "no"))]
+
+    table = answer_table([*rows, {"text": "a b", "prompt": "q", "answer": "yes"}], "rows")
+
+    assert table.said.tolist() == [[1, 0], [1, -1]]
+    assert table.notes == ()
+
+
 @pytest.mark.parametrize("answer", ["answer", "Output"])
 @pytest.mark.parametrize("key", ["text", "id"])
 def test_a_long_table_that_calls_its_prompts_by_another_name_is_not_read_as_a_wide_one(key: str, answer: str) -> None:
