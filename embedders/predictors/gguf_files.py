@@ -52,6 +52,8 @@ def check_decoder(file: Path) -> None:
         with file.open("rb") as opened:
             tensors, known = _header(opened)
         architecture = known["general.architecture"]
+        if not isinstance(architecture, str):
+            raise ValueError("no name of an architecture")
     except (OSError, KeyError, ValueError, OverflowError, struct.error) as error:
         raise ModelNotUsableError(f"{file} is not a GGUF file, or a damaged one.") from error
     if any(name in architecture for name in _NOT_DECODERS):

@@ -63,7 +63,7 @@ class ArrayReader(ExitStack):
             if file != self._file:
                 self._open(file)
             found = {name: self._opened.get_tensor(f"{line}.{name}") for name in self._names.get(line, ())}
-        except (SafetensorError, OSError, TypeError, ValueError) as error:
+        except (SafetensorError, OSError, TypeError, ValueError, AttributeError) as error:  # kinds that numpy lacks
             raise DataError(str(self._folder / file), "is no safetensors file of numbers.") from error
         if not found:
             raise DataError(place, f"has no arrays in {file}.")

@@ -243,6 +243,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "a text of more than the file": lambda body: body[:24] + b"\xff" * 8 + body[32:],
     "no entries": lambda body: body[:16] + b"\0" * 8 + body[24:],
     "an unknown kind of value": lambda body: body[:52] + b"\x63" + body[53:],
+    "a number for its architecture": lambda body: body[:52] + b"\x04" + body[53:],
 }
 
 

@@ -533,6 +533,10 @@ def of_array(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
     [
         (of_array("1.probabilities", lambda table: table * 2), "probabilities are negative, or do not add up to 1"),
         (of_array("1.probabilities", lambda table: -table), "probabilities are negative, or do not add up to 1"),
+        (
+            of_array("1.probabilities", lambda table: table[:1, 0].reshape(())),
+            "probabilities are not a column for each",
+        ),
         (of_array("2.prompt_prob", lambda own: own + 3), "prompt_prob is not between 0 and 1"),
         (of_lines("predictions.jsonl", answers=["good", "good"]), "answers has a text twice"),
         (of_lines("predictions.jsonl", answers=["", "good"]), "answers has an empty text"),
@@ -571,6 +575,31 @@ def test_what_says_what_cannot_be_imports_nothing(
     assert (code, text.count("\n")) == (2, 1)
     assert re.match(rf"Error: \w+\.jsonl line \d: {problem}", text)
     assert dump(theirs.folder) == before
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "BF16", "U8", "C64"])
+def test_numbers_of_another_kind_import_nothing(
+    mine: Registry, theirs: Registry, moved: Callable[[], Path], tmp_path: Path, kind: str
+) -> None:
+    """Some kinds of safetensors are none of numpy's, which is then at a loss in a way of its own."""
+    fill(mine, 1)
+    width = {"BF16": 2, "C64": 8}.get(kind, 1)
+
+    def retype(folder: Path) -> None:
+        file = folder / "vectors-00001.safetensors"
+        body = file.read_bytes()
+        size = int.from_bytes(body[:8], "little")
+        header = json.loads(body[8 : 8 + size])
+        for name in [name for name in header if name.endswith(".vector")]:
+            begin, end = header[name]["data_offsets"]
+            header[name] |= {"dtype": kind, "shape": [(end - begin) // width]}
+        head = json.dumps(header).encode()
+        file.write_bytes(len(head).to_bytes(8, "little") + head + body[8 + size :])
+
+    code, text = told("--registry", theirs.folder, "bundle", "import", tampered(moved(), tmp_path / "made-up", retype))
+
+    assert (code, text.count("\n"), list(theirs.tasks())) == (2, 1, [])
+    assert re.search(r"is no safetensors file of numbers|has no vector", text)
 
 
 @pytest.mark.parametrize("change", [lambda table: table * 2, lambda table: table[:1], lambda table: table[:, :1]])

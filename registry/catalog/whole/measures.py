@@ -116,7 +116,7 @@ def _overlap(known: int, count: int, start: int, more: int) -> bool:
 def _predictions(fields: Fields, piece: Piece) -> Predictions:
     answers, replies = fields.texts("answers"), fields.one_or_none("replies", list)
     table, own, missing = (piece.arrays.get(name) for name in ("probabilities", "prompt_prob", "unanswered"))
-    if table is None or not _are_numbers(table, np.float32, (len(table), len(answers))) or not len(table):
+    if table is None or not _are_numbers(table, np.float32, (*table.shape[:1], len(answers))) or not len(table):
         raise fields.fault("probabilities are not a column for each answer.")
     if own is not None and not _are_numbers(own, np.float32, (len(table),)):
         raise fields.fault("prompt_prob is not a number for each row.")
