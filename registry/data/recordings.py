@@ -1,11 +1,13 @@
 """Recorded outputs: what a model, or an LLM under many prompts, has answered elsewhere."""
 
 import io
+import tokenize
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from registry.data.inputs import Input, dump_corpus
@@ -162,4 +164,8 @@ def _dumped(table: NDArray[np.float32]) -> bytes:
 
 
 def _loaded(body: bytes) -> NDArray[np.float32]:
-    return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), np.float32)
+    """Return a table; raise `ValueError` where the bytes are none."""
+    try:
+        return np.asarray(npy.read_array(io.BytesIO(body), allow_pickle=False), np.float32)
+    except tokenize.TokenError as error:  # numpy reads a head that is cut as if it were a program
+        raise ValueError("not an array") from error

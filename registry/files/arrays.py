@@ -1,6 +1,7 @@
 """Arrays in .npz files: measured before they are unpacked, and never unpickled."""
 
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -26,6 +27,7 @@ UNREADABLE = (
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,  # numpy reads the head of an array that is cut as if it were a program
 )
 NUMBERS = "fiu"  # kinds of arrays: neither complex nor texts, of which numpy would keep a part without a word
 

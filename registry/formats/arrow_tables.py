@@ -69,6 +69,7 @@ def _rows(batches: Iterable[Any], names: Mapping[str, list[str]], place: str) ->
     rows: list[dict[str, Any]] = []
     size = 0
     for batch in batches:
+        batch.validate(full=True)  # else Arrow ends the process over one that is damaged
         size += sum(bytes_of(column) for column in batch.columns)
         if size > limits.FILE:
             raise limits.too_large(place, limits.FILE)

@@ -320,8 +320,9 @@ ARRAYS = {  # that cannot be taken
 
 def broken(place: Path, what: str) -> Path:
     """Write a file that cannot be taken, in one of many ways."""
-    path = place / ("v.npy" if what == "cut matrix" else "v.csv" if what == "another ending" else "v.npz")
-    if what == "cut matrix":
+    is_matrix = what in ("cut matrix", "open head")
+    path = place / ("v.npy" if is_matrix else "v.csv" if what == "another ending" else "v.npz")
+    if is_matrix:
         np.save(path, rows(2))
     else:
         with path.open("wb") as file:
@@ -329,12 +330,16 @@ def broken(place: Path, what: str) -> Path:
     body = bytearray(path.read_bytes())
     if what == "flipped":
         body[body.index(rows(2).tobytes())] ^= 1
+    if what == "open head":
+        body[body.index(b"}")] = ord("(")
     cut = {"cut": -300, "cut matrix": -4, "no archive": 9}.get(what)
     path.write_bytes(body[:cut])
     return place / "absent.npz" if what == "no file" else path
 
 
-@pytest.mark.parametrize("what", [*ARRAYS, "cut", "flipped", "another ending", "no file", "no archive", "cut matrix"])
+@pytest.mark.parametrize(
+    "what", [*ARRAYS, "cut", "flipped", "another ending", "no file", "no archive", "cut matrix", "open head"]
+)
 def test_a_file_that_cannot_be_taken_is_told_in_one_line(store: Registry, tmp_path: Path, what: str) -> None:
     before = dump(store.folder)
 

@@ -602,7 +602,22 @@ def test_numbers_of_another_kind_import_nothing(
     assert re.search(r"is no safetensors file of numbers|has no vector", text)
 
 
-@pytest.mark.parametrize("change", [lambda table: table * 2, lambda table: table[:1], lambda table: table[:, :1]])
+def saved(table: Any) -> bytes:  # noqa: ANN401 - an array of any shape
+    held = io.BytesIO()
+    np.save(held, table)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: saved(table * 2),
+        lambda table: saved(table[:1]),
+        lambda table: saved(table[:, :1]),
+        lambda table: saved(table).replace(b"}", b"("),
+        lambda table: b"PK\3\4" + saved(table),
+    ],
+)
 def test_recorded_tables_that_nothing_can_have_answered_import_nothing(
     mine: Registry, theirs: Registry, moved: Callable[[], Path], tmp_path: Path, change: Callable[[Any], Any]
 ) -> None:
@@ -613,11 +628,10 @@ def test_recorded_tables_that_nothing_can_have_answered_import_nothing(
     def spoil(folder: Path) -> None:
         (entry,) = (line for line in (folder / "entries.jsonl").read_text().splitlines() if '"llm@asked"' in line)
         sha256 = json.loads(entry)["versions"][0]["contents"]["outputs"]
-        held = io.BytesIO()
-        np.save(held, change(np.load(folder / "contents" / sha256)))
-        forged = hashlib.sha256(held.getvalue()).hexdigest()
+        made = change(np.load(folder / "contents" / sha256))
+        forged = hashlib.sha256(made).hexdigest()
         (folder / "contents" / sha256).unlink()
-        (folder / "contents" / forged).write_bytes(held.getvalue())
+        (folder / "contents" / forged).write_bytes(made)
         (folder / "entries.jsonl").write_text((folder / "entries.jsonl").read_text().replace(sha256, forged))
 
     theirs.import_bundle(moved(), dry_run=True)

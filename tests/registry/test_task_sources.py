@@ -5,6 +5,7 @@ import decimal
 import gzip
 import io
 import json
+import struct
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from registry.data.tasks import TaskData
 from registry.errors import DataError, InputError
 from registry.files.lines import dump_lines
 from registry.formats.answer_tables import answer_table
+from registry.formats.arrow_tables import stream_rows
 from registry.formats.corpora import read_corpus
 from registry.formats.table_files import FileForm
 from registry.formats.tasks import read_task
@@ -329,6 +331,22 @@ def save_to_disk(folder: Path, labels: list[int]) -> None:
         stream.write_table(table)
     (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
     (folder / "dataset_info.json").write_text("{}")
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -1, 100])
+def test_a_stream_of_arrow_whose_lists_end_nowhere_is_refused(tmp_path: Path, number: int) -> None:
+    """Arrow itself would read what lies beside, look for room for all of it, or end the process."""
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({"text": ["one", "two"], "more": [["a", "b"], ["c"]]})
+    with arrow.ipc.new_stream(str(tmp_path / "t.arrow"), table.schema) as stream:
+        stream.write_table(table)
+    body = (tmp_path / "t.arrow").read_bytes()
+    ends = struct.pack("<iii", 0, 2, 3)
+    assert body.count(ends) == 1
+    (tmp_path / "t.arrow").write_bytes(body.replace(ends, struct.pack("<iii", 0, number, 3)))
+
+    with pytest.raises(DataError, match=r"t\.arrow: not an Arrow stream \(In column 1"):
+        stream_rows([tmp_path / "t.arrow"], "t")
 
 
 def test_a_folder_of_save_to_disk_is_read_with_its_splits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
