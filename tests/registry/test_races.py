@@ -6,18 +6,21 @@ import os
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import filelock
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import event, select
 from tiny_cli import dump, hand_made_space, put_vector, tiny_rows, write_rows
 from together import PATIENCE, at_once
 
 import cli
 from registry import Registry
 from registry.catalog.engines import locks, sqlite
+from registry.catalog.tables import State
 from registry.errors import RegistryError
 from registry.formats.tasks import read_task
 
@@ -51,6 +54,32 @@ def test_two_processes_that_miss_the_index_both_answer(store: Path) -> None:
     with Registry.open(store) as registry:
         assert [one.snapshot for one in registry.verify_index()] == ["sound"]
     assert [path.suffix for path in (store / "index").iterdir()] == [".idx"]
+
+
+def test_a_connection_is_opened_however_often_others_write_meanwhile(store: Path) -> None:
+    engine = sqlite.engine(store / "catalog.db", writes=False)
+
+    def write(*_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+        with closing(sqlite3.connect(store / "catalog.db")) as other, other:
+            other.execute("UPDATE state SET generation = generation + 1")
+
+    event.listen(engine, "connect", write)
+    with engine.connect() as connection:
+        before = connection.scalar(select(State.__table__.c.generation))
+    write()
+    with engine.connect() as connection:
+        assert connection.scalar(select(State.__table__.c.generation)) == before + 2
+
+
+def test_a_connection_is_to_the_catalog_that_is_put_in_the_place_while_it_is_opened(store: Path) -> None:
+    engine, theirs = sqlite.engine(store / "catalog.db", writes=False), store / "theirs.db"
+    shutil.copy(store / "catalog.db", theirs)
+    with closing(sqlite3.connect(theirs)) as other, other:
+        other.execute("UPDATE state SET generation = 77")
+
+    event.listen(engine, "connect", lambda *_: theirs.exists() and theirs.replace(store / "catalog.db"))
+    with engine.connect() as connection:
+        assert connection.scalar(select(State.__table__.c.generation)) == 77
 
 
 def _aliased(barrier: Any, folder: Path, alias: str) -> None:  # noqa: ANN401 - a barrier of processes

@@ -317,7 +317,7 @@ class _Connections:
 
     def find(self, _dialect: object, record: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Note how the file is that is about to be opened; refuse one that is gone: SQLite would make an empty one."""
-        record.info["left"] = stamp_of(self._path)
+        record.info.update(left=stamp_of(self._path), is_new=True)
         if record.info["left"] is None:
             raise sqlite3.OperationalError("unable to open database file")
 
@@ -338,10 +338,12 @@ class _Connections:
         """Open the file anew where anybody else has changed it since, or where this process was forked.
 
         SQLite tells a change by a number in the file. One that was copied over it may have the same: what is kept of
-        the former's pages would be read as its own, and written into it.
+        the former's pages would be read as its own, and written into it. What has just been opened has read none: there
+        it is enough that nobody has put another file in its place meanwhile.
         """
-        is_ours = record.info["process"] == os.getpid()
-        if is_ours and record.info["left"] == stamp_of(self._path):
+        is_ours, is_new = record.info["process"] == os.getpid(), record.info.pop("is_new", False)
+        found, left = stamp_of(self._path), record.info["left"]
+        if is_ours and (found == left or (is_new and found is not None and is_same_file(found, left))):
             return
         if not is_ours:  # the parent's is not to be closed
             record.dbapi_connection = proxy.dbapi_connection = None
