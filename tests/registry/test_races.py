@@ -71,13 +71,15 @@ def test_a_connection_is_opened_however_often_others_write_meanwhile(store: Path
         assert connection.scalar(select(State.__table__.c.generation)) == before + 2
 
 
-def test_a_connection_is_to_the_catalog_that_is_put_in_the_place_while_it_is_opened(store: Path) -> None:
+def test_a_catalog_that_is_put_in_the_place_while_a_connection_is_opened_is_read_by_the_next(store: Path) -> None:
     engine, theirs = sqlite.engine(store / "catalog.db", writes=False), store / "theirs.db"
     shutil.copy(store / "catalog.db", theirs)
     with closing(sqlite3.connect(theirs)) as other, other:
         other.execute("UPDATE state SET generation = 77")
 
     event.listen(engine, "connect", lambda *_: theirs.exists() and theirs.replace(store / "catalog.db"))
+    with engine.connect():
+        assert not theirs.exists()
     with engine.connect() as connection:
         assert connection.scalar(select(State.__table__.c.generation)) == 77
 

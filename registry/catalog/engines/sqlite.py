@@ -338,12 +338,11 @@ class _Connections:
         """Open the file anew where anybody else has changed it since, or where this process was forked.
 
         SQLite tells a change by a number in the file. One that was copied over it may have the same: what is kept of
-        the former's pages would be read as its own, and written into it. What has just been opened has read none: there
-        it is enough that nobody has put another file in its place meanwhile.
+        the former's pages would be read as its own, and written into it. What has just been opened has read none, and
+        is known by how the file was before: where that has changed since, it is opened anew for the next question.
         """
         is_ours, is_new = record.info["process"] == os.getpid(), record.info.pop("is_new", False)
-        found, left = stamp_of(self._path), record.info["left"]
-        if is_ours and (found == left or (is_new and found is not None and is_same_file(found, left))):
+        if is_ours and (is_new or record.info["left"] == stamp_of(self._path)):
             return
         if not is_ours:  # the parent's is not to be closed
             record.dbapi_connection = proxy.dbapi_connection = None
