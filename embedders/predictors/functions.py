@@ -8,6 +8,8 @@ import symtable
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,11 +75,10 @@ class AskedFunction:
         if isinstance(given, Mapping | str | set | frozenset) or hasattr(given, "columns"):  # a data frame
             told = "let it give a list, an answer for each text in order"
             raise BlackBoxError(f"{self._target} gave a {type(given).__name__}: {told}.")
-        if len(answers) != len(texts):
-            raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(texts)} texts.")
-        if self._takes_numbers:
-            answers = [as_text(answer) for answer in answers]
-        return self._as_table(answers)
+        if len(answers) != len(inputs):  # the list of texts is the function's, which may have changed it
+            raise BlackBoxError(f"{self._target} gave {len(answers)} answers to {len(inputs)} texts.")
+        as_label = as_text if self._takes_numbers else _valued
+        return self._as_table([as_label(answer) for answer in answers])
 
     def _as_table(self, answers: Sequence[Any]) -> Predictions:
         rows = [answer if isinstance(answer, dict) else {str(answer): 1.0} for answer in answers]
@@ -85,10 +86,7 @@ class AskedFunction:
         is_text = all(isinstance(answer, str | dict) for answer in answers)
         if not is_text or not labels or not all(isinstance(label, str) and label for label in labels):
             raise BlackBoxError(f"{self._target} must answer with texts, or with {{text: probability}}.")
-        try:
-            table = np.array([[float(row.get(label, 0.0)) for label in labels] for row in rows], np.float32)
-        except (TypeError, ValueError) as error:
-            raise BlackBoxError(f"{self._target} gave a probability that is no number.") from error
+        table = self._numbers(rows, labels)
         total = table.sum(axis=1, keepdims=True)
         if not np.isfinite(table).all() or (table < 0).any() or (total <= 0).any():
             raise BlackBoxError(f"{self._target} gave probabilities that are negative, or all zero.")
@@ -100,6 +98,20 @@ class AskedFunction:
                 "with texts, such as negative and positive."
             )
         return Predictions(tuple(labels), table / total)
+
+    def _numbers(self, rows: Sequence[dict[Any, Any]], labels: Sequence[str]) -> NDArray[np.float32]:
+        """Return the rows' probabilities of labels; a text is none, be it of digits."""
+        if any({"label", "score"} == row.keys() and isinstance(row["label"], str) for row in rows):
+            raise BlackBoxError(
+                f"{self._target} answers with {{'label': ..., 'score': ...}}, as pipelines of transformers do: let it "
+                "give the label alone, [one['label'] for one in pipeline(texts)]."
+            )
+        try:
+            if any(isinstance(number, str | bytes) for row in rows for number in row.values()):
+                raise TypeError
+            return np.array([[float(row.get(label, 0.0)) for label in labels] for row in rows], np.float32)
+        except (TypeError, ValueError) as error:
+            raise BlackBoxError(f"{self._target} gave a probability that is no number.") from error
 
     def _check_one_choice(self, table: NDArray[np.float32], rows: Sequence[dict[Any, Any]]) -> None:
         """Refuse probabilities of labels that hold or not each by itself; weights, such as counts, are divided."""
@@ -121,7 +133,7 @@ class FunctionPredictor(AskedFunction):
             raise BlackBoxError(f"{target} has changed since it was registered: add it with --replace.")
         module, _, name = target.partition(":")
         try:
-            with _here_importable():
+            with _here_importable(), redirect_stdout(sys.stderr):
                 function = getattr(_imported(module), name, None)
         except (Exception, SystemExit) as error:  # whatever a user's module raises becomes one line
             raise BlackBoxError(f"{module} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
@@ -130,8 +142,8 @@ class FunctionPredictor(AskedFunction):
         super().__init__(function, target)
 
     def predict(self, inputs: Sequence[Input]) -> Predictions:
-        """Ask the function, which may import what lies beside it as late as now."""
-        with _here_importable():
+        """Ask the function, which may import what lies beside it as late as now; what it prints is no answer."""
+        with _here_importable(), redirect_stdout(sys.stderr):
             return super().predict(inputs)
 
 
@@ -154,7 +166,8 @@ def _is_estimator(thing: object) -> bool:
 def as_text(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
     """Return an answer with numbers as texts, to the last digit: 1 and 1.0 are one answer, and nan is none."""
     if isinstance(answer, dict):
-        return dict(zip(_distinct(answer), answer.values(), strict=True))
+        return dict(zip(_distinct(map(as_text, answer)), answer.values(), strict=True))
+    answer = answer.value if isinstance(answer, Enum) else answer
     if isinstance(answer, bool | np.bool_):
         return str(bool(answer)).lower()
     if isinstance(answer, float | np.floating) and not np.isfinite(answer):
@@ -164,9 +177,16 @@ def as_text(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
     return answer
 
 
+def _valued(answer: Any) -> Any:  # noqa: ANN401 - whatever a function answers
+    """Return an answer with members of an Enum as their values."""
+    if isinstance(answer, dict):
+        return dict(zip(_distinct(map(_valued, answer)), answer.values(), strict=True))
+    return answer.value if isinstance(answer, Enum) else answer
+
+
 def _distinct(labels: Iterable[Any]) -> list[Any]:
-    """Return labels as texts; raise `BlackBoxError` where two are one, whose probabilities would be lost."""
-    texts = [as_text(label) for label in labels]
+    """Return labels as they are; raise `BlackBoxError` where two are one, whose probabilities would be lost."""
+    texts = list(labels)
     twice = [text for text, often in Counter(texts).items() if often > 1]
     if twice:
         raise BlackBoxError(f"Two labels are the same text, {str(twice[0])[:80]!r}: let each have a name of its own.")
@@ -190,7 +210,7 @@ def _asked_estimator(
             f"{target} is no fitted classifier of one label (a regressor, several outputs, or not fitted): register a "
             "function that answers each text with one text."
         )
-    names = [str(name) for name in _distinct(classes)]
+    names = [str(name) for name in _distinct(map(as_text, classes))]
     if not takes_numbers and not all(isinstance(name, str) for name in classes):
         raise SettingError(
             f"{target} calls its classes {', '.join(names)[:100]}: register a function that answers with their names."

@@ -102,6 +102,12 @@ def test_a_pipeline_of_scikit_learn(store: Registry) -> None:
         (lambda _: 1 / 0, None, BlackBoxError, "raised ZeroDivisionError"),
         (lambda texts: [["a", "b"] for _ in texts], None, BlackBoxError, "must answer with texts"),
         (lambda texts: [{"a": 0.9, "b": 0.8} for _ in texts], None, BlackBoxError, "add up to 1.7"),
+        (
+            lambda texts: [{"label": "1", "score": 0.97} for _ in texts],
+            {},
+            BlackBoxError,
+            "as pipelines of transformers",
+        ),
         (object(), None, SettingError, "is no function, and has no predict"),
         (type("Regressor", (), {"predict": lambda _self, texts: texts})(), None, SettingError, "no fitted classifier"),
     ],

@@ -396,6 +396,10 @@ def test_a_pair_reaches_a_function_as_one_text(registry: Registry, function: Wri
         ("return [{1: 0.5}] * 3", r"must answer with texts"),
         ("return [{'good': 'very'}] * 3", r"gave a probability that is no number\.$"),
         ("return [{'good': None}] * 3", r"gave a probability that is no number\.$"),
+        ("return [{'good': '0.7', 'bad': '0.3'}] * 3", r"gave a probability that is no number\.$"),
+        ("return [{'label': '0', 'score': 0.98}] * 3", r"as pipelines of transformers do: let it give the label alone"),
+        ("texts.append('')\nreturn texts", r"^box_\w+:answer gave 4 answers to 3 texts\.$"),
+        ("del texts[0]\nreturn texts", r"^box_\w+:answer gave 2 answers to 3 texts\.$"),
         ("return [{'good': -1, 'bad': 2}] * 3", r"gave probabilities that are negative, or all zero\.$"),
         ("return [{'good': 0}] * 3", r"gave probabilities that are negative, or all zero\.$"),
         ("return [{}] + ['good'] * 2", r"gave probabilities that are negative, or all zero\.$"),
@@ -409,6 +413,28 @@ def test_answers_of_another_form_are_refused_in_one_line(
 
     with pytest.raises(BlackBoxError, match=told):
         _ask(registry, "box", INPUTS)
+
+
+@pytest.mark.parametrize("kind", ["Enum", "StrEnum"])
+def test_answers_that_are_members_of_an_enum_are_their_values(registry: Registry, function: Writer, kind: str) -> None:
+    made = f"import enum\nMood = enum.{kind}('Mood', {{'GOOD': 'good', 'BAD': 'bad'}})\n"
+    function_model(
+        registry, "hard", function(f"{made}return [Mood.BAD if 'dull' in text else Mood.GOOD for text in texts]")
+    )
+    function_model(registry, "soft", function(f"{made}return [{{Mood.GOOD: 0.7, Mood.BAD: 0.3}} for _ in texts]"))
+
+    assert _ask(registry, "hard", INPUTS).likeliest() == ["good", "bad", "good"]
+    assert sorted(_ask(registry, "soft", INPUTS).answers) == ["bad", "good"]
+
+
+def test_what_a_function_prints_is_no_part_of_what_a_command_answers(
+    registry: Registry, function: Writer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function_model(registry, "box", function("print('asked')\nreturn ['good'] * len(texts)"))
+
+    _ask(registry, "box", INPUTS)
+
+    assert capsys.readouterr() == ("", "asked\n")
 
 
 @pytest.mark.parametrize(
