@@ -82,7 +82,10 @@ class Checkpoint:
         except ModelNotUsableError:
             raise
         except Exception as error:  # the libraries raise many kinds, a tokenizer of another release a bare Exception
-            raise ModelNotUsableError(f"{folder} cannot be loaded: {first_line(error)}") from error
+            why = first_line(error)
+            if "ignore_mismatched_sizes" in why:  # the rest of what is told is a report that nobody is shown
+                why = "its weights have other sizes than its config.json tells, as of its labels (id2label)"
+            raise ModelNotUsableError(f"{folder} cannot be loaded: {why}") from error
         check_loaded(folder, loading_info, body=str(model.base_model_prefix))
         return tokenizer, model
 

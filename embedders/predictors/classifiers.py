@@ -35,7 +35,7 @@ class NumberPredictor(OfCheckpoint):
     """A regression: a number between two that have a meaning.
 
     Its output y between the ends (low, high) of the scale has the probabilities (1 - t, t) with
-    t = (y - low) / (high - low), cut to 0 and 1.
+    t = (y - low) / (high - low), cut to 0 and 1. That most are cut is told: the scale is another then.
     """
 
     form: Form = "number"
@@ -44,6 +44,16 @@ class NumberPredictor(OfCheckpoint):
         super().__init__(model)
         self._labels = list(labels)
         self._low, self._high = ends
+        self._asked = self._outside = 0  # numbers, so far
+
+    @property
+    def not_read(self) -> str | None:
+        """That ends of texts were not read, or that the range does not fit the numbers, in words."""
+        outside = None
+        if 2 * self._outside > self._asked:
+            scale = f"{self._low:g} to {self._high:g}"
+            outside = f"numbers beyond the range {scale}, each taken for its end: {self._outside} of {self._asked}"
+        return "; ".join(filter(None, (super().not_read, outside))) or None
 
     def answerable(self, inputs: Sequence[Input]) -> list[Input]:
         """All of them."""
@@ -52,7 +62,10 @@ class NumberPredictor(OfCheckpoint):
     def predict(self, inputs: Sequence[Input]) -> Predictions:
         """Return how near each number is to the ends of the scale."""
         numbers = _outputs(self._model, inputs, 1)[:, 0]
-        share = np.clip((numbers - self._low) / (self._high - self._low), 0.0, 1.0)
+        share = (numbers - self._low) / (self._high - self._low)
+        self._asked += len(share)
+        self._outside += int(((share < 0) | (share > 1)).sum())
+        share = np.clip(share, 0.0, 1.0)
         return Predictions(tuple(self._labels), np.stack([1 - share, share], axis=1).astype(np.float32))
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from embedders.surrogate.weights import label_names
 from registry.data.models import HeadKind
 from registry.data.spelling import plain
 from registry.files.lines import read_json
+from registry.reading.meanings import says_nothing
 
 log = logging.getLogger("registry")
 _ENCODERS = (  # whose states can be read without a head
@@ -22,7 +22,6 @@ _DECODE_IF_TOLD = (  # to read from left to right alone
     *(*_ENCODERS, "bert-generation", "big_bird", "data2vec-text", "megatron-bert", "rembert", "roberta-prelayernorm"),
     *("roformer", "xlm-roberta-xl", "xmod"),
 )
-_NAMELESS = re.compile(r"LABEL_\d+|\d*")
 
 
 def head_of(folder: Path, labels: Sequence[str] | None = None) -> HeadKind:
@@ -107,7 +106,7 @@ def _of_writer(labels: Sequence[str] | None, source: str) -> list[str]:
 def _check_one_choice(folder: Path, source: str) -> None:
     """Refuse a classifier whose outputs are probabilities each by itself, not of one choice among all."""
     config = read_json(folder / "config.json")
-    is_sigmoid = "sigmoid" in str(config.get("function_to_apply", "")).lower()
+    is_sigmoid = any("sigmoid" in str(function).lower() for function in _applied(config))
     if not is_sigmoid and config.get("problem_type") != "multi_label_classification":
         return
     own = label_names(folder)
@@ -118,6 +117,13 @@ def _check_one_choice(folder: Path, source: str) -> None:
         f"{source} answers yes or no to {which}: such models are not supported. Register a function that answers with "
         "one text instead."
     )
+
+
+def _applied(config: Mapping[str, object]) -> list[object]:
+    """Return what a config names, as transformers or sentence-transformers do, to be applied to the outputs."""
+    inner = config.get("sentence_transformers")  # its cross-encoders, as later and as earlier releases write them
+    later = inner.get("activation_fn") if isinstance(inner, Mapping) else None
+    return [later, *map(config.get, ("sbert_ce_default_activation_function", "function_to_apply"))]
 
 
 def _of_regression(
@@ -142,7 +148,7 @@ def _of_classifier(folder: Path, labels: Sequence[str] | None, source: str) -> l
     _check_one_choice(folder, source)
     own = label_names(folder)
     labels = list(labels or own)
-    nameless = next((label for label in labels if _NAMELESS.fullmatch(label.strip())), None)
+    nameless = next(filter(says_nothing, labels), None)
     if nameless is not None:
         raise ModelNotUsableError(f"{source} names its labels {nameless!r}, ...: say what they mean with --labels A,B.")
     if len(labels) != len(own):

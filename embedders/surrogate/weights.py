@@ -109,7 +109,7 @@ def label_names(folder: Path) -> list[str]:
     names = config.get("id2label") or {str(number): f"LABEL_{number}" for number in numbers}
     if not isinstance(names, dict) or {str(key) for key in names} != {str(number) for number in range(len(names))}:
         raise ModelNotUsableError(f"{folder} has an id2label that does not number its labels from 0 on.")
-    return [str(names[key]) for key in sorted(names, key=int)]
+    return ["" if names[key] is None else str(names[key]) for key in sorted(names, key=int)]
 
 
 def model_type(folder: Path) -> str:

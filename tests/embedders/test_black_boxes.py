@@ -402,6 +402,19 @@ def test_a_number_is_the_probability_of_its_scales_high_end(registry: Registry, 
     assert answers.probabilities.sum(axis=1).tolist() == pytest.approx([1.0] * 3, abs=1e-6)
 
 
+def test_a_scale_that_most_numbers_are_beyond_is_told(registry: Registry, tmp_path: Path) -> None:
+    folder = tiny_box(tmp_path / "rater", "bert", "BertForSequenceClassification", outputs=1)
+    for name, ends in (("wrong", (50.0, 60.0)), ("right", (-60.0, 60.0))):
+        hf_model(registry, name, str(folder), labels=["unlike", "alike"], range=ends)
+    wrong, right = box(registry, "wrong"), box(registry, "right")
+
+    wrong.predict(INPUTS)
+    right.predict(INPUTS)
+
+    assert wrong.not_read == "numbers beyond the range 50 to 60, each taken for its end: 3 of 3"
+    assert right.not_read is None
+
+
 def test_another_range_makes_another_version(registry: Registry, tmp_path: Path) -> None:
     folder = str(tiny_classifier(tmp_path / "rater", None, outputs=1))
     made = hf_model(registry, "rater", folder, labels=["low", "high"], range=(0, 5))

@@ -56,7 +56,15 @@ def ask(registry: Registry, name: str, inputs: list[Input] = TEXTS) -> Predictio
 # -- several labels at once ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [{"problem_type": "multi_label_classification"}, {"function_to_apply": "sigmoid"}])
+SIGMOID = "torch.nn.modules.activation.Sigmoid"
+THROUGH_A_SIGMOID = [  # as transformers writes it, and sentence-transformers of its cross-encoders
+    {"function_to_apply": "sigmoid"},
+    {"sentence_transformers": {"activation_fn": SIGMOID, "version": "5.0.0"}},
+    {"sbert_ce_default_activation_function": SIGMOID},
+]
+
+
+@pytest.mark.parametrize("config", [{"problem_type": "multi_label_classification"}, *THROUGH_A_SIGMOID])
 def test_a_checkpoint_whose_labels_hold_each_by_itself_is_refused(
     registry: Registry, classifier: Path, config: dict[str, Any]
 ) -> None:
@@ -134,9 +142,13 @@ def test_labels_whose_order_is_a_guess_are_refused(registry: Registry, classifie
         hf_model(registry, "m", str(classifier))
 
 
-@pytest.mark.parametrize(
-    "config", [{"problem_type": "multi_label_classification"}, {"function_to_apply": "sigmoid", "problem_type": None}]
-)
+def test_a_cross_encoder_without_a_sigmoid_answers_with_one_of_its_labels(registry: Registry, classifier: Path) -> None:
+    edit_config(classifier, sentence_transformers={"activation_fn": "torch.nn.modules.linear.Identity"})
+
+    assert hf_model(registry, "m", str(classifier)).name == "m"
+
+
+@pytest.mark.parametrize("config", [{"problem_type": "multi_label_classification"}, *THROUGH_A_SIGMOID])
 def test_one_output_through_a_sigmoid_is_no_number_on_a_scale(
     registry: Registry, classifier: Path, config: dict[str, Any]
 ) -> None:
@@ -144,6 +156,22 @@ def test_one_output_through_a_sigmoid_is_no_number_on_a_scale(
 
     with pytest.raises(ModelNotUsableError, match="answers yes or no to its one label"):
         hf_model(registry, "m", str(classifier), labels=("harmless", "toxic"), range=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("name", ["label_1", "Label 1", "1.0", "-1", None])
+def test_names_that_say_nothing_are_none(registry: Registry, classifier: Path, name: str | None) -> None:
+    edit_config(classifier, id2label={"0": "bad", "1": name, "2": "good"})
+
+    with pytest.raises(ModelNotUsableError, match="say what they mean with --labels"):
+        hf_model(registry, "m", str(classifier))
+
+
+def test_names_for_more_labels_than_there_are_outputs_are_told(registry: Registry, classifier: Path) -> None:
+    edit_config(classifier, id2label={str(number): name for number, name in enumerate("abcd")})
+    hf_model(registry, "m", str(classifier))
+
+    with pytest.raises(ModelNotUsableError, match=r"other sizes than its config\.json tells, as of its labels"):
+        ask(registry, "m")
 
 
 def test_a_merged_model_beside_its_adapters_settings_is_taken(registry: Registry, classifier: Path) -> None:
