@@ -599,6 +599,30 @@ def test_of_several_choices_the_first_by_number_is_the_reply() -> None:
     assert chat_reply({"choices": [later, first]}).text == "good"
 
 
+@pytest.mark.parametrize(
+    ("words", "tokens", "text", "expected"),
+    [
+        (("no", "not sure"), {"no": 0.6, "not": 0.3}, "no", (0.6, 0.3)),
+        (("no", "not sure"), {"not": 0.6, "no": 0.3}, "not sure", (0.3, 0.6)),
+        (("no", "none"), {" No": 0.5, "None": 0.3, "no": 0.1}, "No.", (0.6, 0.3)),
+        (("1", "10"), {"1": 0.6, "10": 0.3}, "1", (0.6, 0.3)),
+        (("sport", "sports"), {"sport": 0.6, "sports": 0.3}, "sport", (0.6, 0.3)),
+        (("yes", "yes, but"), {"yes": 0.6, "no": 0.3}, "yes, but", (np.exp(LEAST), 1.0)),  # told by the text alone
+        (("science", "sci-fi"), {"sci": 0.7, "science": 0.3}, "sci-fi", (np.exp(LEAST), 1.0)),
+        (("no", "not sure"), {"No": 0.9, "Not": 0.05}, "Not sure", (np.exp(LEAST), 1.0)),
+    ],
+)
+def test_an_answer_that_another_begins_with_is_told_from_it(
+    words: tuple[str, str], tokens: dict[str, float], text: str, expected: tuple[float, float]
+) -> None:
+    place = LikelyTokens(next(iter(tokens)), {token: float(np.log(share)) for token, share in tokens.items()})
+
+    found = read_reply(ChatReply(text, "", None, False, [place], text), words)
+
+    assert found.missing is None
+    assert np.exp(found.scores).tolist() == pytest.approx(expected)
+
+
 def test_tokens_that_begin_another_word_than_the_text_says_are_not_those_of_the_text() -> None:
     place = LikelyTokens("bad", {"bad": -0.1, "good": -2.4})
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embedders.predictors.endpoint.mentions import Mention, Unit, mentions, units
 from embedders.predictors.endpoint.phrases import DENIES, Form, form_of, is_denied
-from embedders.predictors.endpoint.replies import ChatReply
+from embedders.predictors.endpoint.replies import ChatReply, LikelyTokens
 from embedders.predictors.endpoint.tokens import begins, by_tokens, first_place
 from registry.data.predictions import Missing
 
@@ -83,17 +83,27 @@ def read_reply(reply: ChatReply, words: Sequence[str]) -> NamedWords:
     named = by_text(reply.text, words, is_cut=reply.is_cut)
     if isinstance(named, Missing):
         return NamedWords(nothing, named)
-    if scores is not None and place is not None and _goes_with(reply.places[place].taken, named, words):
+    if scores is not None and place is not None and _goes_with(reply.places[place], scores, named, words):
         return NamedWords(scores, None, place)
     return NamedWords(named, None)
 
 
-def _goes_with(taken: str, named: NDArray[np.float64], words: Sequence[str]) -> bool:
-    """Say whether a token may be where a text begins its one word: a proxy may put its own text beside the tokens."""
+def _goes_with(
+    place: LikelyTokens, scores: NDArray[np.float64], named: NDArray[np.float64], words: Sequence[str]
+) -> bool:
+    """Say whether tokens may be where a text begins its one word.
+
+    A proxy may put its own text beside the tokens; and where the likeliest of these begins several words, as 'sci' does
+    'science' and 'sci-fi', the text tells which.
+    """
     if (named == 0).sum() != 1:
         return True
-    begun = [begins(word, taken) for word in words]
-    return not any(begun) or begun[int(named.argmax())]
+    word = int(named.argmax())
+    begun = [begins(one, place.taken) for one in words]
+    if any(begun) and not begun[word]:
+        return False
+    first = max(place.log_probs, key=lambda token: place.log_probs[token])
+    return sum(begins(one, first) for one in words) < 2 or int(scores.argmax()) == word
 
 
 def by_text(text: str, words: Sequence[str], *, is_cut: bool = False) -> NDArray[np.float64] | Missing:

@@ -26,10 +26,11 @@ def by_tokens(tokens: Mapping[str, float], words: Sequence[str]) -> NDArray[np.f
     """Return the log-probability that a reply begins as each word does, (words); None where that is not certain.
 
     Several tokens may begin a word, such as those with a blank or in capitals. A word that none of the likeliest tokens
-    begins gets the score of the least likely of them. It is not certain where the likeliest token begins no word or is
+    begins gets the score of the least likely of them. A token that is a word, as 'no', begins none of those that are
+    longer, such as 'not sure'. It is not certain where the likeliest token begins no word or is
     one or two letters of it ('I' is no 'irony' yet), or the likeliest words begin alike.
     """
-    begun = {token: [begins(word, token) for word in words] for token in tokens}
+    begun = {token: _begun(token, words) for token in tokens}
     first = max(tokens, key=lambda token: tokens[token])
     if not any(begun[first]) or not _is_telling(first, words):
         return None
@@ -40,6 +41,13 @@ def by_tokens(tokens: Mapping[str, float], words: Sequence[str]) -> NDArray[np.f
         scores.append(float(np.logaddexp.reduce(likely)) if likely else lowest)
     table = np.array(scores)
     return table if (table == table.max()).sum() == 1 else None
+
+
+def _begun(token: str, words: Sequence[str]) -> list[bool]:
+    """Return which words a token begins, or is."""
+    spelled = _spelled(token)
+    whole = [word.strip().casefold() in spelled for word in words]
+    return whole if any(whole) else [begins(word, token) for word in words]
 
 
 def begins(word: str, token: str) -> bool:
