@@ -9,6 +9,8 @@ import torch
 
 from embedders.errors import NoDeviceError
 
+_NOT_MIXED = ("deberta",)  # masks what is in bfloat16 by a number of float32 that bfloat16 lacks
+
 
 def best_device(wanted: str | None = None) -> torch.device:
     """Return the device that was asked for, else CUDA, else the CPU; raise `NoDeviceError`."""
@@ -66,17 +68,17 @@ def bf16_pays(device: torch.device) -> bool:
     return device.type == "cpu" and bool(abilities.get("amx_bf16"))
 
 
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Return the context in which forward passes run: bfloat16 where it pays, float32 elsewhere."""
-    if bf16_pays(device):
+def autocast(device: torch.device, kind: str) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which forward passes of a kind of model run: bfloat16 where it pays, float32 elsewhere."""
+    if bf16_pays(device) and kind not in _NOT_MIXED:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
 
 
-def model_precision(own: torch.dtype, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+def model_precision(own: torch.dtype, device: torch.device, kind: str) -> contextlib.AbstractContextManager[Any]:
     """Return the context in which a model with weights of a type answers: a GPU has half precision as it is."""
     is_ready = device.type == "cuda" and own in (torch.float16, torch.bfloat16)
-    return contextlib.nullcontext() if is_ready else autocast(device)
+    return contextlib.nullcontext() if is_ready else autocast(device, kind)
 
 
 def rounding(own: torch.dtype, device: torch.device) -> float:
@@ -95,13 +97,13 @@ def _tensor_cores() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def feature_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+def feature_precision(device: torch.device, kind: str) -> contextlib.AbstractContextManager[Any]:
     """Return the context in which features are made: on a GPU more exact than `autocast`.
 
     Features go into a regression, which enlarges what rounding has changed: with bfloat16 the map of MapEmb has a
     cosine of 0.9999 to that of float32, with ten bits 0.999998.
     """
-    return _tensor_cores() if device.type == "cuda" else autocast(device)
+    return _tensor_cores() if device.type == "cuda" else autocast(device, kind)
 
 
 def attention(device: torch.device, *, learns: bool = False) -> str | None:

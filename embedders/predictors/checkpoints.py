@@ -192,25 +192,34 @@ class Checkpoint:
 
     @cached_property
     def reads_padding(self) -> bool:
-        """Say whether a text is another to it beside a longer one: convolutions over tokens, for one, know no mask."""
+        """Say whether a text is another to it beside a longer one: convolutions over tokens, for one, know no mask.
+
+        It is asked in the precision of its weights, for the rounding of a fast one would hide what padding does.
+        """
+        import torch
+
         from embedders.hardware.batching import tokenised
-        from embedders.hardware.devices import rounding
 
         letters = [Input(" ".join(ascii_letters[:count])) for count in (FEW, 6 * FEW)]
         rows = [self.readable(row) for row in tokenised(self.tokenizer, letters, max_length=self.max_length)]
         alone, beside = (self.ask(self._first, self._batch(rows[:count], exact=True)) for count in (1, 2))
-        most = rounding(self.model.dtype, self.device) * alone.abs().max().clamp(min=1.0)
+        most = torch.finfo(self.model.dtype).eps ** 0.5 * alone.abs().max().clamp(min=1.0)
         return bool(((alone - beside).abs() > most).any().item())
 
     def _first(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
         """Return what the model makes of a batch's first input: its outputs, or numbers of each of its tokens."""
-        if self._head in (HeadKind.TEXT_TO_TEXT, HeadKind.SEQ2SEQ_LM):
-            read = {name: batch[name] for name in ("input_ids", "attention_mask")}
-            made = self.model.get_encoder()(**read)[0]
-        else:
-            made = self.model(**batch)[0]
+        import torch
+
+        with torch.autocast(self.device.type, enabled=False):
+            made = self._read_whole(batch)
         own = slice(None) if self._head in _ANSWERING else batch["attention_mask"][0] == 1
         return made[0][own].float()
+
+    def _read_whole(self, batch: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
+        if self._head in (HeadKind.TEXT_TO_TEXT, HeadKind.SEQ2SEQ_LM):
+            read = {name: batch[name] for name in ("input_ids", "attention_mask")}
+            return self.model.get_encoder()(**read)[0]
+        return self.model(**batch)[0]
 
     def _ends(self, row: dict[str, list[int]]) -> int:
         """Return how many ends of text a row has, as far as an encoder-decoder counts them."""
@@ -245,7 +254,7 @@ class Checkpoint:
         from embedders.hardware.devices import model_precision
 
         try:
-            with torch.inference_mode(), model_precision(self.model.dtype, self.device):
+            with torch.inference_mode(), model_precision(self.model.dtype, self.device, self.model.config.model_type):
                 return call(*values, **given)
         except torch.OutOfMemoryError as error:
             raise TooLargeError(self.name) from error

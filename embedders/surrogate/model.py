@@ -116,6 +116,11 @@ class Surrogate:
         return family_of(self._config)
 
     @property
+    def kind(self) -> str:
+        """What transformers calls its architecture."""
+        return str(self._config.model_type)
+
+    @property
     def hidden(self) -> int:
         """How many numbers a state has."""
         return int(self._config.hidden_size)
@@ -254,7 +259,7 @@ class Surrogate:
 
     def _pooled(self, part: tuple[NDArray[np.int64], Batch]) -> tuple[NDArray[np.int64], torch.Tensor]:
         numbers, batch = part
-        with torch.inference_mode(), feature_precision(self.device):
+        with torch.inference_mode(), feature_precision(self.device, self.kind):
             return numbers, pooled(self.model, batch)
 
 

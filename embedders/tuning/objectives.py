@@ -75,7 +75,7 @@ class _Pooled:
 
     def _states(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
         batch = self._surrogate.batch([self._rows[i] for i in rows])
-        with autocast(self._surrogate.device):
+        with autocast(self._surrogate.device, self._surrogate.kind):
             return pooled(model, batch)
 
 
@@ -193,7 +193,7 @@ class Span:
     def outputs(self, model: nn.Module, rows: NDArray[np.int64]) -> torch.Tensor:
         """Return the logits of each token as the answer's first and last in float32, (rows, 2, tokens)."""
         batch = self._surrogate.batch([self._rows[i] for i in rows])
-        with autocast(self._surrogate.device):
+        with autocast(self._surrogate.device, self._surrogate.kind):
             states = token_states(model, batch)
         scores: torch.Tensor = self.head(states).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e4)
         return scores.transpose(1, 2)
@@ -226,7 +226,7 @@ class TextToText:
         """Return minus the sum of the log probabilities of the answer's tokens."""
         seq2seq = self._surrogate.family == "seq2seq"
         batch, labels = self._seq2seq_batch(rows) if seq2seq else self._decoder_batch(rows)
-        with autocast(self._surrogate.device):
+        with autocast(self._surrogate.device, self._surrogate.kind):
             scores = model(**batch).logits.float()  # (batch, tokens, vocabulary)
         if not seq2seq:
             scores, labels = scores[:, :-1], labels[:, 1:]

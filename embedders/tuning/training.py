@@ -237,7 +237,8 @@ def _batch(model: Any, tokenizer: Any, rows: Sequence[dict[str, list[int]]]) -> 
 
 def _precision(model: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
     """bfloat16 where it pays: in a narrow model, casting takes longer than it saves."""
-    return autocast(model.device) if model.config.hidden_size > NARROW else contextlib.nullcontext()
+    is_narrow = model.config.hidden_size <= NARROW
+    return contextlib.nullcontext() if is_narrow else autocast(model.device, model.config.model_type)
 
 
 def _max_length(model: Any) -> int:  # noqa: ANN401

@@ -187,7 +187,7 @@ def test_a_device_on_which_nothing_is_computed_is_none(tmp_path: Path) -> None:
 def test_precision_is_left_as_it_was() -> None:
     before = torch.get_float32_matmul_precision()
 
-    with feature_precision(torch.device("cuda")):
+    with feature_precision(torch.device("cuda"), "bert"):
         inside = torch.get_float32_matmul_precision()
 
     assert (inside, torch.get_float32_matmul_precision()) == ("high", before)
@@ -195,7 +195,7 @@ def test_precision_is_left_as_it_was() -> None:
 
 def test_half_precision_of_a_gpu_is_taken_as_it_is() -> None:
     cuda = torch.device("cuda")
-    with model_precision(torch.bfloat16, cuda):
+    with model_precision(torch.bfloat16, cuda, "bert"):
         assert not torch.is_autocast_enabled("cuda")
 
 

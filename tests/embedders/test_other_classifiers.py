@@ -17,10 +17,12 @@ from embedders.black_boxes.entries import predictor_for
 from embedders.black_boxes.registering import hf_model
 from embedders.errors import BlackBoxError, ModelNotUsableError, SettingError
 from embedders.foreign.door import looked_at
+from embedders.hardware import devices
 from embedders.hardware.devices import quiet_transformers
 from embedders.predictors.checkpoints import Checkpoint
 from embedders.predictors.classifiers import ClassifierPredictor
 from embedders.predictors.heads import head_of
+from embedders.surrogate.model import Surrogate
 from registry import Registry
 from registry.data.inputs import Input
 from registry.data.models import HeadKind
@@ -117,10 +119,10 @@ MANY = [Input(text) for text in sentences(("fine", "dull"), 40)]
 
 
 def other_encoder(folder: Path, kind: str) -> Path:
-    """Save a classifier of an architecture that has its own idea of padding, with BERT's tokenizer."""
+    """Save a classifier of another architecture, with BERT's tokenizer."""
     tiny_box(folder, "bert", "BertForSequenceClassification", labels=LABELS)
     words = transformers.AutoConfig.from_pretrained(folder).vocab_size
-    size = {**_SIZE, **UNMASKED[kind], "vocab_size": words, "max_position_embeddings": 256, "pad_token_id": 0}
+    size = {**_SIZE, **UNMASKED.get(kind, {}), "vocab_size": words, "max_position_embeddings": 256, "pad_token_id": 0}
     config = getattr(transformers, f"{kind}Config")(**size, num_labels=len(LABELS))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -143,6 +145,30 @@ def test_a_classifier_that_reads_padding_gets_none(tmp_path: Path, kind: str) ->
     assert judge._model.reads_padding
     assert np.abs(together - alone).max() < TOLERANCE
     assert len(np.unique(together.round(3), axis=0)) > 10, "it answers every text alike"
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Multiply in bfloat16, as CPUs with AMX do."""
+    monkeypatch.setattr(devices, "bf16_pays", lambda device: True)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("kind", UNMASKED)
+def test_rounding_does_not_hide_that_padding_is_read(tmp_path: Path, kind: str) -> None:
+    folder = other_encoder(tmp_path / "judge", kind)
+
+    assert Checkpoint("judge", folder, HeadKind.CLASSIFICATION, device="cpu").reads_padding
+
+
+@pytest.mark.usefixtures("fast")
+def test_deberta_is_asked_in_float32_and_so_it_is_as_a_surrogate(tmp_path: Path) -> None:
+    folder = other_encoder(tmp_path / "judge", "Deberta")
+
+    answers = box(folder).predict(INPUTS).probabilities
+
+    assert answers.tolist() == [pytest.approx(row, abs=TOLERANCE) for row in transformed(folder)]
+    assert np.isfinite(Surrogate(folder, device="cpu", max_length=32).features(INPUTS)).all()
 
 
 @pytest.mark.parametrize(
