@@ -1,5 +1,6 @@
 """What is read of an endpoint's reply: the right answer, or none with its reason. Never a guess."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -331,6 +332,23 @@ def test_a_missing_v1_is_hinted_where_it_is_missing(served: TinyServer, path: st
 
     assert ("below /v1" in str(problem.value)) is bool(hint)
     assert str(problem.value).endswith(hint.format(url=url) or ").")
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/completions"])
+def test_a_url_of_one_path_is_told_to_be_no_base_url(served: TinyServer, path: str) -> None:
+    model = EndpointModel(Client(served.url + path, limits=Limits(**QUICK)), "tiny")
+
+    with pytest.raises(BlackBoxError, match="refuses with status 404") as problem:
+        model.score([Question("a film")], ["good", "bad"])
+
+    assert str(problem.value).endswith(f": {path} is put behind the base URL, try --endpoint {served.url}.")
+
+
+def test_a_reply_that_begins_with_a_mark_of_its_encoding_is_read(served: TinyServer) -> None:
+    served.always = "text \ufeff" + json.dumps({"choices": [{"message": {"content": "positive"}}]})
+    model = EndpointModel(Client(served.url, limits=Limits(**QUICK)), "tiny")
+
+    assert model.score([Question("a film")], ["negative", "positive"]).log_prob.argmax() == 1
 
 
 def test_azures_version_follows_each_path_and_its_key_has_a_header_of_its_own(

@@ -31,6 +31,7 @@ _AGAIN = (408, 429)  # and all from 500 on, but for what a server was not made t
 _NOT_MADE_FOR = 501
 _FILTERS = re.compile(r"content[_ ]filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
 _VERSION = re.compile(r"/v\d+\w*(/|$)|/deployments/")  # as base URLs have it
+_ASKED = re.compile(r"/(?:chat/)?completions$")  # what is put behind a base URL
 _AZURE = (".azure.com", ".azure-api.net")  # whose keys have a header of their own
 T = TypeVar("T")
 R = TypeVar("R")
@@ -143,6 +144,10 @@ class Client:
     def hint(self) -> str:
         """What may be wrong with the base URL, after a colon; nothing where it has the usual ending."""
         path = urlsplit(self.url).path
+        asked = _ASKED.search(self.url)
+        if asked is not None:
+            base = self.url[: asked.start()] + self._place.query
+            return f": {asked[0]} is put behind the base URL, try --endpoint {base}"
         if _VERSION.search(path):
             return ""
         return f": most servers answer below /v1, try --endpoint {self.url}/v1"
@@ -231,7 +236,7 @@ class Client:
             raise _TryAgainError(f"no reply within {self.limits.timeout:g} seconds") from None
         except (httpx2.TransportError, httpx2.DecodingError, httpx2.StreamError) as error:
             raise _TryAgainError(self._shown(str(error)) or type(error).__name__) from None
-        text = self._bare(content.decode("utf-8", "replace"))
+        text = self._bare(content.decode("utf-8-sig", "replace"))
         self._check_status(response, text)
         try:
             reply = json.loads(text)
