@@ -101,6 +101,7 @@ def opened(terms: Terms) -> HandedWorker | str:
     try:
         catalog = Catalog.open(terms.location)
         if not catalog.jobs.sees(terms.starter):
+            catalog.close()
             return f"finds another registry at {terms.location}: {SHARED}"
         registry = Registry(catalog, Indexes(catalog, terms.location.indexes))
         return HandedWorker(registry, space=terms.space, device=terms.device)

@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -48,20 +48,21 @@ class Database:
     @classmethod
     def open(cls, location: Location) -> "Database":
         """Open what is there; raise `NotARegistryError` or `SchemaError` where it cannot be used."""
-        database = cls(location)
-        database._must_exist()
-        found = database._sound_schema()
-        if found != SCHEMA:
-            raise SchemaError(found, newer=found is not None and found > SCHEMA)
+        with ExitStack() as left:
+            database = left.enter_context(closing(cls(location)))
+            database._must_exist()
+            found = database._sound_schema()
+            if found != SCHEMA:
+                raise SchemaError(found, newer=found is not None and found > SCHEMA)
+            left.pop_all()
         return database
 
     @classmethod
     def create(cls, location: Location) -> None:
         """Make the place and its database, or leave what another process has made meanwhile."""
-        database = cls(location)
-        database._engine.make_place(Base.metadata.tables)
-        database.upgrade()
-        database.close()
+        with closing(cls(location)) as database:
+            database._engine.make_place(Base.metadata.tables)
+            database.upgrade()
 
     @classmethod
     def is_at(cls, location: Location) -> bool:
@@ -82,10 +83,9 @@ class Database:
             with database.lock(), database._workplace() as place:
                 if database._is_there():
                     raise InputError(f"{location} is not empty: copy into a new place.")
-                fresh = cls(replace(location, folder=place))
-                fresh.upgrade()
-                filled = fill(fresh)
-                fresh.close()
+                with closing(cls(replace(location, folder=place))) as fresh:
+                    fresh.upgrade()
+                    filled = fill(fresh)
                 file.replace(fresh._engine.as_file().path, kept=place / "unfinished.db")  # goes with the place
                 file.note()
         return filled
@@ -93,9 +93,9 @@ class Database:
     @classmethod
     def upgrade_at(cls, location: Location) -> Upgraded | None:
         """Bring what is there to this release; return from which schema, None where there was nothing to do."""
-        database = cls(location)
-        database._must_exist()
-        return database.upgrade()
+        with closing(cls(location)) as database:
+            database._must_exist()
+            return database.upgrade()
 
     def schema(self) -> str | None:
         """Return the revision that the database is at, None where it has no tables."""
@@ -167,16 +167,15 @@ class Database:
         """
         file = self._engine.as_file()
         with self.lock(), file.errors(), file.held() as body, self._workplace() as place:
-            fresh = Database(replace(self.location, folder=place))
-            fresh.upgrade()
-            copy = place / "damaged.db"
-            with copy.open("wb") as copied:
-                shutil.copyfileobj(body, copied)
-            point("catalog.repair.copied")
-            salvaged = fresh._engine.as_file().salvage(copy)
-            with fresh.write() as session:
-                restart_logs(session)
-            fresh.close()
+            with closing(Database(replace(self.location, folder=place))) as fresh:
+                fresh.upgrade()
+                copy = place / "damaged.db"
+                with copy.open("wb") as copied:
+                    shutil.copyfileobj(body, copied)
+                point("catalog.repair.copied")
+                salvaged = fresh._engine.as_file().salvage(copy)
+                with fresh.write() as session:
+                    restart_logs(session)
             quarantine(salvaged)
             point("catalog.repair.salvaged")
             file.replace(fresh._engine.as_file().path, kept=kept)
@@ -196,14 +195,14 @@ class Database:
         file = self._engine.as_file()
         file.make_place(Base.metadata.tables)
         with self.lock(), self._workplace() as place:
-            other = Database(replace(self.location, folder=place))
-            copy = other._engine.as_file()
-            shutil.copyfile(source, copy.path)
-            if not copy.is_one():
-                raise InputError(f"{source} is no backup of a registry.")
-            for fault in copy.faults(SCHEMA):
-                raise IntegrityError(f"{source} is damaged ({fault}): take another backup.")
-            found = other.schema()
+            with closing(Database(replace(self.location, folder=place))) as other:
+                copy = other._engine.as_file()
+                shutil.copyfile(source, copy.path)
+                if not copy.is_one():
+                    raise InputError(f"{source} is no backup of a registry.")
+                for fault in copy.faults(SCHEMA):
+                    raise IntegrityError(f"{source} is damaged ({fault}): take another backup.")
+                found = other.schema()
             if found is None:
                 raise InputError(f"{source} is no backup of a registry.")
             if found > SCHEMA:

@@ -66,9 +66,9 @@ def restore(location: Location, source: Path) -> Restored:
     """
     if not source.is_file():
         raise DataError(str(source), "is not a file that 'fute backup' wrote." if source.exists() else "no such file.")
-    database = Database(location)
     kept = stamped(location, "before-restore")
-    schema = database.restore(source, kept)
+    with closing(Database(location)) as database:
+        schema = database.restore(source, kept)
     return Restored(kept if kept.exists() else None, schema < SCHEMA)
 
 

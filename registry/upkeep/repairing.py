@@ -1,6 +1,7 @@
 """Makes a damaged registry sound again: what can be believed is kept, what is derived is made anew, nothing is lost."""
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,21 +45,21 @@ def repair(location: Location) -> Repair:
         SchemaError: another release wrote it.
         StorageError: there is no room.
     """
-    database = Database(location)
     kept = quarantine = None
     rows = 0
     lost: tuple[LostRow, ...] = ()
     left: list[Fault] = []
-    if database.faults():
-        _check_release(database, location)
-        kept, quarantine = stamped(location, "before-repair"), stamped(location, "lost", ".jsonl")
-        salvaged = database.repair(kept, quarantine=partial(_quarantine, quarantine))
-        rows, lost = salvaged.rows, salvaged.lost
-        point("repair.salvaged")
-        if rows <= JUST_MADE:
-            left.append(Fault("catalog", f"{NOTHING}: restore a backup, for what there was is in {kept} alone"))
-    else:
-        database.sweep()
+    with closing(Database(location)) as database:
+        if database.faults():
+            _check_release(database, location)
+            kept, quarantine = stamped(location, "before-repair"), stamped(location, "lost", ".jsonl")
+            salvaged = database.repair(kept, quarantine=partial(_quarantine, quarantine))
+            rows, lost = salvaged.rows, salvaged.lost
+            point("repair.salvaged")
+            if rows <= JUST_MADE:
+                left.append(Fault("catalog", f"{NOTHING}: restore a backup, for what there was is in {kept} alone"))
+        else:
+            database.sweep()
     indices = _rebuilt(location)
     return Repair(kept, rows, lost, quarantine if lost else None, indices, (*left, *verify(location)))
 
@@ -81,10 +82,9 @@ def _quarantine(path: Path, salvaged: Salvaged) -> None:
 
 def _rebuilt(location: Location) -> int:
     """Make the indices of all spaces anew, and return how many."""
-    catalog = Catalog.open(location)
-    indexes = Indexes(catalog, location.indexes)
     count = 0
-    try:
+    with closing(Catalog.open(location)) as catalog:
+        indexes = Indexes(catalog, location.indexes)
         for space in catalog.spaces.all():
             try:
                 indexes.rebuild(space, must_last=True)
@@ -93,6 +93,4 @@ def _rebuilt(location: Location) -> int:
             except RegistryError:
                 continue  # of a damaged vector, which `verify` tells
             count += 1
-    finally:
-        catalog.close()
     return count

@@ -1,6 +1,7 @@
 """Holds all of a registry against itself: its database, keys, examples, spaces, vectors, packs and indices."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from registry.catalog import Catalog, SpaceRecord
@@ -33,15 +34,13 @@ def verify(location: Location) -> list[Fault]:
         NotARegistryError: there is none.
         SchemaError: another release wrote it.
     """
-    database = Database(location)
-    found = [Fault("catalog", f"{fault}: run 'fute repair'") for fault in database.faults()]
-    if found:
-        return found
-    catalog = Catalog.open(location)
-    try:
-        return [*_keys(database), *_contents(catalog), *_torn(catalog), *_spaces(catalog, location), *_packs(location)]
-    finally:
-        catalog.close()
+    with closing(Database(location)) as database:
+        found = [Fault("catalog", f"{fault}: run 'fute repair'") for fault in database.faults()]
+        if found:
+            return found
+        keys = list(_keys(database))
+    with closing(Catalog.open(location)) as catalog:
+        return [*keys, *_contents(catalog), *_torn(catalog), *_spaces(catalog, location), *_packs(location)]
 
 
 def _keys(database: Database) -> Iterator[Fault]:

@@ -148,6 +148,7 @@ def pretended_gpu() -> Iterator[PretendedGpu]:
     with ExitStack() as stack:
         for name, answer in said.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, answer))
+        stack.enter_context(mock.patch.object(torch.accelerator, "current_accelerator", return_value=None))  # no graphs
         stack.enter_context(mock.patch.object(torch.Tensor, "pin_memory", lambda tensor: tensor))
         stack.enter_context(mock.patch.object(torch.Tensor, "to", move_there))
         stack.enter_context(mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", attend_there))

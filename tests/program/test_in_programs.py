@@ -230,8 +230,8 @@ def hiding(**options: object) -> None: ...
 
 
 def named_in(function: Callable[..., object], told: object) -> set[str]:
-    """Return the names that `Unpack[...]` stands for."""
-    name = re.fullmatch(r"(?:Unpack\[|\*<class ').*?(\w+)(?:\]|'>)", str(told))  # as it is written, or already read
+    """Return the names that `Unpack[...]` stands for, as it is written or, as each Python shows it, already read."""
+    name = re.fullmatch(r"(?:(?:typing\.)?Unpack\[|\*<class ').*?(\w+)(?:\]|'>)", str(told))
     assert name is not None, f"{function.__qualname__} hides what it takes: {told}"
     kinds = [vars(import_module(module)).get(name[1]) for module in OPTIONS]
     return set(next(kind for kind in kinds if kind is not None).__annotations__)

@@ -1,10 +1,13 @@
 """Verifying, repairing, backing up and restoring a registry."""
 
+import gc
 import json
+import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,11 @@ from registry.catalog.engines import checksums
 from registry.data.examples import Example
 from registry.data.tasks import TaskData
 from registry.data.transfers import TransferRecord
-from registry.errors import StorageError
+from registry.errors import RegistryError, StorageError
+from registry.location import located
+from registry.upkeep.backups import restore
+from registry.upkeep.repairing import repair
+from registry.upkeep.verifying import verify
 from web.opening import open_to_read
 
 WELL = (0, "All is well\n")
@@ -430,3 +437,52 @@ def test_an_interrupt_while_sqlite_asks_for_a_checksum_is_an_interrupt(
     assert [entry.name for entry in registry.tasks()] == []
     registry.add_task("films", films)
     assert [entry.name for entry in registry.tasks()] == ["films"]
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage is collected: what nobody closes stays open."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def held_open(folder: Path) -> list[str]:
+    """Return the files below a folder that this process has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the list's own
+            found.append(os.readlink(link))
+    return [path for path in found if path.startswith(str(folder))]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="nothing tells which files are open")
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda folder: Registry.open(folder / "old"), id="opening what an older release wrote"),
+        pytest.param(lambda folder: Registry.upgrade(folder / "old"), id="upgrade"),
+        pytest.param(lambda folder: verify(located(folder / "store")), id="verify"),
+        pytest.param(lambda folder: verify(located(folder / "damaged")), id="verify of a damaged one"),
+        pytest.param(lambda folder: repair(located(folder / "damaged")), id="repair"),
+        pytest.param(lambda folder: repair(located(folder / "old")), id="repair of an older one"),
+        pytest.param(lambda folder: restore(located(folder / "store"), folder / "old" / "catalog.db"), id="restore"),
+        pytest.param(lambda folder: restore(located(folder / "store"), folder / "no-backup"), id="no backup"),
+    ],
+)
+def test_a_catalog_is_let_go_of_also_where_it_is_refused(store: Path, call: Callable[[Path], object]) -> None:
+    folder = store.parent
+    (folder / "old").mkdir()
+    shutil.copy(KEPT / "0005" / "catalog.db", folder / "old")
+    shutil.copytree(store, folder / "damaged")
+    tamper(folder / "damaged", "UPDATE transfers SET score_mean = 0.76")
+    shutil.copy(folder / "store" / "catalog.db", folder / "no-backup")
+    with sqlite3.connect(folder / "no-backup") as connection:
+        connection.execute("DROP TABLE alembic_version")
+    connection.close()
+
+    with suppress(RegistryError):
+        call(folder)
+
+    assert held_open(folder) == []
