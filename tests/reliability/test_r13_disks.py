@@ -258,6 +258,6 @@ def test_a_working_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 
     for command in (("task", "list"), ("init",)):
         done = subprocess.run(
-            [sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=LIMIT, check=False
+            [sys.executable, "-P", "-c", code, *command], capture_output=True, text=True, timeout=LIMIT, check=False
         )
         assert (done.returncode, done.stderr) == (1, "Error: The working folder is gone.\n")
